@@ -1,0 +1,1 @@
+"""OpenAI in, vLLM out: the HTTP gateway over the scheduler and the predictor."""

@@ -1,0 +1,118 @@
+"""The FastAPI application: routes and the background tasks that live as long as it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI, Response
+from fastapi.responses import JSONResponse
+
+from gateway.backend import Backend
+from gateway.config import Config
+from gateway.dispatcher import Dispatcher
+from gateway.fleet import Fleet
+from gateway.forecast import Forecaster
+from gateway.metrics import LiveState, Metrics
+from gateway.openai import ApiError
+from gateway.relay import Relay
+from predictor import LengthPredictor
+from scheduler.policy import POLICIES
+from scheduler.scheduler import Scheduler
+
+
+def create_app(config: Config, predictor: LengthPredictor | None) -> FastAPI:
+    """The gateway as an ASGI application; ``config.workers`` are what it serves from.
+
+    ``app.state.dispatcher`` and ``app.state.fleet`` are there for tests and the curious.
+    """
+    policy = POLICIES[config.scheduling.policy](config.scheduling.ageing)
+    scheduler = Scheduler(
+        policy,
+        max_waiting=config.queue.max_waiting,
+        no_worker_grace=config.queue.no_worker_grace_s,
+    )
+    dispatcher = Dispatcher(scheduler)
+    fleet = Fleet(config, [Backend(worker) for worker in config.workers], dispatcher)
+    metrics = Metrics(config.slo)
+    metrics.registry.register(LiveState(dispatcher, fleet))
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        for backend in fleet.backends:
+            backend.open()
+        tasks = [
+            asyncio.create_task(fleet.watch()),
+            asyncio.create_task(dispatcher.watch_deadlines()),
+        ]
+        yield
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for backend in fleet.backends:
+            await backend.close()
+
+    app = FastAPI(title="Lengthwise", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.state.dispatcher, app.state.fleet, app.state.metrics = dispatcher, fleet, metrics
+    _add_status(app, fleet, dispatcher, metrics)
+    _add_models(app, fleet)
+    app.mount("/v1", Relay(config, fleet, dispatcher, Forecaster(predictor, metrics), metrics))
+    return app
+
+
+def _add_status(app: FastAPI, fleet: Fleet, dispatcher: Dispatcher, metrics: Metrics) -> None:
+    @app.get("/health")
+    async def health() -> dict[str, str]:
+        """The gateway itself is alive."""
+        return {"status": "ok"}
+
+    @app.get("/ready")
+    async def ready() -> JSONResponse:
+        """200 while some worker takes requests; the body is what to look at when one is stuck."""
+        scheduler = dispatcher.scheduler
+        workers = [
+            {
+                "url": backend.id,
+                "healthy": fleet.healthy(backend.id),
+                "models": list(backend.models),
+                "in_flight": len(scheduler.workers.get(backend.id, ())),
+                "running": backend.report.running,
+                "waiting": backend.report.waiting,
+                "kv_usage": backend.report.kv_usage,
+            }
+            for backend in fleet.backends
+        ]
+        state: dict[str, Any] = {
+            "status": "ready" if fleet.ready else "no_healthy_worker",
+            "waiting": scheduler.waiting_by_model(),
+            "workers": workers,
+        }
+        return JSONResponse(state, status_code=200 if fleet.ready else 503)
+
+    @app.get("/metrics")
+    async def prometheus() -> Response:
+        """Prometheus text."""
+        return Response(metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _add_models(app: FastAPI, fleet: Fleet) -> None:
+    @app.get("/v1/models")
+    async def models() -> dict[str, Any]:
+        """The union over the workers."""
+        return {"object": "list", "data": list(fleet.models().values())}
+
+    @app.get("/v1/models/{name:path}")
+    async def model(name: str) -> Response:
+        """One model's entry."""
+        entry = fleet.models().get(name)
+        if entry is None:
+            error = ApiError(
+                404,
+                f"model {name[:200]!r} is not served here. GET /v1/models lists the names.",
+                code="model_not_found",
+                param="model",
+            )
+            return Response(error.body, error.status, media_type="application/json")
+        return JSONResponse(entry)

@@ -1,0 +1,40 @@
+"""The ``lengthwise`` command."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from gateway.emulator_command import add_emulate_arguments, run_emulate
+from gateway.serve import add_serve_arguments, run_serve
+from predictor.commands import (
+    add_predict_arguments,
+    add_train_arguments,
+    run_predict,
+    run_train,
+)
+
+COMMANDS = {
+    "serve": ("run the gateway", add_serve_arguments, run_serve),
+    "emulate": ("run an emulated vLLM worker", add_emulate_arguments, run_emulate),
+    "train": ("train a length predictor", add_train_arguments, run_train),
+    "predict": ("forecast lengths of prompts on stdin", add_predict_arguments, run_predict),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a subcommand; the exit code is 0 on success and 2 for bad input."""
+    parser = argparse.ArgumentParser(
+        prog="lengthwise", description="A length-aware gateway for vLLM."
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, (text, add_arguments, _) in COMMANDS.items():
+        add_arguments(commands.add_parser(name, help=text, description=text.capitalize() + "."))
+    args = parser.parse_args(argv)
+    run = COMMANDS[args.command][2]
+    return run(args)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,129 @@
+"""Every setting of the gateway: typed, bounded and documented here, and nowhere else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr
+
+
+class Section(BaseModel):
+    """A group of settings: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True
+    )
+
+
+class Listen(Section):
+    """Where clients reach the gateway."""
+
+    host: str = "127.0.0.1"
+    """Address to bind. The default is reachable from this machine only; 0.0.0.0 from anywhere."""
+    port: int = Field(default=8080, ge=0, le=65535)
+    """TCP port; 0 takes a free one."""
+
+
+class WorkerConfig(Section):
+    """One vLLM server. Model names, context length and KV capacity are read from it."""
+
+    url: HttpUrl
+    """Base URL, without /v1."""
+    max_num_seqs: int | None = Field(default=None, ge=1, le=65536)
+    """Its --max-num-seqs. vLLM does not publish it; unset, it is learned from the engine's load."""
+    kv_tokens: int | None = Field(default=None, ge=1)
+    """KV-cache capacity in tokens, for a server that does not report one."""
+    api_key: SecretStr | None = None
+    """Its --api-key. Set, it replaces the Authorization header of the clients."""
+
+
+class Scheduling(Section):
+    """Who goes next."""
+
+    policy: Literal["sejf", "fcfs"] = "sejf"
+    """sejf: shortest expected job first, with ageing. fcfs: first come, first served."""
+    ageing: float = Field(default=0.03, ge=0, le=100)
+    """sejf only: how fast waiting counts, in e-folds of expected length per second. With 0.03 a
+    request expected to be 10 times longer yields for at most 77 s. 0 lets long ones starve."""
+    engine_queue: int = Field(default=2, ge=0, le=1024)
+    """Requests a worker may hold beyond its slots, so that a slot that falls free is taken in the
+    next engine step. More cost order, fewer cost throughput."""
+    send_priority: bool = True
+    """Put the key into each request as vLLM's priority (used under --scheduling-policy priority).
+    Turn it off for servers that refuse the field."""
+
+
+class Queue(Section):
+    """How much may wait, and how long."""
+
+    max_waiting: int = Field(default=10_000, ge=0, le=10_000_000)
+    """Requests that may wait; one more is answered 429."""
+    timeout_s: float = Field(default=600.0, gt=0, le=86_400)
+    """Seconds a request may wait for a worker before it is answered 504."""
+    no_worker_grace_s: float = Field(default=10.0, ge=0, le=86_400)
+    """Seconds the queue is held while no worker of a model is healthy (a restart, a rollout)
+    before its requests are answered 503."""
+
+
+class Requests(Section):
+    """Bounds on a single request."""
+
+    max_body_bytes: int = Field(default=64 * 2**20, ge=1024)
+    """A larger body is answered 413."""
+    timeout_s: float = Field(default=3600.0, gt=0, le=604_800)
+    """Seconds from arrival to the last byte before a request is answered 504."""
+    retries: int = Field(default=2, ge=0, le=10)
+    """Times a request is sent to a worker again after one failed it before the first byte."""
+
+
+class Health(Section):
+    """How workers are watched."""
+
+    interval_s: float = Field(default=1.0, ge=0.05, le=60)
+    """Seconds between two probes of a worker (/health, /v1/models, /metrics)."""
+    timeout_s: float = Field(default=5.0, ge=0.1, le=60)
+    """Seconds after which a probe has failed."""
+    failures: int = Field(default=3, ge=1, le=100)
+    """Probes in a row that must time out before a worker counts as lost and what runs there as
+    failed. A refused or broken connection counts at once."""
+
+
+class PredictorConfig(Section):
+    """Where length forecasts come from."""
+
+    enabled: bool = True
+    """Off: every request is forecast from its model's recent lengths alone."""
+    path: Path | None = None
+    """Directory made by `lengthwise train`; unset, the predictor that ships."""
+
+
+class Slo(Section):
+    """What counts as served well: the goodput metric, nothing else, depends on it."""
+
+    ttft_s: float = Field(default=5.0, gt=0)
+    """Time to first token, seconds."""
+    tpot_s: float = Field(default=0.2, gt=0)
+    """Time per output token after the first, seconds."""
+
+
+class Shutdown(Section):
+    """What happens on SIGTERM."""
+
+    drain_timeout_s: float = Field(default=600.0, ge=0, le=86_400)
+    """Seconds that accepted requests get to end before their connections are closed."""
+
+
+class Config(Section):
+    """The whole configuration, as in deploy/lengthwise.yaml."""
+
+    listen: Listen = Listen()
+    workers: tuple[WorkerConfig, ...] = ()
+    """The vLLM servers. None: an emulated one is started, to try things out."""
+    scheduling: Scheduling = Scheduling()
+    queue: Queue = Queue()
+    requests: Requests = Requests()
+    health: Health = Health()
+    predictor: PredictorConfig = PredictorConfig()
+    slo: Slo = Slo()
+    shutdown: Shutdown = Shutdown()

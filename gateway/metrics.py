@@ -1,0 +1,174 @@
+"""Prometheus metrics: every name the dashboards and alerts read is defined here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from gateway.config import Slo
+from gateway.dispatcher import Dispatcher
+from gateway.fleet import Fleet
+from scheduler.records import RequestRecord
+
+SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000)
+PER_TOKEN = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25)
+PREDICTION = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1)
+TOKENS = (5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 25_000)
+
+
+class Metrics:
+    """The gateway's counters and histograms. Labels hold only names the workers serve."""
+
+    def __init__(self, slo: Slo) -> None:
+        self._slo = slo
+        self.registry = CollectorRegistry()
+        self.in_flight = Gauge(
+            "lengthwise_requests_in_flight",
+            "Requests accepted and not ended",
+            registry=self.registry,
+        )
+        self._make_request_metrics()
+        self._make_latency_metrics()
+        self._make_prediction_metrics()
+
+    def _make_request_metrics(self) -> None:
+        self.requests = self._counter(
+            "requests",
+            "Requests ended, by outcome: ok, client_gone, queue_full, queue_timeout, ...",
+            "model",
+            "endpoint",
+            "outcome",
+        )
+        self.prompt_tokens = self._counter("prompt_tokens", "Prompt tokens of answers", "model")
+        self.generation_tokens = self._counter(
+            "generation_tokens", "Output tokens of answers, as the workers count", "model"
+        )
+        self.slo = self._counter(
+            "slo_requests", "Answers that met the latency objective or not", "model", "met"
+        )
+        self.retries = self._counter(
+            "retries", "Requests sent again because this worker failed them", "worker"
+        )
+
+    def _make_latency_metrics(self) -> None:
+        self.queue_wait = self._histogram("queue_wait_seconds", "Arrival to dispatch", SECONDS)
+        self.ttft = self._histogram("ttft_seconds", "Arrival to first token, streams", SECONDS)
+        self.tpot = self._histogram(
+            "tpot_seconds", "Time per output token after the first, streams", PER_TOKEN
+        )
+        self.e2e = self._histogram("e2e_seconds", "Arrival to the end of the answer", SECONDS)
+        self.normalised_latency = self._histogram(
+            "normalised_latency_seconds", "End-to-end latency per output token", PER_TOKEN
+        )
+
+    def _make_prediction_metrics(self) -> None:
+        self.prediction_seconds = Histogram(
+            "lengthwise_prediction_seconds",
+            "Time of one length forecast",
+            buckets=PREDICTION,
+            registry=self.registry,
+        )
+        self.prediction_error = self._histogram(
+            "prediction_absolute_error_tokens",
+            "Distance of the forecast's median from the answer's length",
+            TOKENS,
+        )
+        self.intervals = self._counter(
+            "prediction_intervals",
+            "Answers inside or outside the forecast's central 80 % interval",
+            "model",
+            "result",
+        )
+        self.fallbacks = self._counter(
+            "prediction_fallbacks",
+            "Forecasts from recent lengths because the predictor was absent or failed",
+            "reason",
+        )
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(f"lengthwise_{name}", text, labels, registry=self.registry)
+
+    def _histogram(self, name: str, text: str, buckets: tuple[float, ...]) -> Histogram:
+        return Histogram(
+            f"lengthwise_{name}", text, ("model",), buckets=buckets, registry=self.registry
+        )
+
+    def observe_answer(self, model: str, record: RequestRecord) -> None:
+        """Count a complete answer's latencies and tokens."""
+        self.prompt_tokens.labels(model).inc(record.prompt_tokens)
+        self.generation_tokens.labels(model).inc(record.output_tokens)
+        for histogram, value in (
+            (self.ttft, record.ttft),
+            (self.tpot, record.tpot),
+            (self.e2e, record.e2e),
+            (self.normalised_latency, record.normalised_latency),
+        ):
+            if value is not None:
+                histogram.labels(model).observe(value)
+        self.slo.labels(model, "true" if self._met(record) else "false").inc()
+
+    def _met(self, record: RequestRecord) -> bool:
+        # Without a stream the first token cannot be seen: the whole answer counts per token.
+        tpot = record.normalised_latency if record.ttft is None else record.tpot
+        return (record.ttft or 0.0) <= self._slo.ttft_s and (tpot or 0.0) <= self._slo.tpot_s
+
+    def render(self) -> bytes:
+        """The Prometheus text."""
+        return generate_latest(self.registry)
+
+
+class LiveState(Collector):
+    """Queue and workers, read at the moment of the scrape: gauges that cannot drift."""
+
+    def __init__(self, dispatcher: Dispatcher, fleet: Fleet) -> None:
+        self._dispatcher = dispatcher
+        self._fleet = fleet
+
+    def describe(self) -> list[Metric]:
+        """Nothing before there is a worker: names are checked at the first scrape."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """The gauges."""
+        queue = GaugeMetricFamily(
+            "lengthwise_queue_length", "Requests that wait in the gateway", labels=["model"]
+        )
+        waiting = self._dispatcher.scheduler.waiting_by_model()
+        for model in self._fleet.models():
+            queue.add_metric([model], waiting.get(model, 0))
+        yield queue
+        yield from self._workers()
+
+    def _workers(self) -> Iterator[Metric]:
+        def gauge(name: str, text: str) -> GaugeMetricFamily:
+            return GaugeMetricFamily(f"lengthwise_worker_{name}", text, labels=["worker"])
+
+        up = gauge("up", "1 while requests are sent to the worker")
+        slots = gauge("slots", "Sequences the worker runs at once, configured or learned")
+        sent = gauge("in_flight_sequences", "Sequences the gateway has there")
+        committed = gauge("kv_committed_tokens", "KV tokens those are expected to hold")
+        capacity = gauge("kv_cache_capacity_tokens", "KV-cache capacity")
+        usage = gauge("kv_cache_usage_ratio", "KV-cache use, 0 to 1, as the engine reports")
+        running = gauge("running_sequences", "Sequences running in the engine, as it reports")
+        engine_waiting = gauge("waiting_sequences", "Sequences waiting in the engine")
+        preemptions = CounterMetricFamily(
+            "lengthwise_worker_preemptions", "Preemptions, as the engine counts", labels=["worker"]
+        )
+        for backend in self._fleet.backends:
+            name, report = [backend.id], backend.report
+            up.add_metric(name, self._fleet.healthy(backend.id))
+            worker = self._dispatcher.scheduler.workers.get(backend.id)
+            if worker is not None:
+                slots.add_metric(name, worker.slots)
+                sent.add_metric(name, worker.sequences)
+                committed.add_metric(name, worker.kv_committed)
+                capacity.add_metric(name, worker.kv_tokens or 0)
+            usage.add_metric(name, report.kv_usage or 0)
+            running.add_metric(name, report.running or 0)
+            engine_waiting.add_metric(name, report.waiting or 0)
+            preemptions.add_metric(name, report.preemptions or 0)
+        yield from (up, slots, sent, committed, capacity, usage, running, engine_waiting)
+        yield preemptions

@@ -1,0 +1,170 @@
+"""``lengthwise serve``: from flags to a running gateway, and down again without losing a request."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import uvicorn
+
+from gateway.app import create_app
+from gateway.config import Config, WorkerConfig
+from gateway.config_file import ConfigError, Location, load_config
+from gateway.emulator import EmbeddedEmulator, EmulatorConfig
+from gateway.launch import LaunchError, vllm_server
+from predictor import ArtifactError, LengthPredictor
+
+log = logging.getLogger("lengthwise")
+
+EMULATED_MODEL = "emulated"
+
+
+def add_serve_arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags of ``lengthwise serve``."""
+    parser.add_argument("--config", type=Path, metavar="FILE", help="YAML configuration")
+    parser.add_argument(
+        "--worker",
+        action="append",
+        metavar="URL",
+        help="a running vLLM server, e.g. http://host:8000; repeat for several",
+    )
+    parser.add_argument(
+        "--model",
+        metavar="NAME",
+        help="start `vllm serve NAME` and use it; flags for vLLM follow after --",
+    )
+    parser.add_argument(
+        "--model-timeout",
+        type=float,
+        default=1800,
+        metavar="SECONDS",
+        help="how long vLLM may take to load the model (default: %(default)s)",
+    )
+    parser.add_argument("--host", help="address to listen on (default: 127.0.0.1)")
+    parser.add_argument("--port", help="port to listen on (default: 8080)")
+    parser.add_argument("--policy", help="sejf or fcfs (default: sejf)")
+    parser.add_argument("vllm_flags", nargs="*", metavar="-- VLLM_FLAGS", help=argparse.SUPPRESS)
+
+
+def run_serve(args: argparse.Namespace) -> int:
+    """Serve until SIGTERM or SIGINT; 0 after a drain, 2 if the configuration cannot be used."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    try:
+        config = load_config(args.config, flags=_flags(args))
+        return asyncio.run(_serve(config, args))
+    except (ConfigError, LaunchError, ArtifactError) as error:
+        print(f"lengthwise: {error}", file=sys.stderr)
+        return 2
+
+
+def _flags(args: argparse.Namespace) -> dict[Location, object]:
+    given: dict[Location, object] = {
+        ("listen", "host"): args.host,
+        ("listen", "port"): args.port,
+        ("scheduling", "policy"): args.policy,
+        ("workers",): [{"url": url} for url in args.worker or ()] or None,
+    }
+    return {location: value for location, value in given.items() if value is not None}
+
+
+async def _serve(config: Config, args: argparse.Namespace) -> int:
+    predictor = load_predictor(config)
+    async with contextlib.AsyncExitStack() as stack:
+        banner: list[str] = []
+        if args.model:
+            server = vllm_server(args.model, args.vllm_flags, args.model_timeout)
+            url = await stack.enter_async_context(server)
+            config = _with_worker(config, url)
+        elif not config.workers:
+            emulator = EmbeddedEmulator(EmulatorConfig(models=(EMULATED_MODEL,)), predictor)
+            config = _with_worker(config, stack.enter_context(emulator).url)
+            banner = _banner(config)
+        server_config = uvicorn.Config(
+            create_app(config, predictor),
+            host=config.listen.host,
+            port=config.listen.port,
+            log_level="warning",
+            access_log=False,
+            timeout_graceful_shutdown=round(config.shutdown.drain_timeout_s),
+        )
+        return await DrainingServer(server_config, banner).run()
+
+
+def load_predictor(config: Config) -> LengthPredictor | None:
+    """The configured predictor; the shipped one may be missing its libraries, not a chosen one.
+
+    Raises:
+        ArtifactError: ``predictor.path`` is set and cannot be used.
+    """
+    if not config.predictor.enabled:
+        return None
+    try:
+        return LengthPredictor.load(config.predictor.path)
+    except ArtifactError as error:
+        if config.predictor.path is not None:
+            raise
+        log.error("no length predictor, recent lengths are used instead: %s", error)
+        return None
+
+
+def _with_worker(config: Config, url: str) -> Config:
+    worker = WorkerConfig.model_validate({"url": url})
+    return config.model_copy(update={"workers": (*config.workers, worker)})
+
+
+def _banner(config: Config) -> list[str]:
+    port = config.listen.port
+    return [
+        "EMULATED WORKER: no --worker was given, so answers are made-up text of realistic length",
+        "and timing. Point --worker at a vLLM server for real ones. Try:",
+        f"  curl http://127.0.0.1:{port}/v1/chat/completions -H 'Content-Type: application/json' \\",
+        f'    -d \'{{"model": "{EMULATED_MODEL}", "messages": [{{"role": "user", '
+        '"content": "Write a haiku."}]}\'',
+    ]
+
+
+class DrainingServer(uvicorn.Server):
+    """uvicorn, but a signal drains and the process then ends with 0, not with the signal."""
+
+    def __init__(self, config: uvicorn.Config, banner: list[str]) -> None:
+        super().__init__(config)
+        self._banner = banner
+
+    async def run(self) -> int:  # type: ignore[override]
+        """Serve until a signal; a second one does not wait for the drain."""
+        serving = asyncio.create_task(self.serve())
+        while not self.started and not serving.done():
+            await asyncio.sleep(0.01)
+        if self.started:
+            port = self.servers[0].sockets[0].getsockname()[1]
+            address = f"http://{self.config.host}:{port}"
+            lines = [line.replace(f":{self.config.port}/", f":{port}/") for line in self._banner]
+            print("\n".join([f"Lengthwise is serving on {address}", *lines]), flush=True)
+        try:
+            await serving
+        except SystemExit:  # uvicorn's way to say that it could not bind
+            return 1
+        return 0
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Handle SIGTERM and SIGINT for as long as the server runs."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._on_signal, number)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+
+    def _on_signal(self, number: int) -> None:
+        self.force_exit = self.should_exit
+        self.should_exit = True
+        log.info("%s: draining, a second signal ends at once", signal.Signals(number).name)

@@ -1,0 +1,86 @@
+"""Server-sent events of a generating worker: cut, counted, and the usage chunk found."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(slots=True)
+class Usage:
+    """What an answer cost and how it ended, as the worker says."""
+
+    prompt_tokens: int = 0
+    output_tokens: int = 0
+    finish_reasons: set[str] = field(default_factory=set)
+
+    def read(self, answer: Any) -> None:
+        """Take usage and finish reasons from a whole answer or a chunk of one."""
+        if not isinstance(answer, dict):
+            return
+        usage = answer.get("usage")
+        if isinstance(usage, dict):
+            self.prompt_tokens = _count(usage, "prompt_tokens", "input_tokens")
+            self.output_tokens = _count(usage, "completion_tokens", "output_tokens")
+        choices = answer.get("choices")
+        for choice in choices if isinstance(choices, list) else ():
+            if isinstance(choice, dict) and isinstance(choice.get("finish_reason"), str):
+                self.finish_reasons.add(choice["finish_reason"])
+
+
+def _count(usage: dict[str, Any], *names: str) -> int:
+    return next((usage[n] for n in names if isinstance(usage.get(n), int)), 0)
+
+
+@dataclass(slots=True)
+class EventStream:
+    """Cuts a byte stream into whole events and reads the few that say something.
+
+    Most events are one token's text: they are counted, not parsed.
+    """
+
+    hide_usage: bool
+    """Leave out the chunk that carries only usage: the client did not ask for it."""
+    usage: Usage = field(default_factory=Usage)
+    tokens: int = 0
+    """Data events so far: with vLLM about one token each."""
+    done: bool = False
+    """Whether the end marker has come."""
+    rest: bytes = b""
+    """An event not yet complete."""
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """The events completed by ``data``, as the worker sent them."""
+        buffer = self.rest + data if self.rest else data
+        *events, self.rest = buffer.split(b"\n\n")
+        for event in events:
+            if not self._read(event):
+                yield event + b"\n\n"
+
+    def _read(self, event: bytes) -> bool:
+        """Take what the event says; true if it is to be hidden."""
+        if not event.startswith(b"data: {"):
+            self.done = self.done or event.startswith(b"data: [DONE]")
+            return False
+        usage_only = False
+        if b'"usage":{' in event or b'"finish_reason":"' in event or b'"usage": {' in event:
+            chunk = _parse(event)
+            self.usage.read(chunk)
+            usage_only = chunk.get("choices") == [] and bool(chunk.get("usage"))
+        self.tokens += not usage_only
+        return usage_only and self.hide_usage
+
+
+def is_error(event: bytes) -> bool:
+    """Whether an event is a worker's error in place of a chunk."""
+    return event.startswith((b'data: {"error"', b'data: {"object":"error"'))
+
+
+def _parse(event: bytes) -> dict[str, Any]:
+    try:
+        chunk = json.loads(event[len(b"data: ") :])
+    except ValueError:
+        return {}
+    return chunk if isinstance(chunk, dict) else {}

@@ -1,0 +1,106 @@
+"""LengthDistribution: how many tokens an answer may have, as a few atoms of probability."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+
+
+@dataclass(frozen=True, slots=True)
+class LengthDistribution:
+    """A discrete distribution of output lengths.
+
+    ``tokens`` are strictly increasing positive token counts and ``mass`` their probabilities,
+    which sum to 1. Sixteen to thirty-two atoms are enough; every method is linear in their number.
+
+    Raises:
+        ValueError: the atoms do not form a distribution.
+    """
+
+    tokens: tuple[float, ...]
+    mass: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if not self.tokens or len(self.tokens) != len(self.mass):
+            raise ValueError(
+                f"need as many tokens as masses, got {len(self.tokens)}, {len(self.mass)}"
+            )
+        if not self.tokens[0] > 0:
+            raise ValueError(f"token counts must be positive, got {self.tokens[0]}")
+        if not all(
+            a < b < float("inf") for a, b in zip(self.tokens, self.tokens[1:], strict=False)
+        ):
+            raise ValueError(f"token counts must increase and be finite, got {self.tokens}")
+        if min(self.mass) < 0 or not abs(sum(self.mass) - 1) < 1e-6:
+            raise ValueError(f"masses must be probabilities that sum to 1, got {self.mass}")
+
+    @classmethod
+    def point(cls, tokens: float) -> LengthDistribution:
+        """The distribution of a length known exactly (the simulator's oracle)."""
+        return cls((float(tokens),), (1.0,))
+
+    @classmethod
+    def from_samples(cls, samples: Iterable[float], atoms: int = 20) -> LengthDistribution:
+        """The empirical distribution of ``samples`` (tokens), thinned to ``atoms`` of equal mass."""
+        ordered = sorted(max(1.0, float(s)) for s in samples)
+        if not ordered:
+            raise ValueError("need at least one sample")
+        if len(ordered) <= atoms:
+            return cls.weighted(ordered, [1.0] * len(ordered))
+        picked = [ordered[int((i + 0.5) * len(ordered) / atoms)] for i in range(atoms)]
+        return cls.weighted(picked, [1.0] * atoms)
+
+    @classmethod
+    def weighted(cls, tokens: Sequence[float], weights: Sequence[float]) -> LengthDistribution:
+        """Atoms at ``tokens`` (any order, repeats allowed) with masses in proportion to ``weights``."""
+        merged: dict[float, float] = {}
+        for value, weight in zip(tokens, weights, strict=True):
+            merged[float(value)] = merged.get(float(value), 0.0) + weight
+        total = sum(merged.values())
+        if not total > 0:
+            raise ValueError(f"weights must have a positive sum, got {total}")
+        kept = sorted(value for value, weight in merged.items() if weight > 0)
+        return cls(tuple(kept), tuple(merged[value] / total for value in kept))
+
+    @property
+    def mean(self) -> float:
+        """Expected length in tokens."""
+        return sum(t * m for t, m in zip(self.tokens, self.mass, strict=True))
+
+    @property
+    def second_moment(self) -> float:
+        """Expected squared length in tokens squared: a KV volume needs it."""
+        return sum(t * t * m for t, m in zip(self.tokens, self.mass, strict=True))
+
+    def quantile(self, level: float) -> float:
+        """The smallest length whose cumulative probability reaches ``level`` (0 to 1)."""
+        for value, reached in zip(self.tokens, accumulate(self.mass), strict=True):
+            if reached >= level - 1e-9:
+                return value
+        return self.tokens[-1]
+
+    def survival(self, attained: float) -> float:
+        """Probability of more than ``attained`` tokens."""
+        return sum(self.mass[bisect_right(self.tokens, attained) :])
+
+    def capped(self, limit: float) -> LengthDistribution:
+        """The distribution of ``min(length, limit)``: what ``max_tokens`` and the context leave."""
+        if limit >= self.tokens[-1]:
+            return self
+        keep = bisect_right(self.tokens, limit)
+        tail = sum(self.mass[keep:])
+        return self.weighted(
+            (*self.tokens[:keep], max(1.0, float(limit))), (*self.mass[:keep], tail)
+        )
+
+    def remaining(self, attained: float) -> LengthDistribution:
+        """The tokens still to come of an answer that has ``attained`` tokens and goes on.
+
+        Past the last atom nothing is known but that it lasts: one token is what is left to expect.
+        """
+        keep = bisect_right(self.tokens, attained)
+        if keep == len(self.tokens):
+            return self.point(1.0)
+        return self.weighted([t - attained for t in self.tokens[keep:]], self.mass[keep:])

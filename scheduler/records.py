@@ -1,0 +1,51 @@
+"""RequestRecord: the timestamps of one request, and every latency metric derived from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class RequestRecord:
+    """When things happened to a request, in seconds on one clock, and what it cost in tokens.
+
+    A time that has not come is None, and so is every metric that needs it. The definitions are
+    the field's (vLLM, Vidur ``docs/metrics.md``).
+    """
+
+    arrival: float
+    dispatched: float | None = None
+    first_token: float | None = None
+    last_token: float | None = None
+    finished: float | None = None
+    prompt_tokens: int = 0
+    output_tokens: int = 0
+
+    @property
+    def queue_wait(self) -> float | None:
+        """Seconds from arrival to the (last) dispatch to a worker."""
+        return None if self.dispatched is None else self.dispatched - self.arrival
+
+    @property
+    def ttft(self) -> float | None:
+        """Time to first token, seconds from arrival."""
+        return None if self.first_token is None else self.first_token - self.arrival
+
+    @property
+    def tpot(self) -> float | None:
+        """Time per output token after the first, in seconds."""
+        if self.first_token is None or self.last_token is None or self.output_tokens < 2:
+            return None
+        return (self.last_token - self.first_token) / (self.output_tokens - 1)
+
+    @property
+    def e2e(self) -> float | None:
+        """End-to-end latency, seconds from arrival to the end of the answer."""
+        return None if self.finished is None else self.finished - self.arrival
+
+    @property
+    def normalised_latency(self) -> float | None:
+        """End-to-end latency per output token, in seconds."""
+        if self.e2e is None or self.output_tokens < 1:
+            return None
+        return self.e2e / self.output_tokens
