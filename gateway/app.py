@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
 
 from gateway.backend import Backend
 from gateway.config import Config
@@ -43,6 +44,7 @@ def create_app(config: Config, predictor: LengthPredictor | None) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         for backend in fleet.backends:
             backend.open()
+        await fleet.probe()  # so that the first request finds the workers known
         tasks = [
             asyncio.create_task(fleet.watch()),
             asyncio.create_task(dispatcher.watch_deadlines()),
@@ -55,11 +57,20 @@ def create_app(config: Config, predictor: LengthPredictor | None) -> FastAPI:
             await backend.close()
 
     app = FastAPI(title="Lengthwise", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.add_exception_handler(HTTPException, _no_route)
     app.state.dispatcher, app.state.fleet, app.state.metrics = dispatcher, fleet, metrics
     _add_status(app, fleet, dispatcher, metrics)
     _add_models(app, fleet)
     app.mount("/v1", Relay(config, fleet, dispatcher, Forecaster(predictor, metrics), metrics))
     return app
+
+
+async def _no_route(request: Request, error: Exception) -> Response:
+    """Paths and methods that are not served, in the shape clients expect."""
+    status = error.status_code if isinstance(error, HTTPException) else 404
+    text = f"{request.method} {request.url.path} is not served. The API lives under /v1/."
+    fault = ApiError(status, text, code="not_found")
+    return Response(fault.body, status, media_type="application/json")
 
 
 def _add_status(app: FastAPI, fleet: Fleet, dispatcher: Dispatcher, metrics: Metrics) -> None:

@@ -75,6 +75,10 @@ class Fleet:
         lengths = [b.max_model_len(model) for b in self.backends if model in b.models]
         return max(lengths, default=math.inf)
 
+    async def probe(self) -> None:
+        """Probe every worker once."""
+        await asyncio.gather(*map(self._probe, self._watched.values()))
+
     async def watch(self) -> None:
         """Probe every worker until cancelled."""
         async with asyncio.TaskGroup() as group:

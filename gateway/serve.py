@@ -1,4 +1,4 @@
-"""``lengthwise serve``: from flags to a running gateway, and down again without losing a request."""
+"""``lengthwise serve``: from flags to a running gateway, and down without losing a request."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import logging
 import signal
+import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,12 +18,20 @@ from gateway.app import create_app
 from gateway.config import Config, WorkerConfig
 from gateway.config_file import ConfigError, Location, load_config
 from gateway.emulator import EmbeddedEmulator, EmulatorConfig
+from gateway.forecast import lengths_for_emulator
 from gateway.launch import LaunchError, vllm_server
 from predictor import ArtifactError, LengthPredictor
 
 log = logging.getLogger("lengthwise")
 
 EMULATED_MODEL = "emulated"
+
+BANNER = f"""\
+EMULATED WORKER: no --worker was given, so answers are made-up text of realistic length
+and timing. Point --worker at a vLLM server for real ones. Try:
+  curl http://127.0.0.1:PORT/v1/chat/completions -H 'Content-Type: application/json' -d \
+    '{{"model": "{EMULATED_MODEL}", "messages": [{{"role": "user", "content": "Hello!"}}]}}'
+"""
 
 
 def add_serve_arguments(parser: argparse.ArgumentParser) -> None:
@@ -76,15 +85,16 @@ def _flags(args: argparse.Namespace) -> dict[Location, object]:
 async def _serve(config: Config, args: argparse.Namespace) -> int:
     predictor = load_predictor(config)
     async with contextlib.AsyncExitStack() as stack:
-        banner: list[str] = []
+        banner = ""
         if args.model:
             server = vllm_server(args.model, args.vllm_flags, args.model_timeout)
             url = await stack.enter_async_context(server)
             config = _with_worker(config, url)
         elif not config.workers:
-            emulator = EmbeddedEmulator(EmulatorConfig(models=(EMULATED_MODEL,)), predictor)
+            lengths = lengths_for_emulator(predictor)
+            emulator = EmbeddedEmulator(EmulatorConfig(models=(EMULATED_MODEL,)), lengths)
             config = _with_worker(config, stack.enter_context(emulator).url)
-            banner = _banner(config)
+            banner = BANNER
         server_config = uvicorn.Config(
             create_app(config, predictor),
             host=config.listen.host,
@@ -118,39 +128,28 @@ def _with_worker(config: Config, url: str) -> Config:
     return config.model_copy(update={"workers": (*config.workers, worker)})
 
 
-def _banner(config: Config) -> list[str]:
-    port = config.listen.port
-    return [
-        "EMULATED WORKER: no --worker was given, so answers are made-up text of realistic length",
-        "and timing. Point --worker at a vLLM server for real ones. Try:",
-        f"  curl http://127.0.0.1:{port}/v1/chat/completions -H 'Content-Type: application/json' \\",
-        f'    -d \'{{"model": "{EMULATED_MODEL}", "messages": [{{"role": "user", '
-        '"content": "Write a haiku."}]}\'',
-    ]
-
-
 class DrainingServer(uvicorn.Server):
     """uvicorn, but a signal drains and the process then ends with 0, not with the signal."""
 
-    def __init__(self, config: uvicorn.Config, banner: list[str]) -> None:
+    def __init__(self, config: uvicorn.Config, banner: str) -> None:
         super().__init__(config)
         self._banner = banner
 
     async def run(self) -> int:  # type: ignore[override]
         """Serve until a signal; a second one does not wait for the drain."""
-        serving = asyncio.create_task(self.serve())
-        while not self.started and not serving.done():
-            await asyncio.sleep(0.01)
-        if self.started:
-            port = self.servers[0].sockets[0].getsockname()[1]
-            address = f"http://{self.config.host}:{port}"
-            lines = [line.replace(f":{self.config.port}/", f":{port}/") for line in self._banner]
-            print("\n".join([f"Lengthwise is serving on {address}", *lines]), flush=True)
         try:
-            await serving
+            await self.serve()
         except SystemExit:  # uvicorn's way to say that it could not bind
             return 1
         return 0
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Bind, then say where."""
+        await super().startup(sockets)
+        if self.started:
+            port = self.servers[0].sockets[0].getsockname()[1]
+            print(f"Lengthwise is serving on http://{self.config.host}:{port}")
+            print(self._banner.replace("PORT", str(port)), end="", flush=True)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -1,0 +1,103 @@
+"""Load for tests and benchmarks: requests sent as a trace says, timed as their clients see them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+
+from scheduler.records import RequestRecord
+
+
+@dataclass(slots=True)
+class HangUps:
+    """What became of requests of which some were given up."""
+
+    answered: int = 0
+    left: int = 0
+    sent: int = 0
+    """Requests whose bytes were written: the others ended before their connection stood."""
+
+
+async def hang_up_at_random(
+    url: str, bodies: Sequence[dict[str, Any]], *, seed: int, longest_s: float = 3.0
+) -> HangUps:
+    """Send all bodies at once; a random third leaves after a random time up to ``longest_s``.
+
+    Those that leave hit the queue, the wait for the first byte and the stream, as chance has it.
+    An answer that came before its client left counts as answered.
+    """
+    chance = random.Random(seed)
+    counts = HangUps()
+    tracing = aiohttp.TraceConfig()
+
+    async def count_sent(*_: Any) -> None:
+        counts.sent += 1
+
+    tracing.on_request_headers_sent.append(count_sent)
+    connector = aiohttp.TCPConnector(limit=0)
+
+    async def one(body: dict[str, Any], patience: float | None) -> None:
+        try:
+            async with asyncio.timeout(patience):
+                async with session.post(url + "/v1/chat/completions", json=body) as response:
+                    await response.read()
+                    assert response.status == 200, await response.text()
+            counts.answered += 1
+        except TimeoutError:
+            counts.left += 1
+
+    async with aiohttp.ClientSession(connector=connector, trace_configs=[tracing]) as session:
+        leaving = set(chance.sample(range(len(bodies)), len(bodies) // 3))
+        patience = [
+            chance.uniform(0, longest_s) if i in leaving else None for i in range(len(bodies))
+        ]
+        async with asyncio.TaskGroup() as group:
+            for body, seconds in zip(bodies, patience, strict=True):
+                group.create_task(one(body, seconds))
+    return counts
+
+
+async def stream_one(
+    session: aiohttp.ClientSession, url: str, body: dict[str, Any]
+) -> RequestRecord:
+    """Send one streaming chat request; the times and token counts its client sees."""
+    loop = asyncio.get_running_loop()
+    record = RequestRecord(arrival=loop.time())
+    body = {**body, "stream": True, "stream_options": {"include_usage": True}}
+    async with session.post(url + "/v1/chat/completions", json=body) as response:
+        assert response.status == 200, await response.text()
+        async for line in response.content:
+            if not line.startswith(b"data: {"):
+                continue
+            record.last_token = loop.time()
+            if record.first_token is None:
+                record.first_token = record.last_token
+            if b'"usage":{' in line:
+                usage = json.loads(line[6:])["usage"]
+                record.prompt_tokens = usage["prompt_tokens"]
+                record.output_tokens = usage["completion_tokens"]
+    record.finished = loop.time()
+    assert record.output_tokens > 0, "the stream ended without usage"
+    return record
+
+
+async def stream_all(
+    url: str, bodies: Sequence[dict[str, Any]], arrivals: Sequence[float]
+) -> list[RequestRecord]:
+    """Send each body ``arrivals`` seconds from now; the records in the bodies' order."""
+    connector = aiohttp.TCPConnector(limit=0)
+    timeout = aiohttp.ClientTimeout(total=None)
+    async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
+
+        async def one(body: dict[str, Any], delay: float) -> RequestRecord:
+            await asyncio.sleep(delay)
+            return await stream_one(session, url, body)
+
+        pairs = zip(bodies, arrivals, strict=True)
+        return await asyncio.gather(*(one(body, delay) for body, delay in pairs))

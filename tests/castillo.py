@@ -1,0 +1,85 @@
+"""Prompts with the lengths that real models gave their replies (CASTILLO, arXiv 2505.16881)."""
+
+import os
+import random
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True, slots=True)
+class CastilloRequest:
+    """A prompt and the length, in tokens, of one reply that `model` gave to it."""
+
+    prompt_id: str
+    prompt: str
+    corpus: str
+    model: str
+    output_tokens: int
+
+
+def find_data() -> Path | None:
+    """Returns the folder with the CASTILLO files: $LENGTHWISE_DATA or ../shared/data."""
+    folder = Path(os.environ.get("LENGTHWISE_DATA") or ROOT.parent / "shared" / "data")
+    files = (folder / "lengths_castillo.parquet", folder / "prompts_castillo.parquet")
+    return folder if all(file.is_file() for file in files) else None
+
+
+def requests(
+    model: str,
+    count: int,
+    seed: int,
+    *,
+    max_output: int | None = None,
+    max_prompt_chars: int | None = None,
+    split: str = "validate",
+) -> list[CastilloRequest]:
+    """Draws `count` different prompts, each with the length of one of its samples by chance.
+
+    A prompt is left out if the sample drawn is longer than `max_output` tokens (which changes the
+    distribution: longer samples of a prompt do not become shorter ones). The same arguments give
+    the same requests. Raises FileNotFoundError without data, ValueError if too few fit.
+    """
+    folder = find_data()
+    if folder is None:
+        raise FileNotFoundError("CASTILLO is missing: set LENGTHWISE_DATA to its folder")
+    lengths, chance = read_lengths(folder, model, split), random.Random(seed)
+    fitting = []
+    for prompt_id, corpus, prompt in read_prompts(folder, split):
+        if prompt_id not in lengths:
+            continue
+        output_tokens = chance.choice(lengths[prompt_id])
+        if max_output is not None and output_tokens > max_output:
+            continue
+        if max_prompt_chars is not None and len(prompt) > max_prompt_chars:
+            continue
+        fitting.append(CastilloRequest(prompt_id, prompt, corpus, model, output_tokens))
+    if len(fitting) < count:
+        raise ValueError(f"{count} requests wanted, {len(fitting)} fit: {model}, {split}")
+    return chance.sample(fitting, count)
+
+
+def read_lengths(folder: Path, model: str, split: str) -> dict[str, list[int]]:
+    """Returns the lengths of all samples, by prompt."""
+    table = pq.read_table(
+        folder / "lengths_castillo.parquet",
+        columns=["prompt_id", "response_tokens"],
+        filters=[("model", "==", model), ("split", "==", split)],
+    )
+    lengths: dict[str, list[int]] = defaultdict(list)
+    columns = (table[name].to_pylist() for name in ("prompt_id", "response_tokens"))
+    for prompt_id, tokens in zip(*columns, strict=True):
+        lengths[prompt_id].append(tokens)
+    return lengths
+
+
+def read_prompts(folder: Path, split: str) -> list[tuple[str, str, str]]:
+    """Returns (prompt_id, corpus, prompt) of all prompts in a fixed order."""
+    names = ["prompt_id", "dataset", "prompt"]
+    path, filters = folder / "prompts_castillo.parquet", [("split", "==", split)]
+    table = pq.read_table(path, columns=names, filters=filters)
+    return sorted(zip(*(table[name].to_pylist() for name in names), strict=True))

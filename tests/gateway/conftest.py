@@ -1,0 +1,24 @@
+"""Workers for the gateway's tests: real servers on real sockets."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import aiohttp
+import pytest
+
+from gateway.emulator import EmbeddedEmulator, EmulatorConfig
+from scheduler.sim.engine import EngineConfig
+
+
+@pytest.fixture(scope="session")
+def emulator() -> Iterator[EmbeddedEmulator]:
+    """A worker that runs 4 sequences at once, 50 times as fast as a GPU."""
+    engine = EngineConfig(max_num_seqs=4, scheduling_policy="priority")
+    with EmbeddedEmulator(EmulatorConfig(engine=engine, speed=50)) as running:
+        yield running
+
+
+@pytest.fixture
+async def session() -> AsyncIterator[aiohttp.ClientSession]:
+    """An HTTP client."""
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as client:
+        yield client

@@ -1,0 +1,80 @@
+"""A worker that fails as told: a real server on a real socket that speaks just enough."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+
+Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+CHUNK = b'data: {"choices":[{"index":0,"delta":{"content":"x"},"finish_reason":null}]}\n\n'
+STREAM_HEAD = (
+    b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+)
+
+
+def answer(body: bytes, status: str = "200 OK") -> bytes:
+    """An HTTP response with a JSON body."""
+    head = f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}"
+    return head.encode() + b"\r\nconnection: close\r\n\r\n" + body
+
+
+def chunked(data: bytes) -> bytes:
+    """One HTTP chunk."""
+    return f"{len(data):x}\r\n".encode() + data + b"\r\n"
+
+
+@dataclass(slots=True)
+class ScriptedWorker:
+    """Healthy to probes while ``healthy``; ``script`` answers everything else."""
+
+    script: Script
+    healthy: bool = True
+    dies: bool = False
+    """Whether the first request makes it unhealthy."""
+    url: str = ""
+    served: int = 0
+    _open: set[asyncio.StreamWriter] = field(default_factory=set)
+
+    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection, one request."""
+        self._open.add(writer)
+        try:
+            head = await reader.readuntil(b"\r\n\r\n")
+            path = head.split(b" ")[1]
+            if path in {b"/health", b"/v1/models", b"/metrics"}:
+                if self.healthy:
+                    writer.write(_PROBES[path])
+            else:
+                self.served += 1
+                self.healthy = self.healthy and not self.dies
+                await self.script(reader, writer)
+            await writer.drain()
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            self._open.discard(writer)
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
+
+
+_PROBES = {
+    b"/health": answer(b""),
+    b"/v1/models": answer(b'{"object":"list","data":[{"id":"emulated","object":"model"}]}'),
+    b"/metrics": answer(b"", "404 Not Found"),
+}
+
+
+@contextlib.asynccontextmanager
+async def scripted(script: Script, *, dies: bool = False) -> AsyncIterator[ScriptedWorker]:
+    """Serve a scripted worker on a free port."""
+    worker = ScriptedWorker(script, dies=dies)
+    server = await asyncio.start_server(worker.handle, "127.0.0.1", 0)
+    worker.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with server:
+        yield worker
+        for writer in list(worker._open):
+            writer.transport.abort()

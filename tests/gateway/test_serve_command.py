@@ -1,0 +1,91 @@
+"""``lengthwise serve`` as an operator runs it."""
+
+import asyncio
+import os
+import re
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+
+from tests.gateway.serving import PATIENCE_S, chat, forced
+
+COMMAND = [sys.executable, "-m", "gateway.cli", "serve", "--port", "0"]
+
+
+@asynccontextmanager
+async def _served(*flags: str, **env: str) -> AsyncIterator[tuple[Process, str, str]]:
+    """The process, its URL and its banner."""
+    process = await asyncio.create_subprocess_exec(
+        *COMMAND, *flags, stdout=PIPE, stderr=PIPE, env={**os.environ, **env}
+    )
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            first = (await process.stdout.readline()).decode()
+            banner = (await process.stdout.readuntil(b"}'\n")).decode()
+        yield process, first.split()[-1], banner
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+async def test_without_arguments_it_serves_an_emulated_worker_and_says_how_to_try() -> None:
+    async with _served() as (_, url, banner):
+        assert "EMULATED WORKER" in banner
+        curl = banner[banner.index("curl") :].replace("curl", "curl -s")
+        asked = await asyncio.create_subprocess_shell(curl, stdout=PIPE)
+        answer, _ = await asked.communicate()
+        assert url in curl
+        assert b'"finish_reason":"stop"' in answer
+
+
+async def test_sigterm_lets_what_runs_end_takes_nothing_new_and_exits_with_0(
+    session: aiohttp.ClientSession,
+) -> None:
+    async with _served() as (process, url, _):
+        body = chat(stream=True, vllm_xargs=forced(60))
+        async with session.post(url + "/v1/chat/completions", json=body) as response:
+            await response.content.readline()
+            process.send_signal(signal.SIGTERM)
+            text = (await response.read()).decode()
+            assert text.rstrip().endswith("data: [DONE]")
+        async with asyncio.timeout(PATIENCE_S):
+            assert await process.wait() == 0
+        assert process.stderr is not None
+        log = (await process.stderr.read()).decode()
+        assert "draining" in log
+        assert "Traceback" not in log
+
+
+async def _refused(*flags: str, **env: str) -> str:
+    process = await asyncio.create_subprocess_exec(
+        *COMMAND, *flags, stdout=PIPE, stderr=PIPE, env={**os.environ, **env}
+    )
+    async with asyncio.timeout(PATIENCE_S):
+        _, errors = await process.communicate()
+    assert process.returncode == 2
+    assert b"Traceback" not in errors
+    return errors.decode()
+
+
+async def test_a_bad_configuration_is_refused_naming_file_line_and_field(tmp_path: Path) -> None:
+    file = tmp_path / "bad.yaml"
+    file.write_text("scheduling:\n  policy: sejf\n  agein: 1\nqueue:\n  max_waiting: -1\n")
+    errors = await _refused("--config", str(file))
+    assert re.search(r"bad\.yaml:3: scheduling\.agein: .*ageing", errors)
+    assert re.search(r"bad\.yaml:5: queue\.max_waiting: .*-1", errors)
+
+
+async def test_a_bad_variable_and_a_bad_flag_are_refused_by_name() -> None:
+    assert "LENGTHWISE_QUEUE_TIMEOUT_S" in await _refused(LENGTHWISE_QUEUE_TIMEOUT_S="soon")
+    assert "--policy" in await _refused("--policy", "lifo")
+
+
+async def test_a_predictor_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    assert str(tmp_path) in await _refused(LENGTHWISE_PREDICTOR_PATH=str(tmp_path))
