@@ -1,0 +1,120 @@
+"""What a benchmark says: one row a run, ratios within repeats, a table and a picture."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import mean, median
+
+import numpy as np
+
+from scheduler.records import RequestRecord
+
+METRICS = {
+    "mean_normalised_latency": "mean normalised latency, ms/token",
+    "p99_normalised_latency": "p99 normalised latency, ms/token",
+    "mean_ttft": "mean TTFT, s",
+    "p99_ttft": "p99 TTFT, s",
+    "mean_e2e": "mean E2E, s",
+    "p99_e2e": "p99 E2E, s",
+    "throughput_tokens": "output tokens/s",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One arm of one repeat: seconds, milliseconds per token, tokens per second."""
+
+    arm: str
+    seed: int
+    mean_normalised_latency: float
+    p99_normalised_latency: float
+    mean_ttft: float
+    p99_ttft: float
+    mean_e2e: float
+    p99_e2e: float
+    throughput_tokens: float
+
+    @classmethod
+    def of(cls, arm: str, seed: int, records: Sequence[RequestRecord]) -> Run:
+        """The figures of the records that clients took."""
+
+        def values(metric: Callable[[RequestRecord], float | None]) -> list[float]:
+            return [value for record in records if (value := metric(record)) is not None]
+
+        normalised = [1000 * v for v in values(lambda r: r.normalised_latency)]
+        ttft, e2e = values(lambda r: r.ttft), values(lambda r: r.e2e)
+        end = max(values(lambda r: r.finished))
+        span = end - min(record.arrival for record in records)
+        return cls(
+            arm=arm,
+            seed=seed,
+            mean_normalised_latency=mean(normalised),
+            p99_normalised_latency=float(np.percentile(normalised, 99)),
+            mean_ttft=mean(ttft),
+            p99_ttft=float(np.percentile(ttft, 99)),
+            mean_e2e=mean(e2e),
+            p99_e2e=float(np.percentile(e2e, 99)),
+            throughput_tokens=sum(record.output_tokens for record in records) / span,
+        )
+
+
+def ratios(runs: Sequence[Run], metric: str, arm: str, control: str) -> list[float]:
+    """``arm`` over ``control``, repeat by repeat."""
+    by_seed = {(run.arm, run.seed): getattr(run, metric) for run in runs}
+    seeds = sorted({run.seed for run in runs})
+    return [by_seed[arm, seed] / by_seed[control, seed] for seed in seeds]
+
+
+def summarise(runs: Sequence[Run], setting: str) -> str:
+    """A Markdown table: medians over repeats, ratios with their range."""
+    rows = [
+        f"{setting}. Medians over the repeats; in brackets least and greatest.",
+        "",
+        "| | vLLM directly | gateway, fcfs | gateway, sejf | fcfs / direct | sejf / fcfs |",
+        "|---|---|---|---|---|---|",
+    ]
+    for metric, title in METRICS.items():
+        cells = [title]
+        for arm in ("direct", "fcfs", "sejf"):
+            cells.append(f"{median(getattr(r, metric) for r in runs if r.arm == arm):.3g}")
+        for arm, control in (("fcfs", "direct"), ("sejf", "fcfs")):
+            found = ratios(runs, metric, arm, control)
+            cells.append(f"{median(found):.2f} ({min(found):.2f}..{max(found):.2f})")
+        rows.append("| " + " | ".join(cells) + " |")
+    return "\n".join(rows)
+
+
+def write_report(folder: Path, name: str, runs: Sequence[Run], setting: str) -> None:
+    """``name.md``, ``name.json`` and ``name.png`` in ``folder``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.md").write_text(summarise(runs, setting) + "\n")
+    data = {"setting": setting, "runs": [asdict(run) for run in runs]}
+    (folder / f"{name}.json").write_text(json.dumps(data, indent=1) + "\n")
+    draw(folder / f"{name}.png", runs, setting)
+
+
+def draw(path: Path, runs: Sequence[Run], setting: str) -> None:
+    """Bars with every repeat as a dot: latency per token, first token, throughput."""
+    import matplotlib as mpl  # half a second that a run without a picture saves
+
+    mpl.use("agg")
+    from matplotlib import pyplot as plt
+
+    arms = {"direct": "vLLM\ndirectly", "fcfs": "gateway\nfcfs", "sejf": "gateway\nsejf"}
+    figure, axes = plt.subplots(1, 4, figsize=(11, 3.4), layout="constrained")
+    shown = ("mean_normalised_latency", "mean_ttft", "p99_e2e", "throughput_tokens")
+    for axis, metric in zip(axes, shown, strict=True):
+        for x, arm in enumerate(arms):
+            values = [getattr(run, metric) for run in runs if run.arm == arm]
+            colour = "#d1495b" if arm == "sejf" else "#9aa5b1"
+            axis.bar(x, median(values), color=colour, width=0.65)
+            axis.plot([x] * len(values), values, "o", color="#22303c", markersize=3)
+        axis.set_xticks(range(len(arms)), arms.values())
+        axis.set_title(METRICS[metric], fontsize=10)
+        axis.spines[["top", "right"]].set_visible(False)
+    figure.suptitle(setting, fontsize=7, color="#52606d")
+    figure.savefig(path, dpi=140)
+    plt.close(figure)
