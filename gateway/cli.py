@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from gateway.emulator_command import add_emulate_arguments, run_emulate
+from gateway.emulator.command import add_emulate_arguments, run_emulate
 from gateway.serve import add_serve_arguments, run_serve
 from predictor.commands import (
     add_predict_arguments,

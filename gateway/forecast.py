@@ -5,10 +5,8 @@ from __future__ import annotations
 import logging
 import math
 from collections import deque
-from collections.abc import Callable
 from statistics import NormalDist
 from time import perf_counter
-from typing import Any
 
 from gateway.metrics import Metrics
 from gateway.openai import ApiRequest
@@ -29,15 +27,6 @@ CASTILLO (arXiv 2505.16881) shows over all its models and corpora."""
 RECENT = 256
 ENOUGH = 20
 """Recent answers kept per model, and how many say more than ``UNKNOWN``."""
-
-
-def lengths_for_emulator(
-    predictor: LengthPredictor | None,
-) -> Callable[[dict[str, Any]], LengthDistribution] | None:
-    """The lengths an emulated worker draws from: the forecasts of a CASTILLO-trained predictor."""
-    if predictor is None:
-        return None
-    return lambda body: predictor.predict([Prompt.from_request(body)])[0]
 
 
 class Forecaster:

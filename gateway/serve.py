@@ -18,7 +18,7 @@ from gateway.app import create_app
 from gateway.config import Config, WorkerConfig
 from gateway.config_file import ConfigError, Location, load_config
 from gateway.emulator import EmbeddedEmulator, EmulatorConfig
-from gateway.forecast import lengths_for_emulator
+from gateway.emulator.answers import predicted_lengths
 from gateway.launch import LaunchError, vllm_server
 from predictor import ArtifactError, LengthPredictor
 
@@ -91,7 +91,7 @@ async def _serve(config: Config, args: argparse.Namespace) -> int:
             url = await stack.enter_async_context(server)
             config = _with_worker(config, url)
         elif not config.workers:
-            lengths = lengths_for_emulator(predictor)
+            lengths = predicted_lengths(predictor) if predictor else None
             emulator = EmbeddedEmulator(EmulatorConfig(models=(EMULATED_MODEL,)), lengths)
             config = _with_worker(config, stack.enter_context(emulator).url)
             banner = BANNER

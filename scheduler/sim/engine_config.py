@@ -40,7 +40,8 @@ class StepCosts:
 class EngineConfig:
     """vLLM's limits, under the names of its flags.
 
-    ``num_blocks`` x ``block_size`` is the KV capacity in tokens; ``max_num_batched_tokens`` the
+    ``num_blocks`` x ``block_size`` is the KV capacity in tokens (vLLM keeps one of its
+    ``num_gpu_blocks`` to itself: that one does not count here); ``max_num_batched_tokens`` the
     budget of one step, which cuts long prompts into chunks; ``watermark`` the share of the blocks
     (0 to 1) that an admission has to leave free.
 

@@ -186,7 +186,7 @@ def test_lengths_come_from_the_distribution_given_for_each_prompt() -> None:
     asked: list[Any] = []
 
     def lengths(body: dict[str, Any]) -> LengthDistribution:
-        asked.append(body["prompt"])
+        asked.append((body["prompt"], body.get("max_tokens")))
         return LengthDistribution.point(len(body["prompt"]))
 
     with (
@@ -194,7 +194,7 @@ def test_lengths_come_from_the_distribution_given_for_each_prompt() -> None:
         OpenAI(base_url=emulator.url + "/v1", api_key="none") as client,
     ):
         answer = client.completions.create(model="", prompt=["abc", "defgh"], max_tokens=100)
-    assert asked == ["abc", "defgh"]
+    assert asked == [("abc", None), ("defgh", None)], "the model does not know the limit"
     assert answer.usage is not None
     assert answer.usage.completion_tokens == 3 + 5
 

@@ -244,7 +244,7 @@ async def test_the_command_ends_with_status_0_on_sigterm(busy: bool) -> None:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     program = (
-        "import argparse, sys; from gateway.emulator_command import *;"
+        "import argparse, sys; from gateway.emulator.command import *;"
         "parser = argparse.ArgumentParser(); add_emulate_arguments(parser);"
         "sys.exit(run_emulate(parser.parse_args()))"
     )

@@ -10,6 +10,7 @@ ends by itself, at temperature 1 after about `MEAN_REPLY_TOKENS` tokens; at temp
 # mypy: disable-error-code="import-not-found, import-untyped"
 import ast
 import math
+import random
 import sys
 import sysconfig
 import warnings
@@ -34,10 +35,10 @@ CHAT_TEMPLATE = (
     "{% if add_generation_prompt %}{{ '<|start|>assistant\\n' }}{% endif %}"
 )
 
-# Embeddings hold CONSTANT in dimension 0 and no layer writes there, so that the output layer
-# has what a Llama lacks: a bias for each token, BIAS_UNIT per unit of weight (about).
+# Embeddings hold CONSTANT in dimension 0 and no layer writes there: the last hidden state is
+# about the same there for every text, so weights of the output layer that read it act as what
+# a Llama lacks, a bias for each token.
 CONSTANT = 4.0
-BIAS_UNIT = 3.5
 LOGIT_SPREAD = 2.0
 NEVER = -40.0
 
@@ -119,10 +120,12 @@ def set_weights(model: Any, tokenizer: PreTrainedTokenizerFast) -> None:
     head[:, 0] = 0.0
     spoken = [token for token in range(VOCABULARY) if is_text(tokenizer, token)]
     silent = sorted(set(range(VOCABULARY)) - set(spoken))
+    hidden = model.model(torch.tensor([random.Random(SEED).choices(spoken, k=512)]))[0][0]
+    unit = hidden[:, 0].mean()
+    log_sum_exp = (hidden @ head[spoken].T).logsumexp(dim=1).mean()
     head[silent] = 0.0
-    head[silent, 0] = NEVER / BIAS_UNIT
-    log_sum_exp = math.log(len(spoken)) + LOGIT_SPREAD**2 / 2
-    head[tokenizer.eos_token_id, 0] = (log_sum_exp - math.log(MEAN_REPLY_TOKENS)) / BIAS_UNIT
+    head[silent, 0] = NEVER / unit
+    head[tokenizer.eos_token_id, 0] = (log_sum_exp - math.log(MEAN_REPLY_TOKENS)) / unit
 
 
 def main() -> None:

@@ -36,6 +36,7 @@ WRAPPER = """\
 # vllm serve MODEL --flags, with settings that suit a small CPU machine (engine.py says why).
 export VLLM_CPU_KVCACHE_SPACE="${{VLLM_CPU_KVCACHE_SPACE:-1}}"
 export VLLM_CPU_OMP_THREADS_BIND="${{VLLM_CPU_OMP_THREADS_BIND:-nobind}}"
+export OMP_NUM_THREADS="${{OMP_NUM_THREADS:-1}}"
 export HF_HUB_OFFLINE="${{HF_HUB_OFFLINE:-1}}"
 export VLLM_NO_USAGE_STATS="${{VLLM_NO_USAGE_STATS:-1}}" DO_NOT_TRACK="${{DO_NOT_TRACK:-1}}"
 if [ "$1" != serve ]; then

@@ -13,10 +13,10 @@ from typing import Any
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
-from gateway.emulator_answers import Choice, answer_rng
-from gateway.emulator_frames import DONE, FINGERPRINT, Frames, usage_body
-from gateway.emulator_requests import Prompt, SamplingRequest
-from gateway.emulator_worker import EmulatedWorker, Generation
+from gateway.emulator.answers import Choice, answer_rng
+from gateway.emulator.frames import DONE, FINGERPRINT, Frames, usage_body
+from gateway.emulator.requests import Prompt, SamplingRequest
+from gateway.emulator.worker import EmulatedWorker, Generation
 
 VECTOR_SIZE = 16
 SSE_HEADERS = [(b"content-type", b"text/event-stream; charset=utf-8")]

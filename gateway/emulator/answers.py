@@ -11,12 +11,16 @@ from math import exp, log
 from statistics import NormalDist
 from typing import Any, Literal
 
-from gateway.emulator_requests import Prompt, SamplingRequest, VllmError
+from gateway.emulator.requests import Prompt, SamplingRequest, VllmError
+from predictor import LengthPredictor
+from predictor import Prompt as LengthPrompt
 from scheduler.length import LengthDistribution
 
 Finish = Literal["stop", "length"]
 Lengths = Callable[[dict[str, Any]], LengthDistribution]
-"""The distribution of output lengths of a request body; called on the event loop, so be quick."""
+"""From a request's body, without its token limits, to the distribution of its answer's length.
+
+Called on the event loop: it must be quick."""
 
 # 64 pieces of about 4 characters: six random bits name one. Some must be escaped in JSON or are
 # not ASCII, for a client has to get those right too.
@@ -28,6 +32,7 @@ _VOCABULARY = (
 )
 PIECES = tuple(_VOCABULARY.split("|"))
 MAX_SEQUENCES = 16_384
+LIMITS = ("max_tokens", "max_completion_tokens")
 ESCAPED = tuple(json.dumps(piece, ensure_ascii=False)[1:-1] for piece in PIECES)
 
 
@@ -60,6 +65,11 @@ class Choice:
         """The whole answer."""
         spoken = self.output_tokens - (self.finish_reason == "stop")
         return "".join(PIECES[word & 63] for word in self.words[:spoken])
+
+
+def predicted_lengths(predictor: LengthPredictor) -> Lengths:
+    """Answers as long as a predictor trained on real ones (CASTILLO) expects."""
+    return lambda body: predictor.predict([LengthPrompt.from_request(body)])[0]
 
 
 def answer_rng(prompt: str, seed: int | None, temperature: float | None) -> random.Random:
@@ -134,7 +144,9 @@ def answer(
     choices: list[Choice] = []
     for prompt in prompts:
         room = _room(prompt, max_tokens, max_model_len)
-        distribution = None if asked.target_tokens or asked.ignore_eos else lengths(prompt.body)
+        # Without the limits: an answer that one cuts must end with "length", not stop by itself.
+        body = {name: prompt.body[name] for name in prompt.body if name not in LIMITS}
+        distribution = None if asked.target_tokens or asked.ignore_eos else lengths(body)
         for child in range(asked.n or 1):
             seed = None if asked.seed is None else asked.seed + child
             rng = answer_rng(prompt.text, seed, asked.temperature)

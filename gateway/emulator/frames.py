@@ -10,8 +10,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.emulator_answers import Choice
-from gateway.emulator_requests import StreamOptions
+from gateway.emulator.answers import Choice
+from gateway.emulator.requests import StreamOptions
 
 FINGERPRINT = "vllm-0.32.0-emulated"
 DONE = b"data: [DONE]\n\n"

@@ -12,9 +12,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from gateway.emulator_answers import Lengths, answer
-from gateway.emulator_replies import EmbeddingReply, GenerationReply
-from gateway.emulator_requests import (
+from gateway.emulator.answers import Lengths, answer
+from gateway.emulator.replies import EmbeddingReply, GenerationReply
+from gateway.emulator.requests import (
     ChatRequest,
     CompletionRequest,
     EmbeddingRequest,
@@ -28,7 +28,7 @@ from gateway.emulator_requests import (
     text_prompts,
     token_ids,
 )
-from gateway.emulator_worker import EmulatedWorker, WorkerMetrics
+from gateway.emulator.worker import EmulatedWorker, WorkerMetrics
 
 VERSION = "0.32.0+emulated"
 

@@ -1,8 +1,4 @@
-"""An emulated vLLM worker: its HTTP protocol over a model of its engine, in real time, on a CPU.
-
-For demos, tests and benchmarks without a GPU. What it does with requests (batching, KV blocks,
-preemption, time per step) comes from ``scheduler.sim.engine``; what it says is made up.
-"""
+"""The emulated worker as an ASGI application, in a thread, or as a process."""
 
 from __future__ import annotations
 
@@ -25,13 +21,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.emulator_answers import Lengths, published_lengths
-from gateway.emulator_api import EmulatorApi
-from gateway.emulator_requests import VllmError, error_body
-from gateway.emulator_worker import EmulatedWorker
+from gateway.emulator.answers import Lengths, published_lengths
+from gateway.emulator.api import EmulatorApi
+from gateway.emulator.requests import VllmError, error_body
+from gateway.emulator.worker import EmulatedWorker
 from scheduler.sim.engine import Engine, EngineConfig, StepCosts
-
-__all__ = ["EmbeddedEmulator", "EmulatorConfig", "create_emulator", "run_emulator"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +59,8 @@ def create_emulator(config: EmulatorConfig, lengths: Lengths | None = None) -> S
     """The ASGI application; ``app.state.engine`` is its engine.
 
     ``lengths`` gives the distribution an answer's length is drawn from, for a request's body with
-    one prompt; it runs on the event loop. The default knows nothing of the request: it is
-    log-normal (``published_lengths``). Needs the ASGI lifespan, in which the engine runs.
+    one prompt and without its token limits; it runs on the event loop. The default knows nothing
+    of the request: it is log-normal (``published_lengths``). The engine runs in the ASGI lifespan.
     """
     engine = Engine(config.engine, config.costs)
     worker = EmulatedWorker(engine, speed=config.speed)

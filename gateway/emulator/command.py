@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import argparse
 import logging
-from typing import Any
 
-from gateway.emulator import EmulatorConfig, run_emulator
-from gateway.emulator_answers import Lengths
-from predictor import ArtifactError, LengthPredictor, Prompt
-from scheduler.length import LengthDistribution
+from gateway.emulator.answers import Lengths, predicted_lengths
+from gateway.emulator.server import EmulatorConfig, run_emulator
+from predictor import ArtifactError, LengthPredictor
 from scheduler.sim.engine import EngineConfig
 
 log = logging.getLogger("lengthwise")
@@ -98,14 +96,3 @@ def shipped_lengths() -> Lengths | None:
     except ArtifactError as error:
         log.warning("no length predictor, lengths are those of published chats: %s", error)
         return None
-
-
-def predicted_lengths(predictor: LengthPredictor) -> Lengths:
-    """Lengths for ``create_emulator`` from a predictor."""
-
-    def lengths(body: dict[str, Any]) -> LengthDistribution:
-        # Without the limits: an answer cut by one must end with "length", not stop by itself.
-        unlimited = {**body, "max_tokens": None, "max_completion_tokens": None}
-        return predictor.predict([Prompt.from_request(unlimited)])[0]
-
-    return lengths

@@ -11,7 +11,7 @@ from itertools import count
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from starlette.types import Receive
 
-from gateway.emulator_answers import Choice
+from gateway.emulator.answers import Choice
 from scheduler.sim.engine import Engine, StepResult
 
 CATCH_UP = 0.1

@@ -1,0 +1,158 @@
+"""docker-compose.yml and the image fit together and to the files they name."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from fnmatch import fnmatch
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import yaml
+
+from gateway.config_file import load_config
+from gateway.emulator.command import add_emulate_arguments
+from gateway.serve import add_serve_arguments
+from tests.deploy.paths import DEPLOY, ROOT
+
+COMPOSE = ROOT / "docker-compose.yml"
+TEXT = COMPOSE.read_text(encoding="utf-8")
+DOCKERFILE = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
+VARIABLE = re.compile(r"\$\{(\w+):-([^}]*)\}")
+
+
+def _services(env: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """The services with ``${NAME:-default}`` filled in as compose does."""
+    filled = VARIABLE.sub(lambda match: (env or {}).get(match[1]) or match[2], TEXT)
+    services: dict[str, Any] = yaml.safe_load(filled)["services"]
+    return services
+
+
+def _mounts(service: Mapping[str, Any]) -> dict[str, str]:
+    """Path in the container -> file or folder here; named volumes are left out."""
+    pairs = (mount.split(":")[:2] for mount in service.get("volumes", ()))
+    return {inside: outside for outside, inside in pairs if outside.startswith("./")}
+
+
+def test_every_mounted_file_exists() -> None:
+    for service in _services().values():
+        for outside in _mounts(service).values():
+            assert (ROOT / outside).exists(), outside
+
+
+def test_ports_are_published_to_this_machine_only() -> None:
+    published = [port for s in _services().values() for port in s.get("ports", ())]
+    assert len(published) == 3
+    assert all(port.startswith("127.0.0.1:") for port in published)
+
+
+def test_every_variable_is_of_the_kind_this_test_fills_in() -> None:
+    assert "$" not in VARIABLE.sub("", TEXT)
+
+
+def test_the_gateway_is_configured_for_the_two_emulated_workers() -> None:
+    services = _services()
+    config = _gateway_config(services)
+    assert config.listen.host == "0.0.0.0"
+    assert services["gateway"]["ports"] == [f"127.0.0.1:{config.listen.port}:{config.listen.port}"]
+    for worker in config.workers:
+        service = services[str(worker.url.host)]
+        assert "profiles" not in service
+        flags = _flags(service["command"], "emulate", add_emulate_arguments)
+        assert (flags.host, flags.port) == ("0.0.0.0", worker.url.port)
+        assert flags.scheduling_policy == "priority"
+    assert len(config.workers) == 2
+
+
+def test_the_command_in_the_head_comment_puts_the_vllm_of_the_profile_before_the_gateway() -> None:
+    shown = re.search(r"LENGTHWISE_WORKERS='(.*)' \\\n# +(docker compose .*)", TEXT)
+    assert shown
+    services = _services({"LENGTHWISE_WORKERS": shown[1]})
+    (worker,) = _gateway_config(services).workers
+    vllm = services["vllm"]
+    assert str(worker.url.host) == "vllm"
+    assert vllm["profiles"] == ["gpu"]
+    assert vllm["command"][vllm["command"].index("--port") + 1] == str(worker.url.port)
+    assert vllm["command"][-2:] == ["--scheduling-policy", "priority"]
+    started = shown[2].split(" up ")[1].split()
+    assert set(started) == set(services) - {"worker-1", "worker-2"}
+    assert not any(services[name].get("depends_on") for name in started)
+
+
+def test_docker_waits_longer_than_the_gateway_drains() -> None:
+    services = _services()
+    grace = services["gateway"]["stop_grace_period"]
+    assert int(grace.removesuffix("s")) > _gateway_config(services).shutdown.drain_timeout_s
+
+
+def test_prometheus_scrapes_the_services_and_grafana_asks_prometheus() -> None:
+    services = _services()
+    own, engines = _yaml("prometheus/prometheus.yml")["scrape_configs"]
+    port = _gateway_config(services).listen.port
+    assert own["static_configs"] == [{"targets": [f"gateway:{port}"]}]
+    (found,) = engines["dns_sd_configs"]
+    assert set(found["names"]) == {"worker-1", "worker-2", "vllm"}
+    assert found["port"] == 8000
+    (source,) = _yaml("grafana/provisioning/datasources/prometheus.yml")["datasources"]
+    url = urlsplit(source["url"])
+    assert services[str(url.hostname)]["ports"] == [f"127.0.0.1:{url.port}:{url.port}"]
+
+
+def test_the_home_page_of_grafana_is_the_dashboard() -> None:
+    grafana = _services()["grafana"]
+    home = grafana["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+    folder, _, name = home.rpartition("/")
+    assert (ROOT / _mounts(grafana)[folder] / name).is_file()
+
+
+def test_the_image_serves_on_the_port_its_health_check_asks() -> None:
+    arguments = yaml.safe_load(re.findall(r"^CMD (\[.*\])$", DOCKERFILE, re.MULTILINE)[-1])
+    flags = _flags(arguments, "serve", add_serve_arguments)
+    port = flags.port or load_config(None, env={}).listen.port
+    assert f"http://127.0.0.1:{port}/health" in DOCKERFILE
+    assert f"EXPOSE {port}" in DOCKERFILE
+    assert flags.host == "0.0.0.0"
+
+
+def test_the_build_context_holds_what_the_package_is_built_from() -> None:
+    kept = re.findall(r"^!(.+)$", (ROOT / ".dockerignore").read_text("utf-8"), re.MULTILINE)
+    project = (ROOT / "pyproject.toml").read_text("utf-8")
+    packages = re.search(r"^packages = (\[.*?\])", project, re.MULTILINE | re.DOTALL)
+    assert packages
+    needed = {name.partition(".")[0] for name in yaml.safe_load(packages[1])}
+    for name in needed | {"pyproject.toml", "README.md", "LICENSE"}:
+        assert any(fnmatch(name, pattern) for pattern in kept), name
+
+
+def test_docker_compose_accepts_the_file() -> None:
+    docker = shutil.which("docker")
+    plugin = docker and subprocess.run(
+        [docker, "compose", "version"], capture_output=True, check=False, timeout=60
+    )
+    if not docker or not plugin or plugin.returncode:
+        pytest.skip("docker compose is missing: install Docker with its compose plugin")
+    command = [docker, "compose", "-f", str(COMPOSE), "--profile", "gpu", "config", "--quiet"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+def _gateway_config(services: Mapping[str, Any]) -> Any:
+    gateway = services["gateway"]
+    flags = _flags(gateway["command"], "serve", add_serve_arguments)
+    return load_config(ROOT / _mounts(gateway)[str(flags.config)], env=dict(gateway["environment"]))
+
+
+def _flags(command: list[str], name: str, add_arguments: Any) -> argparse.Namespace:
+    """The command's flags, as its own parser reads them."""
+    assert command[0] == name
+    parser = argparse.ArgumentParser(exit_on_error=False)
+    add_arguments(parser)
+    return parser.parse_args(command[1:])
+
+
+def _yaml(path: str) -> Any:
+    return yaml.safe_load((DEPLOY / path).read_text(encoding="utf-8"))

@@ -1,0 +1,106 @@
+"""The dashboard file as Grafana reads it: up to date, on the grid and explained."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from itertools import combinations
+from typing import Any
+
+import yaml
+
+from gateway.app import create_app
+from gateway.config import Config
+from tests.deploy.dashboard_file import dashboard, panels
+from tests.deploy.paths import DASHBOARD, DEPLOY
+
+COLUMNS = 24
+GRAFANA = DEPLOY / "grafana"
+
+OF_VLLM = {"vllm:generation_tokens_total"}
+SUFFIX = re.compile(r"_(bucket|sum|count|total)$")
+
+
+def test_the_file_is_what_its_program_prints() -> None:
+    printed = subprocess.run(
+        [sys.executable, str(GRAFANA / "dashboard.py")], capture_output=True, check=True, timeout=60
+    )
+    assert printed.stdout.decode() == DASHBOARD.read_text(encoding="utf-8"), (
+        "run: python deploy/grafana/dashboard.py > deploy/grafana/dashboards/lengthwise.json"
+    )
+
+
+def test_no_two_panels_overlap_and_none_leaves_the_grid() -> None:
+    taken: dict[int, set[tuple[int, int]]] = {}
+    for panel in dashboard()["panels"]:
+        place = panel["gridPos"]
+        assert place["x"] >= 0, panel["title"]
+        assert place["x"] + place["w"] <= COLUMNS, panel["title"]
+        taken[panel["id"]] = {
+            (x, y)
+            for x in range(place["x"], place["x"] + place["w"])
+            for y in range(place["y"], place["y"] + place["h"])
+        }
+    assert len(taken) == len(dashboard()["panels"]), "two panels have one id"
+    for (one, cells), (other, others) in combinations(taken.items(), 2):
+        assert cells.isdisjoint(others), f"panels {one} and {other} overlap"
+
+
+def test_every_row_of_panels_fills_the_width() -> None:
+    widths: dict[int, int] = {}
+    for panel in dashboard()["panels"]:
+        place = panel["gridPos"]
+        widths[place["y"]] = widths.get(place["y"], 0) + place["w"]
+    assert set(widths.values()) == {COLUMNS}
+
+
+def test_every_panel_names_a_metric_it_shows_and_uses_the_chosen_data_source() -> None:
+    for panel in panels():
+        shown = {name for target in panel["targets"] for name in _metrics(target["expr"])}
+        named = set(re.findall(r"(?:vllm:|lengthwise_)\w+", panel["description"]))
+        assert named & {SUFFIX.sub("", name) for name in shown} | named & shown, panel["title"]
+        for asker in (panel, *panel["targets"]):
+            assert asker["datasource"] == {"type": "prometheus", "uid": "${datasource}"}
+
+
+def test_every_panel_has_a_unit_and_every_query_a_legend() -> None:
+    for panel in panels():
+        assert panel["fieldConfig"]["defaults"]["unit"], panel["title"]
+        legends = [target["legendFormat"] for target in panel["targets"]]
+        assert all(legends), panel["title"]
+        assert len(set(legends)) == len(legends), panel["title"]
+
+
+def test_every_rate_is_over_grafanas_interval() -> None:
+    for panel in panels():
+        for target in panel["targets"]:
+            assert set(re.findall(r"\[(.*?)\]", target["expr"])) <= {"$__rate_interval"}
+
+
+def test_the_queries_know_every_metric_of_the_gateway_and_no_other() -> None:
+    shown = {
+        SUFFIX.sub("", name)
+        for panel in panels()
+        for target in panel["targets"]
+        for name in _metrics(target["expr"]) - OF_VLLM
+    }
+    registry = create_app(Config(), None).state.metrics.registry
+    assert shown == {family.name for family in registry.collect()}
+
+
+def test_grafana_is_told_the_scrape_interval_and_where_the_dashboards_are() -> None:
+    (source,) = _yaml("grafana/provisioning/datasources/prometheus.yml")["datasources"]
+    scrape = _yaml("prometheus/prometheus.yml")["global"]["scrape_interval"]
+    assert source["jsonData"]["timeInterval"] == scrape
+    (provider,) = _yaml("grafana/provisioning/dashboards/lengthwise.yml")["providers"]
+    mounts = _yaml("../docker-compose.yml")["services"]["grafana"]["volumes"]
+    assert f"./deploy/grafana/dashboards:{provider['options']['path']}:ro" in mounts
+
+
+def _metrics(expression: str) -> set[str]:
+    return set(re.findall(r"\b(?:vllm:|lengthwise_)\w+", expression))
+
+
+def _yaml(path: str) -> Any:
+    return yaml.safe_load((DEPLOY / path).read_text(encoding="utf-8"))

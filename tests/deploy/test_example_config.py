@@ -1,0 +1,76 @@
+"""The example configuration cannot drift from the settings there are."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+from pydantic import BaseModel
+
+from gateway.config import Config, WorkerConfig
+from gateway.config_file import load_config
+from tests.deploy.paths import DEPLOY
+
+EXAMPLE = DEPLOY / "lengthwise.yaml"
+COMMENTED_SETTING = re.compile(r"^#(?=( {2,}(- )?)?[a-z_]+:)")
+
+
+def _with_workers() -> str:
+    """The example with the lines of ``workers`` in force: their # stands at the start."""
+    lines = EXAMPLE.read_text(encoding="utf-8").splitlines()
+    return "\n".join(COMMENTED_SETTING.sub("", line) for line in lines) + "\n"
+
+
+def _fields(model: type[BaseModel]) -> dict[str, Any]:
+    """The names of a model's settings; sections and the items of lists are walked."""
+    shape: dict[str, Any] = {}
+    for name, field in model.model_fields.items():
+        kinds = (field.annotation, *get_args(field.annotation))
+        inner = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
+        shape[name] = _fields(inner[0]) if inner else None
+    return shape
+
+
+def _keys(value: object) -> Any:
+    if isinstance(value, dict):
+        return {name: _keys(inner) for name, inner in value.items()}
+    return _keys(value[0]) if isinstance(value, list) else None
+
+
+def test_the_example_holds_the_defaults() -> None:
+    assert load_config(EXAMPLE, env={}) == Config()
+
+
+def test_the_example_names_every_setting_and_no_other() -> None:
+    assert _keys(yaml.safe_load(_with_workers())) == _fields(Config)
+
+
+def test_the_commented_workers_are_usable_as_they_stand(tmp_path: Path) -> None:
+    path = tmp_path / "lengthwise.yaml"
+    path.write_text(_with_workers(), encoding="utf-8")
+    config = load_config(path, env={})
+    assert config.model_copy(update={"workers": ()}) == Config()
+    assert config.workers[0].model_fields_set == set(WorkerConfig.model_fields)
+
+
+def test_every_setting_has_a_comment_above_it() -> None:
+    lines = EXAMPLE.read_text(encoding="utf-8").splitlines()
+    for before, line in pairwise(lines):
+        setting = COMMENTED_SETTING.sub("", line)
+        if re.match(r" +(- )?\w+:", setting):
+            assert before.lstrip().startswith("# "), f"no comment above {line.strip()!r}"
+
+
+def test_the_environment_overrides_the_example_as_its_header_shows() -> None:
+    header = EXAMPLE.read_text(encoding="utf-8").split("\nlisten:")[0]
+    shown = re.findall(r"^#   (LENGTHWISE_\w+)=(.+)$", header, re.MULTILINE)
+    config = load_config(EXAMPLE, env={name: value.strip("'") for name, value in shown})
+    assert config.listen.port == 9000
+    assert config.queue.max_waiting == 500
+    assert [str(worker.url) for worker in config.workers] == [
+        "http://gpu-1:8000/",
+        "http://gpu-2:8000/",
+    ]

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import json
+import random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.emulator.answers import (
+    ESCAPED,
+    PIECES,
+    Choice,
+    answer,
+    draw_length,
+    draw_words,
+    published_lengths,
+)
+from gateway.emulator.requests import ChatRequest, CompletionRequest, Prompt, text_prompts
+from scheduler.length import LengthDistribution
+
+PROMPT = Prompt("hello", 2, {})
+FIVE = LengthDistribution.point(5)
+
+
+def choices(**fields: Any) -> list[Choice]:
+    asked = ChatRequest.model_validate({"messages": [], **fields})
+    return answer(
+        asked,
+        [PROMPT],
+        lambda body: FIVE,
+        limit=("max_tokens", asked.max_tokens),
+        max_model_len=50,
+    )
+
+
+def test_there_are_64_pieces_of_about_four_characters() -> None:
+    assert len(PIECES) == len(ESCAPED) == len(set(PIECES)) == 64
+    assert 3.5 < sum(map(len, PIECES)) / 64 < 4.5
+
+
+@given(st.lists(st.floats(1, 5000), min_size=1, max_size=20, unique=True), st.floats(0, 1))
+def test_drawn_lengths_lie_within_the_distribution(samples: list[float], level: float) -> None:
+    lengths = LengthDistribution.from_samples(samples)
+    drawn = draw_length(lengths, level)
+    assert round(lengths.tokens[0]) <= drawn <= round(lengths.tokens[-1])
+    assert drawn <= draw_length(lengths, min(1.0, level + 0.1))
+
+
+def test_drawn_lengths_have_the_mean_and_the_spread_of_the_distribution() -> None:
+    rng = random.Random(1)
+    lengths = published_lengths({})
+    drawn = sorted(draw_length(lengths, rng.random()) for _ in range(20_000))
+    assert sum(drawn) / len(drawn) == pytest.approx(lengths.mean, rel=0.03)
+    assert drawn[10_000] == pytest.approx(225, rel=0.05)
+    assert lengths.mean == pytest.approx(337, rel=0.05)
+
+
+@given(st.integers(0, 40), st.integers(0, 40))
+def test_a_shorter_answer_is_a_prefix_of_a_longer_one(one: int, other: int) -> None:
+    short, long = sorted((one, other))
+    assert draw_words(random.Random(3), long).startswith(draw_words(random.Random(3), short))
+
+
+@pytest.mark.parametrize(
+    ("fields", "tokens", "reason"),
+    [
+        ({}, 5, "stop"),
+        ({"max_tokens": 5}, 5, "stop"),
+        ({"max_tokens": 4}, 4, "length"),
+        ({"min_tokens": 9}, 9, "stop"),
+        ({"ignore_eos": True}, 48, "length"),
+        ({"ignore_eos": True, "max_tokens": 7}, 7, "length"),
+        ({"vllm_xargs": {"target_tokens": 11}}, 11, "stop"),
+        ({"vllm_xargs": {"target_tokens": 60}}, 48, "length"),
+        ({"vllm_xargs": {"other": "x"}}, 5, "stop"),
+    ],
+)
+def test_an_answer_ends_by_itself_or_at_a_limit(
+    fields: dict[str, Any], tokens: int, reason: str
+) -> None:
+    (choice,) = choices(**fields)
+    assert (choice.output_tokens, choice.finish_reason) == (tokens, reason)
+
+
+def test_the_pieces_of_a_choice_are_its_text_and_the_end_token_has_none() -> None:
+    for fields in ({}, {"max_tokens": 4}):
+        (choice,) = choices(seed=1, **fields)
+        text = choice.text
+        pieces = [choice.next_piece() for _ in range(choice.output_tokens)]
+        assert json.loads('"' + "".join(piece for piece, _ in pieces) + '"') == text
+        assert [reason for _, reason in pieces[:-1]] == [None] * (len(pieces) - 1)
+        assert pieces[-1][1] == choice.finish_reason
+        assert (pieces[-1][0] == "") == (choice.finish_reason == "stop")
+
+
+def test_half_a_surrogate_pair_in_a_prompt_is_no_fault() -> None:
+    asked = CompletionRequest(prompt="\ud83d", seed=1)
+    prompts = text_prompts("\ud83d", {}, "prompt")
+    assert answer(asked, prompts, lambda body: FIVE, limit=("max_tokens", 3), max_model_len=9)

@@ -1,0 +1,61 @@
+"""Jobs, workers and distributions with defaults, so that a test names only what it is about."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from hypothesis import strategies as st
+
+from scheduler.job import Job
+from scheduler.length import LengthDistribution
+from scheduler.worker import Worker
+
+
+def job(
+    id: str,
+    *,
+    model: str = "m",
+    arrival: float = 0.0,
+    prompt: int = 10,
+    tokens: float | LengthDistribution = 100,
+    sequences: int = 1,
+    deadline: float = math.inf,
+) -> Job:
+    """A job; ``tokens`` is its length, known exactly or as a distribution."""
+    length = tokens if isinstance(tokens, LengthDistribution) else LengthDistribution.point(tokens)
+    return Job(
+        id=id,
+        model=model,
+        arrival=arrival,
+        prompt_tokens=prompt,
+        length=length,
+        sequences=sequences,
+        deadline=deadline,
+    )
+
+
+def worker(
+    id: str = "w",
+    *,
+    models: Iterable[str] = ("m",),
+    slots: int = 1,
+    kv_tokens: int | None = None,
+    engine_queue: int = 0,
+    healthy: bool = True,
+) -> Worker:
+    """A worker of one slot and nothing beyond it, unless told otherwise."""
+    return Worker(
+        id=id,
+        models=frozenset(models),
+        slots=slots,
+        kv_tokens=kv_tokens,
+        engine_queue=engine_queue,
+        healthy=healthy,
+    )
+
+
+def distributions(longest: int = 20_000) -> st.SearchStrategy[LengthDistribution]:
+    """Distributions of one to thirty-two atoms at whole token counts."""
+    atoms = st.dictionaries(st.integers(1, longest), st.integers(1, 1000), min_size=1, max_size=32)
+    return atoms.map(lambda a: LengthDistribution.weighted([*a], [*map(float, a.values())]))

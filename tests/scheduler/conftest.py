@@ -1,0 +1,52 @@
+"""A scheduler for a test, whose invariants are checked when the test has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+import pytest
+from hypothesis import settings
+
+from scheduler.policy import Policy, fcfs
+from scheduler.scheduler import Scheduler
+from scheduler.worker import Worker
+
+# A busy machine makes no test fail: there is no time limit on an example.
+settings.register_profile("lengthwise", deadline=None, max_examples=60, print_blob=True)
+settings.load_profile("lengthwise")
+
+
+class MakeScheduler(Protocol):
+    """Makes a scheduler that knows ``workers``; every one made is checked at the end."""
+
+    def __call__(
+        self,
+        workers: Iterable[Worker] = (),
+        *,
+        policy: Policy = fcfs,
+        max_waiting: int = 10_000,
+        no_worker_grace: float = 10.0,
+    ) -> Scheduler: ...
+
+
+@pytest.fixture
+def make_scheduler() -> Iterator[MakeScheduler]:
+    made: list[Scheduler] = []
+
+    def make(
+        workers: Iterable[Worker] = (),
+        *,
+        policy: Policy = fcfs,
+        max_waiting: int = 10_000,
+        no_worker_grace: float = 10.0,
+    ) -> Scheduler:
+        scheduler = Scheduler(policy, max_waiting=max_waiting, no_worker_grace=no_worker_grace)
+        for known in workers:
+            scheduler.set_worker(known)
+        made.append(scheduler)
+        return scheduler
+
+    yield make
+    for scheduler in made:
+        scheduler.check()

@@ -1,0 +1,349 @@
+"""The scheduler under any interleaving of calls, against a book-keeping that is naive and plain."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
+
+from scheduler.job import Job
+from scheduler.length import LengthDistribution
+from scheduler.policy import POLICIES
+from scheduler.scheduler import Action, Dispatch, Scheduler
+from scheduler.worker import KV_SHARE, Worker
+from tests.scheduler.builders import distributions, job, worker
+
+MODELS = ("a", "b")
+LONGEST = 1000
+MOST_SEQUENCES = 4
+LENGTHS = distributions(LONGEST)
+SPREAD = math.log(LONGEST * MOST_SEQUENCES)
+"""The largest difference of two sejf keys before ageing."""
+
+WORKERS = st.builds(
+    worker,
+    id=st.sampled_from(["v", "w", "x"]),
+    models=st.sets(st.sampled_from(MODELS), min_size=1),
+    slots=st.integers(1, 4),
+    kv_tokens=st.none() | st.integers(100, 3000),
+    engine_queue=st.integers(0, 2),
+    healthy=st.booleans(),
+)
+
+
+class AnyInterleaving(RuleBasedStateMachine):
+    """Keeps its own account of every job and worker and compares."""
+
+    @initialize(
+        policy=st.sampled_from(sorted(POLICIES)),
+        rate=st.sampled_from([0.03, 1.0]),
+        max_waiting=st.sampled_from([0, 2, 5, 100]),
+        grace=st.sampled_from([0.0, 10.0]),
+    )
+    def begin(self, policy: str, rate: float, max_waiting: int, grace: float) -> None:
+        self.policy = POLICIES[policy](rate)
+        self.latest_overtaking = 0.0 if policy == "fcfs" else SPREAD / rate
+        self.max_waiting, self.grace = max_waiting, grace
+        self.scheduler = Scheduler(self.policy, max_waiting=max_waiting, no_worker_grace=grace)
+        self.now = 0.0
+        self.jobs: dict[str, Job] = {}
+        self.waiting: dict[str, float] = {}  # id -> key
+        self.running: dict[str, tuple[str, float, float]] = {}  # id -> worker, key, KV tokens
+        self.dispatches: dict[str, int] = {}
+        self.rejected: set[str] = set()
+        self.left: set[str] = set()  # released while waiting
+        self.retried: dict[str, int] = {}
+        self.workers: dict[str, Worker] = {}  # their settings; these hold no jobs
+        self.last_served: dict[str, float] = {}
+        self.stranded_since: dict[str, float] = {}
+
+    # What the account says
+
+    def serves(self, model: str) -> bool:
+        return any(w.healthy and model in w.models for w in self.workers.values())
+
+    def fits(self, waiting: Job, at: Worker) -> bool:
+        here = {id: kv for id, (worker_id, _, kv) in self.running.items() if worker_id == at.id}
+        if not at.healthy or waiting.model not in at.models:
+            return False
+        if not here:
+            return True
+        sequences = sum(self.jobs[id].sequences for id in here)
+        if sequences + waiting.sequences > at.slots + at.engine_queue:
+            return False
+        capacity = math.inf if at.kv_tokens is None else KV_SHARE * at.kv_tokens
+        # A margin for sums taken in another order: neither "fits" nor "does not" is checked there.
+        return sum(here.values()) + waiting.kv_tokens <= capacity - 1e-6
+
+    def of_model(self, model: str) -> list[str]:
+        return [id for id in self.waiting if self.jobs[id].model == model]
+
+    def take(self, actions: list[Action]) -> None:
+        for action in actions:
+            id = action.job.id
+            assert action.job is self.jobs[id]
+            assert id in self.waiting, "told of a job that does not wait"
+            if isinstance(action, Dispatch):
+                self.take_dispatch(action, self.waiting[id])
+            else:
+                self.take_reject(action.job, action.reason)
+            del self.waiting[id]
+
+    def take_dispatch(self, action: Dispatch, key: float) -> None:
+        sent, at = action.job, self.workers[action.worker_id]
+        assert action.key == key
+        assert at.healthy
+        assert sent.model in at.models
+        others = [id for id, (worker_id, _, _) in self.running.items() if worker_id == at.id]
+        sequences = sum(self.jobs[id].sequences for id in others)
+        assert not others or sequences + sent.sequences <= at.slots + at.engine_queue
+        for id in self.of_model(sent.model):
+            assert key <= self.waiting[id], "a job behind the first was sent"
+            lead = sent.arrival - self.jobs[id].arrival
+            assert lead <= self.latest_overtaking + 1e-6, "overtaken by one that came too late"
+        self.running[sent.id] = (at.id, key, sent.kv_tokens)
+        self.dispatches[sent.id] = self.dispatches.get(sent.id, 0) + 1
+        assert self.dispatches[sent.id] == 1 + self.retried.get(sent.id, 0), "dispatched twice"
+
+    def take_reject(self, refused: Job, reason: str) -> None:
+        self.rejected.add(refused.id)
+        if reason == "deadline":
+            assert refused.deadline <= self.now
+        elif reason == "queue_full":
+            assert len(self.waiting) > self.max_waiting
+        else:
+            assert not self.serves(refused.model)
+            assert self.now - self.last_served.get(refused.model, -math.inf) >= self.grace
+
+    def note_service(self) -> None:
+        for model in filter(self.serves, MODELS):
+            self.last_served[model] = self.now
+            self.stranded_since.pop(model, None)
+
+    # What may happen
+
+    @rule(
+        model=st.sampled_from(MODELS),
+        prompt=st.integers(0, 500),
+        length=LENGTHS,
+        sequences=st.integers(1, MOST_SEQUENCES),
+        patience=st.sampled_from([0.0, 5.0, 20.0, math.inf]),
+    )
+    def submit(
+        self, model: str, prompt: int, length: LengthDistribution, sequences: int, patience: float
+    ) -> None:
+        new = job(
+            f"j{len(self.jobs)}",
+            model=model,
+            arrival=self.now,
+            prompt=prompt,
+            tokens=length,
+            sequences=sequences,
+            deadline=self.now + patience,
+        )
+        before = len(self.waiting)
+        self.jobs[new.id] = new
+        self.waiting[new.id] = self.policy(new)
+        self.take(self.scheduler.submit(new))
+        assert self.scheduler.waiting <= max(before, self.max_waiting)
+
+    @precondition(lambda self: self.waiting or self.running)
+    @rule(data=st.data())
+    def submit_again(self, data: st.DataObject) -> None:
+        id = data.draw(st.sampled_from([*self.waiting, *self.running]))
+        with pytest.raises(ValueError, match="already here"):
+            self.scheduler.submit(self.jobs[id])
+
+    @precondition(lambda self: self.running)
+    @rule(data=st.data(), attained=st.integers(0, 2 * LONGEST))
+    def progress(self, data: st.DataObject, attained: int) -> None:
+        id = data.draw(st.sampled_from([*self.running]))
+        actions = self.scheduler.progress(id, attained)
+        worker_id, key, _ = self.running[id]
+        self.running[id] = (worker_id, key, self.jobs[id].kv_tokens)
+        self.take(actions)
+
+    @precondition(lambda self: self.jobs)
+    @rule(data=st.data(), length=LENGTHS)
+    def reprice(self, data: st.DataObject, length: LengthDistribution) -> None:
+        id = data.draw(st.sampled_from([*self.jobs]))
+        waited, before = id in self.waiting, self.jobs[id].length
+        actions = self.scheduler.reprice(id, length)
+        assert self.jobs[id].length == (length if waited else before)
+        if waited:
+            self.waiting[id] = self.policy(self.jobs[id])
+        self.take(actions)
+
+    @precondition(lambda self: self.jobs)
+    @rule(data=st.data())
+    def release(self, data: st.DataObject) -> None:
+        id = data.draw(st.sampled_from([*self.running] or [*self.jobs]) | self.any_job())
+        actions = self.scheduler.release(id)
+        if id in self.waiting:
+            del self.waiting[id]
+            self.left.add(id)
+        self.running.pop(id, None)
+        self.take(actions)
+
+    def any_job(self) -> st.SearchStrategy[str]:
+        return st.sampled_from([*self.jobs])
+
+    @precondition(lambda self: self.running)
+    @rule(data=st.data())
+    def requeue(self, data: st.DataObject) -> None:
+        id = data.draw(st.sampled_from([*self.running]))
+        _, key, _ = self.running.pop(id)
+        self.waiting[id] = key
+        self.retried[id] = self.retried.get(id, 0) + 1
+        actions = self.scheduler.requeue(id)
+        assert self.jobs[id].attained == 0
+        self.take(actions)
+
+    @rule(seconds=st.floats(0, 15))
+    def let_time_pass(self, seconds: float) -> None:
+        self.note_service()
+        self.now += seconds
+        self.note_service()
+
+    @rule()
+    def expire(self) -> None:
+        stranded = [m for m in MODELS if not self.serves(m)]
+        actions = self.scheduler.expire(self.now)
+        self.take(actions)
+        assert not any(self.jobs[id].deadline <= self.now for id in self.waiting)
+        for model in stranded:
+            if self.now - self.stranded_since.get(model, math.inf) >= self.grace:
+                assert not self.of_model(model), "waits for a worker beyond the grace"
+            if self.of_model(model):
+                self.stranded_since.setdefault(model, self.now)
+
+    @rule(settings=WORKERS)
+    def set_worker(self, settings: Worker) -> None:
+        told = worker(
+            settings.id,
+            models=settings.models,
+            slots=settings.slots,
+            kv_tokens=settings.kv_tokens,
+            engine_queue=settings.engine_queue,
+            healthy=settings.healthy,
+        )
+        self.note_service()
+        self.workers[settings.id] = settings
+        self.note_service()
+        self.take(self.scheduler.set_worker(told))
+
+    @precondition(lambda self: self.workers)
+    @rule(data=st.data(), healthy=st.booleans())
+    def set_health(self, data: st.DataObject, healthy: bool) -> None:
+        id = data.draw(st.sampled_from([*self.workers]))
+        self.note_service()
+        self.workers[id].healthy = healthy
+        self.note_service()
+        self.take(self.scheduler.set_health(id, healthy))
+
+    @precondition(lambda self: self.workers)
+    @rule(data=st.data(), slots=st.integers(1, 4))
+    def set_slots(self, data: st.DataObject, slots: int) -> None:
+        id = data.draw(st.sampled_from([*self.workers]))
+        self.workers[id].slots = slots
+        self.take(self.scheduler.set_slots(id, slots))
+
+    # What always holds
+
+    @invariant()
+    def its_own_check_passes(self) -> None:
+        self.scheduler.check()
+
+    @invariant()
+    def it_knows_the_jobs_the_account_knows(self) -> None:
+        assert {id for id in self.jobs if self.scheduler.is_waiting(id)} == {*self.waiting}
+        assert self.scheduler.waiting == len(self.waiting)
+        by_model = {model: len(self.of_model(model)) for model in MODELS}
+        assert self.scheduler.waiting_by_model() == {m: n for m, n in by_model.items() if n}
+        assert self.scheduler.running == len(self.running)
+        placed = [(j.id, w.id) for w in self.scheduler.workers.values() for j in w]
+        assert sorted(placed) == sorted((id, at) for id, (at, _, _) in self.running.items())
+
+    @invariant()
+    def no_first_job_waits_beside_a_worker_with_room(self) -> None:
+        for model in MODELS:
+            ids = self.of_model(model)
+            least = min((self.waiting[id] for id in ids), default=math.nan)
+            first = [id for id in ids if self.waiting[id] == least]
+            if len(first) == 1:  # of equal ones the account does not know the first
+                head = self.jobs[first[0]]
+                assert not any(self.fits(head, at) for at in self.workers.values())
+
+    def teardown(self) -> None:
+        """With a healthy worker, and jobs that end, everybody is served."""
+        if not hasattr(self, "scheduler"):
+            return
+        for id in list(self.workers):
+            self.workers[id].healthy = False
+            self.take(self.scheduler.set_health(id, False))
+        self.workers["last"] = worker("last", models=MODELS)
+        self.take(self.scheduler.set_worker(worker("last", models=MODELS)))
+        for _ in self.jobs:
+            for id in list(self.running):
+                del self.running[id]
+                self.take(self.scheduler.release(id))
+        assert not self.waiting, "never served"
+        assert {*self.dispatches} | self.rejected | self.left == {*self.jobs}, "lost"
+        assert not self.left & self.rejected
+        self.scheduler.check()
+
+
+TestAnyInterleaving = AnyInterleaving.TestCase
+TestAnyInterleaving.settings = settings(max_examples=60, stateful_step_count=50)
+
+
+ARRIVALS = st.lists(
+    st.tuples(st.sampled_from(MODELS), st.floats(0, 10), st.integers(1, LONGEST)), max_size=30
+)
+
+
+def order_of_service(policy: str, rate: float, arrivals: list[tuple[str, float, int]]) -> list[Job]:
+    """The jobs as a worker of one slot takes them, all having come while the first one runs."""
+    scheduler = Scheduler(POLICIES[policy](rate))
+    scheduler.set_worker(worker(models=MODELS))
+    now, order = 0.0, [job("first", model="a")]
+    scheduler.submit(order[0])
+    for n, (model, gap, tokens) in enumerate(arrivals):
+        now += gap
+        scheduler.submit(job(f"j{n}", model=model, arrival=now, tokens=tokens))
+    while actions := scheduler.release(order[-1].id):
+        order += [action.job for action in actions]
+    return order[1:]
+
+
+@given(ARRIVALS)
+def test_first_come_is_first_served_over_any_arrivals(
+    arrivals: list[tuple[str, float, int]],
+) -> None:
+    served = order_of_service("fcfs", 0.03, arrivals)
+    assert len(served) == len(arrivals)
+    for model in MODELS:
+        of_model = [int(j.id[1:]) for j in served if j.model == model]
+        assert of_model == sorted(of_model)
+
+
+@given(ARRIVALS, st.sampled_from([0.03, 0.3, 3.0]))
+def test_shortest_first_overtakes_within_the_bound_over_any_arrivals(
+    arrivals: list[tuple[str, float, int]], rate: float
+) -> None:
+    served = order_of_service("sejf", rate, arrivals)
+    assert len(served) == len(arrivals)
+    for n, overtaker in enumerate(served):
+        for overtaken in served[n + 1 :]:
+            lead = overtaker.arrival - overtaken.arrival
+            spread = math.log(overtaken.length.mean / overtaker.length.mean)
+            assert lead <= 1e-6 or lead <= spread / rate + 1e-6
