@@ -38,6 +38,8 @@ def create_app(config: Config, predictor: LengthPredictor | None) -> FastAPI:
     dispatcher = Dispatcher(scheduler)
     fleet = Fleet(config, [Backend(worker) for worker in config.workers], dispatcher)
     metrics = Metrics(config.slo)
+    for backend in fleet.backends:
+        metrics.expect_worker(backend.id)
     metrics.registry.register(LiveState(dispatcher, fleet))
 
     @asynccontextmanager

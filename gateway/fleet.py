@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from gateway.backend import FAILURES, Backend
+from gateway.backend import FAILURES, Backend, EngineReport
 from gateway.config import Config
 from gateway.dispatcher import Dispatcher
 from scheduler.slots import LearnedSlots
@@ -137,6 +137,7 @@ class Fleet:
         if watched.failures == 1 or watched.healthy:
             log.warning("worker %s is down: %r", watched.backend.id, error)
         watched.healthy = False
+        watched.backend.report = EngineReport()
         scheduler = self._dispatcher.scheduler
         if watched.backend.id in scheduler.workers:
             self._dispatcher.apply(scheduler.set_health(watched.backend.id, False))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from time import monotonic
 
 from prometheus_client import (
     CollectorRegistry,
@@ -26,7 +27,10 @@ PREDICTION = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1)
 TOKENS = (5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 25_000)
 
 
-disable_created_metrics()  # a series for each series, which nobody reads
+disable_created_metrics()  # type: ignore[no-untyped-call]  # a series for each, which nobody reads
+
+NO_MODEL = "none"
+"""The model label of requests that name none, or one that is not served."""
 
 
 class Metrics:
@@ -59,8 +63,8 @@ class Metrics:
         self.slo = self._counter(
             "slo_requests", "Answers that met the latency objective or not", "model", "met"
         )
-        self.retries = self._counter(
-            "retries", "Requests sent again because this worker failed them", "worker"
+        self.worker_failures = self._counter(
+            "worker_failures", "Attempts the worker failed before the first byte", "worker"
         )
 
     def _make_latency_metrics(self) -> None:
@@ -97,6 +101,8 @@ class Metrics:
             "Forecasts from recent lengths because the predictor was absent or failed",
             "reason",
         )
+        for reason in ("absent", "failed"):
+            self.fallbacks.labels(reason)
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(f"lengthwise_{name}", text, labels, registry=self.registry)
@@ -105,6 +111,17 @@ class Metrics:
         return Histogram(
             f"lengthwise_{name}", text, ("model",), buckets=buckets, registry=self.registry
         )
+
+    def expect_worker(self, worker_id: str) -> None:
+        """Show a worker's counter at zero: one that first appears at 1 shows no increase."""
+        self.worker_failures.labels(worker_id)
+
+    def expect_model(self, model: str) -> None:
+        """Show a model's counters at zero."""
+        for met in ("true", "false"):
+            self.slo.labels(model, met)
+        for result in ("inside", "outside"):
+            self.intervals.labels(model, result)
 
     def observe_answer(self, model: str, record: RequestRecord) -> None:
         """Count a complete answer's latencies and tokens."""
@@ -142,43 +159,66 @@ class LiveState(Collector):
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """The gauges."""
-        queue = GaugeMetricFamily(
+        """The gauges. What a worker has not said, or cannot say now, is left out."""
+        yield from self._queue()
+        yield from self._workers()
+        yield from self._engines()
+
+    def _queue(self) -> Iterator[Metric]:
+        length = GaugeMetricFamily(
             "lengthwise_queue_length", "Requests that wait in the gateway", labels=["model"]
         )
-        waiting = self._dispatcher.scheduler.waiting_by_model()
-        for model in self._fleet.models():
-            queue.add_metric([model], waiting.get(model, 0))
-        yield queue
-        yield from self._workers()
+        oldest = GaugeMetricFamily(
+            "lengthwise_queue_oldest_wait_seconds",
+            "How long the request that waits longest has waited",
+            labels=["model"],
+        )
+        scheduler, now = self._dispatcher.scheduler, monotonic()  # the event loop's clock
+        waiting, arrivals = scheduler.waiting_by_model(), scheduler.oldest_arrivals()
+        for model in {**self._fleet.models(), **waiting}:
+            length.add_metric([model or NO_MODEL], waiting.get(model, 0))
+            oldest.add_metric([model or NO_MODEL], now - arrivals.get(model, now))
+        yield from (length, oldest)
 
     def _workers(self) -> Iterator[Metric]:
-        def gauge(name: str, text: str) -> GaugeMetricFamily:
-            return GaugeMetricFamily(f"lengthwise_worker_{name}", text, labels=["worker"])
-
-        up = gauge("up", "1 while requests are sent to the worker")
-        slots = gauge("slots", "Sequences the worker runs at once, configured or learned")
-        sent = gauge("in_flight_sequences", "Sequences the gateway has there")
-        committed = gauge("kv_committed_tokens", "KV tokens those are expected to hold")
-        capacity = gauge("kv_cache_capacity_tokens", "KV-cache capacity")
-        usage = gauge("kv_cache_usage_ratio", "KV-cache use, 0 to 1, as the engine reports")
-        running = gauge("running_sequences", "Sequences running in the engine, as it reports")
-        engine_waiting = gauge("waiting_sequences", "Sequences waiting in the engine")
-        preemptions = CounterMetricFamily(
-            "lengthwise_worker_preemptions", "Preemptions, as the engine counts", labels=["worker"]
-        )
+        up = _worker_gauge("up", "1 while requests are sent to the worker")
+        slots = _worker_gauge("slots", "Sequences it runs at once, configured or learned")
+        sent = _worker_gauge("in_flight_sequences", "Sequences the gateway has there")
+        committed = _worker_gauge("kv_committed_tokens", "KV tokens those are expected to hold")
+        capacity = _worker_gauge("kv_cache_capacity_tokens", "KV-cache capacity")
         for backend in self._fleet.backends:
-            name, report = [backend.id], backend.report
+            name = [backend.id]
             up.add_metric(name, self._fleet.healthy(backend.id))
             worker = self._dispatcher.scheduler.workers.get(backend.id)
             if worker is not None:
                 slots.add_metric(name, worker.slots)
                 sent.add_metric(name, worker.sequences)
                 committed.add_metric(name, worker.kv_committed)
-                capacity.add_metric(name, worker.kv_tokens or 0)
-            usage.add_metric(name, report.kv_usage or 0)
-            running.add_metric(name, report.running or 0)
-            engine_waiting.add_metric(name, report.waiting or 0)
-            preemptions.add_metric(name, report.preemptions or 0)
-        yield from (up, slots, sent, committed, capacity, usage, running, engine_waiting)
-        yield preemptions
+                _add(capacity, name, worker.kv_tokens)
+        yield from (up, slots, sent, committed, capacity)
+
+    def _engines(self) -> Iterator[Metric]:
+        usage = _worker_gauge("kv_cache_usage_ratio", "KV-cache use, 0 to 1, as the engine reports")
+        running = _worker_gauge("running_sequences", "Sequences running, as the engine reports")
+        waiting = _worker_gauge("waiting_sequences", "Sequences waiting in the engine")
+        preemptions = CounterMetricFamily(
+            "lengthwise_worker_preemptions", "Preemptions, as the engine counts", labels=["worker"]
+        )
+        for backend in self._fleet.backends:
+            name, report = [backend.id], backend.report
+            _add(usage, name, report.kv_usage)
+            _add(running, name, report.running)
+            _add(waiting, name, report.waiting)
+            _add(preemptions, name, report.preemptions)
+        yield from (usage, running, waiting, preemptions)
+
+
+def _worker_gauge(name: str, text: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"lengthwise_worker_{name}", text, labels=["worker"])
+
+
+def _add(
+    family: GaugeMetricFamily | CounterMetricFamily, labels: list[str], value: float | None
+) -> None:
+    if value is not None:
+        family.add_metric(labels, value)

@@ -14,7 +14,7 @@ from gateway.disconnect import ClientGone, Receive, unless_gone
 from gateway.dispatcher import Dispatcher, Rejected
 from gateway.fleet import ANY_MODEL, Fleet
 from gateway.forecast import Forecaster
-from gateway.metrics import Metrics
+from gateway.metrics import NO_MODEL, Metrics
 from gateway.openai import ApiError, ApiRequest, parse
 from gateway.proxy import Exchange, Headers, Reply, WorkerFailed, forwarded
 from predictor import Prompt
@@ -79,7 +79,9 @@ class Relay:
         request = parse(endpoint, method, _header(headers, b"content-type"), body)
         labels.endpoint = endpoint if request.generates else "other"
         model = self._known_model(request)
-        labels.model = model or "none"
+        labels.model = model or NO_MODEL
+        if request.generates:
+            self.metrics.expect_model(model)
         query = f"?{scope['query_string'].decode()}" if scope["query_string"] else ""
         exchange = Exchange(
             request=request,
@@ -170,14 +172,15 @@ class Relay:
                 except Rejected as rejected:
                     raise self._rejection(rejected, job) from None
                 now = asyncio.get_running_loop().time()
+                if exchange.record.dispatched is None:
+                    self.metrics.queue_wait.labels(job.model or NO_MODEL).observe(now - job.arrival)
                 exchange.record.dispatched = now
-                self.metrics.queue_wait.labels(job.model or "none").observe(now - job.arrival)
                 try:
                     return await exchange.forward(
                         slot, dispatch.worker_id, self._priority(dispatch.key)
                     )
                 except WorkerFailed:
-                    self.metrics.retries.labels(dispatch.worker_id).inc()
+                    self.metrics.worker_failures.labels(dispatch.worker_id).inc()
         raise ApiError(
             502,
             f"{self.config.requests.retries + 1} workers failed before the first byte of the "
@@ -212,8 +215,10 @@ class Relay:
         record, usage = exchange.record, exchange.usage
         record.finished = asyncio.get_running_loop().time()
         record.prompt_tokens, record.output_tokens = usage.prompt_tokens, usage.output_tokens
-        self.metrics.observe_answer(job.model or "none", record)
-        if exchange.request.generates and job.sequences == 1 and usage.output_tokens:
+        if not exchange.request.generates:
+            return
+        self.metrics.observe_answer(job.model, record)
+        if job.sequences == 1 and usage.output_tokens:
             self.forecaster.learn(
                 prompt,
                 job.length,
@@ -227,7 +232,7 @@ class Relay:
 class _Labels:
     """Metric labels, known only once the request has been read."""
 
-    model: str = "none"
+    model: str = NO_MODEL
     endpoint: str = "other"
 
 

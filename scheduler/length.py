@@ -43,7 +43,7 @@ class LengthDistribution:
 
     @classmethod
     def from_samples(cls, samples: Iterable[float], atoms: int = 20) -> LengthDistribution:
-        """The empirical distribution of ``samples`` (tokens), thinned to ``atoms`` of equal mass."""
+        """The empirical distribution of ``samples`` (tokens), thinned to ``atoms`` equal masses."""
         ordered = sorted(max(1.0, float(s)) for s in samples)
         if not ordered:
             raise ValueError("need at least one sample")
@@ -54,7 +54,7 @@ class LengthDistribution:
 
     @classmethod
     def weighted(cls, tokens: Sequence[float], weights: Sequence[float]) -> LengthDistribution:
-        """Atoms at ``tokens`` (any order, repeats allowed) with masses in proportion to ``weights``."""
+        """Atoms at ``tokens`` (in any order, repeats add up) with masses as ``weights``."""
         merged: dict[float, float] = {}
         for value, weight in zip(tokens, weights, strict=True):
             merged[float(value)] = merged.get(float(value), 0.0) + weight

@@ -39,6 +39,7 @@ class Aged:
     rate: float
 
     def __call__(self, job: Job) -> float:
+        """The aged key."""
         return self.base(job) + self.rate * job.arrival
 
 

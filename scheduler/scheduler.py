@@ -82,6 +82,14 @@ class Scheduler:
         """Jobs that wait, by model; a model nobody waits for is absent."""
         return {model: len(queue) for model, queue in self._queues.items() if queue}
 
+    def oldest_arrivals(self) -> dict[str, float]:
+        """The arrival of the job that waits longest, by model; linear in what waits."""
+        return {
+            model: min(job.arrival for job in queue)
+            for model, queue in self._queues.items()
+            if queue
+        }
+
     def is_waiting(self, job_id: str) -> bool:
         """Whether the job is in the queue."""
         return any(job_id in queue for queue in self._queues.values())

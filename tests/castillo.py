@@ -80,6 +80,6 @@ def read_lengths(folder: Path, model: str, split: str) -> dict[str, list[int]]:
 def read_prompts(folder: Path, split: str) -> list[tuple[str, str, str]]:
     """Returns (prompt_id, corpus, prompt) of all prompts in a fixed order."""
     names = ["prompt_id", "dataset", "prompt"]
-    path, filters = folder / "prompts_castillo.parquet", [("split", "==", split)]
-    table = pq.read_table(path, columns=names, filters=filters)
+    path = folder / "prompts_castillo.parquet"
+    table = pq.read_table(path, columns=names, filters=[("split", "==", split)])
     return sorted(zip(*(table[name].to_pylist() for name in names), strict=True))

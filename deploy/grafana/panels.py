@@ -166,9 +166,12 @@ LATENCY = (
     Panel(
         "Queue wait",
         "s",
-        "Arrival to dispatch (lengthwise_queue_wait_seconds). Counted at dispatch: who still waits "
-        "is not in it yet.",
-        spread("queue_wait_seconds", MODEL),
+        "Arrival to dispatch (lengthwise_queue_wait_seconds). Counted at dispatch. Who still waits "
+        "shows in the longest wait so far (lengthwise_queue_oldest_wait_seconds).",
+        {
+            **spread("queue_wait_seconds", MODEL),
+            "waiting now, longest": f"max(lengthwise_queue_oldest_wait_seconds{{{MODEL}}})",
+        },
     ),
     Panel(
         "Queue length",
@@ -253,9 +256,9 @@ WORKERS = (
         "Failed attempts",
         "ops",
         "Requests this worker failed before their first byte; they are tried again elsewhere "
-        "(lengthwise_retries_total).",
+        "(lengthwise_worker_failures_total).",
         {
-            "{{worker}}": f"{per_worker(rate('retries_total', WORKER))}"
+            "{{worker}}": f"{per_worker(rate('worker_failures_total', WORKER))}"
             f" or 0 * {per_worker(gauge('up'), 'max')}"
         },
         width=6,

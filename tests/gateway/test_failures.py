@@ -51,7 +51,7 @@ async def test_a_request_without_a_first_byte_is_tried_on_another_worker(
         gateway(broken.url, emulator.url) as running,
     ):
         await asyncio.gather(*(ask() for _ in range(10)))
-        assert running.metric("retries_total", worker=broken.url) == broken.served > 0
+        assert running.metric("worker_failures_total", worker=broken.url) == broken.served > 0
 
 
 async def test_a_stream_that_breaks_ends_with_an_error_event(
@@ -102,7 +102,7 @@ async def test_a_server_error_of_a_dying_worker_is_retried(
     ):
         asked = (post(session, running.url, chat(max_tokens=2)) for _ in range(4))
         assert {status for status, _ in await asyncio.gather(*asked)} == {200}
-        assert running.metric("retries_total", worker=dying.url) == dying.served > 0
+        assert running.metric("worker_failures_total", worker=dying.url) == dying.served > 0
 
 
 async def test_without_a_healthy_worker_requests_wait_for_the_grace_and_get_503(

@@ -55,7 +55,7 @@ async def test_a_client_that_leaves_mid_answer_stops_the_worker(
         async with gateway(worker.url) as running:
             body = chat(stream=stream, vllm_xargs=LONG)
             task = asyncio.create_task(post(session, running.url, body))
-            await until(lambda: worker.engine.running, "it runs")
+            await until(lambda: bool(worker.engine.running), "it runs")
             await _leave(task)
             await _worker_idle(running, worker)
             assert running.metric("requests_total", outcome="client_gone") == 1

@@ -36,7 +36,7 @@ async def _finish_order(
 async def test_sejf_serves_the_shortest_expected_first(
     emulator: EmbeddedEmulator, session: aiohttp.ClientSession
 ) -> None:
-    settings = {"policy": "sejf", "engine_queue": 0}
+    settings: dict[str, Any] = {"policy": "sejf", "engine_queue": 0}
     async with gateway(emulator.url, scheduling=settings, **ONE_AT_A_TIME) as running:
         assert await _finish_order(running, session, [60, 5, 20, 10]) == [5, 10, 20, 60]
 
@@ -44,7 +44,7 @@ async def test_sejf_serves_the_shortest_expected_first(
 async def test_fcfs_serves_in_order_of_arrival(
     emulator: EmbeddedEmulator, session: aiohttp.ClientSession
 ) -> None:
-    settings = {"policy": "fcfs", "engine_queue": 0}
+    settings: dict[str, Any] = {"policy": "fcfs", "engine_queue": 0}
     async with gateway(emulator.url, scheduling=settings, **ONE_AT_A_TIME) as running:
         assert await _finish_order(running, session, [60, 5, 20, 10]) == [60, 5, 20, 10]
 
@@ -53,7 +53,7 @@ async def test_a_full_queue_answers_429_and_when_to_come_back(
     session: aiohttp.ClientSession,
 ) -> None:
     with EmbeddedEmulator(EmulatorConfig(speed=1)) as slow:
-        limits = {"scheduling": {"engine_queue": 0}, "queue": {"max_waiting": 1}}
+        limits: dict[str, Any] = {"scheduling": {"engine_queue": 0}, "queue": {"max_waiting": 1}}
         async with gateway(slow.url, **limits, **ONE_AT_A_TIME) as running:
             body = chat(vllm_xargs=forced(5000))
             tasks = [asyncio.create_task(post(session, running.url, body)) for _ in range(2)]
@@ -74,7 +74,7 @@ async def test_a_request_that_waits_too_long_is_answered_504(
     session: aiohttp.ClientSession,
 ) -> None:
     with EmbeddedEmulator(EmulatorConfig(speed=1)) as slow:
-        limits = {"scheduling": {"engine_queue": 0}, "queue": {"timeout_s": 0.2}}
+        limits: dict[str, Any] = {"scheduling": {"engine_queue": 0}, "queue": {"timeout_s": 0.2}}
         async with gateway(slow.url, **limits, **ONE_AT_A_TIME) as running:
             first = asyncio.create_task(post(session, running.url, chat(vllm_xargs=forced(5000))))
             await until(lambda: running.scheduler.running == 1, "the worker is busy")
