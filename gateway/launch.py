@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import importlib.util
 import logging
@@ -53,7 +54,7 @@ async def vllm_server(model: str, extra: Sequence[str], timeout_s: float) -> Asy
     port = _free_port()
     flags = [] if "--scheduling-policy" in extra else ["--scheduling-policy", "priority"]
     command = [*vllm_command(), model, "--host", "127.0.0.1", "--port", str(port), *flags, *extra]
-    log.info("starting %s", " ".join(command))
+    log.info("starting vLLM with %s on port %d", model, port)  # its flags may hold a secret
     process = await asyncio.create_subprocess_exec(*command, start_new_session=True)
     url = f"http://127.0.0.1:{port}"
     try:
@@ -92,6 +93,14 @@ async def _stop(process: asyncio.subprocess.Process) -> None:
         log.warning("vLLM did not end in %g s and is killed", STOP_TIMEOUT_S)
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
+
+
+def api_key(extra: Sequence[str]) -> str | None:
+    """The key that vLLM's flags make it ask for."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--api-key")
+    key: str | None = parser.parse_known_args(extra)[0].api_key
+    return key
 
 
 def _free_port() -> int:

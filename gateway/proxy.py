@@ -118,8 +118,7 @@ class Exchange:
             self.method, backend.id + self.path, data=body or None, headers=headers
         ) as response:
             if response.content_type == "text/event-stream":
-                await self._relay_events(slot, backend, response)
-                return response.status
+                return await self._relay_events(slot, backend, response)
             answer = await response.read()
             if response.status >= 500 and not await self.fleet.confirm(backend.id):
                 raise aiohttp.ClientPayloadError(f"status {response.status} and not healthy")
@@ -136,8 +135,11 @@ class Exchange:
 
     async def _relay_events(
         self, slot: Slot, backend: Backend, response: aiohttp.ClientResponse
-    ) -> None:
-        """Pass events on as they come; hold the headers back until there is a first one."""
+    ) -> int:
+        """Pass events on as they come; hold the headers back until there is a first one.
+
+        Returns the status that tells how it ended: an error in the stream counts as 500.
+        """
         events = EventStream(hide_usage=not self.request.wants_usage, usage=self.usage)
         reported = 0
         async for data in response.content.iter_any():
@@ -157,6 +159,7 @@ class Exchange:
             raise aiohttp.ClientPayloadError("the stream ended before its first event")
         self.usage.output_tokens = self.usage.output_tokens or events.tokens
         await self.reply.finish(events.rest)
+        return 500 if events.failed else response.status
 
     async def _start_stream(self, response: aiohttp.ClientResponse) -> None:
         self.record.first_token = asyncio.get_running_loop().time()

@@ -19,7 +19,7 @@ from gateway.config import Config, WorkerConfig
 from gateway.config_file import ConfigError, Location, load_config
 from gateway.emulator import EmbeddedEmulator, EmulatorConfig
 from gateway.emulator.answers import predicted_lengths
-from gateway.launch import LaunchError, vllm_server
+from gateway.launch import LaunchError, api_key, vllm_server
 from predictor import ArtifactError, LengthPredictor
 
 log = logging.getLogger("lengthwise")
@@ -89,7 +89,7 @@ async def _serve(config: Config, args: argparse.Namespace) -> int:
         if args.model:
             server = vllm_server(args.model, args.vllm_flags, args.model_timeout)
             url = await stack.enter_async_context(server)
-            config = _with_worker(config, url)
+            config = _with_worker(config, url, api_key(args.vllm_flags))
         elif not config.workers:
             lengths = predicted_lengths(predictor) if predictor else None
             emulator = EmbeddedEmulator(EmulatorConfig(models=(EMULATED_MODEL,)), lengths)
@@ -123,8 +123,8 @@ def load_predictor(config: Config) -> LengthPredictor | None:
         return None
 
 
-def _with_worker(config: Config, url: str) -> Config:
-    worker = WorkerConfig.model_validate({"url": url})
+def _with_worker(config: Config, url: str, key: str | None = None) -> Config:
+    worker = WorkerConfig.model_validate({"url": url, "api_key": key})
     return config.model_copy(update={"workers": (*config.workers, worker)})
 
 

@@ -48,6 +48,8 @@ class EventStream:
     """Data events so far: with vLLM about one token each."""
     done: bool = False
     """Whether the end marker has come."""
+    failed: bool = False
+    """Whether an event was an error."""
     rest: bytes = b""
     """An event not yet complete."""
 
@@ -64,6 +66,7 @@ class EventStream:
         if not event.startswith(b"data: {"):
             self.done = self.done or event.startswith(b"data: [DONE]")
             return False
+        self.failed = self.failed or is_error(event)
         usage_only = False
         if b'"usage":{' in event or b'"finish_reason":"' in event or b'"usage": {' in event:
             chunk = _parse(event)

@@ -75,6 +75,23 @@ async def test_a_stream_that_breaks_ends_with_an_error_event(
         assert running.metric("requests_total", outcome="worker_failed") == 2
 
 
+async def _error_in_stream(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    error = b'data: {"error": {"message": "CUDA"}}\n\n'
+    writer.write(STREAM_HEAD + chunked(CHUNK) + chunked(error) + b"0\r\n\r\n")
+
+
+async def test_an_error_that_the_worker_itself_streams_is_no_success(
+    session: aiohttp.ClientSession,
+) -> None:
+    async with scripted(_error_in_stream) as worker, gateway(worker.url) as running:
+        url = running.url + "/v1/chat/completions"
+        async with session.post(url, json=chat(stream=True)) as response:
+            assert b"CUDA" in await response.read()
+        await running.until_idle()
+        assert running.metric("requests_total", outcome="worker_5xx") == 1
+        assert running.metric("requests_total", outcome="ok") == 0
+
+
 async def test_a_request_that_breaks_every_worker_is_given_up(
     session: aiohttp.ClientSession,
 ) -> None:
