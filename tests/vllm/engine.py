@@ -18,7 +18,7 @@ from typing import IO, Self
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-from tests.vllm.prepare import home
+from tests.vllm import prepare
 
 ENVIRONMENT = {
     "VLLM_CPU_KVCACHE_SPACE": "1",  # GiB
@@ -63,10 +63,11 @@ class VllmServer:
     cpus: set[int] | None = None
     extra_args: list[str] = field(default_factory=list)
     environment: dict[str, str] = field(default_factory=dict)
-    home: Path = field(default_factory=home)
+    home: Path = field(default_factory=prepare.home)
     log_dir: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="vllm-")))
     start_timeout: float = 300.0
     _process: "subprocess.Popen[bytes] | None" = field(default=None, init=False, repr=False)
+    _guard: "subprocess.Popen[bytes] | None" = field(default=None, init=False, repr=False)
 
     @property
     def url(self) -> str:
@@ -97,6 +98,7 @@ class VllmServer:
         with self.log.open("ab") as log:
             self._process = self._spawn(log)
         try:
+            self._guard = start_guard(self._process.pid)
             if self.cpus is not None:
                 os.sched_setaffinity(self._process.pid, self.cpus)  # before it has any thread
             self._wait_until_healthy()
@@ -119,6 +121,10 @@ class VllmServer:
         """Ends the server and every process it started at once (SIGKILL)."""
         if self._process is None:
             return
+        if self._guard is not None:
+            self._guard.kill()
+            self._guard.communicate()
+            self._guard = None
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
@@ -222,6 +228,16 @@ class VllmServer:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
+
+
+def start_guard(group: int) -> "subprocess.Popen[bytes]":
+    """Starts a shell that kills a process group once this process is gone, however it ended."""
+    return subprocess.Popen(
+        ["/bin/sh", "-c", f"read _; kill -KILL -{group}"],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
 
 
 def wait_for_end(group: int, *, seconds: float) -> None:
