@@ -1,0 +1,126 @@
+"""Cross-fitting: how far forecasts are off on prompts, and models, that they were not fitted on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import lightgbm as lgb
+import numpy as np
+
+from predictor.calibrate import shape
+from predictor.design import GENERIC, KNOWN, RELATED
+from predictor.model import Index, Rows, Table, fit_location, fit_scale, run
+from predictor.text_model import Array
+
+FOLDS = 5
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The fitted boosters and the shape of standardised residuals of each route (3 x levels)."""
+
+    location: lgb.Booster
+    scale: lgb.Booster
+    shapes: Array
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """Rows with their out-of-fold locations in log tokens, and the fold of each."""
+
+    rows: Rows
+    located: Array
+    fold: Index
+
+
+def fit_head(table: Table, fold: Index, *, threads: int, say: Say) -> Head:
+    """Fit location and scale on all cells and the shapes on out-of-fold residuals.
+
+    ``fold`` (P) tells each prompt's fold. Unseen models are judged by models hidden from the fit
+    as well: in fold k every FOLDS-th of them.
+    """
+    cells = np.arange(len(table.cells))
+    judged = []
+    for part in range(FOLDS):
+        outside = fold[table.cells.prompt] != part
+        judged.extend(_judge(table, cells[outside], cells[~outside], part, threads))
+        say(f"cross-fit {part + 1} of {FOLDS}")
+    merged = _Judged(
+        _merge([part.rows for part in judged]),
+        np.concatenate([part.located for part in judged]),
+        np.concatenate([part.fold for part in judged]),
+    )
+    scaled = _out_of_fold_scale(table, merged, threads)
+    rng = np.random.default_rng(0)
+    location = fit_location(
+        table.training_rows(cells, np.zeros(0, np.intp), rng), table.cells, threads=threads
+    )
+    scale = fit_scale(merged.rows, table.cells, merged.located, threads=threads)
+    return Head(location, scale, _shapes(table, merged, scaled))
+
+
+def _judge(table: Table, inside: Index, outside: Index, part: int, threads: int) -> list[_Judged]:
+    """Out-of-fold locations of the cells ``outside`` by each route."""
+    models = len(table.models.names)
+    rng = np.random.default_rng(part)
+    hidden = np.arange(models)[np.arange(models) % FOLDS == part]
+    names = table.models.names
+    booster = fit_location(
+        table.training_rows(inside, np.zeros(0, np.intp), rng), table.cells, threads=threads
+    )
+    seen = table.rows(outside, [table.models.place(name) for name in names])
+    found = [_Judged(seen, seen.base + run(booster, seen, threads=threads), _full(seen, part))]
+    open_ = inside[~np.isin(table.cells.model[inside], hidden)]
+    shut = outside[np.isin(table.cells.model[outside], hidden)]
+    if not len(open_) or not len(shut):
+        return found
+    booster = fit_location(table.training_rows(open_, hidden, rng), table.cells, threads=threads)
+    related = [table.models.place_unseen(at, hidden.tolist()) for at in range(models)]
+    for places in (related, [table.models.generic()] * models):
+        rows = table.rows(shut, places)
+        located = rows.base + run(booster, rows, threads=threads)
+        found.append(_Judged(rows, located, _full(rows, part)))
+    return found
+
+
+def _full(rows: Rows, part: int) -> Index:
+    return np.full(len(rows.cell), part, dtype=np.intp)
+
+
+def _merge(parts: list[Rows]) -> Rows:
+    return Rows(
+        np.concatenate([part.cell for part in parts]),
+        np.concatenate([part.inputs for part in parts]),
+        np.concatenate([part.base for part in parts]),
+        np.concatenate([part.weight for part in parts]),
+    )
+
+
+def _out_of_fold_scale(table: Table, judged: _Judged, threads: int) -> Array:
+    """Scales of the judged rows by boosters that have not seen their prompts."""
+    out = np.empty(len(judged.located))
+    for part in np.unique(judged.fold):
+        other = judged.fold != part
+        booster = fit_scale(
+            judged.rows.where(other), table.cells, judged.located[other], threads=threads
+        )
+        out[~other] = np.exp(run(booster, judged.rows.where(~other), threads=threads))
+    return out
+
+
+def _shapes(table: Table, judged: _Judged, scaled: Array) -> Array:
+    """Quantiles of standardised residuals by route; a route without any has the known one's."""
+    route = judged.rows.inputs[:, -1].astype(np.intp)
+    values = table.cells.values[judged.rows.cell]
+    residuals = (values - judged.located[:, None]) / scaled[:, None]
+    weights = np.where(np.isnan(values), 0.0, judged.rows.weight[:, None] ** 2)
+    out = []
+    for kind in (KNOWN, RELATED, GENERIC):
+        rows = route == kind if np.any(route == kind) else route == KNOWN
+        counted = weights[rows] > 0
+        prompts = len(np.unique(table.cells.prompt[judged.rows.cell[rows]]))
+        out.append(shape(residuals[rows][counted], weights[rows][counted], prompts))
+    return np.array(out)

@@ -1,0 +1,92 @@
+"""What the boosters see of a prompt for a model: text features, and where the model stands.
+
+A model trained on is known; an unseen one of a known family starts from its relatives; of any
+other nothing is told (NaN), and the booster has learned from rows like that too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from math import exp, isnan, nan
+
+import numpy as np
+
+from predictor.features import LEXICAL_NAMES
+from predictor.names import canonical, traits
+from predictor.text_model import SHARED, Array
+
+KNOWN, RELATED, GENERIC = 0, 1, 2
+ROUTES = ("known", "related", "generic")
+
+COLUMNS: tuple[str, ...] = (
+    *LEXICAL_NAMES,
+    "text_words",
+    "text_all",
+    "model_offset",
+    "text_own",
+    "model_route",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a model stands: its route and the weight of each model trained on (M, sum 1 or 0)."""
+
+    route: int
+    weights: Array
+
+
+class Models:
+    """The models trained on: canonical ``names`` and ``offsets``, their effects on log length."""
+
+    def __init__(self, names: Sequence[str], offsets: Array) -> None:
+        self.names = tuple(canonical(name) for name in names)
+        self.offsets = offsets
+        self._traits = [traits(name) for name in self.names]
+        self.place = lru_cache(maxsize=256)(self._place)  # names come from clients: bounded
+
+    def _place(self, name: str) -> Place:
+        base = canonical(name)
+        if base in self.names:
+            return Place(KNOWN, np.eye(len(self.names))[self.names.index(base)])
+        return self._related(base, [True] * len(self.names))
+
+    def place_unseen(self, model: int, hidden: Sequence[int] = ()) -> Place:
+        """Where ``model`` would stand, were it and the models ``hidden`` unseen."""
+        open_ = [at != model and at not in hidden for at in range(len(self.names))]
+        return self._related(self.names[model], open_)
+
+    def generic(self) -> Place:
+        """The place of a model of which nothing is known."""
+        return Place(GENERIC, np.zeros(len(self.names)))
+
+    def _related(self, base: str, open_: Sequence[bool]) -> Place:
+        """Relatives: the family's models, nearer sizes first (a tenfold size weighs 1/e**2)."""
+        own = traits(base)
+        weights = np.zeros(len(self.names))
+        for at, other in enumerate(self._traits):
+            if open_[at] and own.family and other.family == own.family:
+                gap = abs(own.size - other.size)
+                weights[at] = exp(-2.0 * (0.5 if isnan(gap) else gap))
+        total = float(weights.sum())
+        return Place(RELATED, weights / total) if total > 0 else self.generic()
+
+    def base(self, places: Sequence[Place]) -> Array:
+        """What the booster's answer is added to, in log tokens (n)."""
+        return np.array([place.weights @ self.offsets for place in places])
+
+    def rows(self, lexical: Array, scores: Array, places: Sequence[Place]) -> Array:
+        """The boosters' inputs (n x len(COLUMNS)) of n prompts, each for the model at its place."""
+        out = np.empty((len(places), len(COLUMNS)))
+        width = lexical.shape[1]
+        out[:, :width] = lexical
+        out[:, width : width + SHARED] = scores[:, :SHARED]
+        weights = np.array([place.weights for place in places]).reshape(len(places), -1)
+        routes = np.array([place.route for place in places])
+        unknown = np.where(routes == GENERIC, nan, 0.0)
+        out[:, -3] = weights @ self.offsets + unknown
+        out[:, -2] = np.einsum("nm,nm->n", scores[:, SHARED:], weights) + unknown
+        out[:, -1] = routes
+        return out

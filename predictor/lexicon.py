@@ -1,0 +1,102 @@
+"""Words and phrases that tell what a prompt asks for; each group becomes one feature.
+
+Words are looked up one by one in a dict and phrases counted with ``str.count``: a regular
+expression for each group would cost milliseconds a prompt.
+"""
+
+from __future__ import annotations
+
+WORDS: dict[str, str] = {
+    "short": "brief briefly short shortly shorter concise concisely succinct succinctly quick "
+    "quickly simple simply tldr",
+    "long": "detail detailed details comprehensive thorough thoroughly elaborate extensive long "
+    "longer complete full lengthy",
+    "only": "only just exactly",
+    "prose": "essay article blog story stories poem letter email speech script report review novel "
+    "song lyrics chapter post paper dialogue conversation scene haiku narrative",
+    "plan": "plan outline guide tutorial itinerary strategy schedule recipe course curriculum "
+    "proposal roadmap campaign",
+    "explain": "explain describe discuss analyze analyse compare contrast evaluate argue interpret "
+    "critique examine",
+    "create": "write generate create compose draft design develop build make produce invent "
+    "imagine construct brainstorm",
+    "list": "list name enumerate suggest provide recommend identify",
+    "classify": "classify categorize categorise determine label detect sentiment rate rank select "
+    "choose pick tell",
+    "transform": "rewrite rephrase paraphrase edit correct convert translate change replace reword "
+    "fix improve reverse transform format arrange combine add insert remove",
+    "summarise": "summarize summarise summary synopsis",
+    "extract": "extract find given based passage text following",
+    "math": "calculate compute solve equation sum probability integral derivative prove percent "
+    "percentage average area modulo frac",
+    "code": "code function program script implement algorithm class method api sql query regex "
+    "debug compile javascript typescript java html css bash rust react php",
+    "python": "python def import self print return",
+    "science": "numpy np pandas pd df dataframe matplotlib plt scipy sklearn tensorflow tf torch "
+    "pytorch tensor array seaborn",
+    "plot": "plot histogram axes axis figure legend chart graph scatter",
+    "assert": "assert",
+    "raise": "raise raises exception exceptions error valueerror typeerror",
+    "example": "example examples sample",
+    "input": "input inputs output outputs",
+    "constraint": "constraint constraints le leq mod",
+    "table": "table tables column columns row rows csv",
+    "json": "json xml yaml",
+    "me": "i my me we our i'm",
+    "you": "you your",
+    "please": "please thanks help",
+    "question": "why how what",
+    "fact": "who when where which whose whom",
+    "top": "best most top largest first famous popular biggest",
+    "many": "some ways reasons things ideas tips steps types benefits differences factors points",
+    "language": "french spanish german chinese japanese english italian russian korean",
+    "test": "test tests pass",
+    "class": "solution class list int str bool float dict",
+}
+
+PHRASES: dict[str, tuple[str, ...]] = {
+    "short": ("in short", "few words", "one word", "single word", "one sentence", "one line"),
+    "long": ("in depth", "in-depth", "step by step", "step-by-step", "as much"),
+    "closed": ("yes or no", "true or false", "yes/no", "true/false", "or incorrect", "or wrong"),
+    "only": ("no explanation", "without expla", "no comment", "don't explain", "do not explain"),
+    "create": ("come up with",),
+    "list": ("give me", "tell me"),
+    "classify": ("which is", "which of", "which one", "odd one", "is or", "as either"),
+    "summarise": ("key point", "takeaway", "main idea", "main point"),
+    "extract": ("according to", "from the", "given the", "given this", "reference"),
+    "math": ("how many", "how much", "\\frac", "$"),
+    "persona": ("you are", "act as", "your task", "i want you", "pretend", "your role"),
+    "howto": ("how do", "how to", "how can", "how does", "how would", "how should"),
+    "whatis": ("what is", "what are", "what's", "what was", "who is", "who was", "when was"),
+    "example": ("e.g.", "such as", "for instance"),
+    "constraint": ("<=", "≤", "10^", "guaranteed"),
+    "many": ("pros and cons", "advantages", "as possible"),
+    "starting": ("starting with", "should start with", "should output", "begin solution"),
+}
+
+GROUPS: tuple[str, ...] = tuple(dict.fromkeys((*WORDS, *PHRASES)))
+
+_OPENERS = (
+    "what who when where why how which is are can could does do did give write list name identify "
+    "classify generate create explain describe summarize translate rewrite find tell design make "
+    "compare provide think suggest edit compose develop construct determine calculate convert "
+    "imagine i you the a in given if please problem question based extract from categorize "
+    "analyze come choose let add propose predict discuss formulate read sort"
+)
+OPENERS = _OPENERS.split()
+
+_COUNT = "zero one two three four five six seven eight nine ten eleven twelve"
+NUMBER_WORDS: dict[str, int] = {word: value for value, word in enumerate(_COUNT.split())}
+NUMBER_WORDS |= {"a": 1, "an": 1, "single": 1, "couple": 2, "few": 3, "several": 5, "fifteen": 15}
+NUMBER_WORDS |= {"twenty": 20, "thirty": 30, "fifty": 50, "hundred": 100}
+
+# Tokens that one of the requested unit usually takes.
+UNIT_TOKENS: dict[str, float] = {"word": 1.35, "character": 0.25, "token": 1.0, "sentence": 24.0}
+UNIT_TOKENS |= {"line": 14.0, "paragraph": 110.0, "page": 600.0, "stanza": 45.0}
+
+_ITEMS = (
+    "item example idea tip way reason point step thing fact question name bullet benefit advantage "
+    "strategy method suggestion type feature factor characteristic country option title synonym "
+    "adjective song movie book place recipe activity use element"
+)
+ITEMS = _ITEMS.split()
