@@ -3,6 +3,7 @@
 import os
 import random
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,12 +38,13 @@ def requests(
     max_output: int | None = None,
     max_prompt_chars: int | None = None,
     split: str = "validate",
+    keep: Callable[[str], bool] = bool,
 ) -> list[CastilloRequest]:
     """Draws `count` different prompts, each with the length of one of its samples by chance.
 
-    A prompt is left out if the sample drawn is longer than `max_output` tokens (which changes the
-    distribution: longer samples of a prompt do not become shorter ones). The same arguments give
-    the same requests. Raises FileNotFoundError without data, ValueError if too few fit.
+    A prompt is left out unless `keep` holds of its text, and if the sample drawn is longer than
+    `max_output` tokens (which changes the distribution: longer samples of a prompt do not become
+    shorter ones). The same arguments give the same requests. Raises FileNotFoundError without data, ValueError if too few fit.
     """
     folder = find_data()
     if folder is None:
@@ -50,7 +52,7 @@ def requests(
     lengths, chance = read_lengths(folder, model, split), random.Random(seed)
     fitting = []
     for prompt_id, corpus, prompt in read_prompts(folder, split):
-        if prompt_id not in lengths:
+        if prompt_id not in lengths or not keep(prompt):
             continue
         output_tokens = chance.choice(lengths[prompt_id])
         if max_output is not None and output_tokens > max_output:

