@@ -44,7 +44,8 @@ def requests(
 
     A prompt is left out unless `keep` holds of its text, and if the sample drawn is longer than
     `max_output` tokens (which changes the distribution: longer samples of a prompt do not become
-    shorter ones). The same arguments give the same requests. Raises FileNotFoundError without data, ValueError if too few fit.
+    shorter ones). The same arguments give the same requests. Raises FileNotFoundError without
+    data, ValueError if too few fit.
     """
     folder = find_data()
     if folder is None:

