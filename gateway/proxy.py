@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import aiohttp
+from yarl import URL
 
 from gateway.backend import FAILURES, Backend
 from gateway.dispatcher import Slot
@@ -115,7 +116,10 @@ class Exchange:
     async def _exchange(self, slot: Slot, backend: Backend, body: bytes) -> int:
         headers = {**self.headers, **backend.authorization()}
         async with backend.session.request(
-            self.method, backend.id + self.path, data=body or None, headers=headers
+            self.method,
+            URL(backend.id + self.path, encoded=True),
+            data=body or None,
+            headers=headers,
         ) as response:
             if response.content_type == "text/event-stream":
                 return await self._relay_events(slot, backend, response)

@@ -76,17 +76,18 @@ class Relay:
         record = RequestRecord(arrival=asyncio.get_running_loop().time())
         body = await self._body(receive)
         endpoint, method = scope["path"].removeprefix("/v1/"), scope["method"]
+        if ".." in endpoint.split("/"):  # what a worker has beside /v1/ is not for clients
+            raise ApiError(404, f"{scope['path'][:200]} is not served.", code="not_found")
         request = parse(endpoint, method, _header(headers, b"content-type"), body)
         labels.endpoint = endpoint if request.generates else "other"
         model = self._known_model(request)
         labels.model = model or NO_MODEL
         if request.generates:
             self.metrics.expect_model(model)
-        query = f"?{scope['query_string'].decode()}" if scope["query_string"] else ""
         exchange = Exchange(
             request=request,
             method=method,
-            path=scope["path"] + query,
+            path=_target(scope),
             headers=forwarded(headers, reply.request_id),
             reply=reply,
             record=record,
@@ -252,6 +253,13 @@ def _no_worker(model: str, config: Config) -> ApiError:
         code="no_healthy_worker",
         retry_after=max(1, round(config.health.interval_s)),
     )
+
+
+def _target(scope: MutableMapping[str, Any]) -> str:
+    """Path and query as the client wrote them: decoding twice could change what they name."""
+    path: bytes = scope.get("raw_path") or scope["path"].encode()
+    query: bytes = scope["query_string"]
+    return (path + b"?" + query if query else path).decode("latin-1")
 
 
 def _header(headers: Headers, name: bytes) -> str:

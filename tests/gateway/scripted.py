@@ -35,6 +35,8 @@ class ScriptedWorker:
     dies: bool = False
     """Whether the first request makes it unhealthy."""
     url: str = ""
+    seen: list[bytes] = field(default_factory=list)
+    """Paths asked for, probes apart."""
     served: int = 0
     _open: set[asyncio.StreamWriter] = field(default_factory=set)
 
@@ -49,6 +51,7 @@ class ScriptedWorker:
                     writer.write(_PROBES[path])
             else:
                 self.served += 1
+                self.seen.append(path)
                 self.healthy = self.healthy and not self.dies
                 await self.script(reader, writer)
             await writer.drain()

@@ -8,8 +8,10 @@ import aiohttp
 import openai
 import pytest
 from openai import AsyncOpenAI, OpenAI
+from yarl import URL
 
 from gateway.emulator import EmbeddedEmulator, EmulatorConfig
+from tests.gateway.scripted import answer, scripted
 from tests.gateway.serving import chat, forced, gateway, post
 
 MESSAGES: Any = [{"role": "user", "content": "Tell me a story"}]
@@ -167,3 +169,28 @@ async def test_paths_outside_the_api_are_answered_in_openais_shape(
     ):
         assert response.status == 404
         assert "/nothing" in (await response.json())["error"]["message"]
+
+
+@pytest.mark.parametrize("path", ["/v1/../version", "/v1/%2e%2e/version", "/v1/x/../../version"])
+async def test_no_path_leads_to_what_a_worker_has_beside_the_api(
+    emulator: EmbeddedEmulator, session: aiohttp.ClientSession, path: str
+) -> None:
+    async with gateway(emulator.url) as running:
+        url = URL(running.url + path, encoded=True)
+        async with session.get(url) as response:
+            assert response.status == 404
+            assert (await response.json())["error"]["code"] == "not_found"
+        assert running.metric("queue_wait_seconds_count") == 0
+
+
+async def test_paths_and_queries_reach_the_worker_as_they_were_written(
+    session: aiohttp.ClientSession,
+) -> None:
+    async def echo(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(answer(b"{}"))
+
+    async with scripted(echo) as worker, gateway(worker.url) as running:
+        url = URL(running.url + "/v1/responses/a%2Fb%252e?x=%20y&z", encoded=True)
+        async with session.get(url) as response:
+            assert response.status == 200
+        assert worker.seen == [b"/v1/responses/a%2Fb%252e?x=%20y&z"]
