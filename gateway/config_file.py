@@ -40,9 +40,11 @@ def load_config(
     for name, location in _variables(Config, ()):
         if name in env:
             _put(data, location, _parse_variable(name, env[name]))
+            _forget(places, location)
             places[location] = f"environment variable {name}"
     for location, value in (flags or {}).items():
         _put(data, location, value)
+        _forget(places, location)
         places[location] = f"flag --{location[-1]}"
     try:
         return Config.model_validate(data)
@@ -59,13 +61,15 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[Location, str]]:
         data = yaml.safe_load(text)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}. Check --config.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: 2020-13-45
         raise ConfigError(_yaml_fault(path, error)) from None
     if data is None:
         return {}, {}
     if not isinstance(data, dict):
         raise ConfigError(f"{path}:1: must be a mapping of settings, as in deploy/lengthwise.yaml.")
-    return data, dict(_places(path, node, ()))
+    # A section whose lines are all commented out reads as None: it keeps its defaults.
+    given = {key: value for key, value in data.items() if value is not None}
+    return given, dict(_places(path, node, ()))
 
 
 def _yaml_fault(path: Path, error: Exception) -> str:
@@ -105,8 +109,11 @@ def _variables(model: type[BaseModel], at: tuple[str, ...]) -> Iterator[tuple[st
 def _parse_variable(name: str, value: str) -> object:
     try:
         return yaml.safe_load(value)
-    except yaml.YAMLError:
-        raise ConfigError(f"environment variable {name}: {value!r} is not valid YAML.") from None
+    except (yaml.YAMLError, ValueError, RecursionError):
+        shown = _shown((), value)
+        raise ConfigError(
+            f"environment variable {name}: {shown} is not valid YAML. Check its quotes."
+        ) from None
 
 
 def _put(data: dict[str, Any], location: Location, value: object) -> None:
@@ -116,6 +123,12 @@ def _put(data: dict[str, Any], location: Location, value: object) -> None:
             return  # the file's own error is reported when the whole is validated
         data = inner
     data[str(location[-1])] = value
+
+
+def _forget(places: dict[Location, str], location: Location) -> None:
+    """What stood below an overridden setting in the file is not at fault."""
+    for below in [place for place in places if place[: len(location)] == location]:
+        del places[below]
 
 
 def _explain(fault: Any, places: Mapping[Location, str], path: Path | None) -> str:
@@ -133,7 +146,8 @@ def _explain(fault: Any, places: Mapping[Location, str], path: Path | None) -> s
 
 
 def _shown(location: Location, value: object) -> str:
-    return "a secret" if location[-1] == "api_key" else repr(value)
+    shown = repr(value)
+    return "a secret" if "api_key" in location or "api_key" in shown else shown
 
 
 def _suggest(location: Location) -> str:

@@ -151,7 +151,7 @@ class Fleet:
             models=frozenset((*watched.backend.models, ANY_MODEL)),
             slots=config.max_num_seqs or slots,
             kv_tokens=config.kv_tokens or report.kv_tokens,
-            engine_queue=self._config.scheduling.engine_queue,
+            engine_queue=max(self._config.scheduling.engine_queue, 0 if config.max_num_seqs else 1),
         )
 
     def _is_learning(self, watched: _Watched) -> bool:
@@ -167,7 +167,7 @@ class Fleet:
         try:
             async with asyncio.timeout(self._config.health.timeout_s):
                 await watched.backend.scrape()
-        except FAILURES:
+        except (*FAILURES, ValueError):  # ValueError: no Prometheus text
             watched.suspected.set()
             return
         self._observe(watched)

@@ -10,6 +10,9 @@ from typing import Any
 GENERATING = frozenset({"chat/completions", "completions", "responses", "messages"})
 """Endpoints under /v1/ whose answers have a length worth forecasting."""
 
+MOST_SEQUENCES = 65_536
+"""More than any engine runs: what is counted of an absurd ``n``, which the worker will refuse."""
+
 USAGE_IN_STREAM = frozenset({"chat/completions", "completions"})
 """Endpoints that know ``stream_options.include_usage``."""
 
@@ -86,14 +89,14 @@ class ApiRequest:
         prompts = 1
         if isinstance(prompt, list) and prompt and isinstance(prompt[0], str | list):
             prompts = len(prompt)  # a list of numbers is one prompt, in tokens
-        return prompts * (n if isinstance(n, int) and n > 1 else 1)
+        return prompts * (min(n, MOST_SEQUENCES) if isinstance(n, int) and n > 1 else 1)
 
     @property
     def max_tokens(self) -> int | None:
         """The client's bound on output tokens, None where it gave none."""
         for name in ("max_completion_tokens", "max_tokens", "max_output_tokens"):
             value = self.fields.get(name)
-            if isinstance(value, int) and value > 0:
+            if type(value) is int and value > 0:  # true is an int, too
                 return value
         return None
 
@@ -108,11 +111,10 @@ class ApiRequest:
             extra["priority"] = priority
         if self.stream and self.endpoint in USAGE_IN_STREAM and not self.wants_usage:
             options = self.fields.get("stream_options")
-            extra["stream_options"] = {
-                **(options if isinstance(options, dict) else {}),
-                "include_usage": True,
-            }
-        if not extra:
+            options = dict(options) if isinstance(options, dict) else {}
+            options.pop("continuous_usage_stats", None)  # means nothing without include_usage
+            extra["stream_options"] = {**options, "include_usage": True}
+        if not extra or not self.fields:  # a GET or an upload: no object to add to
             return self.body
         if extra.keys().isdisjoint(self.fields):
             start = self.body.index(b"{") + 1

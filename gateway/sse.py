@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
+
+_EVENT_END = re.compile(rb"\n\n|\r\n\r\n")
+
+_SPEAKS = (b'"usage":{', b'"usage": {', b'"finish_reason":"', b'"finish_reason": "')
+"""What an event worth parsing contains."""
 
 
 @dataclass(slots=True)
@@ -20,6 +26,8 @@ class Usage:
         """Take usage and finish reasons from a whole answer or a chunk of one."""
         if not isinstance(answer, dict):
             return
+        if isinstance(answer.get("response"), dict):  # the last event of a Responses stream
+            answer = answer["response"]
         usage = answer.get("usage")
         if isinstance(usage, dict):
             self.prompt_tokens = _count(usage, "prompt_tokens", "input_tokens")
@@ -56,19 +64,23 @@ class EventStream:
     def feed(self, data: bytes) -> Iterator[bytes]:
         """The events completed by ``data``, as the worker sent them."""
         buffer = self.rest + data if self.rest else data
-        *events, self.rest = buffer.split(b"\n\n")
-        for event in events:
+        start = 0
+        for end in _EVENT_END.finditer(buffer):
+            event, start = buffer[start : end.end()], end.end()
             if not self._read(event):
-                yield event + b"\n\n"
+                yield event
+        self.rest = buffer[start:]
 
     def _read(self, event: bytes) -> bool:
         """Take what the event says; true if it is to be hidden."""
+        if event.startswith(b"event: "):  # Responses and Messages name their events
+            event = event.partition(b"\n")[2]
         if not event.startswith(b"data: {"):
             self.done = self.done or event.startswith(b"data: [DONE]")
             return False
         self.failed = self.failed or is_error(event)
         usage_only = False
-        if b'"usage":{' in event or b'"finish_reason":"' in event or b'"usage": {' in event:
+        if any(mark in event for mark in _SPEAKS):
             chunk = _parse(event)
             self.usage.read(chunk)
             usage_only = chunk.get("choices") == [] and bool(chunk.get("usage"))

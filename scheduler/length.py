@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +29,7 @@ class LengthDistribution:
             )
         if not self.tokens[0] > 0:
             raise ValueError(f"token counts must be positive, got {self.tokens[0]}")
-        if not all(
-            a < b < float("inf") for a, b in zip(self.tokens, self.tokens[1:], strict=False)
-        ):
+        if not all(a < b for a, b in pairwise((*self.tokens, float("inf")))):
             raise ValueError(f"token counts must increase and be finite, got {self.tokens}")
         if min(self.mass) < 0 or not abs(sum(self.mass) - 1) < 1e-6:
             raise ValueError(f"masses must be probabilities that sum to 1, got {self.mass}")
@@ -101,6 +99,6 @@ class LengthDistribution:
         Past the last atom nothing is known but that it lasts: one token is what is left to expect.
         """
         keep = bisect_right(self.tokens, attained)
-        if keep == len(self.tokens):
+        if not sum(self.mass[keep:]) > 0:
             return self.point(1.0)
         return self.weighted([t - attained for t in self.tokens[keep:]], self.mass[keep:])

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
+from operator import itemgetter
 from typing import Literal
 
 from scheduler.job import Job
@@ -222,27 +223,26 @@ class Scheduler:
         return actions
 
     def _next(self) -> tuple[float, Job, Worker] | None:
-        """The smallest key among the models' first jobs that fit, and the least loaded worker."""
-        best: tuple[float, Job, Worker] | None = None
-        for queue in self._queues.values():
-            head = queue.peek()
-            if head is None or (best is not None and head[0] >= best[0]):
-                continue
-            worker = self._place(head[1])
-            if worker is not None:
-                best = (*head, worker)
-        return best
+        """The smallest key among the models' first jobs that fit, and the least loaded worker.
 
-    def _place(self, job: Job) -> Worker | None:
-        fitting = [
-            worker
-            for worker in self._workers.values()
-            if worker.healthy and job.model in worker.models and worker.fits(job)
-        ]
-        return min(fitting, key=lambda worker: worker.load, default=None)
+        A worker that one model's first job waits for takes no larger key of another model: a job
+        that needs much room would otherwise starve beside a stream of small ones.
+        """
+        heads = [head for queue in self._queues.values() if (head := queue.peek()) is not None]
+        held: set[str] = set()
+        for key, job in sorted(heads, key=itemgetter(0)):
+            able = [w for w in self._serving(job.model) if w.id not in held]
+            fitting = [worker for worker in able if worker.fits(job)]
+            if fitting:
+                return key, job, min(fitting, key=lambda worker: worker.load)
+            held.update(worker.id for worker in able)
+        return None
+
+    def _serving(self, model: str) -> list[Worker]:
+        return [w for w in self._workers.values() if w.healthy and model in w.models]
 
     def _has_worker(self, model: str) -> bool:
-        return any(w.healthy and model in w.models for w in self._workers.values())
+        return bool(self._serving(model))
 
     def check(self) -> None:
         """Assert the invariants: for tests, and for the curious at 3 a.m."""

@@ -279,3 +279,34 @@ def test_a_number_for_a_key_is_refused_without_showing_it(load: Load) -> None:
     message = refusal(load, "workers:\n- url: http://a\n  api_key: 8888777\n")
     assert "workers.0.api_key" in message
     assert "8888777" not in message
+
+
+@pytest.mark.parametrize("text", ["listen:\n  host: 2020-13-45\n", "a: " + "[" * 5000])
+def test_what_yaml_chokes_on_is_a_configuration_error(load: Load, text: str) -> None:
+    assert "not valid YAML" in refusal(load, text)
+
+
+def test_a_list_given_in_the_environment_is_not_blamed_on_the_file(load: Load) -> None:
+    text = "workers:\n- url: http://a\n"
+    message = refusal(load, text, {"LENGTHWISE_WORKERS": "[{url: nope}]"})
+    assert message.startswith("environment variable LENGTHWISE_WORKERS: workers.0.url: ")
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["[{url: http://a, api_key: s3cret}", "'[{url: http://a, api_key: s3cret}]'"],
+    ids=["open bracket", "quoted twice"],
+)
+def test_a_variable_at_fault_does_not_show_a_key(load: Load, value: str) -> None:
+    assert "s3cret" not in refusal(load, "", {"LENGTHWISE_WORKERS": value})
+
+
+def test_a_list_in_a_list_does_not_show_a_key(load: Load) -> None:
+    text = "workers:\n  - - url: http://a\n      api_key: s3cret\n"
+    assert "s3cret" not in refusal(load, text, {})
+
+
+@pytest.mark.parametrize("text", ["listen:\n", "workers:\nlisten:\n  # port: 1\n"])
+def test_a_section_with_nothing_in_it_keeps_its_defaults(load: Load, text: str) -> None:
+    assert load(text) == Config()
+    assert load(text, {"LENGTHWISE_LISTEN_PORT": "81"}).listen.port == 81

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.openai import GENERATING, USAGE_IN_STREAM, ApiError, ApiRequest, parse
+from gateway.openai import GENERATING, MOST_SEQUENCES, USAGE_IN_STREAM, ApiError, ApiRequest, parse
 
 JSON_TYPE = "application/json"
 
@@ -303,3 +303,22 @@ def test_an_error_in_a_stream_is_one_event() -> None:
     assert event.endswith(b"}\n\n")
     assert event.count(b"\n") == 2
     assert json.loads(event[6:])["error"]["message"] == "two\n\nlines"
+
+
+def test_a_get_of_a_generating_endpoint_is_passed_on() -> None:
+    assert parse("chat/completions", "GET", "", b"").for_worker(1) == b""
+
+
+def test_an_upload_to_a_generating_endpoint_is_passed_on() -> None:
+    body = b'--x\r\nContent-Disposition: form-data; name="model"\r\n\r\n{m}\r\n--x--\r\n'
+    parsed = parse("chat/completions", "POST", "multipart/form-data; boundary=x", body)
+    assert parsed.for_worker(1) is body
+
+
+def test_an_absurd_n_is_bounded() -> None:
+    body = json.dumps({"model": "m", "n": 10**400}).encode()
+    assert parse("completions", "POST", "", body).sequences == MOST_SEQUENCES
+
+
+def test_true_is_no_bound_on_tokens() -> None:
+    assert parse("completions", "POST", "", b'{"model":"m","max_tokens":true}').max_tokens is None

@@ -93,6 +93,14 @@ def test_a_stream_is_done_with_its_end_marker_only() -> None:
     assert stream.done
 
 
+def test_a_stream_has_failed_once_an_event_was_an_error() -> None:
+    stream = EventStream(hide_usage=True)
+    list(stream.feed(token("an error") + token('{"error"')))
+    assert not stream.failed
+    list(stream.feed(chunk(error={"message": "no memory", "code": 500}) + token() + DONE))
+    assert stream.failed
+
+
 def test_usage_is_read_and_hidden_from_a_client_that_did_not_ask() -> None:
     stream = EventStream(hide_usage=True)
     assert list(stream.feed(token() + usage(11, 1) + DONE)) == [token(), DONE]
@@ -190,3 +198,39 @@ def test_an_answer_without_usage_costs_nothing_known(answer: object) -> None:
     taken = Usage()
     taken.read(answer)
     assert taken == Usage()
+
+
+def test_named_events_are_counted_and_read() -> None:
+    stream = EventStream(hide_usage=True)
+    event = (
+        b'event: message_delta\ndata: {"type":"message_delta","delta":{},'
+        b'"usage":{"input_tokens":5,"output_tokens":7}}\n\n'
+    )
+    assert list(stream.feed(event)) == [event]
+    assert (stream.tokens, stream.usage.output_tokens) == (1, 7)
+
+
+def test_events_may_end_with_carriage_returns() -> None:
+    stream = EventStream(hide_usage=True)
+    first, second = b'data: {"choices":[{}]}\r\n\r\n', b"data: [DONE]\r\n\r\n"
+    out = [list(stream.feed(bytes([byte]))) for byte in first + second]
+    assert [event for events in out for event in events] == [first, second]
+    assert (stream.tokens, stream.done) == (1, True)
+
+
+def test_finish_reasons_are_found_in_spaced_json() -> None:
+    stream = EventStream(hide_usage=True)
+    list(stream.feed(b'data: {"choices": [{"finish_reason": "length"}]}\n\n'))
+    assert stream.usage.finish_reasons == {"length"}
+
+
+def test_the_usage_of_a_responses_stream_is_found() -> None:
+    stream = EventStream(hide_usage=True)
+    usage = b'"usage":{"input_tokens":5,"output_tokens":7}'
+    event = (
+        b'event: response.completed\ndata: {"type":"response.completed","response":{'
+        + usage
+        + b"}}\n\n"
+    )
+    assert list(stream.feed(event)) == [event]
+    assert stream.usage.output_tokens == 7

@@ -44,6 +44,13 @@ def test_a_quantile_is_the_first_atom_whose_cumulative_probability_reaches_the_l
     assert all(probability_up_to(d, t) < level for t in d.tokens if t < found)
 
 
+@given(distributions())
+def test_each_atom_is_the_quantile_of_its_own_cumulative_probability(
+    d: LengthDistribution,
+) -> None:
+    assert all(d.quantile(probability_up_to(d, t)) == t for t in d.tokens)
+
+
 @given(distributions(), LEVELS, LEVELS)
 def test_quantiles_rise_with_the_level(d: LengthDistribution, a: float, b: float) -> None:
     assert d.quantile(min(a, b)) <= d.quantile(max(a, b))
@@ -218,3 +225,13 @@ def test_atoms_that_form_no_distribution_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match=complaint):
         LengthDistribution(tokens, mass)
+
+
+def test_one_infinite_atom_is_refused() -> None:
+    with pytest.raises(ValueError, match="finite"):
+        LengthDistribution((math.inf,), (1.0,))
+
+
+def test_an_atom_without_mass_beyond_what_is_attained_is_no_error() -> None:
+    d = LengthDistribution((1, 2), (1.0, 0.0))
+    assert d.remaining(1) == LengthDistribution.point(1)

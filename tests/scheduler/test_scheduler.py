@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import pytest
 
 from scheduler.length import LengthDistribution
-from scheduler.policy import sejf
+from scheduler.policy import Aged, expected_output, sejf
 from scheduler.scheduler import Action, Dispatch, Reject
 from tests.scheduler.builders import job, worker
 from tests.scheduler.conftest import MakeScheduler
@@ -132,6 +132,17 @@ def test_a_job_cannot_be_submitted_twice(make_scheduler: MakeScheduler, second: 
     scheduler.submit(job("waiting"))
     with pytest.raises(ValueError, match=f"'{second}' is already here"):
         scheduler.submit(job(second))
+
+
+def test_the_longest_wait_is_told_for_each_model(make_scheduler: MakeScheduler) -> None:
+    scheduler = make_scheduler()
+    assert scheduler.oldest_arrivals() == {}
+    for id, model, arrival in [("a", "m", 5), ("b", "m", 3), ("c", "n", 9)]:
+        scheduler.submit(job(id, model=model, arrival=arrival))
+    assert scheduler.oldest_arrivals() == {"m": 3, "n": 9}
+    scheduler.release("b")
+    scheduler.release("c")
+    assert scheduler.oldest_arrivals() == {"m": 5}
 
 
 # Forecasts
@@ -373,3 +384,17 @@ def test_a_worker_told_while_down_stays_down(make_scheduler: MakeScheduler) -> N
     scheduler.submit(job("a"))
     assert scheduler.set_worker(worker(healthy=False)) == []
     assert told(scheduler.set_worker(worker())) == ["a>w"]
+
+
+def test_a_job_that_needs_much_memory_does_not_starve_beside_another_model(
+    make_scheduler: MakeScheduler,
+) -> None:
+    two_models = worker(models="ab", slots=4, kv_tokens=1000)
+    scheduler = make_scheduler([two_models], policy=Aged(expected_output, 1.0))
+    for n in range(2):
+        scheduler.submit(job(f"b{n}", model="b", arrival=n, prompt=400, tokens=10))
+    scheduler.submit(job("big", model="a", arrival=2, prompt=700, tokens=10))
+    for n in range(2, 1000):
+        scheduler.submit(job(f"b{n}", model="b", arrival=n, prompt=400, tokens=10))
+        scheduler.release(f"b{n - 2}")
+    assert not scheduler.is_waiting("big")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from copy import deepcopy
 
 import pytest
 from hypothesis import given, settings
@@ -36,8 +37,22 @@ WORKERS = st.builds(
     slots=st.integers(1, 4),
     kv_tokens=st.none() | st.integers(100, 3000),
     engine_queue=st.integers(0, 2),
-    healthy=st.booleans(),
+    healthy=st.sampled_from([True, True, True, False]),
 )
+JOBS = st.builds(
+    job,
+    id=st.just("named when it is submitted"),
+    model=st.sampled_from(MODELS),
+    prompt=st.integers(0, 500),
+    tokens=LENGTHS,
+    sequences=st.integers(1, MOST_SEQUENCES),
+    deadline=st.sampled_from([math.inf, math.inf, math.inf, 20.0, 5.0, 0.0]),  # from its arrival
+)
+
+
+# Without a job nothing of interest can happen: the first step is always to submit some.
+SOMETHING_SUBMITTED = precondition(lambda self: self.jobs)
+SOMETHING_RUNS = precondition(lambda self: self.running)
 
 
 class AnyInterleaving(RuleBasedStateMachine):
@@ -46,10 +61,13 @@ class AnyInterleaving(RuleBasedStateMachine):
     @initialize(
         policy=st.sampled_from(sorted(POLICIES)),
         rate=st.sampled_from([0.03, 1.0]),
-        max_waiting=st.sampled_from([0, 2, 5, 100]),
-        grace=st.sampled_from([0.0, 10.0]),
+        max_waiting=st.sampled_from([100, 100, 100, 100, 5, 0]),
+        grace=st.sampled_from([10.0, 0.0]),
+        workers=st.lists(WORKERS, min_size=1, max_size=2),
     )
-    def begin(self, policy: str, rate: float, max_waiting: int, grace: float) -> None:
+    def begin(
+        self, policy: str, rate: float, max_waiting: int, grace: float, workers: list[Worker]
+    ) -> None:
         self.policy = POLICIES[policy](rate)
         self.latest_overtaking = 0.0 if policy == "fcfs" else SPREAD / rate
         self.max_waiting, self.grace = max_waiting, grace
@@ -65,6 +83,8 @@ class AnyInterleaving(RuleBasedStateMachine):
         self.workers: dict[str, Worker] = {}  # their settings; these hold no jobs
         self.last_served: dict[str, float] = {}
         self.stranded_since: dict[str, float] = {}
+        for known in workers:
+            self.set_worker(known)
 
     # What the account says
 
@@ -105,7 +125,10 @@ class AnyInterleaving(RuleBasedStateMachine):
         assert sent.model in at.models
         others = [id for id, (worker_id, _, _) in self.running.items() if worker_id == at.id]
         sequences = sum(self.jobs[id].sequences for id in others)
-        assert not others or sequences + sent.sequences <= at.slots + at.engine_queue
+        if others:
+            assert sequences + sent.sequences <= at.slots + at.engine_queue
+            committed = sum(self.running[id][2] for id in others) + sent.kv_tokens
+            assert committed <= KV_SHARE * (at.kv_tokens or math.inf) + 1e-6
         for id in self.of_model(sent.model):
             assert key <= self.waiting[id], "a job behind the first was sent"
             lead = sent.arrival - self.jobs[id].arrival
@@ -131,30 +154,16 @@ class AnyInterleaving(RuleBasedStateMachine):
 
     # What may happen
 
-    @rule(
-        model=st.sampled_from(MODELS),
-        prompt=st.integers(0, 500),
-        length=LENGTHS,
-        sequences=st.integers(1, MOST_SEQUENCES),
-        patience=st.sampled_from([0.0, 5.0, 20.0, math.inf]),
-    )
-    def submit(
-        self, model: str, prompt: int, length: LengthDistribution, sequences: int, patience: float
-    ) -> None:
-        new = job(
-            f"j{len(self.jobs)}",
-            model=model,
-            arrival=self.now,
-            prompt=prompt,
-            tokens=length,
-            sequences=sequences,
-            deadline=self.now + patience,
-        )
-        before = len(self.waiting)
-        self.jobs[new.id] = new
-        self.waiting[new.id] = self.policy(new)
-        self.take(self.scheduler.submit(new))
-        assert self.scheduler.waiting <= max(before, self.max_waiting)
+    @rule(burst=st.lists(JOBS, min_size=1, max_size=6))
+    def submit(self, burst: list[Job]) -> None:
+        for new in burst:
+            new.id, new.arrival = f"j{len(self.jobs)}", self.now
+            new.deadline += self.now
+            before = len(self.waiting)
+            self.jobs[new.id] = new
+            self.waiting[new.id] = self.policy(new)
+            self.take(self.scheduler.submit(new))
+            assert self.scheduler.waiting <= max(before, self.max_waiting)
 
     @precondition(lambda self: self.waiting or self.running)
     @rule(data=st.data())
@@ -163,16 +172,17 @@ class AnyInterleaving(RuleBasedStateMachine):
         with pytest.raises(ValueError, match="already here"):
             self.scheduler.submit(self.jobs[id])
 
-    @precondition(lambda self: self.running)
+    @SOMETHING_RUNS
     @rule(data=st.data(), attained=st.integers(0, 2 * LONGEST))
     def progress(self, data: st.DataObject, attained: int) -> None:
         id = data.draw(st.sampled_from([*self.running]))
         actions = self.scheduler.progress(id, attained)
+        assert self.jobs[id].attained == attained
         worker_id, key, _ = self.running[id]
         self.running[id] = (worker_id, key, self.jobs[id].kv_tokens)
         self.take(actions)
 
-    @precondition(lambda self: self.jobs)
+    @SOMETHING_SUBMITTED
     @rule(data=st.data(), length=LENGTHS)
     def reprice(self, data: st.DataObject, length: LengthDistribution) -> None:
         id = data.draw(st.sampled_from([*self.jobs]))
@@ -183,10 +193,17 @@ class AnyInterleaving(RuleBasedStateMachine):
             self.waiting[id] = self.policy(self.jobs[id])
         self.take(actions)
 
-    @precondition(lambda self: self.jobs)
+    @SOMETHING_SUBMITTED
     @rule(data=st.data())
     def release(self, data: st.DataObject) -> None:
-        id = data.draw(st.sampled_from([*self.running] or [*self.jobs]) | self.any_job())
+        self.release_one(data.draw(st.sampled_from([*self.jobs])))
+
+    @SOMETHING_RUNS
+    @rule(data=st.data())
+    def finish(self, data: st.DataObject) -> None:
+        self.release_one(data.draw(st.sampled_from([*self.running])))
+
+    def release_one(self, id: str) -> None:
         actions = self.scheduler.release(id)
         if id in self.waiting:
             del self.waiting[id]
@@ -194,10 +211,7 @@ class AnyInterleaving(RuleBasedStateMachine):
         self.running.pop(id, None)
         self.take(actions)
 
-    def any_job(self) -> st.SearchStrategy[str]:
-        return st.sampled_from([*self.jobs])
-
-    @precondition(lambda self: self.running)
+    @SOMETHING_RUNS
     @rule(data=st.data())
     def requeue(self, data: st.DataObject) -> None:
         id = data.draw(st.sampled_from([*self.running]))
@@ -208,12 +222,14 @@ class AnyInterleaving(RuleBasedStateMachine):
         assert self.jobs[id].attained == 0
         self.take(actions)
 
+    @SOMETHING_SUBMITTED
     @rule(seconds=st.floats(0, 15))
     def let_time_pass(self, seconds: float) -> None:
         self.note_service()
         self.now += seconds
         self.note_service()
 
+    @SOMETHING_SUBMITTED
     @rule()
     def expire(self) -> None:
         stranded = [m for m in MODELS if not self.serves(m)]
@@ -226,31 +242,25 @@ class AnyInterleaving(RuleBasedStateMachine):
             if self.of_model(model):
                 self.stranded_since.setdefault(model, self.now)
 
-    @rule(settings=WORKERS)
-    def set_worker(self, settings: Worker) -> None:
-        told = worker(
-            settings.id,
-            models=settings.models,
-            slots=settings.slots,
-            kv_tokens=settings.kv_tokens,
-            engine_queue=settings.engine_queue,
-            healthy=settings.healthy,
-        )
+    @SOMETHING_SUBMITTED
+    @rule(told=WORKERS)
+    def set_worker(self, told: Worker) -> None:
         self.note_service()
-        self.workers[settings.id] = settings
+        self.workers[told.id] = deepcopy(told)
         self.note_service()
         self.take(self.scheduler.set_worker(told))
 
-    @precondition(lambda self: self.workers)
-    @rule(data=st.data(), healthy=st.booleans())
-    def set_health(self, data: st.DataObject, healthy: bool) -> None:
+    @SOMETHING_SUBMITTED
+    @rule(data=st.data())
+    def lose_or_regain_a_worker(self, data: st.DataObject) -> None:
         id = data.draw(st.sampled_from([*self.workers]))
+        healthy = not self.workers[id].healthy
         self.note_service()
         self.workers[id].healthy = healthy
         self.note_service()
         self.take(self.scheduler.set_health(id, healthy))
 
-    @precondition(lambda self: self.workers)
+    @SOMETHING_SUBMITTED
     @rule(data=st.data(), slots=st.integers(1, 4))
     def set_slots(self, data: st.DataObject, slots: int) -> None:
         id = data.draw(st.sampled_from([*self.workers]))
@@ -269,19 +279,30 @@ class AnyInterleaving(RuleBasedStateMachine):
         assert self.scheduler.waiting == len(self.waiting)
         by_model = {model: len(self.of_model(model)) for model in MODELS}
         assert self.scheduler.waiting_by_model() == {m: n for m, n in by_model.items() if n}
+        oldest = {
+            m: min(self.jobs[id].arrival for id in self.of_model(m))
+            for m in by_model
+            if by_model[m]
+        }
+        assert self.scheduler.oldest_arrivals() == oldest
         assert self.scheduler.running == len(self.running)
         placed = [(j.id, w.id) for w in self.scheduler.workers.values() for j in w]
         assert sorted(placed) == sorted((id, at) for id, (at, _, _) in self.running.items())
 
     @invariant()
     def no_first_job_waits_beside_a_worker_with_room(self) -> None:
-        for model in MODELS:
-            ids = self.of_model(model)
-            least = min((self.waiting[id] for id in ids), default=math.nan)
-            first = [id for id in ids if self.waiting[id] == least]
-            if len(first) == 1:  # of equal ones the account does not know the first
-                head = self.jobs[first[0]]
-                assert not any(self.fits(head, at) for at in self.workers.values())
+        firsts = {
+            model: min(self.waiting[id] for id in ids)
+            for model in MODELS
+            if (ids := self.of_model(model))
+        }
+        for model, least in firsts.items():
+            first = [id for id in self.of_model(model) if self.waiting[id] == least]
+            before = [other for other in firsts if other != model and firsts[other] <= least]
+            for at in self.workers.values():
+                held = not at.models.isdisjoint(before)  # another model's first job waits for it
+                if len(first) == 1 and not held:  # of equal ones the account knows no first
+                    assert not self.fits(self.jobs[first[0]], at)
 
     def teardown(self) -> None:
         """With a healthy worker, and jobs that end, everybody is served."""
@@ -294,8 +315,7 @@ class AnyInterleaving(RuleBasedStateMachine):
         self.take(self.scheduler.set_worker(worker("last", models=MODELS)))
         for _ in self.jobs:
             for id in list(self.running):
-                del self.running[id]
-                self.take(self.scheduler.release(id))
+                self.release_one(id)
         assert not self.waiting, "never served"
         assert {*self.dispatches} | self.rejected | self.left == {*self.jobs}, "lost"
         assert not self.left & self.rejected

@@ -50,14 +50,14 @@ def test_a_report_taken_while_the_engine_was_still_admitting_does_no_lasting_har
 def test_requests_that_wait_for_kv_memory_take_no_slots_away(
     running: int, waiting: int, kv_usage: float
 ) -> None:
-    slots = LearnedSlots(value=64, most_running=64)
+    slots = LearnedSlots(value=64, most_running=20)
     slots.observe(running=running, waiting=waiting, kv_usage=kv_usage)
     assert slots.value == 64
 
 
 @given(running=st.integers(0, 64))
 def test_an_engine_with_less_to_do_takes_no_slots_away(running: int) -> None:
-    slots = LearnedSlots(value=64, most_running=64)
+    slots = LearnedSlots(value=64, most_running=20)
     slots.observe(running=running, waiting=0, kv_usage=0.1)
     assert slots.value == 64
 
