@@ -63,16 +63,39 @@ def _measured(manifest: dict[str, Any]) -> list[str]:
     if not metrics:
         return ["## Measured", "", "Nothing: no prompts were held out.", ""]
     note = (
-        " The published model was then fitted again on all prompts, these included."
+        "The published model was then fitted again on all prompts, these included."
         if manifest["held_out_in_training"]
-        else " They are not in its training."
+        else "They are not in its training."
     )
+    corpora = ", ".join(f"{name} {tau:.2f}" for name, tau in manifest["tau_by_corpus"].items())
     lines = [
         "## Measured",
         "",
         f"On {held['prompts']} held-out prompts of all corpora: {held['rule']} "
-        f"`{held['threshold']}`.{note}",
+        f"`{held['threshold']}`. {note}",
         "",
+        *_lines(metrics),
+        "",
+        _EXPLAINED,
+        "",
+        f"Tau within a corpus: {corpora}.",
+        "",
+    ]
+    if manifest["licensed_only"]:
+        scope = "Of these, on the corpora and models that it was trained on:"
+        lines += [scope, "", *_lines(manifest["metrics_in_scope"]), ""]
+    return lines
+
+
+_EXPLAINED = (
+    "Tau-b of the mean forecast against one random sample; MAE (of the median) and CRPS in "
+    "tokens; skill 0 is the model's marginal, 1 the other samples of the same prompt. Route: "
+    "`known` was trained on, `related` starts from its family, `generic` from nothing."
+)
+
+
+def _lines(metrics: dict[str, dict[str, Any]]) -> list[str]:
+    lines = [
         "| model | route | Kendall tau | MAE | CRPS | CRPS skill | 80 % coverage | prompts |",
         "|---|---|---|---|---|---|---|---|",
     ]
@@ -82,13 +105,7 @@ def _measured(manifest: dict[str, Any]) -> list[str]:
             f"{line['crps']:.0f} | {line['crps_skill']:.2f} | {100 * line['coverage']:.1f} % | "
             f"{line['prompts']:.0f} |"
         )
-    corpora = ", ".join(f"{name} {tau:.2f}" for name, tau in manifest["tau_by_corpus"].items())
-    explained = (
-        "Tau-b of the mean forecast against one random sample; MAE (of the median) and CRPS in "
-        "tokens; skill 0 is the model's marginal, 1 the other samples of the same prompt. Route: "
-        "`known` was trained on, `related` starts from its family, `generic` from nothing."
-    )
-    return [*lines, "", explained, "", f"Tau within a corpus: {corpora}.", ""]
+    return lines
 
 
 def _limits() -> list[str]:

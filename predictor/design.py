@@ -15,7 +15,7 @@ import numpy as np
 
 from predictor.features import LEXICAL_NAMES
 from predictor.names import canonical, traits
-from predictor.text_model import SHARED, Array
+from predictor.text_model import ALL, AXES, SHARED, Array
 
 KNOWN, RELATED, GENERIC = 0, 1, 2
 ROUTES = ("known", "related", "generic")
@@ -24,6 +24,7 @@ COLUMNS: tuple[str, ...] = (
     *LEXICAL_NAMES,
     "text_words",
     "text_all",
+    *(f"text_axis_{axis}" for axis in range(AXES)),
     "model_offset",
     "text_own",
     "model_route",
@@ -73,9 +74,15 @@ class Models:
         total = float(weights.sum())
         return Place(RELATED, weights / total) if total > 0 else self.generic()
 
-    def base(self, places: Sequence[Place]) -> Array:
-        """What the booster's answer is added to, in log tokens (n)."""
-        return np.array([place.weights @ self.offsets for place in places])
+    def base(self, scores: Array, places: Sequence[Place]) -> Array:
+        """What the booster's answer is added to, in log tokens (n).
+
+        The model's level and half of what the text model says: the trees then need not build a
+        straight line from steps, and are free to disagree.
+        """
+        weights = np.array([place.weights for place in places])
+        own = np.einsum("nm,nm->n", scores[:, SHARED:], weights)
+        return np.asarray(weights @ self.offsets + 0.5 * (scores[:, ALL] + own))
 
     def rows(self, lexical: Array, scores: Array, places: Sequence[Place]) -> Array:
         """The boosters' inputs (n x len(COLUMNS)) of n prompts, each for the model at its place."""

@@ -39,21 +39,24 @@ _PROBE_NAMES = ("Qwen/Qwen2.5-7B-Instruct-AWQ", "Mixtral-8x7B-v0.1", "alias", "L
 
 @dataclass(frozen=True, slots=True)
 class TextFeatures:
-    """Features of n prompts: hand-made (n x len(LEXICAL_NAMES)) and hashed words of each."""
+    """Features of n prompts: hand-made (n x len(LEXICAL_NAMES)), hashed words and byte runs."""
 
     lexical: NDArray[np.float64]
-    terms: list[ngrams.Terms]
+    words: list[ngrams.Terms]
+    runs: list[ngrams.Terms]
 
 
 def extract(prompts: Sequence[Prompt]) -> TextFeatures:
     """Features of the prompts' texts; the cost of each is bounded by what ``clip`` keeps."""
     rows = np.empty((len(prompts), len(LEXICAL_NAMES)))
-    terms = []
+    words: list[ngrams.Terms] = []
+    runs: list[ngrams.Terms] = []
     for row, prompt in zip(rows, prompts, strict=True):
         text = clip(prompt.text)
         row[:] = lexical.describe(text, clip(prompt.system), prompt.chars)
-        terms.append(ngrams.terms(text))
-    return TextFeatures(rows, terms)
+        for kept, found in zip((words, runs), ngrams.terms(text), strict=True):
+            kept.append(found)
+    return TextFeatures(rows, words, runs)
 
 
 @cache
@@ -61,7 +64,8 @@ def feature_hash() -> str:
     """Hexadecimal digest of the definition: names, and values on fixed probes to 6 digits."""
     probes = extract(_PROBES)
     rounded = [[f"{value:.6g}" for value in row] for row in probes.lexical]
-    hashed = [[buckets.tolist(), counts.tolist()] for buckets, counts in probes.terms]
+    terms = (*probes.words, *probes.runs)
+    hashed = [[buckets.tolist(), counts.tolist()] for buckets, counts in terms]
     known = [[canonical(name), str(traits(name))] for name in _PROBE_NAMES]
     words = [lexicon.WORDS, lexicon.PHRASES, lexicon.OPENERS, lexicon.ITEMS]
     numbers = [lexicon.NUMBER_WORDS, lexicon.UNIT_TOKENS]

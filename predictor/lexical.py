@@ -21,8 +21,8 @@ from predictor.lexicon import (
 _WORD = re.compile(r"[a-z]+(?:'[a-z]+)?|[0-9]+|[^\x00-\x7f]+")
 _IDENTIFIER = re.compile(r"[a-z]_[a-z]")
 _BULLETS = ("-", "*", "•")
-_NUMBERED = re.compile(r"\(?\d{1,2}[.)]\s")
-_OPTION = re.compile(r"\(?[A-Ha-h][.)]\s")
+_NUMBERED = re.compile(r"^\(?\d{1,2}[.)]\s", re.MULTILINE)
+_OPTION = re.compile(r"^\(?[A-Ha-h][.)]\s", re.MULTILINE)
 
 _COUNTED = "?!.,:;\"'`()[]{}<>=+-*/\\_|#$%&@^~"
 _COUNTED_BYTES = np.frombuffer(_COUNTED.encode(), dtype=np.uint8)
@@ -96,8 +96,8 @@ def _shape(
         float(counts[128:].sum()) / size,
         sum(line[:1] in (" ", "\t") for line in lines) / len(lines),
         log1p(sum(line.lstrip()[:1] in _BULLETS for line in lines)),
-        log1p(sum(_NUMBERED.match(line) is not None for line in lines)),
-        log1p(sum(_OPTION.match(line) is not None for line in lines)),
+        log1p(len(_NUMBERED.findall(text))),
+        log1p(len(_OPTION.findall(text))),
         log1p(len(_IDENTIFIER.findall(lower))),
         log1p(lower.count("```") + lower.count("<code>")),
         float(stripped.endswith("?")),
@@ -147,12 +147,11 @@ def _asked(words: list[str], system: str) -> list[float]:
 
 
 def _requested(words: list[str]) -> tuple[float, float, float]:
-    """Tokens and items asked for in so many words, and the largest small number near a noun."""
+    """Tokens and items asked for in so many words, and the largest number but "a"."""
     tokens = items = largest = 0.0
-    for at, word in enumerate(words):
-        value = _number(word)
-        if value is None:
-            continue
+    numbers = [at for at, word in enumerate(words) if word in NUMBER_WORDS or word.isdecimal()]
+    for at in numbers:
+        value = _number(words[at])
         for unit in words[at + 1 : at + 1 + _REACH]:
             if unit in _UNITS:
                 tokens = max(tokens, value * _UNITS[unit])
@@ -160,13 +159,13 @@ def _requested(words: list[str]) -> tuple[float, float, float]:
             if unit in _ITEM_WORDS:
                 items = max(items, value)
                 break
-        if word not in ("a", "an"):
+        if value > 1:
             largest = max(largest, value)
     return tokens, items, largest
 
 
-def _number(word: str) -> float | None:
-    if word.isdecimal() and len(word) <= 5 and word.isascii():
-        return float(word)
+def _number(word: str) -> float:
     value = NUMBER_WORDS.get(word)
-    return None if value is None else float(value)
+    if value is None:
+        value = int(word) if len(word) <= 5 and word.isascii() else 0
+    return float(value)

@@ -14,8 +14,11 @@ from predictor.text_model import Array
 
 Index = NDArray[np.intp]
 
+# Huber's loss: answers that degenerate or refuse must not move the others. The figures were chosen
+# by Kendall's tau on two sets of held-out prompts of CASTILLO.
 LOCATION = {
-    "objective": "regression",
+    "objective": "huber",
+    "alpha": 0.2,
     "learning_rate": 0.05,
     "num_leaves": 31,
     "feature_fraction": 0.3,
@@ -28,8 +31,8 @@ LOCATION = {
     "deterministic": True,
     "force_row_wise": True,
 }
-SCALE = LOCATION | {"num_leaves": 15, "min_data_in_leaf": 100}
-LOCATION_ROUNDS, SCALE_ROUNDS = 400, 200
+SCALE = LOCATION | {"objective": "regression", "num_leaves": 15, "min_data_in_leaf": 100}
+LOCATION_ROUNDS, SCALE_ROUNDS = 500, 200
 
 _LEAST_RESIDUAL = 0.02  # log tokens; keeps the logarithm of a lucky residual finite
 _UNSEEN_SHARE = 0.3  # of the cells, shown once more with the model's identity dropped
@@ -109,8 +112,10 @@ class Table:
         """Rows of the cells ``cell``, each model standing at its place in ``places`` (M)."""
         prompt = self.cells.prompt[cell]
         at = [places[model] for model in self.cells.model[cell]]
-        inputs = self.models.rows(self.lexical[prompt], self.scores[prompt], at)
-        return Rows(cell, inputs, self.models.base(at), self.cells.weight[cell] * weight)
+        scores = self.scores[prompt]
+        inputs = self.models.rows(self.lexical[prompt], scores, at)
+        base = self.models.base(scores, at)
+        return Rows(cell, inputs, base, self.cells.weight[cell] * weight)
 
     def training_rows(self, cell: Index, hidden: Index, rng: np.random.Generator) -> Rows:
         """Rows that teach all routes: each cell as it is, some again with its model unseen."""
@@ -131,7 +136,7 @@ class Table:
 
 
 def fit_location(rows: Rows, cells: Cells, *, threads: int, seed: int = 0) -> lgb.Booster:
-    """The booster of log length less the model's own level (``Rows.base``)."""
+    """The booster of log length less what is known without it (``Rows.base``)."""
     target = cells.centre[rows.cell] - rows.base
     settings = LOCATION | {"num_threads": threads, "seed": seed}
     return _train(settings, rows, target, LOCATION_ROUNDS)

@@ -1,4 +1,4 @@
-"""Words and their n-grams as hash buckets, by a handful of numpy operations over the bytes.
+"""Words, pairs of words and runs of bytes as hash buckets, by a few numpy operations each.
 
 A polynomial prefix hash modulo 2**64 (Karp and Rabin 1987) gives the hash of every substring as
 a difference of two prefix sums, so no word is ever a Python object.
@@ -15,6 +15,7 @@ MAX_BYTES = 24_000
 
 _BASE = 0x9E3779B97F4A7C15
 _MIX = np.uint64(0xD6E8FEB86659FD93)
+_RUN = 4  # bytes: a part of a word, or of the space between two
 _PAIR = np.uint64(0xC2B2AE3D27D4EB4F)
 _FIRST = np.array([0x165667B19E3779F9], dtype=np.uint64)
 _LAST = np.array([0x27D4EB2F165667C5], dtype=np.uint64)
@@ -49,6 +50,7 @@ def _byte_classes() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
 
 
 _FOLDED, _KIND = _byte_classes()
+_NOTHING = np.zeros(0, dtype=np.uint64)
 
 
 def text_bytes(text: str) -> NDArray[np.uint8]:
@@ -57,32 +59,43 @@ def text_bytes(text: str) -> NDArray[np.uint8]:
     return np.frombuffer(raw, dtype=np.uint8)
 
 
-def token_hashes(data: NDArray[np.uint8]) -> NDArray[np.uint64]:
+def _prefix_sums(data: NDArray[np.uint8]) -> NDArray[np.uint64]:
+    """The prefix hashes: those of ``data[a:b]`` are ``(sums[b] - sums[a]) * _INVERSE[a]``."""
+    sums = np.zeros(len(data) + 1, dtype=np.uint64)
+    np.cumsum((_FOLDED[data] + np.uint64(1)) * _POWERS[: len(data)], out=sums[1:])
+    return sums
+
+
+def _token_hashes(data: NDArray[np.uint8], sums: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """One 64-bit hash for each token: a run of word bytes, or one other visible byte."""
-    if not len(data):
-        return np.zeros(0, dtype=np.uint64)
     kind = _KIND[data]
-    change = np.empty(len(data) + 1, dtype=bool)
-    change[0] = change[-1] = True
+    change = np.ones(len(data) + 1, dtype=bool)
     np.not_equal(kind[1:], kind[:-1], out=change[1:-1])
     change[:-1] |= kind == 2
     edges = np.flatnonzero(change)
     starts, ends = edges[:-1], edges[1:]
     visible = kind[starts] != 0
     starts, ends = starts[visible], ends[visible]
-    prefix = np.zeros(len(data) + 1, dtype=np.uint64)
-    np.cumsum((_FOLDED[data] + np.uint64(1)) * _POWERS[: len(data)], out=prefix[1:])
-    return np.asarray((prefix[ends] - prefix[starts]) * _INVERSE[starts], dtype=np.uint64)
+    return np.asarray((sums[ends] - sums[starts]) * _INVERSE[starts], dtype=np.uint64)
 
 
-def terms(text: str) -> Terms:
-    """Distinct buckets of the text's words, pairs of words, first and last words, with counts."""
-    words = token_hashes(text_bytes(text))
+def _count(hashes: NDArray[np.uint64]) -> Terms:
+    buckets = ((hashes * _MIX) >> _SHIFT).astype(np.intp)
+    distinct, counts = np.unique(buckets, return_counts=True)
+    return distinct, counts.astype(np.float64)
+
+
+def terms(text: str) -> tuple[Terms, Terms]:
+    """Distinct buckets with counts: of words, pairs, first and last words; and of byte runs."""
+    data = text_bytes(text)
+    if not len(data):
+        return _count(_NOTHING), _count(_NOTHING)
+    sums = _prefix_sums(data)
+    words = _token_hashes(data, sums)
     hashes = [words]
     if len(words) > 1:
         pairs = (words[1:] * _PAIR) ^ words[:-1]
         ends = (words[:1] * _FIRST, pairs[:1] * _FIRST, words[-1:] * _LAST, pairs[-1:] * _LAST)
         hashes = [words, pairs, *ends]
-    buckets = ((np.concatenate(hashes) * _MIX) >> _SHIFT).astype(np.intp)
-    distinct, counts = np.unique(buckets, return_counts=True)
-    return distinct, counts.astype(np.float64)
+    runs = (sums[_RUN:] - sums[:-_RUN]) * _INVERSE[: max(0, len(data) - _RUN + 1)]
+    return _count(np.concatenate(hashes)), _count(runs)

@@ -1,4 +1,4 @@
-"""Fitting the text model: ridge regression in the dual, out-of-fold scores in closed form."""
+"""Fitting the text model: kernel ridge regression, out-of-fold scores in closed form."""
 
 from __future__ import annotations
 
@@ -10,20 +10,33 @@ from scipy.linalg import lapack
 from scipy.sparse import csr_array
 
 from predictor.features import TextFeatures
-from predictor.ngrams import BUCKETS
-from predictor.text_model import Array, Scaling, TextModel
+from predictor.ngrams import BUCKETS, Terms
+from predictor.text_model import (
+    ALL,
+    AXES,
+    Array,
+    Likeness,
+    Single,
+    TextModel,
+    frequencies,
+    quantise,
+    standardise,
+    weigh,
+    with_axes,
+)
 
-_LEXICAL_WEIGHT = 0.3  # of the hand-made features' kernel against the words'
-_PENALTY = 0.5  # of the shared columns, at a prompt that many models answered
+# Penalties (noise variances) at a prompt that many models answered, and kernel weights, chosen by
+# out-of-fold error on CASTILLO. The models' own columns have fewer answers and a smaller effect.
+_WORDS_PENALTY, _ALL_PENALTY, _OWN_PENALTY = 0.5, 0.25, 1.0
 _FEW_MODELS = 3.0  # extra noise, in penalties, of a prompt that one model answered
-_OWN_PENALTY = 1.0  # of a model's own column: fewer answers, a smaller effect
-
-Single = NDArray[np.float32]
+_LINEAR = 0.3
+_WORDS_SHARE, _RUNS_SHARE = 0.5, 0.5
+_SHARPNESS = 3.0  # of likeness: exp(-3) at the median distance between prompts
 
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A fitted text model and its out-of-fold scores of the training prompts (P x K)."""
+    """A fitted text model, its out-of-fold scores of the P prompts, and the models' levels (M)."""
 
     model: TextModel
     scores: Array
@@ -43,6 +56,7 @@ def effects(cells: Array) -> tuple[Array, Array]:
     """Prompt and model effects of the table of mean log lengths (P x M, NaN where unmeasured).
 
     Least squares of cell = prompt + model by alternating means; prompts need not meet all models.
+    A prompt without any cell has NaN.
     """
     known = ~np.isnan(cells)
     values = np.nan_to_num(cells)
@@ -53,42 +67,120 @@ def effects(cells: Array) -> tuple[Array, Array]:
         level = (values - prompt[:, None]) * known
         model = level.sum(axis=0) / np.maximum(1, known.sum(axis=0))
     centre = model.mean()
-    return prompt + centre, model - centre
+    return np.where(known.any(axis=1), prompt + centre, np.nan), model - centre
 
 
 def fit(features: TextFeatures, cells: Array, fold: NDArray[np.intp]) -> Fitted:
     """Fit all columns on P prompts; ``cells`` P x M mean log lengths, ``fold`` (P) for scores."""
-    scaling = Scaling.fit(features)
-    words = _matrix(scaling, features)
-    lexical = scaling.lexical(features.lexical)
-    kernel = (words @ words.T).toarray().astype(np.float32)
+    inputs = _inputs(features)
+    word_kernel = _gram(inputs.words)
     prompt, offsets = effects(cells)
-    answered = (~np.isnan(cells)).sum(axis=1)
-    noise = _PENALTY * (1 + _FEW_MODELS / np.maximum(1, answered))
-    prompt[answered == 0] = np.nan
-    columns = [_ridge(kernel, prompt, noise, fold)]
-    kernel += (_LEXICAL_WEIGHT * (lexical @ lexical.T)).astype(np.float32)
-    columns.append(_ridge(kernel, prompt, noise, fold))
-    own_noise = np.full(len(cells), _OWN_PENALTY)
-    for model in range(cells.shape[1]):
-        target = cells[:, model] - offsets[model] - columns[1].scores
-        columns.append(_ridge(kernel, target, own_noise, fold))
-    dual = np.column_stack([column.dual for column in columns])
-    mixing = np.where(np.arange(dual.shape[1]) == 0, 0.0, _LEXICAL_WEIGHT)
-    fitted = TextModel(
-        scaling,
-        np.asarray((words.T @ dual).astype(np.float32)),
-        lexical.T @ dual * mixing,
-        np.array([column.bias for column in columns]),
+    noise = 1 + _FEW_MODELS / np.maximum(1, (~np.isnan(cells)).sum(axis=1))
+    first = _ridge(word_kernel, prompt, _WORDS_PENALTY * noise, fold)
+
+    kernel = _WORDS_SHARE * word_kernel + _RUNS_SHARE * _gram(inputs.runs)
+    kernel += inputs.likeness.to(inputs.standard)
+    second = _ridge(kernel, prompt, _ALL_PENALTY * noise, fold)
+
+    kernel = word_kernel + _single(inputs.linear * (inputs.standard @ inputs.standard.T))
+    departures = cells - offsets - second.scores[:, None]
+    alike = np.full(len(cells), _OWN_PENALTY)
+    own = [_ridge(kernel, target, alike, fold) for target in departures.T]
+    return _assemble(inputs, [first, second, *own], offsets)
+
+
+@dataclass(frozen=True, slots=True)
+class _Inputs:
+    """The training prompts as the kernels see them, and how they were scaled."""
+
+    word_idf: Single
+    run_idf: Single
+    centre: Array
+    spread: Array
+    words: csr_array
+    runs: csr_array
+    standard: Array
+    likeness: Likeness
+
+    @property
+    def linear(self) -> float:
+        """The weight of a product of standardised features."""
+        return _LINEAR / float(self.standard.shape[1])
+
+
+def _inputs(features: TextFeatures) -> _Inputs:
+    known = np.nan_to_num(features.lexical)
+    centre, spread = known.mean(axis=0), known.std(axis=0) + 1e-6
+    standard = standardise(features.lexical, centre, spread)
+    word_idf, run_idf = frequencies(features.words), frequencies(features.runs)
+    return _Inputs(
+        word_idf,
+        run_idf,
+        centre,
+        spread,
+        _matrix(features.words, word_idf),
+        _matrix(features.runs, run_idf),
+        standard,
+        Likeness.around(quantise(standard), _gamma(standard)),
     )
-    return Fitted(fitted, np.column_stack([column.scores for column in columns]), offsets)
 
 
-def _matrix(scaling: Scaling, features: TextFeatures) -> csr_array:
-    values = [scaling.words(terms) for terms in features.terms]
+def _assemble(inputs: _Inputs, columns: list[_Ridge], offsets: Array) -> Fitted:
+    """Fold the dual weights of the linear kernels into weights of their inputs."""
+    kinds = np.arange(len(columns))
+    in_words = np.where(kinds == ALL, _WORDS_SHARE, 1.0)
+    in_linear = np.where(kinds <= ALL, 0.0, inputs.linear)
+    dual = np.column_stack([column.dual for column in columns])
+    scores = np.column_stack([column.scores for column in columns])
+    middle, axes = _axes(scores[:, 2:])
+    model = TextModel(
+        word_idf=inputs.word_idf,
+        run_idf=inputs.run_idf,
+        centre=inputs.centre,
+        spread=inputs.spread,
+        words=_single(inputs.words.T @ (dual * in_words)),
+        runs=_single(inputs.runs.T @ (_RUNS_SHARE * dual[:, ALL])),
+        lexical=inputs.standard.T @ dual * in_linear,
+        likeness=inputs.likeness,
+        dual=_single(dual[:, ALL]),
+        bias=np.array([column.bias for column in columns]),
+        middle=middle,
+        axes=axes,
+    )
+    return Fitted(model, with_axes(scores, middle, axes), offsets)
+
+
+def _single(values: Array) -> Single:
+    return np.asarray(values, dtype=np.float32)
+
+
+def _matrix(terms: list[Terms], idf: Single) -> csr_array:
+    values = [weigh(of_prompt, idf) for of_prompt in terms]
     ends = np.concatenate([[0], np.cumsum([len(value) for value in values])])
-    buckets = np.concatenate([terms[0] for terms in features.terms])
+    buckets = np.concatenate([of_prompt[0] for of_prompt in terms])
     return csr_array((np.concatenate(values), buckets, ends), shape=(len(values), BUCKETS))
+
+
+def _gram(matrix: csr_array) -> Single:
+    return _single((matrix @ matrix.T).toarray())
+
+
+def _gamma(standard: Array) -> float:
+    """The kernel's width, from the median distance between some pairs of prompts."""
+    some = standard[:: max(1, len(standard) // 500)]
+    near = Likeness.around(quantise(some), 1.0).to(some)
+    distances = -np.log(np.maximum(near[np.triu_indices(len(some), 1)], 1e-30))
+    return float(_SHARPNESS / np.maximum(1e-6, np.median(distances)))
+
+
+def _axes(own: Array) -> tuple[Array, Array]:
+    """Mean (M) and first principal axes (M x AXES, zero-padded) of the models' departures."""
+    middle = own.mean(axis=0)
+    _, _, right = np.linalg.svd(own - middle, full_matrices=False)
+    axes = np.zeros((own.shape[1], AXES))
+    found = right[:AXES].T
+    axes[:, : found.shape[1]] = found
+    return middle, axes
 
 
 def _ridge(kernel: Single, target: Array, noise: Array, fold: NDArray[np.intp]) -> _Ridge:
@@ -100,11 +192,11 @@ def _ridge(kernel: Single, target: Array, noise: Array, fold: NDArray[np.intp]) 
     rows = np.flatnonzero(~np.isnan(target))
     values, loss = target[rows], noise[rows]
     bias = float(np.average(values, weights=1 / loss))
-    inverse = _inverse(kernel[np.ix_(rows, rows)] + np.diag(loss.astype(np.float32)))
-    weights = (inverse @ (values - bias).astype(np.float32)).astype(np.float64)
+    inverse = _inverse(kernel[np.ix_(rows, rows)] + np.diag(_single(loss)))
+    weights = (inverse @ _single(values - bias)).astype(np.float64)
     dual = np.zeros(len(target))
     dual[rows] = weights
-    scores = bias + (kernel @ dual.astype(np.float32)).astype(np.float64)
+    scores = bias + (kernel @ _single(dual)).astype(np.float64)
     for part in np.unique(fold[rows]):
         block = np.flatnonzero(fold[rows] == part)
         away = np.linalg.solve(inverse[np.ix_(block, block)], weights[block])

@@ -1,7 +1,8 @@
-"""Linear regression on a prompt's words: the features that carry most of the ranking.
+"""Regression on a prompt's text: the features that carry most of the ranking.
 
-Column 0 is log length over all models from the words alone, column 1 from words and hand-made
-features; then, for each model trained on, how it departs from column 1.
+Scores, all in log tokens: the length over all models, once from the words alone and once from
+words, byte runs and likeness to training prompts; how models depart from that (their common axes);
+and for each model trained on its own departure.
 """
 
 from __future__ import annotations
@@ -16,75 +17,132 @@ from numpy.typing import NDArray
 from predictor.features import TextFeatures
 from predictor.ngrams import BUCKETS, Terms
 
-SHARED = 2
-"""Columns that do not depend on the model."""
+WORDS, ALL = 0, 1
+"""Columns of the two shared scores; those of the models follow."""
+
+AXES = 3
+SHARED = 2 + AXES
+"""How many of the scores do not depend on the model."""
 
 _CLIP = 4.0  # standard deviations; a strange prompt must not carry the line away
+_STEPS = 31  # per standard deviation in the stored support points
+
 Array = NDArray[np.float64]
+Single = NDArray[np.float32]
+
+
+def frequencies(terms: list[Terms]) -> Single:
+    """Inverse document frequency of each bucket (BUCKETS) over the training prompts."""
+    seen = np.zeros(BUCKETS)
+    for buckets, _ in terms:
+        seen[buckets] += 1
+    return (np.log((1 + len(terms)) / (1 + seen)) + 1).astype(np.float32)
+
+
+def weigh(terms: Terms, idf: Single) -> Array:
+    """TF-IDF weights of one prompt's buckets, of unit length."""
+    buckets, counts = terms
+    weights = (1 + np.log(counts)) * idf[buckets]
+    return np.asarray(weights / max(1e-9, float(np.sqrt(weights @ weights))))
+
+
+def standardise(lexical: Array, centre: Array, spread: Array) -> Array:
+    """Hand-made features (n x d) in clipped standard deviations; NaN counts as 0."""
+    return np.asarray(np.clip((np.nan_to_num(lexical) - centre) / spread, -_CLIP, _CLIP))
 
 
 @dataclass(frozen=True, slots=True)
-class Scaling:
-    """What turns raw features into the linear model's inputs; ``idf`` weighs buckets (BUCKETS)."""
+class Likeness:
+    """A Gaussian kernel: exp(-gamma * mean square distance) to s support points.
 
-    idf: NDArray[np.float32]
-    centre: Array
-    spread: Array
+    ``points`` (s x d) are standardised features of training prompts, rounded as they are stored,
+    and ``squares`` (s) their squared lengths.
+    """
+
+    points: Single
+    squares: Single
+    gamma: float
 
     @classmethod
-    def fit(cls, features: TextFeatures) -> Scaling:
-        """Inverse document frequencies, means and deviations over the training prompts."""
-        seen = np.zeros(BUCKETS)
-        for buckets, _ in features.terms:
-            seen[buckets] += 1
-        idf = np.log((1 + len(features.terms)) / (1 + seen)) + 1
-        known = np.nan_to_num(features.lexical)
-        return cls(idf.astype(np.float32), known.mean(axis=0), known.std(axis=0) + 1e-6)
+    def around(cls, stored: NDArray[np.int8], gamma: float) -> Likeness:
+        """The kernel of stored points."""
+        points = stored.astype(np.float32) / np.float32(_STEPS)
+        return cls(points, np.einsum("sd,sd->s", points, points), gamma)
 
-    def words(self, terms: Terms) -> Array:
-        """TF-IDF weights of one prompt's buckets, of unit length."""
-        buckets, counts = terms
-        weights = (1 + np.log(counts)) * self.idf[buckets]
-        return np.asarray(weights / max(1e-9, float(np.sqrt(weights @ weights))))
+    def to(self, standard: Array) -> Single:
+        """The kernel between prompts (n x d, standardised) and the support points, n x s."""
+        here = standard.astype(np.float32)
+        squares = here @ self.points.T
+        squares *= -2
+        squares += self.squares
+        squares += np.einsum("nd,nd->n", here, here)[:, None]
+        squares *= np.float32(-self.gamma / standard.shape[1])
+        return np.asarray(np.exp(squares, out=squares))
 
-    def lexical(self, raw: Array) -> Array:
-        """Standardised hand-made features (n x d), scaled so that a row has length near 1."""
-        scaled = np.clip((np.nan_to_num(raw) - self.centre) / self.spread, -_CLIP, _CLIP)
-        return np.asarray(scaled / np.sqrt(raw.shape[1]))
+    def stored(self) -> NDArray[np.int8]:
+        """The points as small integers; ``around`` is the inverse."""
+        return quantise(self.points)
+
+
+def quantise(standard: NDArray[np.floating[Any]]) -> NDArray[np.int8]:
+    """Standardised features as they are stored: small integers."""
+    return np.asarray(np.rint(standard * _STEPS), dtype=np.int8)
 
 
 @dataclass(frozen=True, slots=True)
 class TextModel:
-    """Weights of K columns: ``words`` (BUCKETS x K), ``lexical`` (d x K), ``bias`` (K)."""
+    """The weights; K = 2 + M columns: words, all, one of each model.
 
-    scaling: Scaling
-    words: NDArray[np.float32]
+    ``word_idf``, ``run_idf`` (BUCKETS), ``centre``, ``spread`` (d) scale the inputs. ``words``
+    (BUCKETS x K) and ``lexical`` (d x K) are linear weights, ``runs`` (BUCKETS) and ``dual`` (s, of
+    ``likeness``) add to column ``ALL``, ``bias`` (K) to each. ``axes`` (M x AXES) turn the models'
+    columns less ``middle`` (M) into what they have in common.
+    """
+
+    word_idf: Single
+    run_idf: Single
+    centre: Array
+    spread: Array
+    words: Single
+    runs: Single
     lexical: Array
+    likeness: Likeness
+    dual: Single
     bias: Array
+    middle: Array
+    axes: Array
 
     def scores(self, features: TextFeatures) -> Array:
-        """The K linear predictions of each prompt (n x K), in log tokens."""
-        out = self.scaling.lexical(features.lexical) @ self.lexical + self.bias
-        for at, terms in enumerate(features.terms):
-            out[at] += self.scaling.words(terms) @ self.words[terms[0]]
-        return np.asarray(out)
+        """The scores of each prompt, n x (SHARED + M)."""
+        standard = standardise(features.lexical, self.centre, self.spread)
+        out = standard @ self.lexical + self.bias
+        out[:, ALL] += self.likeness.to(standard) @ self.dual
+        for at, (words, runs) in enumerate(zip(features.words, features.runs, strict=True)):
+            out[at] += weigh(words, self.word_idf) @ self.words[words[0]]
+            out[at, ALL] += weigh(runs, self.run_idf) @ self.runs[runs[0]]
+        return with_axes(out, self.middle, self.axes)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The parts as they are stored; half precision is ample for sums of small weights."""
-        return {
-            "text_idf": self.scaling.idf.astype(np.float16),
-            "text_centre": self.scaling.centre,
-            "text_spread": self.scaling.spread,
-            "text_words": self.words.astype(np.float16),
-            "text_lexical": self.lexical,
-            "text_bias": self.bias,
-        }
+        half = {name: getattr(self, name).astype(np.float16) for name in _HALF}
+        whole = {name: getattr(self, name) for name in _WHOLE}
+        support = {"support": self.likeness.stored(), "gamma": np.array(self.likeness.gamma)}
+        return {f"text_{name}": part for name, part in {**half, **whole, **support}.items()}
 
     @classmethod
     def from_arrays(cls, stored: Mapping[str, NDArray[Any]]) -> TextModel:
         """The inverse of ``arrays``; raises KeyError if a part is absent."""
-        scaling = Scaling(
-            stored["text_idf"].astype(np.float32), stored["text_centre"], stored["text_spread"]
-        )
-        words = stored["text_words"].astype(np.float32)
-        return cls(scaling, words, stored["text_lexical"], stored["text_bias"])
+        likeness = Likeness.around(stored["text_support"], float(stored["text_gamma"]))
+        half = {name: stored[f"text_{name}"].astype(np.float32) for name in _HALF}
+        whole: dict[str, Array] = {name: stored[f"text_{name}"] for name in _WHOLE}
+        return cls(likeness=likeness, **half, **whole)  # type: ignore[arg-type]
+
+
+_HALF = ("word_idf", "run_idf", "words", "runs", "dual")
+_WHOLE = ("centre", "spread", "lexical", "bias", "middle", "axes")
+
+
+def with_axes(columns: Array, middle: Array, axes: Array) -> Array:
+    """Put the models' common axes between the shared columns and the models' own (n x K)."""
+    common = (columns[:, 2:] - middle) @ axes
+    return np.concatenate([columns[:, :2], common, columns[:, 2:]], axis=1)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from predictor import artifact, dataset, report, text_fit
 from predictor.calibrate import capped_rates
@@ -34,7 +35,7 @@ class _Trained:
     models: Models
     text: Fitted
     head: Head
-    capped: Any
+    capped: NDArray[np.float64]
     rows: int
     prompts: int
 
@@ -63,21 +64,23 @@ def train(
     records = dataset.read_castillo(data)
     threshold = dataset.holdout_rule(records, holdout)
     out_of_training = dataset.held_out(records, threshold)
-    held = records.of_prompts(out_of_training)
-    kept = records if include_held_out else None
-    training = records.of_prompts(~out_of_training)
+    held, training = records.of_prompts(out_of_training), records.of_prompts(~out_of_training)
+    everything = records if include_held_out else None
     if licensed_only:
         training = dataset.licensed(training, data)
-        kept = dataset.licensed(kept, data) if kept else None
+        everything = dataset.licensed(everything, data) if everything else None
     say(f"{len(training.tokens)} samples of {len(training.texts)} prompts, {len(held.texts)} out")
     fitted = _fit(training, threads, say)
-    manifest = _manifest(training, fitted, holdout=len(held.texts), threshold=threshold)
-    manifest["licensed_only"] = licensed_only
-    manifest["held_out_in_training"] = include_held_out
-    manifest["metrics"], manifest["tau_by_corpus"] = _measure(fitted, held, manifest)
-    if kept is not None:
+    say("measuring on the held-out prompts")
+    manifest = {
+        **_manifest(training, fitted, holdout=len(held.texts), threshold=threshold),
+        "licensed_only": licensed_only,
+        "held_out_in_training": include_held_out,
+        **_measured(_predictor(fitted, {}), held, data if licensed_only else None),
+    }
+    if everything is not None:
         say("fitting again on all prompts")
-        fitted = _fit(kept, threads, say)
+        fitted = _fit(everything, threads, say)
         manifest |= {"training_samples": fitted.rows, "training_prompts": fitted.prompts}
     _publish(out, fitted, manifest)
     say(f"published {out}")
@@ -125,13 +128,19 @@ def _predictor(fitted: _Trained, manifest: dict[str, Any]) -> LengthPredictor:
     )
 
 
-def _measure(
-    fitted: _Trained, held: Records, manifest: dict[str, Any]
-) -> tuple[report.Metrics, dict[str, float]]:
+def _measured(
+    predictor: LengthPredictor, held: Records, licences: Path | None
+) -> dict[str, dict[str, Any]]:
+    """Figures on all held-out prompts and models, and on those of the kinds trained on."""
     if len(held.texts) < 2:
-        return {}, {}
-    predictor = _predictor(fitted, manifest)
-    return report.measure(predictor, held), report.by_corpus(predictor, held)
+        return {"metrics": {}, "metrics_in_scope": {}, "tau_by_corpus": {}}
+    metrics = report.measure(predictor, held)
+    scope = held if licences is None else dataset.licensed(held, licences)
+    return {
+        "metrics": metrics,
+        "metrics_in_scope": metrics if scope is held else report.measure(predictor, scope),
+        "tau_by_corpus": report.by_corpus(predictor, held),
+    }
 
 
 def _manifest(
