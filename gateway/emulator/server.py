@@ -128,7 +128,7 @@ class EmbeddedEmulator:
         self.app = create_emulator(self.config, lengths)
         self.engine: Engine = self.app.state.engine
         self.url = ""
-        self._server = _server(self.app, grace=0, log_level="critical")
+        self._server = _server(self.app, grace=0.1, log_level="critical")
 
     def __enter__(self) -> EmbeddedEmulator:
         """Listen; returns when requests are accepted."""
@@ -174,6 +174,7 @@ def run_emulator(
     return 0
 
 
-def _server(app: ASGIApp, *, grace: int, **options: Any) -> uvicorn.Server:
+def _server(app: ASGIApp, *, grace: float, **options: Any) -> uvicorn.Server:
     settings = {"access_log": False, "lifespan": "on", "ws": "none", "log_level": "info", **options}
-    return uvicorn.Server(uvicorn.Config(app, timeout_graceful_shutdown=grace, **settings))
+    settings["timeout_graceful_shutdown"] = grace  # seconds; with 0 uvicorn reports an error
+    return uvicorn.Server(uvicorn.Config(app, **settings))
