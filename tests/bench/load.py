@@ -13,6 +13,9 @@ import aiohttp
 
 from scheduler.records import RequestRecord
 
+ENDLESS_TOKENS = 3900
+"""More than is written before a client loses patience, and still within a context of 4,096."""
+
 
 @dataclass(slots=True)
 class HangUps:
@@ -25,12 +28,12 @@ class HangUps:
 
 
 async def hang_up_at_random(
-    url: str, bodies: Sequence[dict[str, Any]], *, seed: int, longest_s: float = 3.0
+    url: str, bodies: Sequence[dict[str, Any]], *, seed: int, longest_s: float
 ) -> HangUps:
     """Send all bodies at once; a random third leaves after a random time up to ``longest_s``.
 
-    Those that leave hit the queue, the wait for the first byte and the stream, as chance has it.
-    An answer that came before its client left counts as answered.
+    They leave the queue, the wait for the first byte or the stream, as chance has it: what they
+    ask for is too long to be answered before.
     """
     chance = random.Random(seed)
     counts = HangUps()
@@ -54,12 +57,13 @@ async def hang_up_at_random(
 
     async with aiohttp.ClientSession(connector=connector, trace_configs=[tracing]) as session:
         leaving = set(chance.sample(range(len(bodies)), len(bodies) // 3))
-        patience = [
-            chance.uniform(0, longest_s) if i in leaving else None for i in range(len(bodies))
-        ]
         async with asyncio.TaskGroup() as group:
-            for body, seconds in zip(bodies, patience, strict=True):
-                group.create_task(one(body, seconds))
+            for i, body in enumerate(bodies):
+                if i in leaving:
+                    endless = {**body, "vllm_xargs": {"target_tokens": ENDLESS_TOKENS}}
+                    group.create_task(one(endless, chance.uniform(0, longest_s)))
+                else:
+                    group.create_task(one(body, None))
     return counts
 
 

@@ -91,9 +91,8 @@ async def test_a_thousand_requests_with_random_hang_ups_leave_nothing_behind(
 ) -> None:
     async with gateway(emulator.url) as running:
         bodies = [chat(stream=i % 2 == 0, vllm_xargs=forced(5 + i % 60)) for i in range(1000)]
-        counts = await hang_up_at_random(running.url, bodies, seed=1)
+        counts = await hang_up_at_random(running.url, bodies, seed=1, longest_s=0.9)
         await _worker_idle(running, emulator)
-        assert counts.left >= 250
-        assert counts.answered + counts.left == 1000
-        assert running.metric("requests_total", outcome="ok") >= counts.answered
+        assert (counts.answered, counts.left) == (667, 333)
+        assert running.metric("requests_total", outcome="ok") == counts.answered
         assert running.metric("requests_total") == counts.sent

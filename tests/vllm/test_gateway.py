@@ -145,9 +145,8 @@ async def test_a_thousand_requests_with_random_hang_ups_leave_vllm_idle(
     chance = random.Random(3)
     bodies = [body(chance.randint(5, 40), stream=i % 3 > 0) for i in range(1000)]
     async with gateway(vllm_server.url, queue={"timeout_s": 900}) as running:
-        counts = await hang_up_at_random(running.url, bodies, seed=3, longest_s=15)
-        assert counts.answered + counts.left == 1000
-        assert counts.left >= 200
+        counts = await hang_up_at_random(running.url, bodies, seed=3, longest_s=8)
+        assert (counts.answered, counts.left) == (667, 333)
         await running.until_idle()
         await until_idle(vllm_server)
         assert running.metric("requests_total") == counts.sent
