@@ -38,7 +38,8 @@ def _data(manifest: dict[str, Any]) -> list[str]:
         "Only prompts and answers whose licences let a trained model ship were used: no Alpaca "
         "(non-commercial), no ShareGPT (unclear), and only models whose licences put no condition "
         "on models trained from their outputs. Dolly and DS1000 are CC-BY-SA: what is published "
-        "are weights summed over all prompts, from which no text can be read back."
+        "are weights summed over all prompts and, for each prompt, counts such as its lines and "
+        "digits, from which no text can be read back."
         if manifest["licensed_only"]
         else "All of CASTILLO was used, Alpaca (non-commercial) and ShareGPT (unclear) as well: "
         "for your own use; do not redistribute this model without looking at those licences."

@@ -12,7 +12,7 @@ from typing import Any
 from predictor.artifact import ArtifactError
 from predictor.features import Prompt
 from predictor.lines import batches, read_requests
-from predictor.predictor import LengthPredictor, quantiles
+from predictor.predictor import REMEDY, LengthPredictor, quantiles
 
 BAD_INPUT = 2
 
@@ -50,9 +50,11 @@ def add_train_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run_train(args: argparse.Namespace) -> int:
     """Train and publish a model; prints its mean figures as JSON."""
-    from predictor.dataset import DataError  # noqa: PLC0415 - serving needs none of this
-    from predictor.train import train  # noqa: PLC0415
-
+    try:
+        from predictor.dataset import DataError  # noqa: PLC0415 - serving needs none of this
+        from predictor.train import train  # noqa: PLC0415
+    except (ImportError, OSError) as error:
+        return _fail(f"{error}; {REMEDY}")
     if args.holdout < 0 or args.threads < 1:
         return _fail("--holdout must be at least 0 and --threads at least 1")
     try:

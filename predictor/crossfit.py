@@ -9,7 +9,6 @@ import lightgbm as lgb
 import numpy as np
 
 from predictor.calibrate import shape
-from predictor.design import GENERIC, KNOWN, RELATED
 from predictor.model import Index, Rows, Table, fit_location, fit_scale, run
 from predictor.text_model import Array
 
@@ -20,7 +19,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The fitted boosters and the shape of standardised residuals of each route (3 x levels)."""
+    """The fitted boosters, and the shapes of standardised residuals (``Models.group`` x levels)."""
 
     location: lgb.Booster
     scale: lgb.Booster
@@ -112,15 +111,20 @@ def _out_of_fold_scale(table: Table, judged: _Judged, threads: int) -> Array:
 
 
 def _shapes(table: Table, judged: _Judged, scaled: Array) -> Array:
-    """Quantiles of standardised residuals by route; a route without any has the known one's."""
-    route = judged.rows.inputs[:, -1].astype(np.intp)
+    """Quantiles of standardised residuals: of each model, of related ones, of generic ones.
+
+    A group without any judged rows has the quantiles of all.
+    """
     values = table.cells.values[judged.rows.cell]
     residuals = (values - judged.located[:, None]) / scaled[:, None]
-    weights = np.where(np.isnan(values), 0.0, judged.rows.weight[:, None] ** 2)
+    share = table.cells.share[judged.rows.cell]
+    weights = np.where(np.isnan(values), 0.0, share[:, None])
+    prompt, model = table.cells.prompt[judged.rows.cell], table.cells.model[judged.rows.cell]
+    group = table.models.group(judged.rows.inputs[:, -1].astype(np.intp), model)
     out = []
-    for kind in (KNOWN, RELATED, GENERIC):
-        rows = route == kind if np.any(route == kind) else route == KNOWN
+    for at in range(len(table.models.names) + 2):
+        rows = group == at if np.any(group == at) else np.ones(len(group), dtype=bool)
         counted = weights[rows] > 0
-        prompts = len(np.unique(table.cells.prompt[judged.rows.cell[rows]]))
+        prompts = len(np.unique(prompt[rows]))
         out.append(shape(residuals[rows][counted], weights[rows][counted], prompts))
     return np.array(out)

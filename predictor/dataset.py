@@ -16,8 +16,8 @@ LICENSED_CORPORA = ("Apps", "BigCodeBench", "DS1000", "DollyDataset", "Mbpp")
 """Corpora whose prompts may train a model that ships: MIT, Apache-2.0, CC-BY, CC-BY-SA.
 
 CC-BY-SA (DS1000, DollyDataset) binds adaptations of the text; what ships are weights summed over
-thousands of prompts, from which no text can be read back, with the authors named. Alpaca
-(non-commercial) and ShareGPT (unclear) are left out.
+thousands of prompts and counts of lines, digits and the like, from which no text can be read back,
+with the authors named. Alpaca (non-commercial) and ShareGPT (unclear) are left out.
 """
 
 _FILES = ("lengths_castillo.parquet", "prompts_castillo.parquet", "models_castillo.csv")

@@ -12,6 +12,7 @@ from functools import lru_cache
 from math import exp, isnan, nan
 
 import numpy as np
+from numpy.typing import NDArray
 
 from predictor.features import LEXICAL_NAMES
 from predictor.names import canonical, traits
@@ -73,6 +74,10 @@ class Models:
                 weights[at] = exp(-2.0 * (0.5 if isnan(gap) else gap))
         total = float(weights.sum())
         return Place(RELATED, weights / total) if total > 0 else self.generic()
+
+    def group(self, route: NDArray[np.intp], model: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Which shape serves: a known model's own (0..M-1), that of related, of generic ones."""
+        return np.where(route == KNOWN, model, len(self.names) + route - RELATED)
 
     def base(self, scores: Array, places: Sequence[Place]) -> Array:
         """What the booster's answer is added to, in log tokens (n).

@@ -44,7 +44,8 @@ class Cells:
     """The samples of each (prompt, model) that has any: n cells.
 
     ``centre`` is the mean log length of the uncapped samples and ``values`` (n x m, NaN padded)
-    their log lengths, of which ``weight`` makes the corpora count more alike.
+    their log lengths. ``weight`` makes the corpora count more alike in training; ``share`` makes
+    each count in calibration as it does among the publisher's ``validate`` prompts.
     """
 
     prompt: Index
@@ -52,6 +53,7 @@ class Cells:
     centre: Array
     values: Array
     weight: Array
+    share: Array
 
     def __len__(self) -> int:
         return len(self.prompt)
@@ -72,10 +74,22 @@ def cells_of(records: Records) -> Cells:
     cell = np.repeat(np.arange(len(distinct)), counts)
     values[cell, np.arange(len(logs)) - starts[cell]] = logs
     prompt, model = np.divmod(distinct, len(records.models))
-    corpus = records.corpus[prompt]
-    sizes = {name: int(np.sum(corpus == name)) for name in np.unique(corpus)}
-    weight = np.array([sizes[name] ** -0.5 for name in corpus])
-    return Cells(prompt, model, np.nanmean(values, axis=1), values, weight / weight.mean())
+    weight, share = _weights(records, prompt)
+    return Cells(prompt, model, np.nanmean(values, axis=1), values, weight, share)
+
+
+def _weights(records: Records, prompt: Index) -> tuple[Array, Array]:
+    """Training and calibration weights of cells, by corpus; a mean of 1 each."""
+    names, corpus = np.unique(records.corpus, return_inverse=True)
+    cells = np.maximum(1, np.bincount(corpus[prompt], minlength=len(names)))
+    target = np.bincount(corpus[records.validate], minlength=len(names))
+    if not target.any():
+        target = np.ones(len(names), dtype=np.intp)
+    weight, share = (
+        (cells.astype(np.float64) ** -0.5)[corpus[prompt]],
+        (target / cells)[corpus[prompt]],
+    )
+    return weight / weight.mean(), share / share.mean()
 
 
 def table(cells: Cells, prompts: int, models: int) -> Array:

@@ -11,7 +11,7 @@ import numpy as np
 from predictor import artifact
 from predictor.artifact import ArtifactError
 from predictor.calibrate import CAP_TOKENS, LEVELS, MASS, QUANTILES
-from predictor.design import COLUMNS, ROUTES, Models, Place
+from predictor.design import COLUMNS, Models, Place
 from predictor.features import Prompt, extract
 from predictor.text_model import Array, TextModel
 from scheduler.length import LengthDistribution
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 DEFAULT = Path(__file__).parent / "default"
 """The model that ships."""
+
+REMEDY = "install LightGBM (`pip install lightgbm`) and its runtime library (Debian: libgomp1)"
+"""What to do when LightGBM cannot be loaded."""
 
 ATOMS = len(MASS) + 1
 """Atoms of a forecast: the quantiles, and the answer that never ends by itself."""
@@ -80,7 +83,7 @@ class LengthPredictor:
     def _check(self, folder: Path) -> None:
         models = len(self._models.names)
         fits = (
-            self._shapes.shape == (len(ROUTES), len(LEVELS))
+            self._shapes.shape == (models + 2, len(LEVELS))
             and self._capped.shape == (models + 1,)
             and self._location.num_feature() == self._scale.num_feature() == len(COLUMNS)
         )
@@ -117,12 +120,13 @@ class LengthPredictor:
         rows = self._models.rows(features.lexical, scores, places)
         location = self._models.base(scores, places) + self._run(self._location, rows)
         scale = np.exp(self._run(self._scale, rows))
-        shapes = self._shapes[[place.route for place in places]]
+        weights = np.array([place.weights for place in places])
+        routes = np.array([place.route for place in places])
+        shapes = self._shapes[self._models.group(routes, weights.argmax(axis=1))]
         tokens = np.full((len(prompts), ATOMS), float(CAP_TOKENS))
         with np.errstate(over="ignore"):
             lengths = np.exp(location[:, None] + scale[:, None] * shapes)
         tokens[:, :-1] = np.clip(lengths, 1.0, CAP_TOKENS)
-        weights = np.array([place.weights for place in places])
         rate = weights @ self._capped[:-1] + (1 - weights.sum(axis=1)) * self._capped[-1]
         return tokens, np.column_stack([(1 - rate)[:, None] * MASS, rate])
 
@@ -146,10 +150,7 @@ def _booster(text: str) -> Booster:
         from lightgbm import Booster  # noqa: PLC0415 - the gateway runs without it, too
         from lightgbm.basic import LightGBMError  # noqa: PLC0415
     except (ImportError, OSError) as error:
-        raise ArtifactError(
-            f"LightGBM cannot be loaded ({error}); install its runtime library "
-            "(Debian: apt-get install libgomp1) and `pip install lightgbm`"
-        ) from error
+        raise ArtifactError(f"LightGBM cannot be loaded ({error}); {REMEDY}") from error
     try:
         return Booster(model_str=text)
     except (LightGBMError, ValueError) as error:

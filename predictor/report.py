@@ -96,13 +96,15 @@ def _line(
 
 
 def _references(samples: Array) -> tuple[float, float]:
-    """CRPS of the model's marginal, and of the other samples of the same prompt."""
+    """CRPS of the model's marginal, and of the other samples of the same prompt (0 if too few)."""
     levels = (np.arange(_MARGINAL_ATOMS) + 0.5) / _MARGINAL_ATOMS
     marginal = np.quantile(samples, levels)
     mass = np.full(_MARGINAL_ATOMS, 1 / _MARGINAL_ATOMS)
     everywhere = np.broadcast_to(marginal, (samples.size, _MARGINAL_ATOMS))
     flat = float(evaluate.crps(everywhere, mass, samples.ravel()).mean())
     size = samples.shape[1]
+    if size < 3:
+        return flat, 0.0
     own = [
         evaluate.crps_of_samples(np.delete(samples, at, axis=1), samples[:, at]).mean()
         for at in range(size)

@@ -25,8 +25,9 @@ from predictor.text_model import (
     with_axes,
 )
 
-# Penalties (noise variances) at a prompt that many models answered, and kernel weights, chosen by
-# out-of-fold error on CASTILLO. The models' own columns have fewer answers and a smaller effect.
+# Penalties (noise variances) at a prompt that many models answered, and kernel weights: chosen by
+# out-of-fold error and by tau on held-out prompts of CASTILLO. The models' own columns have fewer
+# answers and a smaller effect.
 _WORDS_PENALTY, _ALL_PENALTY, _OWN_PENALTY = 0.5, 0.25, 1.0
 _FEW_MODELS = 3.0  # extra noise, in penalties, of a prompt that one model answered
 _LINEAR = 0.3

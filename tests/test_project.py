@@ -16,6 +16,7 @@ PROGRAMS = Path(sys.executable).parent
         ["ruff", "check", "."],
         ["ruff", "format", "--check", "."],
         ["mypy"],
+        ["mypy", "deploy/grafana"],
         ["lint-imports", "--no-cache"],
     ],
     ids=" ".join,

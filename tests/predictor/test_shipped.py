@@ -1,0 +1,83 @@
+"""The model that ships: it loads, says what it is, and is as good as its manifest says."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from predictor import LengthPredictor, Prompt, dataset, report
+from predictor.dataset import LICENSED_CORPORA
+from predictor.features import feature_hash
+from predictor.predictor import DEFAULT
+
+SHIPPED_MODELS = {
+    "Qwen/Qwen2.5-14B-Instruct",
+    "Qwen/Qwen2.5-32B-Instruct",
+    "Qwen/Qwen2.5-7B-Instruct-1M",
+    "microsoft/Phi-4-mini-instruct",
+    "mistralai/Mistral-7B-Instruct-v0.3",
+    "mistralai/Mixtral-8x7B-Instruct-v0.1",
+}
+"""The models of CASTILLO whose licences put no condition on models trained from their outputs."""
+
+
+@pytest.fixture(scope="module")
+def shipped() -> LengthPredictor:
+    return LengthPredictor.load()
+
+
+def test_it_was_trained_with_the_features_that_serve(shipped: LengthPredictor) -> None:
+    assert shipped.manifest["feature_hash"] == feature_hash()
+
+
+def test_only_licensed_data_is_in_it(shipped: LengthPredictor) -> None:
+    manifest = shipped.manifest
+    assert manifest["licensed_only"]
+    assert not manifest["held_out_in_training"]
+    assert set(manifest["corpora"]) == set(LICENSED_CORPORA)
+    assert set(manifest["models"]) == SHIPPED_MODELS
+
+
+def test_it_is_small(shipped: LengthPredictor) -> None:
+    files = list(DEFAULT.iterdir())
+    assert {file.name for file in files} == {*shipped.manifest["files"], "manifest.json"}
+    assert sum(file.stat().st_size for file in files) < 5_000_000
+
+
+def test_it_is_good_at_what_it_was_trained_for(shipped: LengthPredictor) -> None:
+    figures = shipped.manifest["metrics_in_scope"]["mean"]
+    assert shipped.manifest["held_out"]["prompts"] == 1000
+    assert figures["tau"] >= 0.50
+    assert figures["crps_skill"] >= 0.45
+    assert figures["coverage"] == pytest.approx(0.8, abs=0.02)
+
+
+def test_its_card_names_data_licences_and_limits(shipped: LengthPredictor) -> None:
+    card = (DEFAULT / "README.md").read_text()
+    for word in ("CASTILLO", "CC-BY-4.0", "CC-BY-SA", *LICENSED_CORPORA, *SHIPPED_MODELS):
+        assert word in card
+    assert not re.search(r"/(home|work|tmp|root)/", card + str(shipped.manifest))
+
+
+def test_a_question_is_shorter_than_a_program_even_on_an_unknown_model(
+    shipped: LengthPredictor,
+) -> None:
+    question, program = shipped.predict(
+        [
+            Prompt("alias", "Who wrote Hamlet?"),
+            Prompt("alias", "Implement a red-black tree in Python, with tests."),
+        ]
+    )
+    assert 1.3 * question.mean < program.mean
+
+
+@pytest.mark.castillo
+def test_its_figures_can_be_measured_again(shipped: LengthPredictor, castillo_data: Path) -> None:
+    records = dataset.read_castillo(castillo_data)
+    threshold = shipped.manifest["held_out"]["threshold"]
+    held = records.of_prompts(dataset.held_out(records, threshold))
+    assert len(held.texts) == 1000
+    measured = report.measure(shipped, dataset.licensed(held, castillo_data))
+    for key, figure in shipped.manifest["metrics_in_scope"]["mean"].items():
+        assert np.isclose(measured["mean"][key], figure, rtol=0.02), key
