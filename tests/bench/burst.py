@@ -134,9 +134,9 @@ def check(runs: list[Run]) -> None:
     for metric, most in (("mean_normalised_latency", 0.9), ("mean_ttft", 0.95)):
         found = median(ratios(runs, metric, "sejf", "fcfs"))
         assert found <= most, f"sejf / fcfs {metric} {found:.2f}, must be at most {most}"
-    # Two repeats on a noisy machine cannot show 2 %: that figure is the README's, over five.
+    # A single repeat on a noisy machine cannot show 2 %: the README's figure is over five.
     found = median(ratios(runs, "throughput_tokens", "sejf", "fcfs"))
-    assert found >= 0.9, f"sejf / fcfs throughput {found:.2f}, must be at least 0.9"
+    assert found >= 0.8, f"sejf / fcfs throughput {found:.2f}, must be at least 0.8"
 
 
 if __name__ == "__main__":
