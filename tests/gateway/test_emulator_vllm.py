@@ -58,10 +58,10 @@ def shape(value: object) -> object:
     return type(value).__name__
 
 
-def shapes(text: str) -> object:
+def shapes(text: str) -> list[object]:
     """The shape of a JSON reply, or those of the events of a stream."""
     if not text.startswith("data: "):
-        return shape(json.loads(text))
+        return [shape(json.loads(text))]
     events = [event.removeprefix("data: ") for event in text.split("\n\n") if event]
     return [event if event == "[DONE]" else shape(json.loads(event)) for event in events]
 
@@ -95,7 +95,11 @@ def test_replies_have_the_same_fields_in_the_same_order(
     body = {"model": "tiny", **prompt, **forced(4), **fields}
     (real_status, real), (status, emulated) = (call(url, path, body) for url in servers)
     assert status == real_status == 200
-    assert shapes(emulated) == shapes(real)
+    expected, found = shapes(real), shapes(emulated)
+    # vLLM puts several tokens into one event when it lags: it may have fewer, no others.
+    events = iter(found)
+    assert all(event in events for event in expected)
+    assert expected[-1] == found[-1]
 
 
 @pytest.mark.parametrize(
