@@ -54,8 +54,6 @@ class EventStream:
     usage: Usage = field(default_factory=Usage)
     tokens: int = 0
     """Data events so far: with vLLM about one token each."""
-    done: bool = False
-    """Whether the end marker has come."""
     failed: bool = False
     """Whether an event was an error."""
     rest: bytes = b""
@@ -76,7 +74,6 @@ class EventStream:
         if event.startswith(b"event: "):  # Responses and Messages name their events
             event = event.partition(b"\n")[2]
         if not event.startswith(b"data: {"):
-            self.done = self.done or event.startswith(b"data: [DONE]")
             return False
         self.failed = self.failed or is_error(event)
         usage_only = False

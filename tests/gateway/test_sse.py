@@ -82,15 +82,6 @@ def test_events_of_tokens_are_counted() -> None:
     stream = EventStream(hide_usage=True)
     list(stream.feed(token("a") + token("b") + b": comment\n\n" + usage(3, 2) + DONE))
     assert stream.tokens == 2
-    assert stream.done
-
-
-def test_a_stream_is_done_with_its_end_marker_only() -> None:
-    stream = EventStream(hide_usage=True)
-    list(stream.feed(token("[DONE]") + token("b", finish="stop")))
-    assert not stream.done
-    list(stream.feed(DONE))
-    assert stream.done
 
 
 def test_a_stream_has_failed_once_an_event_was_an_error() -> None:
@@ -215,7 +206,7 @@ def test_events_may_end_with_carriage_returns() -> None:
     first, second = b'data: {"choices":[{}]}\r\n\r\n', b"data: [DONE]\r\n\r\n"
     out = [list(stream.feed(bytes([byte]))) for byte in first + second]
     assert [event for events in out for event in events] == [first, second]
-    assert (stream.tokens, stream.done) == (1, True)
+    assert stream.tokens == 1
 
 
 def test_finish_reasons_are_found_in_spaced_json() -> None:
