@@ -11,9 +11,10 @@ from bisect import bisect_left, insort
 from dataclasses import dataclass
 from operator import attrgetter
 
-from scheduler.sim.engine_config import EngineConfig, StepCosts
+from scheduler.costs import StepCosts
+from scheduler.sim.engine_config import EngineConfig
 
-__all__ = ["Engine", "EngineConfig", "Sequence", "StepCosts", "StepResult"]
+__all__ = ["Engine", "EngineConfig", "Sequence", "StepResult"]
 
 _by_rank = attrgetter("rank")
 

@@ -1,39 +1,9 @@
-"""What the model of an engine is given: its limits and what its steps cost."""
+"""What the model of an engine is given: its limits."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
-
-
-@dataclass(frozen=True, slots=True)
-class StepCosts:
-    """What one engine step costs, in seconds.
-
-    The defaults describe an 8B model in bf16 on a GPU of 1.5 TB/s and 300 TFLOP/s (an A100-40): a
-    step reads 16 GB of weights (10 ms, and 2 ms of launch and sampling), a KV token is 128 KiB
-    (32 layers x 8 heads x 128 x 2 x 2 bytes), and a prefill token is 16 GFLOP at half the peak.
-    """
-
-    base: float = 0.012
-    per_sequence: float = 30e-6
-    per_kv_token: float = 85e-9
-    per_prefill_token: float = 100e-6
-
-    def __post_init__(self) -> None:
-        if min(self.base, self.per_sequence, self.per_kv_token, self.per_prefill_token) < 0:
-            raise ValueError(f"costs must not be negative, got {self}")
-
-    def price(self, batch: int, kv_tokens: int, prefill_tokens: int) -> float:
-        """Seconds of a step of ``batch`` sequences over ``kv_tokens`` of context; 0 if empty."""
-        if not batch:
-            return 0.0
-        return (
-            self.base
-            + self.per_sequence * batch
-            + self.per_kv_token * kv_tokens
-            + self.per_prefill_token * prefill_tokens
-        )
 
 
 @dataclass(frozen=True, slots=True)

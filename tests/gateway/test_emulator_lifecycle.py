@@ -16,7 +16,8 @@ import aiohttp
 import pytest
 
 from gateway.emulator import EmbeddedEmulator, EmulatorConfig
-from scheduler.sim.engine import EngineConfig, StepCosts
+from scheduler.costs import StepCosts
+from scheduler.sim.engine import EngineConfig
 from tests.gateway.test_emulator import FAST, HELLO, SLOW, forced, until
 
 CHAT = "/v1/chat/completions"
