@@ -29,29 +29,31 @@ class Costs(_Part):
     per_sequence: Seconds
     per_kv_token: Seconds
     per_prefill_token: Seconds
+    per_request: Seconds = 0.0
 
 
 class Point(_Part):
     """One thing that was measured: the median over its repeats, and what the fit makes of it."""
 
-    kind: Literal["prefill", "decode"]
+    kind: Literal["prefill", "decode", "turnover"]
     sequences: int = Field(ge=1)
     """Streams at a time."""
     context: float = Field(ge=0)
     """Tokens in the KV cache of each, half-way through the measurement."""
     seconds: Seconds
-    """Of a step (decode), or to the first token (prefill)."""
+    """Of a step (decode), to the first token (prefill), or of a step while others enter and leave
+    (turnover)."""
     fitted: Seconds
     repeats: int = Field(ge=1)
 
 
 class Fit(_Part):
-    """How well four costs describe the points: relative errors."""
+    """How well the costs describe the points: relative errors."""
 
     median_error: float = Field(ge=0)
     worst_error: float = Field(ge=0)
-    request_overhead: Seconds
-    """Seconds a request takes beside its engine steps (HTTP, tokenizer): part of no step."""
+    request_latency: Seconds
+    """Seconds an idle server takes to answer beside its engine steps: part of no step."""
 
 
 class Limits(_Part):

@@ -24,7 +24,7 @@ def model() -> CostModel:
                 "per_prefill_token": 1e-5,
             },
             "limits": {"max_model_len": 4096},
-            "fit": {"median_error": 0.01, "worst_error": 0.05, "request_overhead": 0.002},
+            "fit": {"median_error": 0.01, "worst_error": 0.05, "request_latency": 0.002},
             "points": [
                 {
                     "kind": "decode",
