@@ -1,4 +1,4 @@
-"""The cost model file: what `lengthwise calibrate` measured, for the scheduler and the simulator."""
+"""The cost model file: what `lengthwise calibrate` writes, scheduler and simulator read."""
 
 from __future__ import annotations
 
