@@ -16,7 +16,7 @@ from predictor.predictor import LengthPredictor
 from predictor.prompt import Prompt, clip
 from predictor.tiers import required
 from scheduler.length import LengthDistribution
-from scheduler.sim.simulator import Request
+from scheduler.sim.request import Request
 
 MODEL = "Qwen/Qwen2.5-7B-Instruct-1M"
 """The model whose lengths are simulated unless told otherwise: the shipped predictor knows it."""

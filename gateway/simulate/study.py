@@ -13,7 +13,8 @@ from scheduler.sim.arms import Arm, Server
 from scheduler.sim.capacity import capacity
 from scheduler.sim.engine_config import EngineConfig
 from scheduler.sim.measures import figures
-from scheduler.sim.simulator import Outcome, Request, simulate
+from scheduler.sim.request import Request
+from scheduler.sim.simulator import Outcome, simulate
 
 MAX_MODEL_LEN = 131_072
 """Tokens of context: more than any answer of CASTILLO needs."""

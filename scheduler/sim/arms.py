@@ -6,9 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from scheduler.costs import StepCosts
+from scheduler.job import Job
+from scheduler.length import LengthDistribution
 from scheduler.policy import POLICIES
 from scheduler.scheduler import Scheduler
 from scheduler.sim.engine_config import EngineConfig
+from scheduler.sim.request import Request
 from scheduler.worker import Worker
 
 STOCK = "stock"
@@ -57,9 +60,12 @@ class Arm:
             raise ValueError(f"unknown policy {self.policy!r}; known are {', '.join(NAMES)}")
 
     @property
-    def knows_lengths(self) -> bool:
-        """Whether the scheduler is told the true lengths."""
-        return self.policy == ORACLE
+    def ages(self) -> bool:
+        """Whether the ageing rate makes a difference."""
+        if self.policy in (STOCK, ORACLE):
+            return self.policy == ORACLE
+        make = POLICIES[self.policy]
+        return make(0.0) != make(1.0)
 
     def server(self, server: Server) -> Server:
         """The engine as this arm runs it."""
@@ -83,3 +89,16 @@ class Arm:
             )
             scheduler.set_worker(worker)
         return scheduler
+
+    def job(self, job_id: str, request: Request, now: float) -> Job:
+        """What the scheduler is told of a request that arrives ``now``."""
+        length = request.length
+        if self.policy == ORACLE:
+            length = LengthDistribution.point(max(1, request.output_tokens))
+        return Job(
+            id=job_id,
+            model=request.model,
+            arrival=now,
+            prompt_tokens=request.prompt_tokens,
+            length=length,
+        )
