@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from gateway.calibrate.command import add_calibrate_arguments, run_calibrate
 from gateway.emulator.command import add_emulate_arguments, run_emulate
 from gateway.serve import add_serve_arguments, run_serve
 from predictor.collect.command import add_collect_arguments, run_collect
@@ -28,6 +29,7 @@ from predictor.online.commands import (
 COMMANDS = {
     "serve": ("run the gateway", add_serve_arguments, run_serve),
     "emulate": ("run an emulated vLLM worker", add_emulate_arguments, run_emulate),
+    "calibrate": ("measure a server's step time", add_calibrate_arguments, run_calibrate),
     "train": ("train a length predictor", add_train_arguments, run_train),
     "predict": ("forecast lengths of prompts on stdin", add_predict_arguments, run_predict),
     "collect": ("sample answers' lengths from a server", add_collect_arguments, run_collect),

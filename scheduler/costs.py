@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,13 +18,19 @@ class StepCosts:
     per_sequence: float = 30e-6
     per_kv_token: float = 85e-9
     per_prefill_token: float = 100e-6
+    per_request: float = 0.0
+    """Once for each request that enters: parsing, tokenizing, building its state. Nothing where
+    the HTTP server has a core of its own; milliseconds where it shares the engine's."""
 
     def __post_init__(self) -> None:
-        if min(self.base, self.per_sequence, self.per_kv_token, self.per_prefill_token) < 0:
+        if min(astuple(self)) < 0:
             raise ValueError(f"costs must not be negative, got {self}")
 
-    def price(self, batch: int, kv_tokens: int, prefill_tokens: int) -> float:
-        """Seconds of a step of ``batch`` sequences over ``kv_tokens`` of context; 0 if empty."""
+    def price(self, batch: int, kv_tokens: int, prefill_tokens: int, entered: int = 0) -> float:
+        """Seconds of a step of ``batch`` sequences over ``kv_tokens`` of context; 0 if empty.
+
+        ``entered`` of the sequences have their first step.
+        """
         if not batch:
             return 0.0
         return (
@@ -32,4 +38,5 @@ class StepCosts:
             + self.per_sequence * batch
             + self.per_kv_token * kv_tokens
             + self.per_prefill_token * prefill_tokens
+            + self.per_request * entered
         )

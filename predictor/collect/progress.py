@@ -21,6 +21,7 @@ class Progress:
     done: int
     stream: TextIO
     clock: Callable[[], float] = time.monotonic
+    unit: str = "samples"
     _begun: float = field(init=False)
     _before: int = field(init=False)
     _shown: float = field(init=False)
@@ -53,9 +54,9 @@ class Progress:
             print(file=self.stream, flush=True)
 
     def text(self) -> str:
-        """Done and total, samples a second in this run, and the time left at that rate."""
+        """Done and total, how many a second in this run, and the time left at that rate."""
         made, passed = self.done - self._before, self.clock() - self._begun
-        text = f"{self.done:,}/{self.total:,} samples"
+        text = f"{self.done:,}/{self.total:,} {self.unit}"
         if made and passed > 0:
             rate = made / passed
             left = (self.total - self.done) / rate

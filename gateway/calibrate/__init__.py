@@ -1,0 +1,1 @@
+"""``lengthwise calibrate``: a real server's step time, measured over HTTP alone."""

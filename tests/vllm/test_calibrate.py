@@ -1,0 +1,29 @@
+"""`lengthwise calibrate` before a real vLLM."""
+
+from pathlib import Path
+
+import pytest
+
+from gateway.cli import main
+from gateway.cost_model import load_cost_model
+from tests.vllm.engine import VllmServer
+
+pytestmark = pytest.mark.vllm
+
+
+def test_a_real_server_is_measured_over_http_alone_and_left_idle(
+    vllm_server: VllmServer, tmp_path: Path
+) -> None:
+    path = tmp_path / "cost-model.json"
+    flags = ["--worker", vllm_server.url, "--out", str(path), "--budget-s", "10"]
+    assert main(["calibrate", *flags]) == 0
+    found = load_cost_model(path)
+    assert found.vllm_version.startswith("0.32")
+    assert found.limits.max_model_len == vllm_server.max_model_len
+    assert found.limits.max_num_seqs == vllm_server.max_num_seqs
+    assert found.limits.kv_tokens == int(vllm_server.cache_config()["kv_cache_size_tokens"])
+    # A CPU computes a thousand prompt tokens in much more time than a step of one sequence.
+    assert 0 < found.step_costs.price(1, 16, 0) < found.step_costs.price(1, 1000, 999) / 2
+    assert found.fit.median_error < 0.3
+    metrics = vllm_server.metrics()
+    assert metrics["vllm:num_requests_running"] == metrics["vllm:num_requests_waiting"] == 0
