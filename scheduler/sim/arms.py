@@ -43,7 +43,8 @@ class Arm:
 
     ``ageing`` is in nats per second, ``engine_queue`` as ``Worker.engine_queue``. With
     ``priority`` the engines run under ``--scheduling-policy priority`` and are sent the keys.
-    ``overflow`` is the probability of an outgrown cache that admission accepts. ``report_every`` is the number of tokens after which the scheduler hears of a request's
+    ``overflow`` is the probability of an outgrown cache that admission accepts. ``report_every``
+    is the number of tokens after which the scheduler hears of a request's
     progress again.
 
     Raises:
