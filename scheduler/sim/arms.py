@@ -7,12 +7,13 @@ from dataclasses import dataclass, field, replace
 
 from scheduler.costs import StepCosts
 from scheduler.job import Job
+from scheduler.kv_forecast import deviations
 from scheduler.length import LengthDistribution
 from scheduler.policy import POLICIES
 from scheduler.scheduler import Scheduler
 from scheduler.sim.engine_config import EngineConfig
 from scheduler.sim.request import Request
-from scheduler.worker import Worker
+from scheduler.worker import KV_OVERFLOW, Worker
 
 STOCK = "stock"
 """First come, first served, straight into the engines: nothing of ours."""
@@ -42,7 +43,7 @@ class Arm:
 
     ``ageing`` is in nats per second, ``engine_queue`` as ``Worker.engine_queue``. With
     ``priority`` the engines run under ``--scheduling-policy priority`` and are sent the keys.
-    ``report_every`` is the number of tokens after which the scheduler hears of a request's
+    ``overflow`` is the probability of an outgrown cache that admission accepts. ``report_every`` is the number of tokens after which the scheduler hears of a request's
     progress again.
 
     Raises:
@@ -54,6 +55,7 @@ class Arm:
     engine_queue: int = 2
     priority: bool = False
     report_every: int = 32
+    overflow: float = KV_OVERFLOW
 
     def __post_init__(self) -> None:
         if self.policy not in NAMES:
@@ -86,6 +88,8 @@ class Arm:
                 slots=server.config.max_num_seqs,
                 kv_tokens=server.kv_tokens,
                 engine_queue=self.engine_queue,
+                kv_block=server.config.block_size,
+                deviations=deviations(self.overflow),
             )
             scheduler.set_worker(worker)
         return scheduler
