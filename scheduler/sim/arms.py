@@ -19,7 +19,7 @@ STOCK = "stock"
 """First come, first served, straight into the engines: nothing of ours."""
 
 ORACLE = "oracle"
-"""``sejf`` told the true lengths, in order and admission: what better forecasts could bring."""
+"""``sept`` told the true lengths, in order and admission: what better forecasts could bring."""
 
 NAMES = (STOCK, ORACLE, *POLICIES)
 
@@ -80,7 +80,7 @@ class Arm:
         """The scheduler before ``servers``, its workers "0", "1", ...; None for ``stock``."""
         if self.policy == STOCK:
             return None
-        name = "sejf" if self.policy == ORACLE else self.policy
+        name = "sept" if self.policy == ORACLE else self.policy
         scheduler = Scheduler(POLICIES[name](self.ageing), max_waiting=10**9)
         for number, server in enumerate(servers):
             worker = Worker(
