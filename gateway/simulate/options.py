@@ -134,6 +134,7 @@ def arms(args: argparse.Namespace) -> list[Arm]:
                     ageing=rate,
                     engine_queue=args.engine_queue,
                     priority=args.scheduling_policy == "priority",
+                    tenants=args.tenants,
                 )
             except ValueError as error:
                 raise ValueError(f"--policies {args.policies}: {error}") from error

@@ -26,9 +26,9 @@ class Outcome:
 
     ``records`` are in the order of the requests. ``dropped`` requests fit no cache or context and
     were not sent, ``rejected`` ones the scheduler refused: neither has times. ``duration`` is in
-    seconds from 0 to the end of the last request, ``generated`` the tokens made, ``steps`` the
-    engine steps and ``max_wait`` the longest a request waited, here and in the engine together, to
-    be computed for the first time.
+    seconds from 0 to the end of the last request, ``generated`` the tokens made, ``generated_early``
+    those of them made while requests still arrived, ``steps`` the engine steps and ``max_wait`` the
+    longest a request waited, here and in the engine together, to be computed for the first time.
     """
 
     records: list[RequestRecord]
@@ -36,6 +36,7 @@ class Outcome:
     rejected: int = 0
     preemptions: int = 0
     generated: int = 0
+    generated_early: int = 0
     steps: int = 0
     max_wait: float = 0.0
     duration: float = 0.0
@@ -92,6 +93,8 @@ class _Simulation:
                 self._now = arrivals[at]
                 self._arrive(at)
                 at += 1
+                if at == count:
+                    self.outcome.generated_early = self._generated
                 if at < count and arrivals[at] == self._now:
                     continue  # those that arrive together meet the engines together
             else:
@@ -157,10 +160,14 @@ class _Simulation:
         for name, generated in step.reached:
             self._carry_out(scheduler.progress(name, generated))
 
+    @property
+    def _generated(self) -> int:
+        return sum(engine.generated_tokens for engine in self._engines)
+
     def _summed(self) -> Outcome:
         outcome = self.outcome
         outcome.preemptions = sum(engine.preemptions for engine in self._engines)
-        outcome.generated = sum(engine.generated_tokens for engine in self._engines)
+        outcome.generated = self._generated
         outcome.duration = self._now
         return outcome
 

@@ -90,6 +90,13 @@ def test_the_figures_are_those_of_the_records() -> None:
     assert quantile([1.0, 2.0, 4.0], 0.75) == 3.0
 
 
+def test_sustained_throughput_ends_with_the_last_arrival() -> None:
+    outcome = simulate([request(6), request(6)], [0.0, 4.0], [server()], Arm("fcfs"))
+    found = figures(outcome)
+    assert found["throughput_tokens"] == pytest.approx(12 / 12)
+    assert found["throughput_sustained"] == pytest.approx(4 / 4)
+
+
 def test_an_unknown_policy_is_refused_by_name() -> None:
     with pytest.raises(ValueError, match=r"'lifo'.*stock, oracle, fcfs"):
         Arm("lifo")
