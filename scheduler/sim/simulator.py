@@ -13,8 +13,9 @@ from heapq import heappop, heappush
 from scheduler.records import RequestRecord
 from scheduler.scheduler import Action, Dispatch
 from scheduler.sim.arms import Arm, Server
-from scheduler.sim.engine import Engine, Progress
+from scheduler.sim.engine import Engine
 from scheduler.sim.request import Request
+from scheduler.sim.results import Progress
 
 PRIORITY_STEPS = 1000
 """The gateway sends the key to the engine as an integer, in thousandths."""
@@ -26,9 +27,10 @@ class Outcome:
 
     ``records`` are in the order of the requests. ``dropped`` requests fit no cache or context and
     were not sent, ``rejected`` ones the scheduler refused: neither has times. ``duration`` is in
-    seconds from 0 to the end of the last request, ``generated`` the tokens made, ``generated_early``
-    those of them made while requests still arrived, ``steps`` the engine steps and ``max_wait`` the
-    longest a request waited, here and in the engine together, to be computed for the first time.
+    seconds from 0 to the end of the last request, ``generated`` the tokens made,
+    ``generated_early`` those of them made while requests still arrived, ``steps`` the engine steps
+    and ``max_wait`` the longest a request waited, here and in the engine together, to be computed
+    for the first time.
     """
 
     records: list[RequestRecord]
