@@ -78,7 +78,7 @@ def test_simulated_waits_of_the_shortest_first_are_those_of_the_queue(
 ) -> None:
     arrivals, served = service.draw(load, 6_000, seed=1)
     expected = waits_shortest_first(arrivals, served)
-    found = simulated_waits("sejf", arrivals, served)
+    found = simulated_waits("sept", arrivals, served)
     assert np.abs(found - expected).max() < 1e-6
 
 
