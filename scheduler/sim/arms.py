@@ -45,7 +45,8 @@ class Arm:
     probability of an outgrown KV cache that admission accepts. With ``priority`` the engines run
     under ``--scheduling-policy priority`` and are sent the keys. ``report_every`` is the number of
     tokens after which the scheduler hears of a request's progress again. With ``tenants`` the
-    requests' own count, and each gets its share.
+    requests' own count, and each gets its share. ``latency`` is the seconds from the decision to
+    send a request until the engine may take it (0 for ``stock``): what ``engine_queue`` bridges.
 
     Raises:
         ValueError: there is no such policy.
@@ -58,6 +59,7 @@ class Arm:
     report_every: int = 32
     overflow: float = KV_OVERFLOW
     tenants: bool = False
+    latency: float = 0.0
 
     def __post_init__(self) -> None:
         if self.policy not in NAMES:

@@ -6,6 +6,8 @@ is what the gateway would tell it.
 
 from __future__ import annotations
 
+import math
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
@@ -77,6 +79,7 @@ class _Simulation:
         # Of each engine the step in progress: its results are known, and seen when it has ended.
         self._steps: list[Progress | None] = [None] * len(servers)
         self._ends: list[tuple[float, int]] = []
+        self._sent: deque[tuple[float, int, int, int]] = deque()  # on their way to an engine
         self._idle = set(range(len(servers)))
         self._turn = 0
         self._now = 0.0
@@ -88,17 +91,21 @@ class _Simulation:
         self.outcome = Outcome(self._records)
 
     def run(self) -> Outcome:
-        arrivals, ends = self._arrivals, self._ends
+        arrivals, ends, sent = self._arrivals, self._ends, self._sent
         at, count = 0, len(arrivals)
-        while at < count or ends:
-            if at < count and (not ends or arrivals[at] <= ends[0][0]):
-                self._now = arrivals[at]
+        while at < count or sent or ends:
+            arrival = arrivals[at] if at < count else math.inf
+            if arrival <= min(sent[0][0] if sent else math.inf, ends[0][0] if ends else math.inf):
+                self._now = arrival
                 self._arrive(at)
                 at += 1
                 if at == count:
                     self.outcome.generated_early = self._generated
-                if at < count and arrivals[at] == self._now:
+                elif arrivals[at] == arrival:
                     continue  # those that arrive together meet the engines together
+            elif sent and (not ends or sent[0][0] <= ends[0][0]):
+                self._now, *to = sent.popleft()
+                self._receive(*to)
             else:
                 self._now, number = heappop(ends)
                 self._idle.add(number)
@@ -127,8 +134,14 @@ class _Simulation:
 
     def _send(self, at: int, worker: int, key: float) -> None:
         self._records[at].dispatched = self._now
-        request = self._requests[at]
         priority = round(key * PRIORITY_STEPS) if self._arm.priority else 0
+        if self._arm.latency:
+            self._sent.append((self._now + self._arm.latency, at, worker, priority))
+        else:
+            self._receive(at, worker, priority)
+
+    def _receive(self, at: int, worker: int, priority: int) -> None:
+        request = self._requests[at]
         self._engines[worker].add(str(at), request.prompt_tokens, request.output_tokens, priority)
 
     def _start(self) -> None:
