@@ -22,7 +22,7 @@ Index = NDArray[np.intp]
 LOCATION = {
     "objective": "huber",
     "alpha": 0.2,
-    "learning_rate": 0.05,
+    "learning_rate": 0.0625,
     "num_leaves": 31,
     "feature_fraction": 0.3,
     "bagging_fraction": 0.7,
@@ -35,7 +35,7 @@ LOCATION = {
     "force_row_wise": True,
 }
 SCALE = LOCATION | {"objective": "regression", "num_leaves": 7, "min_data_in_leaf": 150}
-LOCATION_ROUNDS, SCALE_ROUNDS = 500, 200
+LOCATION_ROUNDS, SCALE_ROUNDS = 400, 200
 
 # Of its distance from the mean, what a log scale keeps. All of it is best for CRPS (by 0.3 %), but
 # the error of the scale goes into the mean forecast, which orders the jobs: 0.75 is worth 0.01 tau

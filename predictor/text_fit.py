@@ -33,8 +33,10 @@ _OTHER_MODELS = 2.0  # noise of a prompt that only models not trained on answere
 _ALWAYS = -1  # the fold of prompts that are never scored
 _LINEAR = 0.3
 _WORDS_SHARE, _RUNS_SHARE = 0.5, 0.5
-_SHARPNESS = (3.0, 1.0, 2.0)  # of likeness: exp(-3) at the median distance between prompts
-_LANDMARKS = 512  # prompts by whose likeness others are known
+_SHARPNESS = (1.5, 0.5, 1.0)  # of likeness: exp(-1.5) at the median distance between prompts
+_LANDMARKS = 1024  # prompts by whose likeness others are known
+_MANY = 0.6  # of the models: who answered so many is a landmark first
+_UNTOLD = 0.3
 _RIDGE = 1e-3  # of the likeness of a landmark to itself: what keeps the inverse small
 
 
@@ -85,7 +87,9 @@ def fit(
     ``features`` may go on behind the P prompts with those of prompts that other models answered:
     ``others`` are their effects on log length, up to a constant. They help the shared columns.
     """
-    inputs = _inputs(features)
+    answered = np.zeros(len(features.words), dtype=np.intp)
+    answered[: len(cells)] = (~np.isnan(cells)).sum(axis=1)
+    inputs = _inputs(features, answered)
     word_kernel = _gram(inputs.words)
     prompt, offsets = effects(cells)
     noise = 1 + _FEW_MODELS / np.maximum(1, (~np.isnan(cells)).sum(axis=1))
@@ -143,10 +147,11 @@ class _Inputs:
         """The kernel of ``likeness``, P x P.
 
         What the landmarks do not tell of a prompt is like nothing but itself (Snelson and
-        Ghahramani 2006): a noise of its own.
+        Ghahramani 2006): a noise of its own, of which a part counts.
         """
         kernel = _single(self.near @ self.near.T)
-        np.fill_diagonal(kernel, len(self.likeness.scales))
+        untold = len(self.likeness.scales) - np.einsum("ps,ps->p", self.near, self.near)
+        kernel[np.diag_indices(len(kernel))] += _single(_UNTOLD * untold)
         return kernel
 
     @property
@@ -155,11 +160,11 @@ class _Inputs:
         return _LINEAR / float(self.standard.shape[1])
 
 
-def _inputs(features: TextFeatures) -> _Inputs:
+def _inputs(features: TextFeatures, answered: NDArray[np.intp]) -> _Inputs:
     scaling = _scaling(features)
     standard = scaling.standard(features)
     views = scaling.views(standard, features)
-    likeness, near, root = _landmarks(views)
+    likeness, near, root = _likeness(views, _landmarks(answered))
     word_idf, run_idf = frequencies(features.words), frequencies(features.runs)
     return _Inputs(
         word_idf,
@@ -183,10 +188,16 @@ def _scaling(features: TextFeatures) -> Scaling:
     return Scaling(known.mean(axis=0), _spread(known), _single(means.mean(axis=0)), _single(width))
 
 
-def _landmarks(views: list[Array | Single]) -> tuple[Likeness, Array, Array]:
-    """Some prompts as landmarks, the coordinates of all by them, and the way back to weights."""
-    count = len(views[0])
-    at = np.unique(np.linspace(0, count - 1, min(count, _LANDMARKS)).astype(np.intp))
+def _landmarks(answered: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Which prompts are landmarks, by how many models answered each: they are known best."""
+    many = np.flatnonzero(answered >= _MANY * answered.max(initial=0))
+    if len(many) < _LANDMARKS:
+        return np.sort(np.argsort(-answered, kind="stable")[:_LANDMARKS])
+    return many[np.linspace(0, len(many) - 1, _LANDMARKS).astype(np.intp)]
+
+
+def _likeness(views: list[Array | Single], at: NDArray[np.intp]) -> tuple[Likeness, Array, Array]:
+    """The kernels around landmarks, the coordinates of all prompts by them, and ``root``."""
     likeness = Likeness.around(
         [view[at].astype(np.float16) for view in views],
         [_scale(view, sharp) for view, sharp in zip(views, _SHARPNESS, strict=True)],
