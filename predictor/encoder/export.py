@@ -35,7 +35,8 @@ def graph(trained: Trained) -> bytes:
     constant = np.array([*trained.centre, math.log(trained.spread)])
     weights["head.weight"] = (fold @ weights["head.weight"]).astype(np.float32)
     weights["head.bias"] = (fold @ weights["head.bias"] + constant).astype(np.float32)
-    return build(weights, heads=trained.net.size.heads)
+    size = trained.net.size
+    return build(weights, heads=size.heads, whole=size.whole)
 
 
 def files(trained: Trained, *, models: list[str]) -> dict[str, bytes]:

@@ -72,6 +72,7 @@ class Encoder:
 
     def _run(self, ids: list[Ids]) -> Single:
         longest = max(len(row) for row in ids)
+        longest += longest % 2  # the graph takes tokens in pairs
         tokens = np.zeros((len(ids), longest), dtype=np.int64)
         mask = np.zeros((len(ids), longest), dtype=np.int32)
         for at, row in enumerate(ids):

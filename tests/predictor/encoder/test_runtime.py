@@ -30,8 +30,15 @@ TEXTS = [
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
+    return written(tmp_path, whole=tiny.WHOLE)
+
+
+def written(tmp_path: Path, *, whole: int) -> Path:
     weights = tiny.state(COLUMNS)
-    parts = {GRAPH: build(weights, heads=tiny.HEADS), TOKENIZER: tiny.tokenizer().encode()}
+    parts = {
+        GRAPH: build(weights, heads=tiny.HEADS, whole=whole),
+        TOKENIZER: tiny.tokenizer().encode(),
+    }
     for name, data in parts.items():
         (tmp_path / name).write_bytes(data)
     sums = {name: hashlib.sha256(data).hexdigest() for name, data in parts.items()}
@@ -40,10 +47,13 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_graph_computes_the_net_but_for_rounding(folder: Path) -> None:
+@pytest.mark.parametrize("whole", [0, 1, 2])
+def test_the_graph_computes_the_net_but_for_rounding(tmp_path: Path, whole: int) -> None:
+    folder = written(tmp_path, whole=whole)
     ids = WordPieces(tiny.tokenizer(), limit=24)(TEXTS)
+    weights = tiny.state(COLUMNS)
     wanted = np.array(
-        [reference.columns(tiny.state(COLUMNS), row.tolist(), heads=tiny.HEADS) for row in ids]
+        [reference.columns(weights, row.tolist(), heads=tiny.HEADS, whole=whole) for row in ids]
     )
     found = Encoder.load(folder).encode(TEXTS)
     assert found.shape == (len(TEXTS), COLUMNS)
