@@ -170,6 +170,10 @@ class RefinedTier:
         head = RefinedHead.from_parts(stored.arrays, boosters, models)
         return cls(Encoder.load(folder), head)
 
+    def aside(self) -> RefinedTier:
+        """The same, its encoder on a thread that yields to an event loop (``Encoder.aside``)."""
+        return RefinedTier(self.encoder.aside(), self.head)
+
     def refine(self, prompts: Sequence[Prompt], fast: Outlooks) -> Outlooks:
         """Better forecasts of the n prompts than ``fast``, the fast tier's of the same prompts.
 

@@ -28,12 +28,12 @@ _TELL_EVERY = 50
 class Settings:
     """How the encoder is made: ``layers`` of the base's first, ``tokens`` read of a prompt.
 
-    From layer ``whole`` on (0: the first), tokens go in pairs.
+    From layer ``whole`` on (counted from 0), tokens go in pairs.
     """
 
     layers: int = 6
-    whole: int = 0
-    tokens: int = 128
+    whole: int = 1
+    tokens: int = 112
     epochs: int = 5
     batch: int = 32
     rate: float = 1.5e-4

@@ -1,5 +1,6 @@
 import hashlib
 import json
+import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -59,6 +60,15 @@ def test_the_graph_computes_the_net_but_for_rounding(tmp_path: Path, whole: int)
     assert found.shape == (len(TEXTS), COLUMNS)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, wanted, atol=0.06 * wanted.std())
+
+
+def test_aside_of_the_event_loop_it_answers_the_same_and_only_its_own_thread_yields(
+    folder: Path,
+) -> None:
+    encoder = Encoder.load(folder)
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    np.testing.assert_array_equal(encoder.aside().encode(TEXTS), encoder.encode(TEXTS))
+    assert os.getpriority(os.PRIO_PROCESS, 0) == before
 
 
 def test_padding_in_a_batch_changes_next_to_nothing(folder: Path) -> None:
