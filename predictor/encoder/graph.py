@@ -1,4 +1,4 @@
-"""The encoder as an ONNX graph with 8-bit weights, built operator by operator.
+"""The encoder as an ONNX graph with weights in whole numbers, built operator by operator.
 
 Products with weights run on integers (weights scaled by column, activations as they appear), the
 rest in single precision. ``DynamicQuantizeMatMul`` and ``Gelu`` are ONNX Runtime's own operators
@@ -20,6 +20,12 @@ Single = NDArray[np.float32]
 FUSED = "com.microsoft"
 _OPSET, _FUSED_OPSET, _IR = 17, 1, 8
 _EPSILON = 1e-12
+_WEIGHT = 63
+"""Weights are rounded to -63..63. A processor without dot products of bytes adds pairs of them up
+in 16 bits, which larger ones overflow; and they compress to an eighth less."""
+_WORD = 31
+"""The words' table is rounded to -31..31 of a row's largest: a normalisation follows at once."""
+
 _NEVER, _ONE = np.array(-1e4, dtype=np.float32), np.array(1.0, dtype=np.float32)
 
 
@@ -50,18 +56,16 @@ class Graph:
         return names
 
     def product(self, x: str, weight: Single, bias: Single) -> str:
-        """``x @ weight + bias`` on 8-bit integers; ``weight`` is inputs x outputs."""
-        scale = np.maximum(np.abs(weight).max(axis=0), 1e-12).astype(np.float32) / np.float32(127)
-        rounded = np.clip(np.rint(weight / scale), -127, 127).astype(np.int8)
-        names = (self.constant(rounded), self.constant(scale), "", self.constant(bias))
+        """``x @ weight + bias`` on integers; ``weight`` is inputs x outputs."""
+        scale, rounded = _rounded(weight, axis=0, most=_WEIGHT)
+        names = (self.constant(rounded), self.constant(scale[0]), "", self.constant(bias))
         return self.add("DynamicQuantizeMatMul", x, *names, fused=True)
 
     def rows(self, table: Single, ids: str) -> str:
-        """Rows ``ids`` of ``table``, stored as 8-bit integers with a scale for each row."""
-        scale = np.maximum(np.abs(table).max(axis=1, keepdims=True), 1e-12) / np.float32(127)
-        rounded = np.clip(np.rint(table / scale), -127, 127).astype(np.int8)
+        """Rows ``ids`` of ``table``, stored as integers with a scale for each row."""
+        scale, rounded = _rounded(table, axis=1, most=_WORD)
         found = self.add("Gather", self.constant(rounded), ids)
-        scales = self.add("Gather", self.constant(scale.astype(np.float32)), ids)
+        scales = self.add("Gather", self.constant(scale), ids)
         return self.add("Mul", self.add("Cast", found, to=TensorProto.FLOAT), scales)
 
     def norm(self, x: str, gain: Single, bias: Single) -> str:
@@ -202,6 +206,13 @@ def _layer(
     x = made.norm(made.add("Add", mixed, asking), *_pair(weights, f"{prefix}norm"))
     inner = made.add("Gelu", product(x, "up"), fused=True)
     return made.norm(made.add("Add", product(inner, "down"), x), *_pair(weights, f"{prefix}last"))
+
+
+def _rounded(values: Single, *, axis: int, most: int) -> tuple[Single, NDArray[np.int8]]:
+    """A scale for each column (``axis`` 0) or row (1), and whole numbers that it multiplies."""
+    largest = np.maximum(np.abs(values).max(axis=axis, keepdims=True), 1e-12)
+    scale = (largest / most).astype(np.float32)
+    return scale, np.clip(np.rint(values / scale), -most, most).astype(np.int8)
 
 
 def _cut(made: Graph, x: str, width: int, count: int) -> list[str]:
