@@ -19,7 +19,7 @@ STOCK = "stock"
 """First come, first served, straight into the engines: nothing of ours."""
 
 ORACLE = "oracle"
-"""``sejf`` told the true lengths, in order and admission: what better forecasts could bring."""
+"""``sept`` told the true lengths, in order and admission: what better forecasts could bring."""
 
 NAMES = (STOCK, ORACLE, *POLICIES)
 
@@ -58,6 +58,7 @@ class Arm:
     priority: bool = False
     report_every: int = 32
     overflow: float = KV_OVERFLOW
+    forecast_kv: bool = True
     tenants: bool = False
     latency: float = 0.0
 
@@ -83,14 +84,14 @@ class Arm:
         """The scheduler before ``servers``, its workers "0", "1", ...; None for ``stock``."""
         if self.policy == STOCK:
             return None
-        name = "sejf" if self.policy == ORACLE else self.policy
+        name = "sept" if self.policy == ORACLE else self.policy
         scheduler = Scheduler(POLICIES[name](self.ageing), max_waiting=10**9)
         for number, server in enumerate(servers):
             worker = Worker(
                 id=str(number),
                 models=models,
                 slots=server.config.max_num_seqs,
-                kv_tokens=server.kv_tokens,
+                kv_tokens=server.kv_tokens if self.forecast_kv else None,
                 engine_queue=self.engine_queue,
                 kv_block=server.config.block_size,
                 deviations=deviations(self.overflow),
