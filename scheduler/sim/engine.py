@@ -3,44 +3,49 @@
 Follows ``vllm/v1/core/sched/scheduler.py`` and ``kv_cache_manager.py`` of vLLM 0.32, without prefix
 caching, speculation and the one-step lag of asynchronous scheduling. Whoever drives it owns time:
 the simulator adds up the durations, the emulator sleeps them.
+
+A step does not touch the sequences that merely decode (see ``decoding.py``), so that its cost does
+not grow with the batch; only a step in which memory or budget run out looks at each of them.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
-from dataclasses import dataclass
+from heapq import heapify, heappop, heappush
 from operator import attrgetter
+from typing import NamedTuple
 
 from scheduler.costs import StepCosts
+from scheduler.sim.decoding import Decoding
 from scheduler.sim.engine_config import EngineConfig
+from scheduler.sim.sequence import Sequence
 
-__all__ = ["Engine", "EngineConfig", "Sequence", "StepResult"]
+__all__ = ["Engine", "EngineConfig", "Progress", "StepResult"]
+
+Grants = list[tuple[Sequence, int]]
+"""Prefills and the tokens of them that are computed in a step."""
 
 _by_rank = attrgetter("rank")
+_by_admission = attrgetter("admitted")
 
 
-@dataclass(slots=True, eq=False)
-class Sequence:
-    """One request inside the engine. All counts are tokens, except ``blocks``.
+class Progress(NamedTuple):
+    """What one step did, as far as whoever counts in requests wants to know.
 
-    ``rank`` orders waiting and, reversed, preemption. Under fcfs it is the arrival alone: what is
-    preempted last arrived before everything that waits, so vLLM's "back to the head of the queue"
-    and "by arrival" are the same order.
+    ``duration`` is in seconds. ``admitted`` joined the batch, ``started`` got their first token,
+    ``reached`` a multiple of the engine's ``report_every`` tokens (id and count, without those that
+    finished), ``finished`` left and ``preempted`` wait again.
     """
 
-    request_id: str
-    prompt_tokens: int
-    output_tokens: int
-    rank: tuple[int, int]
-    generated: int = 0
-    computed: int = 0
-    blocks: int = 0
-    scheduled: int = 0
+    duration: float
+    admitted: list[str]
+    started: list[str]
+    reached: list[tuple[str, int]]
+    finished: list[str]
+    preempted: list[str]
 
 
-@dataclass(frozen=True, slots=True)
-class StepResult:
-    """What one step did.
+class StepResult(NamedTuple):
+    """What one step did to every request.
 
     ``duration`` is in seconds. Each id in ``emitted`` got exactly one token; the ids in
     ``finished`` left, their last token is in ``emitted``; those in ``preempted`` wait again.
@@ -61,7 +66,13 @@ class Engine:
     (priority, arrival) loses its blocks and waits again; what it had generated is prefilled anew.
     """
 
-    def __init__(self, config: EngineConfig | None = None, costs: StepCosts | None = None) -> None:
+    def __init__(
+        self,
+        config: EngineConfig | None = None,
+        costs: StepCosts | None = None,
+        *,
+        report_every: int = 0,
+    ) -> None:
         self.config = config or EngineConfig()
         self.costs = costs or StepCosts()
         self.free_blocks = self.config.num_blocks
@@ -70,9 +81,16 @@ class Engine:
         self.generated_tokens = 0
         self._watermark_blocks = int(self.config.watermark * self.config.num_blocks)
         self._arrivals = 0
+        self._admissions = 0
         self._sequences: dict[str, Sequence] = {}
-        self._running: list[Sequence] = []
-        self._waiting: list[Sequence] = []
+        self._running: dict[str, Sequence] = {}  # in the order of admission
+        self._waiting: list[tuple[tuple[int, int], Sequence]] = []  # a heap
+        self._decoding = Decoding(self.config.block_size, report_every)
+        # A chunk is cut off by the end of the budget, so that nothing is admitted behind it: there
+        # is one unfinished prefill at most, and it is the last of the running.
+        self._prefilling: Sequence | None = None
+        self._idle: list[Sequence] = []
+        self._ended: list[Sequence] = []
 
     @property
     def running(self) -> int:
@@ -102,33 +120,25 @@ class Engine:
         """
         if request_id in self._sequences:
             raise ValueError(f"request {request_id!r} is already in the engine")
-        if prompt_tokens < 1 or output_tokens < 0:
-            raise ValueError(f"need a prompt and no negative output, got {prompt_tokens}")
-        total = prompt_tokens + output_tokens
-        if total > self.config.max_model_len:
-            raise ValueError(f"{total} tokens exceed max_model_len {self.config.max_model_len}")
-        # The last token is sampled and never attended to: it takes no place in the cache.
-        needed = self.config.blocks_for(max(prompt_tokens, total - 1))
-        if needed > self.config.num_blocks:
-            raise ValueError(f"needs {needed} KV blocks, the cache has {self.config.num_blocks}")
+        self.config.check_fits(prompt_tokens, output_tokens)
         by_priority = self.config.scheduling_policy == "priority"
         rank = (priority if by_priority else 0, self._arrivals)
         self._arrivals += 1
         sequence = Sequence(request_id, prompt_tokens, output_tokens, rank)
         self._sequences[request_id] = sequence
-        insort(self._waiting, sequence, key=_by_rank)
+        heappush(self._waiting, (rank, sequence))
 
     def abort(self, request_id: str) -> bool:
         """Drop a request, waiting or running, and free its blocks; False if it is not here."""
-        sequence = self._sequences.pop(request_id, None)
+        sequence = self._sequences.get(request_id)
         if sequence is None:
             return False
-        position = bisect_left(self._waiting, sequence.rank, key=_by_rank)
-        if position < len(self._waiting) and self._waiting[position] is sequence:
-            del self._waiting[position]
+        if request_id in self._running:
+            self._stop(sequence)
         else:
-            self._running.remove(sequence)
-            self._free(sequence)
+            self._waiting.remove((sequence.rank, sequence))
+            heapify(self._waiting)
+        del self._sequences[request_id]
         return True
 
     def step(self) -> StepResult:
@@ -137,108 +147,182 @@ class Engine:
         Without work the duration is 0. It can also be 0 once while there is work: vLLM schedules
         nothing in a step in which the first running request preempts itself.
         """
-        preempted: list[str] = []
-        budget = self._schedule_running(preempted)
-        if not preempted:
-            self._admit_waiting(budget)
-        return self._execute(preempted)
+        done = self.advance()
+        idle = {sequence.request_id for sequence in self._idle}
+        emitted = [s for s in self._running.values() if s.decodes and s.request_id not in idle]
+        emitted += [s for s in self._ended if s.output_tokens]
+        emitted.sort(key=_by_admission)
+        return StepResult(
+            done.duration, [s.request_id for s in emitted], done.finished, done.preempted
+        )
 
-    def _schedule_running(self, preempted: list[str]) -> int:
-        """Grant tokens to running requests; returns what is left of the step's budget."""
-        budget = self.config.max_num_batched_tokens
-        block_size = self.config.block_size
-        index = 0
-        while index < len(self._running) and budget > 0:
-            sequence = self._running[index]
-            missing = sequence.prompt_tokens + sequence.generated - sequence.computed
-            tokens = missing if missing < budget else budget
-            while sequence.computed + tokens > sequence.blocks * block_size:
-                if self._grow(sequence, tokens):
-                    break
-                victim = max(self._running, key=_by_rank)
-                index -= self._running.index(victim) < index
-                budget += victim.scheduled
-                self._preempt(victim)
-                preempted.append(victim.request_id)
-                if victim is sequence:
-                    return budget
-            sequence.scheduled = tokens
-            budget -= tokens
-            index += 1
+    def advance(self) -> Progress:
+        """``step`` without naming everyone who got a token: constant time while all decode."""
+        preempted: list[str] = []
+        grants: Grants = []
+        self._idle = []
+        budget = self._grant_all(grants)
+        if budget < 0:
+            budget = self._grant_one_by_one(grants, preempted)
+        running = len(grants)
+        if self._waiting and not preempted:
+            self._admit_waiting(budget, grants)
+        admitted = [sequence.request_id for sequence, _ in grants[running:]]
+        return self._execute(grants, admitted, preempted)
+
+    def _grant_all(self, grants: Grants) -> int:
+        """Grant tokens to all that run; -1, and nothing changed, if budget or blocks are short."""
+        budget = self.config.max_num_batched_tokens - self._decoding.count
+        blocks = self._decoding.blocks_needed()
+        if budget < 0 or blocks > self.free_blocks:
+            return -1
+        if (sequence := self._prefilling) is not None:
+            tokens = min(sequence.missing, budget)
+            blocks += self._growth(sequence, tokens)
+            if blocks > self.free_blocks:
+                return -1
+            if tokens:
+                grants.append((sequence, tokens))
+                budget -= tokens
+        self.free_blocks -= blocks
         return budget
 
-    def _admit_waiting(self, budget: int) -> None:
+    def _grant_one_by_one(self, grants: Grants, preempted: list[str]) -> int:
+        """Grant tokens in the order of admission, preempting where blocks are short."""
+        budget = self.config.max_num_batched_tokens
+        granted: dict[str, int] = {}
+        for sequence in list(self._running.values()):
+            if not budget or sequence.request_id in preempted:
+                continue
+            self._decoding.settle(sequence)
+            tokens = min(sequence.missing, budget)
+            blocks = self._growth(sequence, tokens)
+            while blocks > self.free_blocks and sequence.request_id in self._running:
+                victim = max(self._running.values(), key=_by_rank)
+                used = granted.pop(victim.request_id, 0)
+                budget += used
+                self._preempt(victim, used)
+                preempted.append(victim.request_id)
+            if sequence.request_id not in self._running:
+                break  # vLLM schedules nobody behind one that preempted itself
+            self.free_blocks -= blocks
+            granted[sequence.request_id] = tokens
+            budget -= tokens
+        for sequence in self._running.values():
+            if sequence.request_id not in granted:
+                self._idle.append(sequence)
+            elif not sequence.decodes:
+                grants.append((sequence, granted[sequence.request_id]))
+        return budget
+
+    def _admit_waiting(self, budget: int, grants: Grants) -> None:
         while self._waiting and budget > 0 and len(self._running) < self.config.max_num_seqs:
-            sequence = self._waiting[0]
-            context = sequence.prompt_tokens + sequence.generated
+            sequence = self._waiting[0][1]
             # The watermark spares running requests; an idle engine has none and must admit.
             spare = self._watermark_blocks if self._running else 0
-            if self.config.blocks_for(context) + spare > self.free_blocks:
+            if self.config.blocks_for(sequence.missing) + spare > self.free_blocks:
                 return
-            sequence.scheduled = min(context, budget)
-            self._grow(sequence, sequence.scheduled)
-            budget -= sequence.scheduled
-            del self._waiting[0]
-            self._running.append(sequence)
+            tokens = min(sequence.missing, budget)
+            self.free_blocks -= self._growth(sequence, tokens)
+            budget -= tokens
+            heappop(self._waiting)
+            self._admissions += 1
+            sequence.admitted = self._admissions
+            self._running[sequence.request_id] = sequence
+            grants.append((sequence, tokens))
 
-    def _execute(self, preempted: list[str]) -> StepResult:
+    def _execute(self, grants: Grants, admitted: list[str], preempted: list[str]) -> Progress:
         """Run the granted tokens through the model: price the step, emit, let the finished go."""
-        emitted: list[str] = []
-        finished: list[Sequence] = []
-        batch = computed = kv_tokens = 0
-        for sequence in self._running:
-            tokens = sequence.scheduled
-            if not tokens:
-                continue
-            sequence.scheduled = 0
+        decoding = self._decoding
+        ended = decoding.tick(self._idle)
+        batch, emitted, kv_tokens, prefill = decoding.count, decoding.count, decoding.kv_tokens, 0
+        entered = 0
+        started: list[str] = []
+        for sequence, tokens in grants:
+            entered += not sequence.computed and not sequence.generated
             sequence.computed += tokens
             batch += 1
-            computed += tokens
             kv_tokens += sequence.computed
-            if sequence.computed < sequence.prompt_tokens + sequence.generated:
+            prefill += tokens
+            if sequence.missing:
+                self._prefilling = sequence
                 continue
-            if sequence.generated == 0:
-                self.prompt_tokens += sequence.prompt_tokens
-            if sequence.output_tokens:
-                sequence.generated += 1
-                emitted.append(sequence.request_id)
-            if sequence.generated == sequence.output_tokens:
-                finished.append(sequence)
-        self.generated_tokens += len(emitted)
-        for sequence in finished:
-            self.abort(sequence.request_id)
+            self._prefilling = None
+            emitted += self._sample(sequence, started, ended)
+        for sequence in self._idle:
+            if sequence is not self._prefilling:
+                decoding.join(sequence)
+        self.generated_tokens += emitted
+        self._let_go(ended)
         # Of each sequence that emits one token is what any decode computes; the rest is prefill.
-        duration = self.costs.price(batch, kv_tokens, computed - len(emitted))
-        return StepResult(duration, emitted, [s.request_id for s in finished], preempted)
+        prefill -= emitted - (batch - len(grants))
+        return Progress(
+            self.costs.price(batch, kv_tokens, prefill, entered),
+            admitted,
+            started,
+            decoding.reached(),
+            [sequence.request_id for sequence in ended],
+            preempted,
+        )
 
-    def _grow(self, sequence: Sequence, tokens: int) -> bool:
-        """Give ``sequence`` the blocks for ``tokens`` more; False if they are not free."""
-        missing = self.config.blocks_for(sequence.computed + tokens) - sequence.blocks
-        if missing > self.free_blocks:
-            return False
-        self.free_blocks -= missing
-        sequence.blocks += missing
-        return True
+    def _sample(self, sequence: Sequence, started: list[str], ended: list[Sequence]) -> int:
+        """A prefill is complete: the number of tokens (0 or 1) that it emits."""
+        if sequence.generated == 0:
+            self.prompt_tokens += sequence.prompt_tokens
+            if sequence.output_tokens:
+                started.append(sequence.request_id)
+        emitted = 1 if sequence.output_tokens else 0
+        sequence.generated += emitted
+        if sequence.generated == sequence.output_tokens:
+            ended.append(sequence)
+        else:
+            self._decoding.join(sequence)
+        return emitted
 
-    def _preempt(self, victim: Sequence) -> None:
-        self._running.remove(victim)
-        self._free(victim)
-        insort(self._waiting, victim, key=_by_rank)
+    def _let_go(self, ended: list[Sequence]) -> None:
+        if len(ended) > 1:
+            ended.sort(key=_by_admission)
+        for sequence in ended:
+            self._stop(sequence)
+            del self._sequences[sequence.request_id]
+        self._ended = ended
+
+    def _growth(self, sequence: Sequence, tokens: int) -> int:
+        """Blocks that ``tokens`` more tokens of a sequence need."""
+        blocks_for = self.config.blocks_for
+        return blocks_for(sequence.computed + tokens) - blocks_for(sequence.computed)
+
+    def _preempt(self, victim: Sequence, granted: int) -> None:
+        """Back to waiting; blocks for ``granted`` tokens of this step were taken already."""
+        self.free_blocks += self._growth(victim, granted) if granted else 0
+        self._stop(victim)
+        heappush(self._waiting, (victim.rank, victim))
         self.preemptions += 1
 
-    def _free(self, sequence: Sequence) -> None:
-        self.free_blocks += sequence.blocks
-        sequence.blocks = sequence.computed = sequence.scheduled = 0
+    def _stop(self, sequence: Sequence) -> None:
+        """Take a running sequence out of the batch and free its blocks."""
+        if sequence.decodes:
+            self._decoding.leave(sequence)
+        elif sequence is self._prefilling:
+            self._prefilling = None
+        del self._running[sequence.request_id]
+        self.free_blocks += self.config.blocks_for(sequence.computed)
+        sequence.computed = 0
 
     def check(self) -> None:
         """Assert what must hold between steps; tests call it after every one."""
-        everyone = {s.request_id for s in (*self._running, *self._waiting)}
-        assert everyone == self._sequences.keys()
-        assert len(everyone) == len(self._running) + len(self._waiting)
+        for sequence in self._running.values():
+            self._decoding.settle(sequence)
+        waiting = [sequence for _, sequence in self._waiting]
+        assert self._running.keys() | {s.request_id for s in waiting} == self._sequences.keys()
+        assert len(self._sequences) == len(self._running) + len(waiting)
         assert len(self._running) <= self.config.max_num_seqs
         assert self.free_blocks >= 0
-        held = sum(s.blocks for s in self._running)
+        held = sum(self.config.blocks_for(s.computed) for s in self._running.values())
         assert held + self.free_blocks == self.config.num_blocks
-        assert all(s.blocks == self.config.blocks_for(s.computed) for s in self._running)
-        assert not any(s.blocks or s.computed for s in self._waiting)
-        assert self._waiting == sorted(self._waiting, key=_by_rank)
+        assert not any(s.computed for s in waiting)
+        decoding = [s for s in self._running.values() if s.decodes]
+        assert self._decoding.count == len(decoding)
+        assert self._decoding.kv_tokens == sum(s.computed for s in decoding)
+        partial = [s for s in self._running.values() if not s.decodes]
+        assert partial == ([self._prefilling] if self._prefilling else [])

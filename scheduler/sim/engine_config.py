@@ -39,3 +39,19 @@ class EngineConfig:
     def blocks_for(self, tokens: int) -> int:
         """The blocks that hold the KV of so many tokens."""
         return -(-tokens // self.block_size)
+
+    def check_fits(self, prompt_tokens: int, output_tokens: int) -> None:
+        """Refuse a request that could never be served.
+
+        Raises:
+            ValueError: it exceeds the context or the cache, or is none.
+        """
+        if prompt_tokens < 1 or output_tokens < 0:
+            raise ValueError(f"need a prompt and no negative output, got {prompt_tokens}")
+        total = prompt_tokens + output_tokens
+        if total > self.max_model_len:
+            raise ValueError(f"{total} tokens exceed max_model_len {self.max_model_len}")
+        # The last token is sampled and never attended to: it takes no place in the cache.
+        needed = self.blocks_for(max(prompt_tokens, total - 1))
+        if needed > self.num_blocks:
+            raise ValueError(f"needs {needed} KV blocks, the cache has {self.num_blocks}")

@@ -1,0 +1,1 @@
+"""``lengthwise simulate``: requests with their forecasts, through the scheduler in virtual time."""

@@ -1,0 +1,85 @@
+"""Arms: what stands before the engines in a simulation, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from scheduler.costs import StepCosts
+from scheduler.policy import POLICIES
+from scheduler.scheduler import Scheduler
+from scheduler.sim.engine_config import EngineConfig
+from scheduler.worker import Worker
+
+STOCK = "stock"
+"""First come, first served, straight into the engines: nothing of ours."""
+
+ORACLE = "oracle"
+"""``sejf`` told the true lengths, in order and admission: what better forecasts could bring."""
+
+NAMES = (STOCK, ORACLE, *POLICIES)
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """An engine's limits and what its steps cost."""
+
+    config: EngineConfig
+    costs: StepCosts = field(default_factory=StepCosts)
+
+    @property
+    def kv_tokens(self) -> int:
+        """KV-cache capacity in tokens."""
+        return self.config.num_blocks * self.config.block_size
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One way to serve: a policy and the settings of the gateway that matter to it.
+
+    ``ageing`` is in nats per second, ``engine_queue`` as ``Worker.engine_queue``. With
+    ``priority`` the engines run under ``--scheduling-policy priority`` and are sent the keys.
+    ``report_every`` is the number of tokens after which the scheduler hears of a request's
+    progress again.
+
+    Raises:
+        ValueError: there is no such policy.
+    """
+
+    policy: str
+    ageing: float = 0.03
+    engine_queue: int = 2
+    priority: bool = False
+    report_every: int = 32
+
+    def __post_init__(self) -> None:
+        if self.policy not in NAMES:
+            raise ValueError(f"unknown policy {self.policy!r}; known are {', '.join(NAMES)}")
+
+    @property
+    def knows_lengths(self) -> bool:
+        """Whether the scheduler is told the true lengths."""
+        return self.policy == ORACLE
+
+    def server(self, server: Server) -> Server:
+        """The engine as this arm runs it."""
+        if not self.priority or self.policy == STOCK:
+            return server
+        return replace(server, config=replace(server.config, scheduling_policy="priority"))
+
+    def scheduler(self, servers: Iterable[Server], models: frozenset[str]) -> Scheduler | None:
+        """The scheduler before ``servers``, its workers "0", "1", ...; None for ``stock``."""
+        if self.policy == STOCK:
+            return None
+        name = "sejf" if self.policy == ORACLE else self.policy
+        scheduler = Scheduler(POLICIES[name](self.ageing), max_waiting=10**9)
+        for number, server in enumerate(servers):
+            worker = Worker(
+                id=str(number),
+                models=models,
+                slots=server.config.max_num_seqs,
+                kv_tokens=server.kv_tokens,
+                engine_queue=self.engine_queue,
+            )
+            scheduler.set_worker(worker)
+        return scheduler

@@ -1,0 +1,29 @@
+"""What load 1 is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from scheduler.sim.arms import STOCK, Arm, Server
+from scheduler.sim.simulator import Request, simulate
+
+SHARE = 0.9
+"""Of the requests, how many have to end: the last ones leave the engines half empty."""
+
+
+def capacity(requests: Sequence[Request], servers: Sequence[Server]) -> float:
+    """Requests a second that the engines by themselves work off when all are there at once.
+
+    Counted until nine of ten have ended. A load of 1 is this rate.
+
+    Raises:
+        ValueError: no request fits the engines.
+    """
+    outcome = simulate(requests, [0.0] * len(requests), servers, Arm(STOCK))
+    ends = sorted(record.finished for record in outcome.records if record.finished is not None)
+    if not ends:
+        raise ValueError(
+            f"none of {len(requests)} requests fits an engine: its KV cache or context is too small"
+        )
+    ended = max(1, round(SHARE * len(ends)))
+    return ended / ends[ended - 1]

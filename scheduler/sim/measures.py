@@ -1,0 +1,59 @@
+"""What a simulation measured: one flat row of figures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+from scheduler.sim.simulator import Outcome
+
+
+def figures(outcome: Outcome) -> dict[str, float]:
+    """Latencies in seconds, over all requests served; throughput in output tokens a second.
+
+    ``max_wait`` is the longest wait to be computed for the first time, in our queue and the
+    engine's together; ``max_queue_wait`` the part of it in ours. Empty if nothing was served.
+    """
+    ended = outcome.ended
+    if not ended:
+        return {}
+    begun = min(record.arrival for record in ended)
+    e2e = _sorted(record.e2e for record in ended)
+    ttft = _sorted(record.ttft for record in ended)
+    normalised = _sorted(record.normalised_latency for record in ended)
+    tokens = sum(record.output_tokens for record in ended)
+    return {
+        "mean_normalised_latency": _mean(normalised),
+        "p99_normalised_latency": quantile(normalised, 0.99),
+        "mean_e2e": _mean(e2e),
+        "p50_e2e": quantile(e2e, 0.5),
+        "p99_e2e": quantile(e2e, 0.99),
+        "mean_ttft": _mean(ttft),
+        "p99_ttft": quantile(ttft, 0.99),
+        "throughput_tokens": tokens / max(outcome.duration - begun, 1e-9),
+        "preemptions": outcome.preemptions,
+        "max_wait": outcome.max_wait,
+        "max_queue_wait": max(_sorted(record.queue_wait for record in ended), default=0.0),
+        "requests": len(ended),
+        "dropped": outcome.dropped,
+        "rejected": outcome.rejected,
+        "steps": outcome.steps,
+    }
+
+
+def quantile(ordered: Sequence[float], level: float) -> float:
+    """The quantile of ascending values, interpolated linearly; NaN of none."""
+    if not ordered:
+        return math.nan
+    place = level * (len(ordered) - 1)
+    low = math.floor(place)
+    high = min(low + 1, len(ordered) - 1)
+    return ordered[low] + (place - low) * (ordered[high] - ordered[low])
+
+
+def _sorted(values: Iterable[float | None]) -> list[float]:
+    return sorted(value for value in values if value is not None)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return math.fsum(values) / len(values) if values else math.nan

@@ -1,0 +1,202 @@
+"""The simulator: requests, arrivals and an arm before engines, in virtual time.
+
+The scheduler is the very object that serves in production; what it hears of a request, and when,
+is what the gateway would tell it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from heapq import heappop, heappush
+
+from scheduler.job import Job
+from scheduler.length import LengthDistribution
+from scheduler.records import RequestRecord
+from scheduler.scheduler import Action, Dispatch
+from scheduler.sim.arms import Arm, Server
+from scheduler.sim.engine import Engine, Progress
+
+PRIORITY_STEPS = 1000
+"""The gateway sends the key to the engine as an integer, in thousandths."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request: its true size in tokens, and what the scheduler is told of its length."""
+
+    prompt_tokens: int
+    output_tokens: int
+    length: LengthDistribution
+    model: str = ""
+    tenant: str = ""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of the requests.
+
+    ``records`` are in the order of the requests. ``dropped`` requests fit no cache or context and
+    were not sent, ``rejected`` ones the scheduler refused: neither has times. ``duration`` is in
+    seconds from 0 to the end of the last request, ``generated`` the tokens made, ``steps`` the
+    engine steps and ``max_wait`` the longest a request waited, here and in the engine together, to
+    be computed for the first time.
+    """
+
+    records: list[RequestRecord]
+    dropped: int = 0
+    rejected: int = 0
+    preemptions: int = 0
+    generated: int = 0
+    steps: int = 0
+    max_wait: float = 0.0
+    duration: float = 0.0
+
+    @property
+    def ended(self) -> list[RequestRecord]:
+        """The records of the requests that were served."""
+        return [record for record in self.records if record.finished is not None]
+
+
+def simulate(
+    requests: Sequence[Request], arrivals: Sequence[float], servers: Sequence[Server], arm: Arm
+) -> Outcome:
+    """Serve ``requests``, which arrive at ``arrivals`` (seconds, ascending), until all ended.
+
+    With several servers a request too large for one of them is dropped: neither vLLM nor the
+    gateway would know where it fits.
+    """
+    return _Simulation(requests, arrivals, [arm.server(s) for s in servers], arm).run()
+
+
+class _Simulation:
+    def __init__(
+        self,
+        requests: Sequence[Request],
+        arrivals: Sequence[float],
+        servers: list[Server],
+        arm: Arm,
+    ) -> None:
+        self._requests = requests
+        self._servers = servers
+        self._arm = arm
+        self._scheduler = arm.scheduler(servers, frozenset(r.model for r in requests))
+        every = arm.report_every if self._scheduler is not None else 0
+        self._engines = [Engine(s.config, s.costs, report_every=every) for s in servers]
+        # Of each engine the step in progress: its results are known, and seen when it has ended.
+        self._steps: list[Progress | None] = [None] * len(servers)
+        self._ends: list[tuple[float, int]] = []
+        self._idle = set(range(len(servers)))
+        self._turn = 0
+        self._now = 0.0
+        self._arrivals = arrivals
+        self._records = [
+            RequestRecord(arrival, prompt_tokens=r.prompt_tokens, output_tokens=r.output_tokens)
+            for arrival, r in zip(arrivals, requests, strict=True)
+        ]
+        self.outcome = Outcome(self._records)
+
+    def run(self) -> Outcome:
+        arrivals, ends = self._arrivals, self._ends
+        at, count = 0, len(arrivals)
+        while at < count or ends:
+            if at < count and (not ends or arrivals[at] <= ends[0][0]):
+                self._now = arrivals[at]
+                self._arrive(at)
+                at += 1
+                if at < count and arrivals[at] == self._now:
+                    continue  # those that arrive together meet the engines together
+            else:
+                self._now, number = heappop(ends)
+                self._idle.add(number)
+                self._deliver(number)
+            if self._idle:
+                self._start()
+        return self._summed()
+
+    def _arrive(self, at: int) -> None:
+        request = self._requests[at]
+        if not all(_fits(server, request) for server in self._servers):
+            self.outcome.dropped += 1
+            return
+        if self._scheduler is None:
+            self._send(at, self._turn, 0.0)
+            self._turn = (self._turn + 1) % len(self._engines)
+            return
+        length = request.length
+        if self._arm.knows_lengths:
+            length = LengthDistribution.point(max(1, request.output_tokens))
+        self._carry_out(self._scheduler.submit(self._job(at, request, length)))
+
+    def _job(self, at: int, request: Request, length: LengthDistribution) -> Job:
+        return Job(
+            id=str(at),
+            model=request.model,
+            arrival=self._now,
+            prompt_tokens=request.prompt_tokens,
+            length=length,
+        )
+
+    def _carry_out(self, actions: Iterable[Action]) -> None:
+        for action in actions:
+            if isinstance(action, Dispatch):
+                self._send(int(action.job.id), int(action.worker_id), action.key)
+            else:
+                self.outcome.rejected += 1
+
+    def _send(self, at: int, worker: int, key: float) -> None:
+        self._records[at].dispatched = self._now
+        request = self._requests[at]
+        priority = round(key * PRIORITY_STEPS) if self._arm.priority else 0
+        self._engines[worker].add(str(at), request.prompt_tokens, request.output_tokens, priority)
+
+    def _start(self) -> None:
+        """Begin a step of every engine that is idle and has work."""
+        for number in sorted(self._idle):
+            engine = self._engines[number]
+            if engine.running or engine.waiting:
+                step = engine.advance()
+                self._steps[number] = step
+                self._idle.discard(number)
+                self.outcome.steps += 1
+                if step.admitted:
+                    self._note_waits(step.admitted)
+                heappush(self._ends, (self._now + step.duration, number))
+
+    def _note_waits(self, admitted: list[str]) -> None:
+        for name in admitted:
+            record = self._records[int(name)]
+            if record.first_token is None:
+                self.outcome.max_wait = max(self.outcome.max_wait, self._now - record.arrival)
+
+    def _deliver(self, number: int) -> None:
+        """The step of an engine has ended: tokens come out, requests end, others are sent."""
+        step = self._steps[number]
+        assert step is not None
+        records, now, scheduler = self._records, self._now, self._scheduler
+        for name in step.started:
+            records[int(name)].first_token = now
+        for name in step.finished:
+            record = records[int(name)]
+            record.last_token = record.finished = now
+        if scheduler is None:
+            return
+        for name in step.finished:
+            self._carry_out(scheduler.release(name))
+        for name, generated in step.reached:
+            self._carry_out(scheduler.progress(name, generated))
+
+    def _summed(self) -> Outcome:
+        outcome = self.outcome
+        outcome.preemptions = sum(engine.preemptions for engine in self._engines)
+        outcome.generated = sum(engine.generated_tokens for engine in self._engines)
+        outcome.duration = self._now
+        return outcome
+
+
+def _fits(server: Server, request: Request) -> bool:
+    try:
+        server.config.check_fits(request.prompt_tokens, request.output_tokens)
+    except ValueError:
+        return False
+    return True
