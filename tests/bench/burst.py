@@ -38,14 +38,14 @@ MAX_PROMPT_CHARS = 2500
 """Longer ones do not fit 4,096 tokens of the tiny model's coarse tokenizer."""
 
 
-def bodies(count: int, seed: int) -> list[dict[str, Any]]:
+def bodies(count: int, seed: int, *, max_output: int = MAX_OUTPUT) -> list[dict[str, Any]]:
     """Chat requests with real prompts the predictor was not trained on, and their real lengths."""
     threshold = LengthPredictor.load().manifest["held_out"]["threshold"]
     drawn = castillo.requests(
         MODEL,
         count,
         seed,
-        max_output=MAX_OUTPUT,
+        max_output=max_output,
         max_prompt_chars=MAX_PROMPT_CHARS,
         keep=lambda prompt: digest(prompt) <= threshold,
     )
