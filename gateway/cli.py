@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from gateway.calibrate.command import add_calibrate_arguments, run_calibrate
 from gateway.emulator.command import add_emulate_arguments, run_emulate
 from gateway.serve import add_serve_arguments, run_serve
+from gateway.simulate.command import add_simulate_arguments, run_simulate
 from predictor.collect.command import add_collect_arguments, run_collect
 from predictor.commands import (
     add_predict_arguments,
@@ -36,6 +37,11 @@ COMMANDS = {
     "evaluate": ("measure a length predictor", add_evaluate_arguments, run_evaluate),
     "refit": ("refit the predictor to served traffic", add_refit_arguments, run_refit),
     "rollback": ("go back to the predictor before", add_rollback_arguments, run_rollback),
+    "simulate": (
+        "compare policies on a model of the engine",
+        add_simulate_arguments,
+        run_simulate,
+    ),
     "log": ("tell what the served log holds", add_log_arguments, run_log),
 }
 

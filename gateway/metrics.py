@@ -225,7 +225,7 @@ class LiveState(Collector):
             if worker is not None:
                 slots.add_metric(name, worker.slots)
                 sent.add_metric(name, worker.sequences)
-                committed.add_metric(name, worker.kv_committed)
+                committed.add_metric(name, worker.kv_peak)
                 _add(capacity, name, worker.kv_tokens)
         yield from (up, slots, sent, committed, capacity)
 

@@ -16,6 +16,10 @@ class Job:
     many the request asks for (``n`` times the number of prompts). ``arrival`` and ``deadline`` are
     seconds on the driver's clock; a job still waiting at its deadline is rejected. ``attained``
     are the tokens of its longest sequence so far.
+
+    ``tenant`` names who pays for it and ``share`` is that tenant's weight against others;
+    ``urgency`` is its class (a lower one goes first, whatever the keys); jobs of one ``affinity``
+    (a session, a system prompt) find their prefix cached where the last of them ran.
     """
 
     id: str
@@ -26,13 +30,17 @@ class Job:
     sequences: int = 1
     deadline: float = math.inf
     attained: int = 0
+    tenant: str = ""
+    share: float = 1.0
+    urgency: int = 0
+    affinity: str = ""
 
     @property
-    def kv_tokens(self) -> float:
-        """KV tokens it is expected to hold, averaged over what remains of its life.
+    def expected_tokens(self) -> float:
+        """Output tokens to expect of all its sequences."""
+        return self.sequences * self.length.mean
 
-        The final size would admit too few: answers end at different times, so at any one moment
-        the running ones are, on average, half-way through what they still have to write.
-        """
-        remaining = self.length.remaining(self.attained).mean
-        return self.prompt_tokens + self.sequences * (self.attained + remaining / 2)
+    @property
+    def remaining_tokens(self) -> float:
+        """Output tokens still to expect of all its sequences, given what they have."""
+        return self.sequences * self.length.mean_remaining(self.attained)

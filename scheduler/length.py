@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
+from operator import mul
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class LengthDistribution:
     @property
     def mean(self) -> float:
         """Expected length in tokens."""
-        return sum(t * m for t, m in zip(self.tokens, self.mass, strict=True))
+        return sum(map(mul, self.tokens, self.mass))
 
     @property
     def second_moment(self) -> float:
@@ -78,6 +79,18 @@ class LengthDistribution:
             if reached >= level - 1e-9:
                 return value
         return self.tokens[-1]
+
+    def tail_mean(self, level: float) -> float:
+        """Expected length of the longest ``1 - level`` of the answers (CVaR, conditional tail)."""
+        wanted = left = max(1.0 - level, 1e-9)
+        total = 0.0
+        for value, mass in zip(reversed(self.tokens), reversed(self.mass), strict=True):
+            taken = min(mass, left)
+            total += taken * value
+            left -= taken
+            if left <= 1e-12:
+                break
+        return total / (wanted - max(left, 0.0))
 
     def survival(self, attained: float) -> float:
         """Probability of more than ``attained`` tokens."""
@@ -92,6 +105,15 @@ class LengthDistribution:
         return self.weighted(
             (*self.tokens[:keep], max(1.0, float(limit))), (*self.mass[:keep], tail)
         )
+
+    def mean_remaining(self, attained: float) -> float:
+        """The mean of ``remaining(attained)``, without making it."""
+        keep = bisect_right(self.tokens, attained)
+        mass = self.mass[keep:]
+        alive = sum(mass)
+        if not alive > 0:
+            return 1.0
+        return sum(map(mul, self.tokens[keep:], mass)) / alive - attained
 
     def remaining(self, attained: float) -> LengthDistribution:
         """The tokens still to come of an answer that has ``attained`` tokens and goes on.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 
 from scheduler.job import Job
 
@@ -17,13 +18,57 @@ def fcfs(job: Job) -> float:
     return job.arrival
 
 
+def prompt_tokens(job: Job) -> float:
+    """The natural logarithm of the prompt's tokens: what can be had without any forecast."""
+    return math.log(max(1, job.prompt_tokens))
+
+
 def expected_output(job: Job) -> float:
     """Shortest expected job: the natural logarithm of the expected output tokens.
 
     Without preemption the shortest expected size minimises the mean wait (SEPT). The logarithm
     leaves that order as it is and sets the scale on which waiting counts (see ``Aged``).
     """
-    return math.log(job.sequences * job.length.mean)
+    return math.log(job.expected_tokens)
+
+
+def kv_volume(job: Job) -> float:
+    """The logarithm of the expected KV volume: memory held, summed over the steps it is held for.
+
+    With s prompt and o output tokens that is s o + o (o + 1) / 2 token-steps, so its mean needs the
+    second moment: of two jobs of the same expected output the less certain one goes later.
+    """
+    first, second = job.length.mean, job.length.second_moment
+    own = first * job.prompt_tokens + job.sequences * (second + first) / 2
+    return math.log(own)
+
+
+@dataclass(frozen=True, slots=True)
+class TailAware:
+    """The logarithm of E + ``weight`` x CVaR: the mean, and the mean of the longest tenth."""
+
+    weight: float = 0.5
+
+    def __call__(self, job: Job) -> float:
+        """The key: long answers that might be called short go later."""
+        tail = job.length.tail_mean(0.9)
+        return math.log(job.sequences * (job.length.mean + self.weight * tail))
+
+
+def gittins(job: Job) -> float:
+    """The logarithm of the Gittins rank of a job not begun: least expected cost per completion.
+
+    min over a of E[min(X, a)] / P(X <= a), reached at one of the atoms. Optimal for the mean where
+    preemption is free. vLLM recomputes what it preempts, and a gateway does not preempt at all:
+    there the expected size is the right index, and this one ranks gambles too early.
+    """
+    best, before, spent = math.inf, 0.0, 0.0
+    left = 1.0
+    for tokens, reached in zip(job.length.tokens, accumulate(job.length.mass), strict=True):
+        spent += (tokens - before) * left
+        best = min(best, spent / reached) if reached > 0 else best
+        before, left = tokens, 1.0 - reached
+    return math.log(job.sequences * best)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +88,72 @@ class Aged:
         return self.base(job) + self.rate * job.arrival
 
 
-def sejf(ageing: float) -> Policy:
-    """Shortest expected job first, aged by ``ageing`` nats per second of waiting."""
-    return Aged(expected_output, ageing)
+@dataclass(frozen=True, slots=True)
+class Linear:
+    """``tokens(job) + rate * arrival``: waiting counts in tokens, so few tokens' lead is soon gone.
+
+    Here ``base`` is a logarithm of tokens and ``rate`` tokens per second; a job is overtaken only
+    by arrivals within its own expected tokens / ``rate`` seconds.
+    """
+
+    base: Policy
+    rate: float
+
+    def __call__(self, job: Job) -> float:
+        """The aged key."""
+        return math.exp(self.base(job)) + self.rate * job.arrival
+
+
+@dataclass(frozen=True, slots=True)
+class Boost:
+    """``rate * arrival - boost``: arrival order, with a head start for the short.
+
+    The boost log(1 / (1 - exp(-x))) of a job of size x = tokens / ``scale`` (gamma-Boost, Yu and
+    Scully, 2024) is the logarithm of ``Aged`` for short jobs and fades to nothing for jobs longer
+    than ``scale``: those are served in order of arrival among themselves, and nothing that comes
+    later than log(scale / shortest) / rate seconds overtakes them, however long they are.
+    """
+
+    base: Policy
+    rate: float
+    scale: float
+
+    def __call__(self, job: Job) -> float:
+        """The boosted arrival."""
+        size = math.exp(self.base(job)) / self.scale
+        return self.rate * job.arrival + math.log(-math.expm1(-size))
+
+
+@dataclass(frozen=True, slots=True)
+class LeastSlack:
+    """Service-level order: the instant by which a job must begin to meet its objective.
+
+    The objective allows ``ttft`` seconds to the first token and ``tpot`` for each further one; of
+    those the job itself needs ``pace`` seconds a token.
+    """
+
+    ttft: float = 5.0
+    tpot: float = 0.2
+    pace: float = 0.03
+
+    def __call__(self, job: Job) -> float:
+        """The latest promising start, seconds on the driver's clock."""
+        return job.arrival + self.ttft + (self.tpot - self.pace) * job.length.mean
 
 
 POLICIES: Mapping[str, Callable[[float], Policy]] = {
     "fcfs": lambda ageing: fcfs,  # arrival order needs no ageing
-    "sejf": sejf,
+    "sjf_prompt": lambda ageing: Aged(prompt_tokens, ageing),
+    "sejf": lambda ageing: Aged(expected_output, ageing),
+    "kv_volume": lambda ageing: Aged(kv_volume, ageing),
+    "tail_aware": lambda ageing: Aged(TailAware(), ageing),
+    "gittins": lambda ageing: Aged(gittins, ageing),
+    "boost": lambda ageing: Boost(expected_output, ageing, 1000.0),
+    "slo": lambda ageing: LeastSlack(),
 }
-"""Name -> constructor from the ageing rate."""
+"""Name -> constructor from the ageing rate (nats of the key per second of waiting)."""
+
+
+def sejf(ageing: float) -> Policy:
+    """Shortest expected job first, aged by ``ageing`` nats per second of waiting."""
+    return POLICIES["sejf"](ageing)

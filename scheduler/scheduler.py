@@ -9,13 +9,15 @@ from heapq import heapify, heappop, heappush
 from operator import itemgetter
 from typing import Literal
 
+from scheduler.fairness import TokenCounters
 from scheduler.job import Job
 from scheduler.length import LengthDistribution
+from scheduler.line import Line
+from scheduler.placement import Placement
 from scheduler.policy import Policy
-from scheduler.queue import WaitingQueue
 from scheduler.worker import Worker
 
-Reason = Literal["queue_full", "deadline", "no_worker"]
+Reason = Literal["queue_full", "tenant_queue_full", "deadline", "no_worker"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,13 @@ class Reject:
 Action = Dispatch | Reject
 
 
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    worker: Worker
+    key: float
+    charged: float
+
+
 class Scheduler:
     """Holds what waits and what runs; every method returns what the driver has to do.
 
@@ -46,23 +55,36 @@ class Scheduler:
 
     Args:
         policy: key of a job, smallest first.
+        placement: which worker with room gets a job.
         max_waiting: jobs that may wait; one more is rejected with ``queue_full``.
+        max_waiting_per_tenant: the same for one tenant's jobs, ``tenant_queue_full``.
         no_worker_grace: seconds a model may be without a healthy worker before its waiting jobs
             are rejected with ``no_worker``.
     """
 
     def __init__(
-        self, policy: Policy, *, max_waiting: int = 10_000, no_worker_grace: float = 10.0
+        self,
+        policy: Policy,
+        *,
+        placement: Placement | None = None,
+        max_waiting: int = 10_000,
+        max_waiting_per_tenant: int | None = None,
+        no_worker_grace: float = 10.0,
     ) -> None:
         self._policy = policy
+        self._placement = placement or Placement()
         self._max_waiting = max_waiting
+        self._max_of_tenant = max_waiting_per_tenant
         self._grace = no_worker_grace
         self._workers: dict[str, Worker] = {}
-        self._queues: dict[str, WaitingQueue] = {}
-        self._running: dict[str, tuple[Worker, float]] = {}
-        self._deadlines: list[tuple[float, str, str]] = []
+        self._counters = TokenCounters()
+        self._lines: dict[str, Line] = {}
+        self._waiting: dict[str, tuple[Job, float]] = {}
+        self._running: dict[str, _Sent] = {}
+        self._deadlines: list[tuple[float, str]] = []
         self._stranded_since: dict[str, float] = {}
         self._abandoned: set[str] = set()
+        self._removed: set[str] = set()
 
     @property
     def workers(self) -> Mapping[str, Worker]:
@@ -72,7 +94,7 @@ class Scheduler:
     @property
     def waiting(self) -> int:
         """Jobs that wait, over all models."""
-        return sum(map(len, self._queues.values()))
+        return len(self._waiting)
 
     @property
     def running(self) -> int:
@@ -81,33 +103,52 @@ class Scheduler:
 
     def waiting_by_model(self) -> dict[str, int]:
         """Jobs that wait, by model; a model nobody waits for is absent."""
-        return {model: len(queue) for model, queue in self._queues.items() if queue}
+        return {model: len(line) for model, line in self._lines.items() if line}
+
+    def waiting_by_tenant(self) -> dict[str, int]:
+        """Jobs that wait, by tenant; linear in what waits."""
+        counts: dict[str, int] = {}
+        for job, _ in self._waiting.values():
+            counts[job.tenant] = counts.get(job.tenant, 0) + 1
+        return counts
 
     def oldest_arrivals(self) -> dict[str, float]:
         """The arrival of the job that waits longest, by model; linear in what waits."""
         return {
-            model: min(job.arrival for job in queue)
-            for model, queue in self._queues.items()
-            if queue
+            model: min(job.arrival for job in line) for model, line in self._lines.items() if line
         }
 
     def is_waiting(self, job_id: str) -> bool:
         """Whether the job is in the queue."""
-        return any(job_id in queue for queue in self._queues.values())
+        return job_id in self._waiting
 
     # Workers
 
     def set_worker(self, worker: Worker) -> list[Action]:
         """Add a worker, or change one's models, capacity and health; its jobs stay its own."""
         known = self._workers.setdefault(worker.id, worker)
-        known.models, known.slots = worker.models, worker.slots
-        known.kv_tokens, known.engine_queue = worker.kv_tokens, worker.engine_queue
+        self._removed.discard(worker.id)
+        if known is not worker:
+            known.take_settings(worker)
         return self.set_health(worker.id, worker.healthy)
+
+    def remove_worker(self, worker_id: str) -> list[Action]:
+        """Send nothing more to a worker and forget it once what runs there has ended."""
+        worker = self._workers[worker_id]
+        worker.draining = True
+        self._removed.add(worker_id)
+        self._forget_if_idle(worker)
+        return self._fill()
 
     def set_slots(self, worker_id: str, slots: int) -> list[Action]:
         """Change how many sequences a worker runs at once."""
         self._workers[worker_id].slots = slots
         return self._fill()
+
+    def observe_kv(self, worker_id: str, held: float, prefix_hits: float) -> list[Action]:
+        """Take a worker's word on its KV use: see ``Worker.observe_kv``."""
+        changed = self._workers[worker_id].observe_kv(held, prefix_hits)
+        return self._fill() if changed else []
 
     def set_health(self, worker_id: str, healthy: bool) -> list[Action]:
         """Stop or resume sending to a worker. Its running jobs are the driver's to end."""
@@ -128,127 +169,160 @@ class Scheduler:
         Raises:
             ValueError: a job of that id is here already.
         """
-        if job.id in self._running or self.is_waiting(job.id):
+        if job.id in self._running or job.id in self._waiting:
             raise ValueError(f"job {job.id!r} is already here")
         if job.model in self._abandoned:
             return [Reject(job, "no_worker")]
         self._enqueue(job, self._policy(job))
         actions = self._fill()
-        if self.waiting > self._max_waiting and self.is_waiting(job.id):
-            self._queues[job.model].remove(job.id)
-            actions.append(Reject(job, "queue_full"))
+        if job.id in self._waiting and (reason := self._too_many(job)) is not None:
+            self._withdraw(job.id)
+            actions.append(Reject(job, reason))
         return actions
 
     def reprice(self, job_id: str, length: LengthDistribution) -> list[Action]:
         """Give a waiting job a better forecast; one that runs or is gone is left as it is."""
-        for queue in self._queues.values():
-            if job_id in queue:
-                job = queue.remove(job_id)
-                job.length = length
-                queue.push(job, self._policy(job))
-                return self._fill()
-        return []
+        if job_id not in self._waiting:
+            return []
+        job, _ = self._waiting[job_id]
+        job.length = length
+        key = self._policy(job)
+        self._waiting[job_id] = job, key
+        self._lines[job.model].rekey(job, key)
+        return self._fill()
 
     def progress(self, job_id: str, attained: int) -> list[Action]:
         """A running job's longest sequence has ``attained`` tokens now."""
-        worker, _ = self._running[job_id]
-        worker.progress(job_id, attained)
-        return self._fill()
+        changed = self._running[job_id].worker.progress(job_id, attained)
+        return self._fill() if changed else []
 
-    def release(self, job_id: str) -> list[Action]:
+    def release(self, job_id: str, attained: int | None = None) -> list[Action]:
         """The one exit: forget a job, waiting or running, however it ended.
 
-        A job that is here no more (it was rejected) is no error.
+        ``attained`` are the tokens of its longest sequence, where the driver knows better than by
+        ``progress``. A job that is here no more (it was rejected) is no error.
         """
         if job_id in self._running:
-            worker, _ = self._running.pop(job_id)
-            worker.remove(job_id)
-            return self._fill()
-        for queue in self._queues.values():
-            if job_id in queue:
-                queue.remove(job_id)
-                return self._fill()  # it may have stood before one that fits
-        return []
+            sent = self._running.pop(job_id)
+            job = sent.worker.remove(job_id)
+            job.attained = job.attained if attained is None else attained
+            self._counters.settle(job, sent.charged)
+            self._tell_lines(job.tenant)
+            self._forget_if_idle(sent.worker)
+        elif job_id in self._waiting:
+            self._withdraw(job_id)
+        else:
+            return []
+        return self._fill()  # it may have stood before one that fits
 
     def requeue(self, job_id: str) -> list[Action]:
         """A running job's worker failed it before the first byte: it waits again, in its place.
 
         It keeps its key, and the bound on the queue does not apply: it was accepted before.
         """
-        worker, key = self._running.pop(job_id)
-        job = worker.remove(job_id)
+        sent = self._running.pop(job_id)
+        job = sent.worker.remove(job_id)
         job.attained = 0
-        self._enqueue(job, key)
+        self._counters.refund(job, sent.charged)
+        self._enqueue(job, sent.key)
+        self._tell_lines(job.tenant)
+        self._forget_if_idle(sent.worker)
         return self._fill()
 
     def expire(self, now: float) -> list[Action]:
         """Reject what has waited past its deadline, or past the grace without a worker."""
         actions: list[Action] = []
         while self._deadlines and self._deadlines[0][0] <= now:
-            _, model, job_id = heappop(self._deadlines)
-            if job_id in self._queues[model]:
-                actions.append(Reject(self._queues[model].remove(job_id), "deadline"))
-        for model, queue in self._queues.items():
-            if queue and not self._has_worker(model):
+            _, job_id = heappop(self._deadlines)
+            if job_id in self._waiting:
+                actions.append(Reject(self._withdraw(job_id), "deadline"))
+        for model, line in self._lines.items():
+            if line and not self._has_worker(model):
                 since = self._stranded_since.setdefault(model, now)
                 if now - since >= self._grace:
                     self._abandoned.add(model)
-                    actions += [Reject(queue.remove(job.id), "no_worker") for job in list(queue)]
+                    actions += [Reject(self._withdraw(job.id), "no_worker") for job in list(line)]
         return actions + self._fill()
 
     # Decisions
 
     def _enqueue(self, job: Job, key: float) -> None:
-        self._queues.setdefault(job.model, WaitingQueue()).push(job, key)
+        line = self._lines.get(job.model)
+        if line is None:
+            line = self._lines[job.model] = Line(self._counters)
+        line.push(job, key)
+        self._waiting[job.id] = job, key
         if job.deadline < math.inf:
-            heappush(self._deadlines, (job.deadline, job.model, job.id))
+            heappush(self._deadlines, (job.deadline, job.id))
             if len(self._deadlines) > 2 * self.waiting + 1024:
                 self._forget_deadlines()
 
+    def _withdraw(self, job_id: str) -> Job:
+        job, _ = self._waiting.pop(job_id)
+        return self._lines[job.model].remove(job_id)
+
+    def _too_many(self, job: Job) -> Reason | None:
+        if self.waiting > self._max_waiting:
+            return "queue_full"
+        of_tenant = self._counters.waiting(job.tenant)
+        if self._max_of_tenant is not None and of_tenant > self._max_of_tenant:
+            return "tenant_queue_full"
+        return None
+
     def _forget_deadlines(self) -> None:
         # Of jobs that wait no more: they must not hold memory until the time comes.
-        live = [entry for entry in self._deadlines if entry[2] in self._queues[entry[1]]]
-        heapify(live)
-        self._deadlines = live
+        self._deadlines = [entry for entry in self._deadlines if entry[1] in self._waiting]
+        heapify(self._deadlines)
+
+    def _forget_if_idle(self, worker: Worker) -> None:
+        if worker.id in self._removed and not len(worker):
+            self._removed.discard(worker.id)
+            del self._workers[worker.id]
+
+    def _tell_lines(self, tenant: str) -> None:
+        for line in self._lines.values():
+            line.counter_fell(tenant)
 
     def _fill(self) -> list[Action]:
         """Dispatch as long as the first job of some model fits a worker."""
         actions: list[Action] = []
-        while (choice := self._next()) is not None:
-            key, job, worker = choice
-            self._queues[job.model].remove(job.id)
-            self._running[job.id] = (worker, key)
+        while self._waiting and (choice := self._next()) is not None:
+            job, worker = choice
+            _, key = self._waiting[job.id]
+            self._running[job.id] = _Sent(worker, key, self._counters.charge(job))
+            self._withdraw(job.id)
             worker.add(job)
             actions.append(Dispatch(job, worker.id, key))
         return actions
 
-    def _next(self) -> tuple[float, Job, Worker] | None:
-        """The smallest key among the models' first jobs that fit, and the least loaded worker.
+    def _next(self) -> tuple[Job, Worker] | None:
+        """The smallest rank among the models' first jobs that fit, and the worker for it.
 
-        A worker that one model's first job waits for takes no larger key of another model: a job
+        A worker that one model's first job waits for takes no larger rank of another model: a job
         that needs much room would otherwise starve beside a stream of small ones.
         """
-        heads = [head for queue in self._queues.values() if (head := queue.peek()) is not None]
+        heads = [head for line in self._lines.values() if (head := line.peek()) is not None]
         held: set[str] = set()
-        for key, job in sorted(heads, key=itemgetter(0)):
+        for _, job in sorted(heads, key=itemgetter(0)):
             able = [w for w in self._serving(job.model) if w.id not in held]
             fitting = [worker for worker in able if worker.fits(job)]
             if fitting:
-                return key, job, min(fitting, key=lambda worker: worker.load)
+                return job, self._placement.choose(job, fitting)
             held.update(worker.id for worker in able)
         return None
 
     def _serving(self, model: str) -> list[Worker]:
-        return [w for w in self._workers.values() if w.healthy and model in w.models]
+        return [w for w in self._workers.values() if w.takes_jobs and model in w.models]
 
     def _has_worker(self, model: str) -> bool:
         return bool(self._serving(model))
 
     def check(self) -> None:
         """Assert the invariants: for tests, and for the curious at 3 a.m."""
-        waiting = [job.id for queue in self._queues.values() for job in queue]
+        waiting = [job.id for line in self._lines.values() for job in line]
         running = [job.id for worker in self._workers.values() for job in worker]
         assert len(set(waiting + running)) == len(waiting + running), "a job is in two places"
+        assert set(waiting) == set(self._waiting), "the waiting jobs and the lines' differ"
         assert set(running) == set(self._running), "the running jobs and the workers' differ"
         for worker in self._workers.values():
             worker.check()

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from gateway.simulate.jsonl import Forecasts
+from gateway.simulate.source import Source
 from predictor.dataset import DataError, digest
 from predictor.predictor import LengthPredictor
 from predictor.prompt import Prompt, clip
-from predictor.tiers import required
 from scheduler.length import LengthDistribution
-from scheduler.sim.simulator import Request
+from scheduler.sim.request import Request
 
 MODEL = "Qwen/Qwen2.5-7B-Instruct-1M"
 """The model whose lengths are simulated unless told otherwise: the shipped predictor knows it."""
@@ -32,28 +33,6 @@ class Sampled:
     forecast: LengthDistribution
 
 
-@dataclass(frozen=True, slots=True)
-class Pool:
-    """Prompts of one model to draw requests from."""
-
-    model: str
-    prompts: list[Sampled]
-
-    def draw(self, count: int, seed: int) -> list[Request]:
-        """``count`` requests: prompts in an order of chance, repeated once all were used.
-
-        Each time a prompt comes, one of its answers' lengths is drawn. The same seed gives the
-        same requests.
-        """
-        rng = random.Random(seed)
-        drawn: list[Request] = []
-        while len(drawn) < count:
-            for prompt in rng.sample(self.prompts, len(self.prompts)):
-                length = rng.choice(prompt.lengths)
-                drawn.append(Request(prompt.prompt_tokens, length, prompt.forecast, self.model))
-        return drawn[:count]
-
-
 def read_pool(
     data: Path,
     *,
@@ -61,11 +40,12 @@ def read_pool(
     model_dir: Path | None = None,
     tier: str = "fast",
     held_out: bool = True,
-) -> Pool:
+) -> Source:
     """The prompts of ``model`` in CASTILLO's folder ``data``, forecast by ``tier`` of a predictor.
 
-    With ``held_out`` only those that, by the rule in the predictor's manifest, were kept out of
-    its training; without, all prompts of the split ``validate``.
+    Each time a prompt comes, one of its answers' lengths is drawn. With ``held_out`` only those
+    that, by the rule in the predictor's manifest, were kept out of its training; without, all
+    prompts of the split ``validate``.
 
     Raises:
         DataError: a file is absent, or no prompt is left.
@@ -81,14 +61,16 @@ def read_pool(
         )
     rows = _rows(data, model, threshold if held_out else None)
     prompts = [Prompt(model, clip(text), chars=len(text)) for text, _, _ in rows]
-    outlooks = predictor.outlooks(prompts)
-    if tier == "refined":
-        outlooks = required(model_dir).refine(prompts, outlooks)
-    forecasts = outlooks.distributions([None] * len(prompts))
-    return Pool(
-        model,
-        [Sampled(*row, forecast) for row, forecast in zip(rows, forecasts, strict=True)],
-    )
+    (forecasts,) = Forecasts(model_dir, tier).of(iter([prompts]))
+    sampled = [Sampled(*row, forecast) for row, forecast in zip(rows, forecasts, strict=True)]
+
+    def request(at: int, rng: Random) -> Request:
+        prompt = sampled[at]
+        return Request(prompt.prompt_tokens, rng.choice(prompt.lengths), prompt.forecast, model)
+
+    which = "held out of the predictor's training" if held_out else "in part seen in training"
+    title = f"CASTILLO: {len(sampled)} prompts of {model}, {which}, {tier} forecasts"
+    return Source(title, len(sampled), request)
 
 
 def _rows(data: Path, model: str, threshold: str | None) -> list[tuple[str, int, tuple[int, ...]]]:

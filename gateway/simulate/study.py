@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from gateway.simulate.source import start
 from scheduler.costs import StepCosts
 from scheduler.sim import arrivals
 from scheduler.sim.arms import Arm, Server
 from scheduler.sim.capacity import capacity
 from scheduler.sim.engine_config import EngineConfig
 from scheduler.sim.measures import figures
-from scheduler.sim.simulator import Outcome, Request, simulate
+from scheduler.sim.request import Request
+from scheduler.sim.simulator import Outcome, simulate
 
 MAX_MODEL_LEN = 131_072
 """Tokens of context: more than any answer of CASTILLO needs."""
@@ -51,21 +54,31 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Arrivals:
-    """How requests arrive: ``name`` is "poisson", "gamma" (with ``cv``) or that of a trace."""
+    """How requests arrive: ``name`` is "poisson", "gamma" (with ``cv``) or that of a trace.
+
+    ``times`` are a trace's ascending seconds. If they are the requests' ``own``, these keep their
+    order.
+    """
 
     name: str = "poisson"
     cv: float = 2.0
     times: Sequence[float] = ()
-    """Of a trace: ascending seconds."""
+    own: bool = False
 
     def draw(self, count: int, rate: float, seed: int) -> list[float]:
         """Ascending seconds of ``count`` arrivals at ``rate`` a second; alike in shape by seed."""
-        rng = random.Random(seed)
         if self.times:
-            return arrivals.scaled(self.times, count, rate, rng)
+            gaps = arrivals.gaps_of(self.times)
+            return arrivals.stretch(gaps, count, start(len(gaps), seed), rate)
+        rng = random.Random(seed)
         if self.name == "gamma":
             return arrivals.gamma(count, rate, self.cv, rng)
         return arrivals.poisson(count, rate, rng)
+
+    def natural_rate(self, count: int, seed: int) -> float:
+        """Requests a second of a trace as it is, over what ``draw`` takes of it."""
+        gaps = arrivals.gaps_of(self.times)
+        return count / arrivals.stretch(gaps, count, start(len(gaps), seed), None)[-1]
 
 
 @dataclass(slots=True)
@@ -92,14 +105,18 @@ class Study:
         times = self.arrivals.draw(len(requests), rate, seed)
         return simulate(requests, times, self.setting.servers(), arm)
 
-    def row(self, label: str, arm: Arm, load: float, seed: int) -> Row:
-        """One run's figures, with the setting they hold for."""
-        return self.describe(label, load, seed) | figures(self.simulate(arm, load, seed))
+    def load(self, asked: float | None, seed: int) -> float:
+        """The load ``asked`` for; None: that of the trace as it is."""
+        if asked is not None:
+            return asked
+        capacity = self.capacity(seed)
+        return self.arrivals.natural_rate(len(self._requests[seed]), seed) / capacity
 
-    def describe(self, label: str, load: float, seed: int) -> Row:
+    def describe(self, arm: Arm, load: float, seed: int) -> Row:
         """What was run: the columns before the figures."""
         return {
-            "policy": label,
+            "policy": arm.policy,
+            "ageing": arm.ageing if arm.ages else None,
             "load": load,
             "arrivals": self.arrivals.name,
             "kv_tokens": self.setting.kv_tokens,
@@ -109,19 +126,24 @@ class Study:
             "rate": load * self.capacity(seed),
         }
 
+    def row(self, arm: Arm, load: float, seed: int) -> Row:
+        """One run's figures, with the setting they hold for."""
+        return self.describe(arm, load, seed) | figures(self.simulate(arm, load, seed))
+
     def rows(
         self, arms: dict[str, Arm], loads: Sequence[float], seeds: Sequence[int]
     ) -> Iterator[Row]:
-        """All runs, the arms side by side on the same requests and arrivals."""
+        """All runs, the arms side by side on the same requests and arrivals.
+
+        For experiments: ``policy`` is the arm's name in ``arms``.
+        """
         for seed in seeds:
             for load in loads:
                 for label, arm in arms.items():
-                    yield self.row(label, arm, load, seed)
+                    yield self.row(arm, load, seed) | {"policy": label}
 
 
-def average(rows: Sequence[Row], key: str, **where: object) -> float:
-    """The mean of a column over the rows in which every column of ``where`` has that value."""
-    found = [
-        float(row[key]) for row in rows if all(row[name] == value for name, value in where.items())
-    ]
-    return sum(found) / len(found)
+def mean(rows: Sequence[Row], column: str) -> float:
+    """The mean of a column; NaN of no rows."""
+    found = [float(row[column]) for row in rows]
+    return sum(found) / len(found) if found else math.nan

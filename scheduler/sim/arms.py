@@ -6,10 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from scheduler.costs import StepCosts
+from scheduler.job import Job
+from scheduler.kv_forecast import deviations
+from scheduler.length import LengthDistribution
 from scheduler.policy import POLICIES
 from scheduler.scheduler import Scheduler
 from scheduler.sim.engine_config import EngineConfig
-from scheduler.worker import Worker
+from scheduler.sim.request import Request
+from scheduler.worker import KV_OVERFLOW, Worker
 
 STOCK = "stock"
 """First come, first served, straight into the engines: nothing of ours."""
@@ -39,7 +43,7 @@ class Arm:
 
     ``ageing`` is in nats per second, ``engine_queue`` as ``Worker.engine_queue``. With
     ``priority`` the engines run under ``--scheduling-policy priority`` and are sent the keys.
-    ``report_every`` is the number of tokens after which the scheduler hears of a request's
+    ``overflow`` is the probability of an outgrown cache that admission accepts. ``report_every`` is the number of tokens after which the scheduler hears of a request's
     progress again.
 
     Raises:
@@ -51,15 +55,19 @@ class Arm:
     engine_queue: int = 2
     priority: bool = False
     report_every: int = 32
+    overflow: float = KV_OVERFLOW
 
     def __post_init__(self) -> None:
         if self.policy not in NAMES:
             raise ValueError(f"unknown policy {self.policy!r}; known are {', '.join(NAMES)}")
 
     @property
-    def knows_lengths(self) -> bool:
-        """Whether the scheduler is told the true lengths."""
-        return self.policy == ORACLE
+    def ages(self) -> bool:
+        """Whether the ageing rate makes a difference."""
+        if self.policy in (STOCK, ORACLE):
+            return self.policy == ORACLE
+        make = POLICIES[self.policy]
+        return make(0.0) != make(1.0)
 
     def server(self, server: Server) -> Server:
         """The engine as this arm runs it."""
@@ -80,6 +88,21 @@ class Arm:
                 slots=server.config.max_num_seqs,
                 kv_tokens=server.kv_tokens,
                 engine_queue=self.engine_queue,
+                kv_block=server.config.block_size,
+                deviations=deviations(self.overflow),
             )
             scheduler.set_worker(worker)
         return scheduler
+
+    def job(self, job_id: str, request: Request, now: float) -> Job:
+        """What the scheduler is told of a request that arrives ``now``."""
+        length = request.length
+        if self.policy == ORACLE:
+            length = LengthDistribution.point(max(1, request.output_tokens))
+        return Job(
+            id=job_id,
+            model=request.model,
+            arrival=now,
+            prompt_tokens=request.prompt_tokens,
+            length=length,
+        )

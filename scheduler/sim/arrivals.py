@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import accumulate, pairwise
 
 
@@ -21,26 +21,23 @@ def gamma(count: int, rate: float, cv: float, rng: random.Random) -> list[float]
     return list(accumulate(rng.gammavariate(shape, 1 / (shape * rate)) for _ in range(count)))
 
 
-def scaled(times: Sequence[float], count: int, rate: float, rng: random.Random) -> list[float]:
-    """A stretch of ``count`` arrivals of a trace, slowed or hurried to ``rate`` on average.
-
-    ``times`` are ascending seconds. The stretch begins at a place drawn by chance and goes on at
-    the trace's start when it comes to its end.
+def gaps_of(times: Sequence[float]) -> list[float]:
+    """The gap before each of the ascending ``times``; before the first, the mean of the others.
 
     Raises:
-        ValueError: the trace has fewer than two different times.
+        ValueError: there are fewer than two different times.
     """
     gaps = [after - before for before, after in pairwise(times)]
     if not sum(gaps) > 0:
         raise ValueError(f"a trace needs two different times at least, got {len(times)} rows")
-    start = rng.randrange(len(gaps))
-    stretch = [gap for gap, _ in zip(_around(gaps, start), range(count), strict=False)]
-    factor = count / (rate * sum(stretch)) if sum(stretch) else 0.0
-    return [factor * time for time in accumulate(stretch)]
+    return [sum(gaps) / len(gaps), *gaps]
 
 
-def _around(gaps: Sequence[float], start: int) -> Iterator[float]:
-    at = start
-    while True:
-        yield gaps[at]
-        at = (at + 1) % len(gaps)
+def stretch(gaps: Sequence[float], count: int, start: int, rate: float | None) -> list[float]:
+    """``count`` arrivals of a trace with ``gaps``, from ``start`` on and round again at its end.
+
+    Slowed or hurried to ``rate`` a second on average; None leaves them as they are.
+    """
+    taken = [gaps[(start + at) % len(gaps)] for at in range(count)]
+    factor = count / (rate * max(sum(taken), 1e-9)) if rate is not None else 1.0
+    return [factor * time for time in accumulate(taken)]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from scheduler.sim.arms import STOCK, Arm, Server
-from scheduler.sim.simulator import Request, simulate
+from scheduler.sim.request import Request
+from scheduler.sim.simulator import simulate
 
 SHARE = 0.9
 """Of the requests, how many have to end: the last ones leave the engines half empty."""

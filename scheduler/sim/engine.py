@@ -31,13 +31,13 @@ _by_admission = attrgetter("admitted")
 class Progress(NamedTuple):
     """What one step did, as far as whoever counts in requests wants to know.
 
-    ``duration`` is in seconds. ``admitted`` joined the batch, ``started`` got their first token,
-    ``reached`` a multiple of the engine's ``report_every`` tokens (id and count, without those that
-    finished), ``finished`` left and ``preempted`` wait again.
+    ``duration`` is in seconds. ``entered`` are computed for the first time, ``started`` got their
+    first token, ``reached`` a multiple of the engine's ``report_every`` tokens (id and count,
+    without those that finished), ``finished`` left and ``preempted`` wait again.
     """
 
     duration: float
-    admitted: list[str]
+    entered: list[str]
     started: list[str]
     reached: list[tuple[str, int]]
     finished: list[str]
@@ -164,11 +164,10 @@ class Engine:
         budget = self._grant_all(grants)
         if budget < 0:
             budget = self._grant_one_by_one(grants, preempted)
-        running = len(grants)
+        entered: list[str] = []
         if self._waiting and not preempted:
-            self._admit_waiting(budget, grants)
-        admitted = [sequence.request_id for sequence, _ in grants[running:]]
-        return self._execute(grants, admitted, preempted)
+            self._admit_waiting(budget, grants, entered)
+        return self._execute(grants, entered, preempted)
 
     def _grant_all(self, grants: Grants) -> int:
         """Grant tokens to all that run; -1, and nothing changed, if budget or blocks are short."""
@@ -215,7 +214,7 @@ class Engine:
                 grants.append((sequence, granted[sequence.request_id]))
         return budget
 
-    def _admit_waiting(self, budget: int, grants: Grants) -> None:
+    def _admit_waiting(self, budget: int, grants: Grants, entered: list[str]) -> None:
         while self._waiting and budget > 0 and len(self._running) < self.config.max_num_seqs:
             sequence = self._waiting[0][1]
             # The watermark spares running requests; an idle engine has none and must admit.
@@ -226,20 +225,20 @@ class Engine:
             self.free_blocks -= self._growth(sequence, tokens)
             budget -= tokens
             heappop(self._waiting)
+            if not sequence.admitted:
+                entered.append(sequence.request_id)
             self._admissions += 1
             sequence.admitted = self._admissions
             self._running[sequence.request_id] = sequence
             grants.append((sequence, tokens))
 
-    def _execute(self, grants: Grants, admitted: list[str], preempted: list[str]) -> Progress:
+    def _execute(self, grants: Grants, entered: list[str], preempted: list[str]) -> Progress:
         """Run the granted tokens through the model: price the step, emit, let the finished go."""
         decoding = self._decoding
         ended = decoding.tick(self._idle)
         batch, emitted, kv_tokens, prefill = decoding.count, decoding.count, decoding.kv_tokens, 0
-        entered = 0
         started: list[str] = []
         for sequence, tokens in grants:
-            entered += not sequence.computed and not sequence.generated
             sequence.computed += tokens
             batch += 1
             kv_tokens += sequence.computed
@@ -257,8 +256,8 @@ class Engine:
         # Of each sequence that emits one token is what any decode computes; the rest is prefill.
         prefill -= emitted - (batch - len(grants))
         return Progress(
-            self.costs.price(batch, kv_tokens, prefill, entered),
-            admitted,
+            self.costs.price(batch, kv_tokens, prefill, len(entered)),
+            entered,
             started,
             decoding.reached(),
             [sequence.request_id for sequence in ended],

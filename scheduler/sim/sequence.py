@@ -11,7 +11,7 @@ class Sequence:
 
     ``rank`` orders waiting and, reversed, preemption. Under fcfs it is the arrival alone: what is
     preempted last arrived before everything that waits, so vLLM's "back to the head of the queue"
-    and "by arrival" are the same order. ``admitted`` numbers the admissions.
+    and "by arrival" are the same order. ``admitted`` numbers the admissions (0: none yet).
 
     While it ``decodes``, ``generated`` and ``computed`` are not kept: they follow from ``origin``,
     see ``Decoding``.

@@ -10,26 +10,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
 
-from scheduler.job import Job
-from scheduler.length import LengthDistribution
 from scheduler.records import RequestRecord
 from scheduler.scheduler import Action, Dispatch
 from scheduler.sim.arms import Arm, Server
 from scheduler.sim.engine import Engine, Progress
+from scheduler.sim.request import Request
 
 PRIORITY_STEPS = 1000
 """The gateway sends the key to the engine as an integer, in thousandths."""
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One request: its true size in tokens, and what the scheduler is told of its length."""
-
-    prompt_tokens: int
-    output_tokens: int
-    length: LengthDistribution
-    model: str = ""
-    tenant: str = ""
 
 
 @dataclass(slots=True)
@@ -123,19 +111,7 @@ class _Simulation:
             self._send(at, self._turn, 0.0)
             self._turn = (self._turn + 1) % len(self._engines)
             return
-        length = request.length
-        if self._arm.knows_lengths:
-            length = LengthDistribution.point(max(1, request.output_tokens))
-        self._carry_out(self._scheduler.submit(self._job(at, request, length)))
-
-    def _job(self, at: int, request: Request, length: LengthDistribution) -> Job:
-        return Job(
-            id=str(at),
-            model=request.model,
-            arrival=self._now,
-            prompt_tokens=request.prompt_tokens,
-            length=length,
-        )
+        self._carry_out(self._scheduler.submit(self._arm.job(str(at), request, self._now)))
 
     def _carry_out(self, actions: Iterable[Action]) -> None:
         for action in actions:
@@ -159,15 +135,10 @@ class _Simulation:
                 self._steps[number] = step
                 self._idle.discard(number)
                 self.outcome.steps += 1
-                if step.admitted:
-                    self._note_waits(step.admitted)
+                for name in step.entered:
+                    waited = self._now - self._records[int(name)].arrival
+                    self.outcome.max_wait = max(self.outcome.max_wait, waited)
                 heappush(self._ends, (self._now + step.duration, number))
-
-    def _note_waits(self, admitted: list[str]) -> None:
-        for name in admitted:
-            record = self._records[int(name)]
-            if record.first_token is None:
-                self.outcome.max_wait = max(self.outcome.max_wait, self._now - record.arrival)
 
     def _deliver(self, number: int) -> None:
         """The step of an engine has ended: tokens come out, requests end, others are sent."""

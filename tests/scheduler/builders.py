@@ -21,6 +21,10 @@ def job(
     tokens: float | LengthDistribution = 100,
     sequences: int = 1,
     deadline: float = math.inf,
+    tenant: str = "",
+    share: float = 1.0,
+    urgency: int = 0,
+    affinity: str = "",
 ) -> Job:
     """A job; ``tokens`` is its length, known exactly or as a distribution."""
     length = tokens if isinstance(tokens, LengthDistribution) else LengthDistribution.point(tokens)
@@ -32,6 +36,10 @@ def job(
         length=length,
         sequences=sequences,
         deadline=deadline,
+        tenant=tenant,
+        share=share,
+        urgency=urgency,
+        affinity=affinity,
     )
 
 
@@ -43,6 +51,8 @@ def worker(
     kv_tokens: int | None = None,
     engine_queue: int = 0,
     healthy: bool = True,
+    kv_block: int = 16,
+    speed: float = 1.0,
 ) -> Worker:
     """A worker of one slot and nothing beyond it, unless told otherwise."""
     return Worker(
@@ -52,6 +62,8 @@ def worker(
         kv_tokens=kv_tokens,
         engine_queue=engine_queue,
         healthy=healthy,
+        kv_block=kv_block,
+        speed=speed,
     )
 
 

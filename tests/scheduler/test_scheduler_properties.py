@@ -17,18 +17,28 @@ from hypothesis.stateful import (
 )
 
 from scheduler.job import Job
+from scheduler.kv_forecast import STEPS, deviations
 from scheduler.length import LengthDistribution
+from scheduler.placement import Placement
 from scheduler.policy import POLICIES
 from scheduler.scheduler import Action, Dispatch, Scheduler
-from scheduler.worker import KV_SHARE, Worker
+from scheduler.worker import KV_OVERFLOW, REFRESH_TOKENS, Worker
 from tests.scheduler.builders import distributions, job, worker
 
 MODELS = ("a", "b")
 LONGEST = 1000
 MOST_SEQUENCES = 4
 LENGTHS = distributions(LONGEST)
-SPREAD = math.log(LONGEST * MOST_SEQUENCES)
-"""The largest difference of two sejf keys before ageing."""
+POLICY_SPREAD = {
+    "fcfs": 0.0,
+    "sjf_prompt": math.log(500),
+    "sejf": math.log(LONGEST * MOST_SEQUENCES),
+    "kv_volume": math.log(LONGEST * 500 + MOST_SEQUENCES * LONGEST * (LONGEST + 1) / 2),
+    "tail_aware": math.log(LONGEST * MOST_SEQUENCES),
+    "gittins": math.log(LONGEST * MOST_SEQUENCES),
+    "boost": math.log(1000.0) + 1e-3,
+}
+"""The largest difference of two keys at the same arrival."""
 
 WORKERS = st.builds(
     worker,
@@ -47,7 +57,32 @@ JOBS = st.builds(
     tokens=LENGTHS,
     sequences=st.integers(1, MOST_SEQUENCES),
     deadline=st.sampled_from([math.inf, math.inf, math.inf, 20.0, 5.0, 0.0]),  # from its arrival
+    tenant=st.sampled_from(["", "", "", "p", "q"]),
+    share=st.sampled_from([1.0, 3.0]),
+    urgency=st.sampled_from([0, 0, 0, 1]),
+    affinity=st.sampled_from(["", "s"]),
 )
+
+
+def kv_fits(counted: list[tuple[Job, int]], new: Job, at: Worker, margin: float) -> bool:
+    """Whether the peak stays within the cache, by the definitions alone.
+
+    ``counted`` are the jobs at the worker with the tokens they had when last counted.
+    """
+    if at.kv_tokens is None:
+        return True
+    for step in STEPS:
+        mean = variance = 0.0
+        for one, attained in [*counted, (new, 0)]:
+            before = one.length.survival(attained)
+            alive = one.length.survival(attained + step) / before if before > 0 else step == 0
+            size = one.prompt_tokens + one.sequences * (attained + step + (at.kv_block - 1) / 2)
+            mean += alive * size
+            variance += size * size * alive * (1 - alive)
+        peak = mean + deviations(KV_OVERFLOW) * math.sqrt(max(variance, 0.0))
+        if peak > at.kv_tokens + margin:
+            return False
+    return True
 
 
 # Without a job nothing of interest can happen: the first step is always to submit some.
@@ -61,21 +96,35 @@ class AnyInterleaving(RuleBasedStateMachine):
     @initialize(
         policy=st.sampled_from(sorted(POLICIES)),
         rate=st.sampled_from([0.03, 1.0]),
+        slack=st.sampled_from([0.0, 0.5]),
         max_waiting=st.sampled_from([100, 100, 100, 100, 5, 0]),
         grace=st.sampled_from([10.0, 0.0]),
         workers=st.lists(WORKERS, min_size=1, max_size=2),
     )
     def begin(
-        self, policy: str, rate: float, max_waiting: int, grace: float, workers: list[Worker]
+        self,
+        policy: str,
+        rate: float,
+        slack: float,
+        max_waiting: int,
+        grace: float,
+        workers: list[Worker],
     ) -> None:
         self.policy = POLICIES[policy](rate)
-        self.latest_overtaking = 0.0 if policy == "fcfs" else SPREAD / rate
+        spread = POLICY_SPREAD.get(policy, math.inf)
+        self.latest_overtaking = spread / rate
         self.max_waiting, self.grace = max_waiting, grace
-        self.scheduler = Scheduler(self.policy, max_waiting=max_waiting, no_worker_grace=grace)
+        self.scheduler = Scheduler(
+            self.policy,
+            placement=Placement(slack),
+            max_waiting=max_waiting,
+            no_worker_grace=grace,
+        )
         self.now = 0.0
         self.jobs: dict[str, Job] = {}
         self.waiting: dict[str, float] = {}  # id -> key
-        self.running: dict[str, tuple[str, float, float]] = {}  # id -> worker, key, KV tokens
+        self.running: dict[str, tuple[str, float, int]] = {}  # id -> worker, key, counted at
+        self.repriced: set[str] = set()
         self.dispatches: dict[str, int] = {}
         self.rejected: set[str] = set()
         self.left: set[str] = set()  # released while waiting
@@ -91,18 +140,21 @@ class AnyInterleaving(RuleBasedStateMachine):
     def serves(self, model: str) -> bool:
         return any(w.healthy and model in w.models for w in self.workers.values())
 
+    def counted(self, at: Worker) -> list[tuple[Job, int]]:
+        here = [(id, tokens) for id, (where, _, tokens) in self.running.items() if where == at.id]
+        return [(self.jobs[id], tokens) for id, tokens in here]
+
     def fits(self, waiting: Job, at: Worker) -> bool:
-        here = {id: kv for id, (worker_id, _, kv) in self.running.items() if worker_id == at.id}
         if not at.healthy or waiting.model not in at.models:
             return False
+        here = self.counted(at)
         if not here:
             return True
-        sequences = sum(self.jobs[id].sequences for id in here)
+        sequences = sum(running.sequences for running, _ in here)
         if sequences + waiting.sequences > at.slots + at.engine_queue:
             return False
-        capacity = math.inf if at.kv_tokens is None else KV_SHARE * at.kv_tokens
         # A margin for sums taken in another order: neither "fits" nor "does not" is checked there.
-        return sum(here.values()) + waiting.kv_tokens <= capacity - 1e-6
+        return kv_fits(here, waiting, at, -1e-3)
 
     def of_model(self, model: str) -> list[str]:
         return [id for id in self.waiting if self.jobs[id].model == model]
@@ -123,17 +175,19 @@ class AnyInterleaving(RuleBasedStateMachine):
         assert action.key == key
         assert at.healthy
         assert sent.model in at.models
-        others = [id for id, (worker_id, _, _) in self.running.items() if worker_id == at.id]
-        sequences = sum(self.jobs[id].sequences for id in others)
+        others = self.counted(at)
+        sequences = sum(running.sequences for running, _ in others)
         if others:
             assert sequences + sent.sequences <= at.slots + at.engine_queue
-            committed = sum(self.running[id][2] for id in others) + sent.kv_tokens
-            assert committed <= KV_SHARE * (at.kv_tokens or math.inf) + 1e-6
+            assert kv_fits(others, sent, at, 1e-3)
         for id in self.of_model(sent.model):
+            assert sent.urgency <= self.jobs[id].urgency, "a class behind was sent first"
+            if (self.jobs[id].urgency, self.jobs[id].tenant) != (sent.urgency, sent.tenant):
+                continue
             assert key <= self.waiting[id], "a job behind the first was sent"
             lead = sent.arrival - self.jobs[id].arrival
             assert lead <= self.latest_overtaking + 1e-6, "overtaken by one that came too late"
-        self.running[sent.id] = (at.id, key, sent.kv_tokens)
+        self.running[sent.id] = (at.id, key, 0)
         self.dispatches[sent.id] = self.dispatches.get(sent.id, 0) + 1
         assert self.dispatches[sent.id] == 1 + self.retried.get(sent.id, 0), "dispatched twice"
 
@@ -178,8 +232,9 @@ class AnyInterleaving(RuleBasedStateMachine):
         id = data.draw(st.sampled_from([*self.running]))
         actions = self.scheduler.progress(id, attained)
         assert self.jobs[id].attained == attained
-        worker_id, key, _ = self.running[id]
-        self.running[id] = (worker_id, key, self.jobs[id].kv_tokens)
+        worker_id, key, counted = self.running[id]
+        if not 0 <= attained - counted < REFRESH_TOKENS:
+            self.running[id] = (worker_id, key, attained)
         self.take(actions)
 
     @SOMETHING_SUBMITTED
@@ -290,19 +345,15 @@ class AnyInterleaving(RuleBasedStateMachine):
         assert sorted(placed) == sorted((id, at) for id, (at, _, _) in self.running.items())
 
     @invariant()
-    def no_first_job_waits_beside_a_worker_with_room(self) -> None:
-        firsts = {
-            model: min(self.waiting[id] for id in ids)
-            for model in MODELS
-            if (ids := self.of_model(model))
-        }
-        for model, least in firsts.items():
-            first = [id for id in self.of_model(model) if self.waiting[id] == least]
-            before = [other for other in firsts if other != model and firsts[other] <= least]
-            for at in self.workers.values():
-                held = not at.models.isdisjoint(before)  # another model's first job waits for it
-                if len(first) == 1 and not held:  # of equal ones the account knows no first
-                    assert not self.fits(self.jobs[first[0]], at)
+    def no_job_waits_beside_a_worker_with_room_unless_another_is_before_it(self) -> None:
+        for at in self.workers.values():
+            here = [id for id in self.waiting if self.jobs[id].model in at.models]
+            # Whoever is first is among the most urgent: if all of those fit, somebody should go.
+            first = min((self.jobs[id].urgency for id in here), default=0)
+            fitting = [
+                self.fits(self.jobs[id], at) for id in here if self.jobs[id].urgency == first
+            ]
+            assert not (fitting and all(fitting)), "jobs wait and any of them has room"
 
     def teardown(self) -> None:
         """With a healthy worker, and jobs that end, everybody is served."""

@@ -69,6 +69,7 @@ class PlainEngine:
         self._sequences: dict[str, Sequence] = {}
         self._running: list[Sequence] = []
         self._waiting: list[Sequence] = []
+        self._known: set[str] = set()
 
     @property
     def running(self) -> int:
@@ -181,7 +182,7 @@ class PlainEngine:
         """Run the granted tokens through the model: price the step, emit, let the finished go."""
         emitted: list[str] = []
         finished: list[Sequence] = []
-        batch = computed = kv_tokens = 0
+        batch = computed = kv_tokens = entered = 0
         for sequence in self._running:
             tokens = sequence.scheduled
             if not tokens:
@@ -189,6 +190,8 @@ class PlainEngine:
             sequence.scheduled = 0
             sequence.computed += tokens
             batch += 1
+            entered += sequence.request_id not in self._known
+            self._known.add(sequence.request_id)
             computed += tokens
             kv_tokens += sequence.computed
             if sequence.computed < sequence.prompt_tokens + sequence.generated:
@@ -204,7 +207,7 @@ class PlainEngine:
         for sequence in finished:
             self.abort(sequence.request_id)
         # Of each sequence that emits one token is what any decode computes; the rest is prefill.
-        duration = self.costs.price(batch, kv_tokens, computed - len(emitted))
+        duration = self.costs.price(batch, kv_tokens, computed - len(emitted), entered)
         return StepResult(duration, emitted, [s.request_id for s in finished], preempted)
 
     def _grow(self, sequence: Sequence, tokens: int) -> bool:

@@ -9,7 +9,7 @@ from scheduler.costs import StepCosts
 from scheduler.sim.engine import Engine, EngineConfig
 from tests.scheduler.sim.plain_engine import PlainEngine
 
-COSTS = StepCosts(base=1.0, per_sequence=0.125, per_kv_token=0.0078125, per_prefill_token=0.0625)
+COSTS = StepCosts(1.0, 0.125, 0.0078125, 0.0625, 0.5)
 
 requests = st.lists(
     st.tuples(st.integers(1, 25), st.integers(0, 15), st.integers(-2, 2)), min_size=1, max_size=30

@@ -1,0 +1,109 @@
+"""What a decision costs with 100,000 requests waiting: microseconds a call, median and p99.
+
+    python -m tests.bench.decisions [--waiting 100000] [--workers 1] [--tenants 1]
+
+Every worker is full, so each call that frees or learns something also asks whether the first job
+fits now. ``submit`` adds a job, ``cancel`` takes one out of the middle of the queue, ``progress``
+recounts a running job's forecast, ``dispatch`` ends a running job and sends those that follow.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+from collections.abc import Callable, Sequence
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from scheduler.job import Job
+from scheduler.length import LengthDistribution
+from scheduler.policy import sejf
+from scheduler.scheduler import Dispatch, Scheduler
+from scheduler.worker import REFRESH_TOKENS, Worker
+
+CALLS = 3_000
+KV_TOKENS = 24_000
+ATOMS = 20
+
+
+class Full:
+    """A scheduler with a long queue before full workers."""
+
+    def __init__(self, waiting: int, workers: int, tenants: int) -> None:
+        self.rng = random.Random(0)
+        self.tenants = tenants
+        self.made = 0
+        self.running: dict[str, Job] = {}
+        self.scheduler = Scheduler(sejf(0.03), max_waiting=10 * waiting)
+        for n in range(workers):
+            self.scheduler.set_worker(Worker(f"w{n}", frozenset({"m"}), 256, KV_TOKENS))
+        while self.scheduler.waiting < waiting:
+            self.submit(self.job())
+
+    def job(self) -> Job:
+        """A job with a log-normal forecast, as the predictor makes them."""
+        rng, centre = self.rng, self.rng.lognormvariate(5.5, 0.9)
+        atoms = [max(1, round(centre * rng.lognormvariate(0, 0.5))) for _ in range(ATOMS)]
+        length = LengthDistribution.weighted(atoms, [1.0] * ATOMS)
+        self.made += 1
+        tenant = f"t{rng.randrange(self.tenants)}" if self.tenants > 1 else ""
+        arrival, prompt = self.made / 100, rng.randint(20, 600)
+        return Job(f"j{self.made}", "m", arrival, prompt, length, tenant=tenant)
+
+    def submit(self, job: Job) -> None:
+        """Add a job."""
+        self._note(self.scheduler.submit(job))
+
+    def cancel(self, job_id: str) -> None:
+        """A client that waits hangs up."""
+        self._note(self.scheduler.release(job_id))
+
+    def progress(self, job: Job) -> None:
+        """A running job has written a block more."""
+        self._note(self.scheduler.progress(job.id, job.attained + REFRESH_TOKENS))
+
+    def dispatch(self, _: None) -> None:
+        """The job that has run longest ends."""
+        job_id = next(iter(self.running))
+        self.running.pop(job_id)
+        self._note(self.scheduler.release(job_id, 100))
+
+    def _note(self, actions: Sequence[object]) -> None:
+        for action in actions:
+            if isinstance(action, Dispatch):
+                self.running[action.job.id] = action.job
+
+
+def timed(call: Callable[[Any], None], arguments: Sequence[Any]) -> str:
+    """Median and p99 of the calls, in microseconds."""
+    spent = []
+    for argument in arguments:
+        begun = perf_counter()
+        call(argument)
+        spent.append(1e6 * (perf_counter() - begun))
+    return f"{np.median(spent):9.1f} {np.percentile(spent, 99):9.1f}"
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--waiting", type=int, default=100_000)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--tenants", type=int, default=1)
+    args = parser.parse_args()
+    full = Full(args.waiting, args.workers, args.tenants)
+    print(f"{full.scheduler.waiting} wait, {full.scheduler.running} run: microseconds a call")
+    print("            median       p99")
+    print("submit   ", timed(full.submit, [full.job() for _ in range(CALLS)]))
+    waiting = [f"j{n}" for n in range(1, full.made + 1) if full.scheduler.is_waiting(f"j{n}")]
+    print("cancel   ", timed(full.cancel, full.rng.sample(waiting, CALLS)))
+    jobs = full.rng.choices([*full.running.values()], k=CALLS)
+    print("progress ", timed(full.progress, jobs))
+    print("dispatch ", timed(full.dispatch, [None] * CALLS))
+    full.scheduler.check()
+
+
+if __name__ == "__main__":
+    main()

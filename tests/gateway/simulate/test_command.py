@@ -1,0 +1,211 @@
+"""``lengthwise simulate``, from its arguments to the files it writes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from gateway.cli import main
+from gateway.simulate.advice import advise
+from gateway.simulate.options import Budget
+from gateway.simulate.study import Row
+
+KEYS = {
+    "policy",
+    "load",
+    "arrivals",
+    "kv_tokens",
+    "max_num_seqs",
+    "seed",
+    "mean_normalised_latency",
+    "mean_e2e",
+    "p99_e2e",
+    "mean_ttft",
+    "p99_ttft",
+    "throughput_tokens",
+    "preemptions",
+    "max_wait",
+}
+
+
+@pytest.fixture
+def requests(tmp_path: Path) -> Path:
+    path, rng = tmp_path / "requests.jsonl", Random(1)
+    with path.open("w") as file:
+        for at in range(80):
+            row = {
+                "model": "m",
+                "prompt": f"Write {at} words.",
+                "prompt_tokens": rng.randint(5, 200),
+                "output_tokens": rng.randint(1, 400),
+                "arrival": at / 10,
+            }
+            file.write(json.dumps(row) + "\n")
+    return path
+
+
+def simulate(out: Path, *flags: object) -> tuple[int, list[dict[str, Any]]]:
+    code = main(["simulate", "--out", str(out), *map(str, flags)])
+    report = out / "report.json"
+    return code, json.loads(report.read_text()) if report.exists() else []
+
+
+def test_it_reports_every_run_and_draws_the_plots(
+    requests: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ("--max-num-seqs", 4, "--loads", "0.8,1.2", "--seeds", 2, "--arrivals", "gamma:3")
+    code, rows = simulate(tmp_path / "out", "--requests", requests, *flags)
+    assert code == 0
+    assert len(rows) == 4 * 2 * 2
+    assert all(row.keys() >= KEYS for row in rows)
+    assert {row["policy"] for row in rows} == {"stock", "fcfs", "sejf", "oracle"}
+    assert {(row["arrivals"], row["kv_tokens"], row["max_num_seqs"]) for row in rows} == {
+        ("gamma", 24_000, 4)
+    }
+    for name in ("latency.png", "classes.png"):
+        assert (tmp_path / "out" / name).read_bytes().startswith(b"\x89PNG")
+    printed = capsys.readouterr()
+    assert "s/token" in printed.out
+    assert "80 requests" in printed.out
+    assert "16/16 runs" in printed.err
+
+
+def test_the_same_command_gives_the_same_report(requests: Path, tmp_path: Path) -> None:
+    flags = ("--requests", requests, "--seeds", 1, "--loads", "1", "--workers", 2)
+    assert simulate(tmp_path / "a", *flags) == simulate(tmp_path / "b", *flags)
+
+
+def test_own_requests_are_replayed_as_they_came_and_advice_ends_it(
+    requests: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ("--loads", "own", "--seeds", 1, "--policies", "sejf", "--ageing", "0.01,0.1")
+    code, rows = simulate(
+        tmp_path / "out", "--requests", requests, *flags, "--p99-budget", "3", "--max-num-seqs", 2
+    )
+    assert code == 0
+    assert [(row["policy"], row["ageing"]) for row in rows] == [
+        ("sejf", 0.01),
+        ("sejf", 0.1),
+        ("fcfs", None),
+    ]
+    assert rows[0]["arrivals"] == "own"
+    assert rows[0]["rate"] == pytest.approx(10.0)
+    assert "Within p99 <= 3 x fcfs at every load: policy: " in capsys.readouterr().out
+
+
+def test_a_regime_map_runs_its_grid(requests: Path, tmp_path: Path) -> None:
+    flags = ("--loads", "1.1", "--seeds", 1, "--policies", "sejf", "--arrivals", "poisson")
+    grid = ("--regime-map", "--map-kv", "2000,4000", "--map-seqs", "2,8")
+    code, rows = simulate(tmp_path / "out", "--requests", requests, *flags, *grid)
+    assert code == 0
+    assert len(rows) == 1 + 2 * 2 * 2
+    assert (tmp_path / "out" / "regimes.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_cost_model_sets_what_the_flags_leave_open(requests: Path, tmp_path: Path) -> None:
+    costs = {"base": 1.0, "per_sequence": 0, "per_kv_token": 0, "per_prefill_token": 0}
+    model = {
+        "worker": "http://w",
+        "model": "m",
+        "measured_at": "2026-01-01T00:00:00+00:00",
+        "vllm_version": "0.32.0",
+        "costs": costs,
+        "limits": {"kv_tokens": 3200, "max_num_seqs": 3},
+        "fit": {"median_error": 0.0, "worst_error": 0.0, "request_latency": 0.0},
+        "points": [],
+    }
+    (tmp_path / "costs.json").write_text(json.dumps(model))
+    flags = ("--loads", "0.5", "--seeds", 1, "--cost-model", tmp_path / "costs.json")
+    code, rows = simulate(tmp_path / "out", "--requests", requests, *flags)
+    assert code == 0
+    assert (rows[0]["kv_tokens"], rows[0]["max_num_seqs"]) == (3200, 3)
+    assert rows[0]["mean_normalised_latency"] >= 1.0  # a step, and so a token, takes a second
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--policies", "sejf,lifo"], "--policies sejf,lifo: unknown policy 'lifo'; known are"),
+        (["--loads", "1,much"], "--loads: 'much'; give a number from 0.01"),
+        (["--loads", "own", "--arrivals", "poisson"], "--loads own: poisson arrivals have no"),
+        (["--arrivals", "gamma:0"], "--arrivals: '0'; give a number from 0.05"),
+        (["--arrivals", "nowhere"], "--arrivals nowhere: nowhere has no arrivals; give Parquet"),
+        (["--ageing", "-1"], "--ageing: '-1'; give a number from 0"),
+        (["--seeds", "0"], "--seeds 0: give at least 1"),
+        (["--workers", "0"], "--workers 0: give at least 1"),
+        (["--kv-tokens", "5"], "--kv-tokens 5: give at least 16"),
+        (["--kv-tokens", "16"], "fits an engine: its KV cache or context is too small"),
+        (["--p99-budget", "soon"], "--p99-budget: 'soon'; give a number"),
+        (["--cost-model", "none.json"], "none.json: cannot be read"),
+        (["--model-dir", "nowhere"], "nowhere"),
+    ],
+)
+def test_bad_input_is_told_with_its_remedy(
+    flags: list[str],
+    message: str,
+    requests: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    code, rows = simulate(tmp_path / "out", "--requests", requests, *flags)
+    assert (code, rows) == (2, [])
+    assert message in capsys.readouterr().err
+
+
+def row(policy: str, ageing: float | None, mean: float, p99: float, load: str = "1") -> Row:
+    return {
+        "policy": policy,
+        "ageing": ageing,
+        "load": float(load),
+        "asked_load": load,
+        "mean_normalised_latency": mean,
+        "p99_e2e": p99,
+    }
+
+
+ROWS = [
+    row("fcfs", None, 1.0, 10.0),
+    row("stock", None, 0.1, 1.0),
+    row("oracle", 0.03, 0.1, 1.0),
+    row("sejf", 0.01, 0.4, 14.0),
+    row("sejf", 0.1, 0.6, 10.5),
+]
+
+
+def test_the_advice_is_the_best_policy_within_the_budget() -> None:
+    assert "policy: sejf, ageing: 0.1\n" in advise(ROWS, Budget(1.1, relative=True))
+    assert "policy: sejf, ageing: 0.01\n" in advise(ROWS, Budget(20.0, relative=False))
+    assert "policy: fcfs\n" in advise(ROWS, Budget(1.01, relative=True))
+
+
+def test_the_budget_holds_at_every_load_and_a_budget_nobody_keeps_is_told() -> None:
+    burst = [row("fcfs", None, 2.0, 20.0, "2"), row("sejf", 0.1, 1.0, 90.0, "2")]
+    found = [one for one in ROWS if one["ageing"] != 0.01] + burst
+    assert "policy: fcfs\n" in advise(found, Budget(1.1, relative=True))
+    assert "No policy keeps" in advise(ROWS, Budget(1.0, relative=False))
+
+
+@pytest.mark.castillo
+def test_castillo_is_the_default_with_prompts_the_predictor_never_saw(
+    castillo_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = (
+        "--data",
+        castillo_data,
+        "--count",
+        150,
+        "--seeds",
+        1,
+        "--loads",
+        "1",
+        "--policies",
+        "sejf",
+    )
+    code, rows = simulate(tmp_path / "out", *flags)
+    assert code == 0
+    assert rows[0]["requests"] + rows[0]["dropped"] == 150
+    assert "held out of the predictor's training" in capsys.readouterr().out

@@ -1,0 +1,76 @@
+"""Queues of one server in a few lines each: what the simulator is held against.
+
+Fast enough for the millions of customers that a mean wait takes to settle within a percent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from heapq import heappop, heappush
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Service:
+    """Service times in seconds, and their probabilities."""
+
+    times: Sequence[int]
+    shares: Sequence[float]
+
+    def moment(self, order: int) -> float:
+        return float(np.dot(np.power(self.times, float(order)), self.shares))
+
+    def rate(self, load: float) -> float:
+        """The arrivals a second that load the server so."""
+        return load / self.moment(1)
+
+    def draw(self, load: float, count: int, seed: int) -> tuple[Array, Array]:
+        """Poisson arrivals at that load, and the service times."""
+        rng = np.random.default_rng(seed)
+        arrivals = np.cumsum(rng.exponential(1 / self.rate(load), count))
+        return arrivals, rng.choice(np.array(self.times, dtype=float), count, p=self.shares)
+
+
+def pollaczek_khinchine(service: Service, load: float) -> float:
+    """Mean wait of M/G/1, first come, first served."""
+    return service.rate(load) * service.moment(2) / (2 * (1 - load))
+
+
+def cobham(service: Service, load: float) -> dict[int, float]:
+    """Mean wait of each service time, the shortest first, without preemption."""
+    rate = service.rate(load)
+    rest = rate * service.moment(2) / 2
+    waits, before = {}, 0.0
+    for time, share in zip(service.times, service.shares, strict=True):
+        after = before + rate * share * time
+        waits[time] = rest / ((1 - before) * (1 - after))
+        before = after
+    return waits
+
+
+def waits_in_order(arrivals: Array, served: Array) -> Array:
+    """Lindley's recursion: a wait is the last one's, its service more and the gap less, from 0."""
+    steps = np.concatenate([[0.0], np.cumsum(served[:-1] - np.diff(arrivals))])
+    return np.asarray(steps - np.minimum.accumulate(steps))
+
+
+def waits_shortest_first(arrivals: Array, served: Array) -> Array:
+    """Whenever the server falls free, the shortest of those that wait; ties in their order."""
+    waiting: list[tuple[float, int]] = []
+    waits = np.zeros(len(arrivals))
+    free, at, times, sizes = 0.0, 0, arrivals.tolist(), served.tolist()
+    while at < len(times) or waiting:
+        if not waiting:
+            free = max(free, times[at])
+        while at < len(times) and times[at] <= free:
+            heappush(waiting, (sizes[at], at))
+            at += 1
+        size, number = heappop(waiting)
+        waits[number] = free - times[number]
+        free += size
+    return waits

@@ -1,0 +1,143 @@
+"""The simulator: times, conservation, and what each arm does differently."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scheduler.costs import StepCosts
+from scheduler.length import LengthDistribution
+from scheduler.sim.arms import NAMES, Arm, Server
+from scheduler.sim.arrivals import poisson
+from scheduler.sim.capacity import capacity
+from scheduler.sim.engine_config import EngineConfig
+from scheduler.sim.measures import figures, quantile
+from scheduler.sim.request import Request
+from scheduler.sim.simulator import simulate
+
+SECOND = StepCosts(base=1.0, per_sequence=0.0, per_kv_token=0.0, per_prefill_token=0.0)
+
+
+def server(slots: int = 1, blocks: int = 1000) -> Server:
+    """An engine whose steps take a second."""
+    return Server(EngineConfig(max_num_seqs=slots, num_blocks=blocks, block_size=16), SECOND)
+
+
+def request(output: int, prompt: int = 10, said: float | None = None, model: str = "") -> Request:
+    return Request(prompt, output, LengthDistribution.point(said or max(1, output)), model)
+
+
+def test_a_request_alone_takes_a_step_for_each_token() -> None:
+    outcome = simulate([request(5)], [2.0], [server()], Arm("fcfs"))
+    (record,) = outcome.records
+    assert (record.dispatched, record.first_token, record.finished) == (2.0, 3.0, 7.0)
+    assert (record.ttft, record.e2e, record.output_tokens) == (1.0, 5.0, 5)
+    assert (outcome.generated, outcome.steps, outcome.max_wait) == (5, 5, 0.0)
+
+
+def test_a_request_that_arrives_during_a_step_waits_for_its_end() -> None:
+    outcome = simulate([request(3), request(1)], [0.0, 0.5], [server(2)], Arm("stock"))
+    assert outcome.records[1].first_token == 2.0
+    assert outcome.max_wait == 0.5
+
+
+def test_the_shortest_forecast_goes_first_and_fcfs_keeps_the_order() -> None:
+    requests = [request(3), request(9), request(2)]
+    for policy, expected in (("fcfs", [3.0, 12.0, 14.0]), ("sejf", [3.0, 14.0, 5.0])):
+        arm = Arm(policy, engine_queue=0)
+        outcome = simulate(requests, [0.0, 0.1, 0.2], [server()], arm)
+        assert [record.finished for record in outcome.records] == expected
+
+
+def test_only_the_oracle_knows_better_than_the_forecast() -> None:
+    requests = [request(3), request(9, said=1), request(2, said=100)]
+    for policy, first in (("sejf", 1), ("oracle", 2)):
+        arm = Arm(policy, engine_queue=0)
+        outcome = simulate(requests, [0.0, 0.1, 0.2], [server()], arm)
+        assert outcome.records[first].dispatched == 3.0
+
+
+def test_stock_deals_its_requests_out_in_turn() -> None:
+    outcome = simulate([request(4)] * 4, [0.0] * 4, [server(), server()], Arm("stock"))
+    assert [record.finished for record in outcome.records] == [4.0, 4.0, 8.0, 8.0]
+
+
+def test_a_request_that_fits_no_engine_is_dropped_and_counted() -> None:
+    small = server(blocks=4)
+    outcome = simulate([request(100), request(5)], [0.0, 0.0], [small], Arm("fcfs"))
+    assert outcome.dropped == 1
+    assert outcome.records[0].finished is None
+    assert figures(outcome)["requests"] == 1
+
+
+def test_load_one_is_what_the_engines_do_when_everything_is_there() -> None:
+    assert capacity([request(10)] * 100, [server(slots=5)]) == pytest.approx(0.5)
+    assert capacity([request(10)] * 100, [server(slots=5)] * 2) == pytest.approx(1.0)
+    with pytest.raises(ValueError, match="too small"):
+        capacity([request(100)], [server(blocks=1)])
+
+
+def test_the_figures_are_those_of_the_records() -> None:
+    outcome = simulate([request(4), request(2)], [0.0, 0.0], [server()], Arm("fcfs"))
+    found = figures(outcome)
+    assert found["mean_e2e"] == pytest.approx((4 + 6) / 2)
+    assert found["mean_normalised_latency"] == pytest.approx((1 + 3) / 2)
+    assert found["throughput_tokens"] == pytest.approx(1.0)
+    assert found["max_wait"] == 4.0
+    assert quantile([1.0, 2.0, 4.0], 0.75) == 3.0
+
+
+def test_an_unknown_policy_is_refused_by_name() -> None:
+    with pytest.raises(ValueError, match=r"'lifo'.*stock, oracle, fcfs"):
+        Arm("lifo")
+
+
+def test_only_policies_that_heed_the_rate_age() -> None:
+    assert [Arm(name).ages for name in ("stock", "oracle", "fcfs", "sejf")] == [
+        False,
+        True,
+        False,
+        True,
+    ]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    sizes=st.lists(
+        st.tuples(st.integers(1, 60), st.integers(0, 60), st.integers(1, 80)), min_size=1
+    ),
+    policy=st.sampled_from(NAMES),
+    slots=st.integers(1, 6),
+    blocks=st.integers(8, 20),
+    workers=st.integers(1, 3),
+    priority=st.booleans(),
+    rate=st.sampled_from([0.02, 0.2, 5.0]),
+)
+def test_every_request_ends_exactly_once_and_all_tokens_are_made(
+    *,
+    sizes: list[tuple[int, int, int]],
+    policy: str,
+    slots: int,
+    blocks: int,
+    workers: int,
+    priority: bool,
+    rate: float,
+) -> None:
+    requests = [request(output, prompt, said) for prompt, output, said in sizes]
+    servers = [server(slots, blocks)] * workers
+    arrivals = poisson(len(requests), rate, random.Random(0))
+    outcome = simulate(requests, arrivals, servers, Arm(policy, priority=priority))
+    assert outcome.dropped == 0
+    assert len(outcome.ended) == len(requests)
+    assert outcome.generated == sum(output for _, output, _ in sizes)
+    for record, one in zip(outcome.records, requests, strict=True):
+        assert record.arrival <= (record.dispatched or 0)
+        assert record.finished is not None
+        assert record.finished >= (record.first_token or 0)
+        assert (record.first_token is not None) == (one.output_tokens > 0)
+        assert record.e2e is not None
+        assert record.e2e >= one.output_tokens - 1e-6
+    assert outcome.duration == max(record.finished or 0 for record in outcome.records)
