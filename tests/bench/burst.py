@@ -60,11 +60,11 @@ def bodies(count: int, seed: int, *, max_output: int = MAX_OUTPUT) -> list[dict[
 
 
 @contextmanager
-def gateway_process(worker: str, policy: str) -> Iterator[str]:
+def gateway_process(worker: str, *flags: str) -> Iterator[str]:
     """`lengthwise serve` as a process of its own; yields its URL."""
     command = [sys.executable, "-m", "gateway.cli", "serve", "--worker", worker]
     process = subprocess.Popen(
-        [*command, "--policy", policy, "--port", "0"],
+        [*command, *flags, "--port", "0"],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
@@ -83,7 +83,7 @@ def measure(server: VllmServer, arm: str, seed: int, count: int) -> Run:
     if arm == "direct":
         records = asyncio.run(stream_all(server.url, requests, [0.0] * count))
     else:
-        with gateway_process(server.url, arm) as url:
+        with gateway_process(server.url, "--policy", arm) as url:
             records = asyncio.run(stream_all(url, requests, [0.0] * count))
     wanted = [body["vllm_xargs"]["target_tokens"] for body in requests]
     assert [record.output_tokens for record in records] == wanted
