@@ -39,23 +39,27 @@ MAX_PROMPT_CHARS = 2500
 
 
 def bodies(count: int, seed: int, *, max_output: int = MAX_OUTPUT) -> list[dict[str, Any]]:
-    """Chat requests with real prompts the predictor was not trained on, and their real lengths."""
+    """Chat requests with real prompts the predictor was not trained on, and their real lengths.
+
+    More than there are prompts: they come again, another answer's length drawn with each.
+    """
     threshold = LengthPredictor.load().manifest["held_out"]["threshold"]
-    drawn = castillo.requests(
-        MODEL,
-        count,
-        seed,
-        max_output=max_output,
-        max_prompt_chars=MAX_PROMPT_CHARS,
-        keep=lambda prompt: digest(prompt) <= threshold,
-    )
+    drawn: list[castillo.CastilloRequest] = []
+    while len(drawn) < count:
+        drawn += castillo.fitting_requests(
+            MODEL,
+            seed + 1000 * len(drawn),
+            max_output=max_output,
+            max_prompt_chars=MAX_PROMPT_CHARS,
+            keep=lambda prompt: digest(prompt) <= threshold,
+        )
     return [
         {
             "model": MODEL,
             "messages": [{"role": "user", "content": request.prompt}],
             "vllm_xargs": {"target_tokens": request.output_tokens},
         }
-        for request in drawn
+        for request in drawn[:count]
     ]
 
 

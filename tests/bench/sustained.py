@@ -24,7 +24,7 @@ import os
 import platform
 import random
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -41,10 +41,6 @@ from tests.vllm.engine import VllmServer
 ARMS = {"direct": "vLLM directly", "fcfs": "gateway, fcfs", "default": "gateway, default"}
 PAIRS = (("fcfs", "direct"), ("default", "direct"))
 FLAGS = {"fcfs": ("--policy", "fcfs"), "default": ()}
-
-DISTINCT = 250
-"""Prompts that can be drawn at once: there are about 300 held-out ones of fitting size. A longer
-run draws again, another answer's length with each prompt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +128,12 @@ class Bench:
         known = self.journal.find(regime=self.regime.name, seed=seed)
         if known is not None:
             return float(known["rate"])
-        requests = drawn(self.requests, seed, self.max_output)
+        requests = bodies(self.requests, seed, max_output=self.max_output)
         return self.regime.load * achieved(self.send(self.server.url, requests, None, seed))
 
     def measure(self, arm: str, seed: int, rate: float | None) -> Run:
         """One run through one arm."""
-        requests = drawn(self.requests, seed, self.max_output)
+        requests = bodies(self.requests, seed, max_output=self.max_output)
         before = self.server.metrics()["vllm:num_preemptions_total"]
         direct = nullcontext(self.server.url)
         with direct if arm == "direct" else gateway_process(self.server.url, *FLAGS[arm]) as url:
@@ -158,18 +154,7 @@ class Bench:
 
     def warm_up(self) -> None:
         """The first requests of an engine are slow."""
-        self.send(self.server.url, drawn(16, 10_000, 100), None, 0)
-
-
-def drawn(count: int, seed: int, max_output: int) -> list[dict[str, Any]]:
-    """Requests of held-out prompts."""
-
-    def parts() -> Iterator[dict[str, Any]]:
-        for start in range(0, count, DISTINCT):
-            few = min(DISTINCT, count - start)
-            yield from bodies(few, 100 * seed + start // DISTINCT, max_output=max_output)
-
-    return list(parts())
+        self.send(self.server.url, bodies(16, 10_000), None, 0)
 
 
 def achieved(records: Sequence[RequestRecord]) -> float:
