@@ -21,6 +21,7 @@ METRICS = {
     "p99_e2e": "p99 E2E, s",
     "throughput_tokens": "output tokens/s",
     "preemptions": "preemptions",
+    "engine_cpu": "CPU of the engine, ms/token",
 }
 
 ARMS = {"direct": "vLLM directly", "fcfs": "gateway, fcfs", "sejf": "gateway, sejf"}
@@ -43,10 +44,18 @@ class Run:
     throughput_tokens: float
     preemptions: float = 0.0
     """By vLLM's own counter."""
+    engine_cpu: float = 0.0
+    """Milliseconds for each output token: steadier than throughput on a machine with neighbours."""
 
     @classmethod
     def of(
-        cls, arm: str, seed: int, records: Sequence[RequestRecord], preemptions: float = 0.0
+        cls,
+        arm: str,
+        seed: int,
+        records: Sequence[RequestRecord],
+        *,
+        preemptions: float = 0.0,
+        cpu_seconds: float = 0.0,
     ) -> Run:
         """The figures of the records that clients took."""
 
@@ -56,6 +65,7 @@ class Run:
         normalised = [1000 * v for v in values(lambda r: r.normalised_latency)]
         ttft, e2e = values(lambda r: r.ttft), values(lambda r: r.e2e)
         end = max(values(lambda r: r.finished))
+        tokens = sum(record.output_tokens for record in records)
         span = end - min(record.arrival for record in records)
         return cls(
             arm=arm,
@@ -66,8 +76,9 @@ class Run:
             p99_ttft=float(np.percentile(ttft, 99)),
             mean_e2e=mean(e2e),
             p99_e2e=float(np.percentile(e2e, 99)),
-            throughput_tokens=sum(record.output_tokens for record in records) / span,
+            throughput_tokens=tokens / span,
             preemptions=preemptions,
+            engine_cpu=1000 * cpu_seconds / tokens,
         )
 
 

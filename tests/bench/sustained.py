@@ -134,14 +134,18 @@ class Bench:
     def measure(self, arm: str, seed: int, rate: float | None) -> Run:
         """One run through one arm."""
         requests = bodies(self.requests, seed, max_output=self.max_output)
-        before = self.server.metrics()["vllm:num_preemptions_total"]
+        before = self.counters()
         direct = nullcontext(self.server.url)
         with direct if arm == "direct" else gateway_process(self.server.url, *FLAGS[arm]) as url:
             records = self.send(url, requests, rate, seed)
-        preempted = self.server.metrics()["vllm:num_preemptions_total"] - before
+        preempted, used = (now - then for now, then in zip(self.counters(), before, strict=True))
         wanted = [body["vllm_xargs"]["target_tokens"] for body in requests]
         assert [record.output_tokens for record in records] == wanted
-        return Run.of(arm, seed, records, preempted)
+        return Run.of(arm, seed, records, preemptions=preempted, cpu_seconds=used)
+
+    def counters(self) -> tuple[float, float]:
+        """The engine's preemptions and CPU seconds so far."""
+        return self.server.metrics()["vllm:num_preemptions_total"], self.server.cpu_seconds()
 
     def send(
         self, url: str, requests: Sequence[dict[str, Any]], rate: float | None, seed: int
