@@ -2,7 +2,7 @@
 
     python -m tests.bench.validity [--requests 150] [--seed 0] [--check] [--out DIR]
 
-The engine is calibrated as it runs (one CPU core, the clients on the other), then serves held-out
+The engine is calibrated as it runs (one CPU core, the clients on the other) and serves held-out
 CASTILLO prompts with their lengths at three loads, first come first served and shortest expected
 first. The simulator gets the calibration, the same arrivals, the prompts as vLLM counts them and
 the forecasts the gateway made. Load 1 is what the simulated engine achieves alone.
@@ -101,64 +101,94 @@ async def idle_latency(url: str) -> float:
     return median(taken)
 
 
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """One real run: end-to-end latencies in seconds."""
+
+    policy: str
+    load: float
+    latencies: list[float]
+    gateway_latency: float
+    """Seconds that the gateway adds to an answer of an idle server."""
+
+
 @dataclass(slots=True)
 class Study:
-    """A calibrated engine and the requests it gets."""
+    """An engine and the requests it gets."""
 
     server: VllmServer
-    costs: CostModel
     requests: list[dict[str, Any]]
     simulated: list[Request]
-    rng_seed: int
+    seed: int
+    rate: float = 1.0
+    """Requests a second at load 1."""
 
-    @property
-    def engines(self) -> list[Server]:
+    def engines(self, costs: CostModel) -> list[Server]:
         """The engine's model."""
         config = EngineConfig(
             max_num_seqs=MAX_NUM_SEQS,
-            num_blocks=(self.costs.limits.kv_tokens or 0) // BLOCK,
+            num_blocks=(costs.limits.kv_tokens or 0) // BLOCK,
             block_size=BLOCK,
             max_model_len=self.server.max_model_len,
         )
-        return [Server(config, self.costs.step_costs)]
+        return [Server(config, costs.step_costs)]
 
-    def compare(self, policy: str, load: float, rate: float) -> Comparison:
-        """One run, both ways."""
-        arrivals = poisson(len(self.requests), load * rate, random.Random(self.rng_seed))
+    def measure(self, policy: str) -> list[Observed]:
+        """The real runs of one policy, at every load."""
+        observed = []
         with frozen_gateway(self.server.url, policy, MAX_NUM_SEQS) as url:
-            through = asyncio.run(idle_latency(url))
-            records = asyncio.run(stream_all(url, self.requests, arrivals))
-        direct = asyncio.run(idle_latency(self.server.url))
-        outcome = simulate(self.simulated, arrivals, self.engines, Arm(policy))
-        beside = self.costs.fit.request_latency + max(0.0, through - direct)
-        real = [record.e2e or 0.0 for record in records]
+            for load in LOADS:
+                beside = asyncio.run(idle_latency(url)) - asyncio.run(idle_latency(self.server.url))
+                records = asyncio.run(stream_all(url, self.requests, self.arrivals(load)))
+                latencies = [record.e2e or 0.0 for record in records]
+                observed.append(Observed(policy, load, latencies, max(0.0, beside)))
+        return observed
+
+    def arrivals(self, load: float) -> list[float]:
+        """The same gaps at every load, longer or shorter."""
+        return poisson(len(self.requests), load * self.rate, random.Random(self.seed))
+
+    def compare(self, real: Observed, costs: CostModel) -> Comparison:
+        """One run, both ways."""
+        arrivals, engines = self.arrivals(real.load), self.engines(costs)
+        outcome = simulate(self.simulated, arrivals, engines, Arm(real.policy))
+        beside = costs.fit.request_latency + real.gateway_latency
         ours = [(record.e2e or 0.0) + beside for record in outcome.records]
-        p99s = (float(np.percentile(values, 99)) for values in (real, ours))
-        return Comparison(policy, load, mean(real), mean(ours), *p99s)
+        p99s = (float(np.percentile(values, 99)) for values in (real.latencies, ours))
+        return Comparison(real.policy, real.load, mean(real.latencies), mean(ours), *p99s)
 
 
 def run(count: int, seed: int, budget_s: float) -> tuple[list[Comparison], CostModel]:
-    """Calibrate, then all runs."""
+    """Calibrations before, between and after the runs: the speed of a small machine drifts."""
     os.sched_setaffinity(0, CLIENT_CPU)
     requests = bodies(count, seed, max_output=MAX_OUTPUT)
     with VllmServer(
-        served_model_names=[MODEL], max_num_seqs=MAX_NUM_SEQS, cpus=ENGINE_CPU
+        served_model_names=[MODEL],
+        max_num_seqs=MAX_NUM_SEQS,
+        cpus=ENGINE_CPU,
+        extra_args=["--no-enable-prefix-caching"],
     ) as server:
-        sizes = asyncio.run(prompt_tokens(server.url, requests))
-        guesses = forecasts(requests, server.max_model_len)
-        lengths = [body["vllm_xargs"]["target_tokens"] for body in requests]
-        sizes_and_lengths = zip(sizes, lengths, guesses, strict=True)
-        simulated = [Request(*one, model=MODEL) for one in sizes_and_lengths]
-        costs = merged([asyncio.run(measure_costs(server.url, budget_s))])
-        print(summary(costs), file=sys.stderr)
-        study = Study(server, costs, requests, simulated, seed)
-        rate = capacity(simulated, study.engines)
-        found = []
-        for load in LOADS:
-            for policy in POLICIES:
-                found.append(study.compare(policy, load, rate))
-                print(row(found[-1]), file=sys.stderr, flush=True)
-        return found, costs
+        study = Study(server, requests, simulated(server, requests), seed)
+        calibrations = [asyncio.run(measure_costs(server.url, budget_s / 3))]
+        first = cost_model(calibrations[0])
+        print(summary(first), file=sys.stderr)
+        study.rate = capacity(study.simulated, study.engines(first))
+        observed: list[Observed] = []
+        for policy in POLICIES:
+            observed += study.measure(policy)
+            calibrations.append(asyncio.run(measure_costs(server.url, budget_s / 3)))
+    costs = merged(calibrations)
+    print(summary(costs), file=sys.stderr)
+    return [study.compare(real, costs) for real in observed], costs
+
+
+def simulated(server: VllmServer, requests: Sequence[dict[str, Any]]) -> list[Request]:
+    """The same requests as the simulator takes them."""
+    sizes = asyncio.run(prompt_tokens(server.url, requests))
+    lengths = [body["vllm_xargs"]["target_tokens"] for body in requests]
+    guesses = forecasts(requests, server.max_model_len)
+    triples = zip(sizes, lengths, guesses, strict=True)
+    return [Request(size, length, guess, model=MODEL) for size, length, guess in triples]
 
 
 def row(found: Comparison) -> str:
@@ -181,7 +211,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--requests", type=int, default=150)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--budget-s", type=float, default=25.0, help="of the calibration")
+    parser.add_argument("--budget-s", type=float, default=30.0, help="of all calibrations")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--check", action="store_true")
     args = parser.parse_args()
