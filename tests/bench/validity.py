@@ -1,11 +1,13 @@
 """Is the simulator right? The same requests through a real vLLM and through its model.
 
-    python -m tests.bench.validity [--requests 150] [--seed 0] [--check] [--out DIR]
+    python -m tests.bench.validity [--requests 90] [--repeats 2] [--seed 0] [--check] [--out DIR]
 
 The engine is calibrated as it runs (one CPU core, the clients on the other) and serves held-out
 CASTILLO prompts with their lengths at three loads, first come first served and shortest expected
 first. The simulator gets the calibration, the same arrivals, the prompts as vLLM counts them and
-the forecasts the gateway made. Load 1 is what the simulated engine achieves alone.
+the forecasts the gateway made. Load 1 is what the simulated engine achieves alone. A real run is
+repeated, and calibrated again in between, because the speed of a small machine drifts: what is
+compared are the medians over the repeats.
 """
 
 from __future__ import annotations
@@ -48,7 +50,7 @@ BLOCK = 128
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One run, real and simulated: seconds."""
+    """One policy at one load, real (the median over the repeats) and simulated: seconds."""
 
     policy: str
     load: float
@@ -150,18 +152,30 @@ class Study:
         """The same gaps at every load, longer or shorter."""
         return poisson(len(self.requests), load * self.rate, random.Random(self.seed))
 
-    def compare(self, real: Observed, costs: CostModel) -> Comparison:
-        """One run, both ways."""
-        arrivals, engines = self.arrivals(real.load), self.engines(costs)
-        outcome = simulate(self.simulated, arrivals, engines, Arm(real.policy))
-        beside = costs.fit.request_latency + real.gateway_latency
+    def compare(
+        self, policy: str, load: float, runs: Sequence[Observed], costs: CostModel
+    ) -> Comparison:
+        """One policy at one load, both ways."""
+        outcome = simulate(self.simulated, self.arrivals(load), self.engines(costs), Arm(policy))
+        beside = costs.fit.request_latency + median(run.gateway_latency for run in runs)
         ours = [(record.e2e or 0.0) + beside for record in outcome.records]
-        p99s = (float(np.percentile(values, 99)) for values in (real.latencies, ours))
-        return Comparison(real.policy, real.load, mean(real.latencies), mean(ours), *p99s)
+        return Comparison(
+            policy=policy,
+            load=load,
+            real_mean=median(mean(run.latencies) for run in runs),
+            simulated_mean=mean(ours),
+            real_p99=median(p99(run.latencies) for run in runs),
+            simulated_p99=p99(ours),
+        )
 
 
-def run(count: int, seed: int, budget_s: float) -> tuple[list[Comparison], CostModel]:
-    """Calibrations before, between and after the runs: the speed of a small machine drifts."""
+def p99(values: Sequence[float]) -> float:
+    """The 99th percentile."""
+    return float(np.percentile(values, 99))
+
+
+def run(count: int, seed: int, repeats: int, budget_s: float) -> tuple[list[Comparison], CostModel]:
+    """Calibrate before the runs and after each repeat."""
     os.sched_setaffinity(0, CLIENT_CPU)
     requests = bodies(count, seed, max_output=MAX_OUTPUT)
     with VllmServer(
@@ -171,17 +185,20 @@ def run(count: int, seed: int, budget_s: float) -> tuple[list[Comparison], CostM
         extra_args=["--no-enable-prefix-caching"],
     ) as server:
         study = Study(server, requests, simulated(server, requests), seed)
-        calibrations = [asyncio.run(measure_costs(server.url, budget_s / 3))]
+        calibrations = [asyncio.run(measure_costs(server.url, budget_s))]
         first = cost_model(calibrations[0])
-        print(summary(first), file=sys.stderr)
         study.rate = capacity(study.simulated, study.engines(first))
         observed: list[Observed] = []
-        for policy in POLICIES:
-            observed += study.measure(policy)
-            calibrations.append(asyncio.run(measure_costs(server.url, budget_s / 3)))
+        for _ in range(repeats):
+            for policy in POLICIES:
+                observed += study.measure(policy)
+            calibrations.append(asyncio.run(measure_costs(server.url, budget_s)))
+            print(summary(cost_model(calibrations[-1])), file=sys.stderr)
     costs = merged(calibrations)
     print(summary(costs), file=sys.stderr)
-    return [study.compare(real, costs) for real in observed], costs
+    cells = [(policy, load) for policy in POLICIES for load in LOADS]
+    runs = {cell: [run for run in observed if (run.policy, run.load) == cell] for cell in cells}
+    return [study.compare(*cell, runs[cell], costs) for cell in cells], costs
 
 
 def simulated(server: VllmServer, requests: Sequence[dict[str, Any]]) -> list[Request]:
@@ -211,13 +228,14 @@ def table(found: Sequence[Comparison]) -> str:
 def main() -> None:
     """Measure, print the table, write the report; with --check fail beyond the tolerance."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--requests", type=int, default=150)
+    parser.add_argument("--requests", type=int, default=90)
+    parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--budget-s", type=float, default=30.0, help="of all calibrations")
+    parser.add_argument("--budget-s", type=float, default=8.0, help="of each calibration")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--check", action="store_true")
     args = parser.parse_args()
-    found, costs = run(args.requests, args.seed, args.budget_s)
+    found, costs = run(args.requests, args.seed, args.repeats, args.budget_s)
     print(table(found))
     if args.out:
         args.out.mkdir(parents=True, exist_ok=True)
