@@ -47,6 +47,9 @@ class TokenCounters:
         if not self._waiting[tenant]:
             del self._waiting[tenant]
             self._forget(tenant)
+        if not self._waiting:  # nobody competes: all are even again
+            self._reached = max(self._spent.values(), default=self._reached)
+            self._spent.clear()
 
     def charge(self, job: Job) -> float:
         """Charge a job that is sent; what it was charged, for ``settle``."""

@@ -19,7 +19,8 @@ class Job:
 
     ``tenant`` names who pays for it and ``share`` is that tenant's weight against others;
     ``urgency`` is its class (a lower one goes first, whatever the keys); jobs of one ``affinity``
-    (a session, a system prompt) find their prefix cached where the last of them ran.
+    (a session, a system prompt) find their prefix cached where the last of them ran. From ``level``
+    expected tokens on it counts as long: the scheduler sets it, see ``scheduler.level``.
     """
 
     id: str
@@ -34,6 +35,7 @@ class Job:
     share: float = 1.0
     urgency: int = 0
     affinity: str = ""
+    level: float = math.inf
 
     @property
     def expected_tokens(self) -> float:

@@ -12,6 +12,7 @@ from typing import Literal
 from scheduler.fairness import TokenCounters
 from scheduler.job import Job
 from scheduler.length import LengthDistribution
+from scheduler.level import Levels
 from scheduler.line import Line
 from scheduler.placement import Placement
 from scheduler.policy import Policy
@@ -78,6 +79,7 @@ class Scheduler:
         self._grace = no_worker_grace
         self._workers: dict[str, Worker] = {}
         self._counters = TokenCounters()
+        self._levels = Levels()
         self._lines: dict[str, Line] = {}
         self._waiting: dict[str, tuple[Job, float]] = {}
         self._running: dict[str, _Sent] = {}
@@ -173,6 +175,7 @@ class Scheduler:
             raise ValueError(f"job {job.id!r} is already here")
         if job.model in self._abandoned:
             return [Reject(job, "no_worker")]
+        job.level = self._levels.next(job.model, job.expected_tokens)
         self._enqueue(job, self._policy(job))
         actions = self._fill()
         if job.id in self._waiting and (reason := self._too_many(job)) is not None:

@@ -9,8 +9,12 @@ from scheduler.job import Job
 from scheduler.kv_forecast import KvForecast, Outline, deviations, outline
 from scheduler.length import LengthDistribution
 
-KV_OVERFLOW = 0.2
-"""Probability, by the forecast, that what runs outgrows the KV cache, up to which more is sent."""
+KV_OVERFLOW = 0.05
+"""Probability, by the forecast, that what runs outgrows its share of the KV cache, up to which more
+is sent."""
+
+KV_SHARE = 0.97
+"""Part of the KV cache that is planned with: the forecast's steps are coarse."""
 
 REFRESH_TOKENS = 16
 """Tokens an answer grows by before its part of the forecast is taken anew."""
@@ -105,7 +109,7 @@ class Worker:
             return False
         if self.kv_tokens is None:
             return True
-        return self._kv.admits(self._outline(job), self.kv_tokens, self.deviations)
+        return self._kv.admits(self._outline(job), KV_SHARE * self.kv_tokens, self.deviations)
 
     def add(self, job: Job) -> None:
         """Count a job that is sent here."""

@@ -16,7 +16,7 @@ from gateway.simulate.source import Source
 from gateway.simulate.study import MAX_MODEL_LEN, Arrivals, Setting
 from predictor.dataset import DataError
 from scheduler.costs import StepCosts
-from scheduler.sim.arms import Arm
+from scheduler.sim.arms import STOCK, Arm
 
 Number = TypeVar("Number", int, float)
 
@@ -121,6 +121,9 @@ def arms(args: argparse.Namespace) -> list[Arm]:
     Raises:
         ValueError: a policy is unknown, or a rate out of bounds.
     """
+    if not 0 <= args.gateway_latency <= 60:
+        raise ValueError(f"--gateway-latency {args.gateway_latency}: give seconds from 0 to 60")
+    _at_least("engine_queue", args.engine_queue, 0)
     rates = numbers(float, "ageing", args.ageing, 0.0, 100.0)
     names = list(dict.fromkeys(name.strip() for name in args.policies.split(",")))
     if args.p99_budget and "fcfs" not in names:
@@ -134,6 +137,8 @@ def arms(args: argparse.Namespace) -> list[Arm]:
                     ageing=rate,
                     engine_queue=args.engine_queue,
                     priority=args.scheduling_policy == "priority",
+                    tenants=args.tenants,
+                    latency=0.0 if name == STOCK else args.gateway_latency,
                 )
             except ValueError as error:
                 raise ValueError(f"--policies {args.policies}: {error}") from error

@@ -19,7 +19,7 @@ STOCK = "stock"
 """First come, first served, straight into the engines: nothing of ours."""
 
 ORACLE = "oracle"
-"""``sejf`` told the true lengths, in order and admission: what better forecasts could bring."""
+"""``sept`` told the true lengths, in order and admission: what better forecasts could bring."""
 
 NAMES = (STOCK, ORACLE, *POLICIES)
 
@@ -41,10 +41,12 @@ class Server:
 class Arm:
     """One way to serve: a policy and the settings of the gateway that matter to it.
 
-    ``ageing`` is in nats per second, ``engine_queue`` as ``Worker.engine_queue``. With
-    ``priority`` the engines run under ``--scheduling-policy priority`` and are sent the keys.
-    ``overflow`` is the probability of an outgrown cache that admission accepts. ``report_every`` is the number of tokens after which the scheduler hears of a request's
-    progress again.
+    ``ageing`` is in nats per second, ``engine_queue`` as ``Worker.engine_queue``, ``overflow`` the
+    probability of an outgrown KV cache that admission accepts. With ``priority`` the engines run
+    under ``--scheduling-policy priority`` and are sent the keys. ``report_every`` is the number of
+    tokens after which the scheduler hears of a request's progress again. With ``tenants`` the
+    requests' own count, and each gets its share. ``latency`` is the seconds from the decision to
+    send a request until the engine may take it (0 for ``stock``): what ``engine_queue`` bridges.
 
     Raises:
         ValueError: there is no such policy.
@@ -56,6 +58,8 @@ class Arm:
     priority: bool = False
     report_every: int = 32
     overflow: float = KV_OVERFLOW
+    tenants: bool = False
+    latency: float = 0.0
 
     def __post_init__(self) -> None:
         if self.policy not in NAMES:
@@ -79,7 +83,7 @@ class Arm:
         """The scheduler before ``servers``, its workers "0", "1", ...; None for ``stock``."""
         if self.policy == STOCK:
             return None
-        name = "sejf" if self.policy == ORACLE else self.policy
+        name = "sept" if self.policy == ORACLE else self.policy
         scheduler = Scheduler(POLICIES[name](self.ageing), max_waiting=10**9)
         for number, server in enumerate(servers):
             worker = Worker(
@@ -105,4 +109,5 @@ class Arm:
             arrival=now,
             prompt_tokens=request.prompt_tokens,
             length=length,
+            tenant=request.tenant if self.tenants else "",
         )

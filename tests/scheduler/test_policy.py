@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from scheduler.job import Job
 from scheduler.length import LengthDistribution
+from scheduler.level import LEVEL, REMEMBERED, Levels
 from scheduler.policy import POLICIES, Aged, expected_output, fcfs, sejf
 from tests.scheduler.builders import distributions, job
 
@@ -87,3 +88,79 @@ def test_every_policy_gives_a_finite_key_that_depends_on_the_job_alone(
 def test_every_policy_lets_the_earlier_of_two_equal_jobs_go_first(name: str) -> None:
     policy = POLICIES[name](0.03)
     assert policy(job("a", arrival=1)) < policy(job("b", arrival=2))
+
+
+def test_jobs_longer_than_their_level_go_in_order_of_arrival() -> None:
+    policy = sejf(0.03)
+    first, later = job("a", arrival=0, tokens=5000), job("b", arrival=1, tokens=900)
+    assert policy(later) < policy(first)
+    first.level = later.level = 800
+    assert policy(first) < policy(later)
+    assert policy(job("c", arrival=1, tokens=100)) < policy(first)
+
+
+def test_of_equal_means_the_less_certain_job_has_the_larger_kv_volume() -> None:
+    policy = POLICIES["kv_volume"](0)
+    sure = job("a", prompt=10, tokens=100)
+    gamble = job("b", prompt=10, tokens=LengthDistribution((1, 199), (0.5, 0.5)))
+    assert policy(sure) < policy(gamble)
+    assert policy(sure) == pytest.approx(math.log(10 * 100 + 100 * 101 / 2))
+
+
+def test_a_tail_counts_where_the_policy_heeds_it() -> None:
+    policy = POLICIES["tail_aware"](0)
+    risky = job("a", tokens=LengthDistribution((50, 950), (0.9, 0.1)))
+    sure = job("b", tokens=150)
+    assert POLICIES["sept"](0)(risky) < POLICIES["sept"](0)(sure)
+    assert policy(sure) < policy(risky)
+
+
+def test_the_gittins_rank_of_a_gamble_is_the_price_of_its_likely_end() -> None:
+    policy = POLICIES["gittins"](0)
+    # Run to 10 tokens it costs 10 and ends in half of the cases: 20 a completion, not 505.
+    assert policy(job("a", tokens=LengthDistribution((10, 1000), (0.5, 0.5)))) == pytest.approx(
+        math.log(20)
+    )
+    assert policy(job("b", tokens=100)) == pytest.approx(math.log(100))
+
+
+def test_a_prompt_stands_for_its_answer_where_nothing_is_forecast() -> None:
+    policy = POLICIES["sjf_prompt"](0.03)
+    assert policy(job("a", prompt=10, tokens=900)) < policy(job("b", prompt=20, tokens=1))
+
+
+def test_a_boost_is_the_logarithm_for_the_short_and_nothing_for_the_long() -> None:
+    policy = POLICIES["boost"](0.03)
+    short, shorter = job("a", tokens=10), job("b", tokens=1)
+    assert policy(short) - policy(shorter) == pytest.approx(math.log(10), abs=0.01)
+    assert policy(job("c", tokens=20_000)) == pytest.approx(
+        policy(job("d", tokens=10_000)), abs=1e-4
+    )
+
+
+def test_what_has_little_slack_goes_first() -> None:
+    policy = POLICIES["slo"](0.03)
+    assert policy(job("a", arrival=5, tokens=10)) < policy(job("b", arrival=5, tokens=500))
+    assert policy(job("c", arrival=0, tokens=10)) < policy(job("d", arrival=1, tokens=10))
+
+
+@given(jobs(), jobs(), st.sampled_from(sorted(set(POLICIES) - {"slo"})), RATES)
+def test_no_policy_lets_a_job_be_overtaken_for_ever(
+    early: Job, late: Job, name: str, rate: float
+) -> None:
+    """Whatever their sizes: nothing that comes later than the widest spread of keys overtakes."""
+    policy = POLICIES[name](rate)
+    early.arrival, late.arrival = 0.0, 0.0
+    spread = policy(early) - policy(late)
+    late.arrival = max(spread, 0.0) / rate * 1.0001 + 1e-6
+    assert policy(late) >= policy(early) - 1e-6
+
+
+def test_levels_follow_the_mean_of_recent_traffic_by_model() -> None:
+    levels = Levels()
+    assert levels.next("a", 100.0) == pytest.approx(LEVEL * 100)
+    assert levels.next("a", 300.0) == pytest.approx(LEVEL * 200)
+    assert levels.next("b", 10.0) == pytest.approx(LEVEL * 10)
+    for _ in range(5 * REMEMBERED):
+        last = levels.next("a", 1000.0)
+    assert last == pytest.approx(LEVEL * 1000, rel=0.02)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from scheduler.kv_forecast import deviations
 from scheduler.length import LengthDistribution
+from scheduler.worker import KV_SHARE
 from tests.scheduler.builders import distributions, job, worker
 
 
@@ -30,8 +31,9 @@ def test_jobs_fit_whose_peaks_together_stay_within_the_cache() -> None:
     # Both end with the 64th step; at the grid's last one before, the 32nd, both are largest.
     w = worker(slots=100, kv_tokens=1000, kv_block=1)
     w.add(job("a", prompt=400, tokens=64))
-    assert w.fits(job("b", prompt=1000 - 400 - 2 * 32, tokens=64))
-    assert not w.fits(job("c", prompt=1000 - 400 - 2 * 32 + 1, tokens=64))
+    left = int(KV_SHARE * 1000) - 400 - 2 * 32
+    assert w.fits(job("b", prompt=left, tokens=64))
+    assert not w.fits(job("c", prompt=left + 1, tokens=64))
 
 
 def test_a_job_that_will_have_ended_leaves_its_room_to_one_that_grows() -> None:

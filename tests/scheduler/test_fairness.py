@@ -1,0 +1,113 @@
+"""Several tenants: each gets its share of the tokens, and keeps its own order."""
+
+from __future__ import annotations
+
+import pytest
+
+from scheduler.fairness import TokenCounters
+from scheduler.policy import sejf
+from scheduler.scheduler import Dispatch, Reject, Scheduler
+from tests.scheduler.builders import job, worker
+from tests.scheduler.conftest import MakeScheduler
+
+
+def serve_all(scheduler: Scheduler, running: str, tokens: dict[str, int]) -> list[str]:
+    """The order in which a worker of one slot takes what waits; each job writes its tokens."""
+    order = []
+    while actions := scheduler.release(running, tokens.get(running)):
+        assert isinstance(actions[0], Dispatch)
+        running = actions[0].job.id
+        order.append(running)
+    return order
+
+
+def test_a_flood_of_one_tenant_delays_another_by_one_job_at_most(
+    make_scheduler: MakeScheduler,
+) -> None:
+    scheduler = make_scheduler([worker()])
+    scheduler.submit(job("running", tenant="flood"))
+    for n in range(50):
+        scheduler.submit(job(f"f{n}", tenant="flood", arrival=n))
+    scheduler.submit(job("only", tenant="quiet", arrival=60, tokens=900))
+    written = {f"f{n}": 100 for n in range(50)}
+    assert "only" in serve_all(scheduler, "running", written)[:2]
+
+
+def test_tokens_are_shared_by_weight(make_scheduler: MakeScheduler) -> None:
+    scheduler = make_scheduler([worker()])
+    scheduler.submit(job("running", tenant="x"))
+    tokens = {}
+    for n in range(40):
+        for tenant, share in (("a", 1.0), ("b", 3.0)):
+            scheduler.submit(job(f"{tenant}{n}", tenant=tenant, share=share, arrival=n, prompt=0))
+            tokens[f"{tenant}{n}"] = 100
+    first = serve_all(scheduler, "running", tokens)[:40]
+    assert sum(id.startswith("b") for id in first) == pytest.approx(30, abs=1)
+
+
+def test_a_tenants_own_order_is_kept(make_scheduler: MakeScheduler) -> None:
+    scheduler = make_scheduler([worker()], policy=sejf(0.03))
+    scheduler.submit(job("running", tenant="a"))
+    for n, tokens in enumerate((500, 20, 90, 3)):
+        scheduler.submit(job(f"a{n}", tenant="a", tokens=tokens))
+        scheduler.submit(job(f"b{n}", tenant="b", tokens=tokens))
+    order = serve_all(scheduler, "running", {})
+    for tenant in "ab":
+        own = [id for id in order if id.startswith(tenant)]
+        assert own[:2] == [f"{tenant}3", f"{tenant}1"]
+
+
+def test_who_wrote_more_than_forecast_pays_for_it(make_scheduler: MakeScheduler) -> None:
+    scheduler = make_scheduler([worker()])
+    scheduler.submit(job("running", tenant="x"))
+    tokens = {}
+    for n in range(20):
+        for tenant, written in (("honest", 100), ("sly", 400)):
+            scheduler.submit(job(f"{tenant}{n}", tenant=tenant, tokens=100, prompt=0, arrival=n))
+            tokens[f"{tenant}{n}"] = written
+    first = serve_all(scheduler, "running", tokens)[:20]
+    assert sum(id.startswith("sly") for id in first) == pytest.approx(20 / 5, abs=1)
+
+
+def test_idling_saves_nothing_up() -> None:
+    counters = TokenCounters()
+    for n in range(10):
+        counters.begin_waiting("busy")
+        counters.charge(job(f"j{n}", tenant="busy", tokens=100, prompt=0))
+        counters.end_waiting("busy")
+    before = counters["busy"]
+    counters.begin_waiting("late")
+    assert before - counters["late"] <= 100
+    assert counters["late"] > 0
+
+
+def test_tenants_who_left_are_forgotten() -> None:
+    counters = TokenCounters()
+    for n in range(1000):
+        one = job(f"j{n}", tenant=f"t{n}", tokens=100)
+        counters.begin_waiting(one.tenant)
+        charged = counters.charge(one)
+        counters.end_waiting(one.tenant)
+        counters.settle(one, charged)
+    assert len(counters) < 10
+
+
+def test_a_lower_class_goes_first_whatever_the_keys(make_scheduler: MakeScheduler) -> None:
+    scheduler = make_scheduler([worker()], policy=sejf(0.03))
+    scheduler.submit(job("running"))
+    scheduler.submit(job("batch", urgency=1, tokens=1))
+    scheduler.submit(job("interactive", urgency=0, tokens=5000, arrival=100))
+    assert serve_all(scheduler, "running", {}) == ["interactive", "batch"]
+
+
+def test_a_tenants_queue_is_bounded_for_itself() -> None:
+    scheduler = Scheduler(sejf(0.03), max_waiting_per_tenant=2)
+    scheduler.set_worker(worker())
+    scheduler.submit(job("running", tenant="a"))
+    assert scheduler.submit(job("a1", tenant="a")) == []
+    assert scheduler.submit(job("a2", tenant="a")) == []
+    (refused,) = scheduler.submit(job("a3", tenant="a"))
+    assert isinstance(refused, Reject)
+    assert refused.reason == "tenant_queue_full"
+    assert scheduler.submit(job("b1", tenant="b")) == []
+    scheduler.check()
