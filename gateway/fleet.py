@@ -23,6 +23,9 @@ ANY_MODEL = ""
 DEFAULT_SLOTS = 256
 """For a server that neither says what it runs nor is configured: vLLM's own default."""
 
+DEFAULT_KV_BLOCK = 16
+"""Tokens: what vLLM takes on a GPU."""
+
 LEARNING_INTERVAL_S = 0.1
 """Between two looks at the load of a worker that may run more than it was sent."""
 
@@ -160,6 +163,7 @@ class Fleet:
             models=frozenset((*watched.backend.models, ANY_MODEL)),
             slots=config.max_num_seqs or slots,
             kv_tokens=config.kv_tokens or report.kv_tokens,
+            kv_block=report.kv_block or DEFAULT_KV_BLOCK,
             engine_queue=max(self._config.scheduling.engine_queue, 0 if config.max_num_seqs else 1),
         )
 

@@ -35,7 +35,8 @@ from scheduler.sim.arms import Arm, Server
 from scheduler.sim.arrivals import poisson
 from scheduler.sim.capacity import capacity
 from scheduler.sim.engine_config import EngineConfig
-from scheduler.sim.simulator import Request, simulate
+from scheduler.sim.request import Request
+from scheduler.sim.simulator import simulate
 from tests.bench.burst import CLIENT_CPU, ENGINE_CPU, MAX_NUM_SEQS, MODEL, bodies
 from tests.bench.frozen_gateway import forecasts, frozen_gateway
 from tests.bench.load import stream_all
@@ -156,9 +157,10 @@ class Study:
         self, policy: str, load: float, runs: Sequence[Observed], costs: CostModel
     ) -> Comparison:
         """One policy at one load, both ways."""
-        outcome = simulate(self.simulated, self.arrivals(load), self.engines(costs), Arm(policy))
         beside = costs.fit.request_latency + median(run.gateway_latency for run in runs)
-        ours = [(record.e2e or 0.0) + beside for record in outcome.records]
+        arm = Arm(policy, latency=beside)
+        outcome = simulate(self.simulated, self.arrivals(load), self.engines(costs), arm)
+        ours = [record.e2e or 0.0 for record in outcome.records]
         return Comparison(
             policy=policy,
             load=load,
