@@ -30,6 +30,8 @@ class EngineReport:
     waiting: int | None = None
     kv_usage: float | None = None
     kv_tokens: int | None = None
+    kv_block: int | None = None
+    """Tokens of a KV block."""
     preemptions: float | None = None
 
 
@@ -84,14 +86,16 @@ class Backend:
         key = self.config.api_key
         return {"Authorization": f"Bearer {key.get_secret_value()}"} if key else {}
 
-    async def probe(self, timeout_s: float) -> None:
-        """Ask for health, models and load.
+    async def probe(self, timeout_s: float, *, scrape: bool) -> None:
+        """Ask for health; with ``scrape`` also for models and load.
 
         Raises:
             FAILURES: it does not answer, or not with success.
         """
         async with asyncio.timeout(timeout_s):
             (await self._get("/health")).release()
+            if not scrape:
+                return
             answer = await (await self._get("/v1/models")).json(content_type=None)
             self.models = {entry["id"]: entry for entry in answer["data"]}
             await self.scrape()
@@ -126,10 +130,12 @@ def parse_report(text: str) -> EngineReport:
     wanted = "\n".join(line for line in text.splitlines() if line.startswith(_NAMES)) + "\n"
     values: dict[str, list[float]] = {}
     capacity: list[int] = []
+    block = ""
     for family in text_string_to_metric_families(wanted):
         for sample in family.samples:
             if sample.name == "vllm:cache_config_info":
                 capacity.append(_kv_tokens(sample.labels))
+                block = sample.labels.get("block_size", "")
             else:
                 values.setdefault(sample.name, []).append(sample.value)
 
@@ -142,6 +148,7 @@ def parse_report(text: str) -> EngineReport:
         waiting=None if waiting is None else int(waiting),
         kv_usage=max(values.get("vllm:kv_cache_usage_perc", ()), default=None),
         kv_tokens=sum(capacity) or None,
+        kv_block=int(block) if block.isdigit() and int(block) else None,
         preemptions=total("vllm:num_preemptions_total"),
     )
 

@@ -23,6 +23,9 @@ ANY_MODEL = ""
 DEFAULT_SLOTS = 256
 """For a server that neither says what it runs nor is configured: vLLM's own default."""
 
+DEFAULT_KV_BLOCK = 16
+"""Tokens: what vLLM takes on a GPU."""
+
 LEARNING_INTERVAL_S = 0.1
 """Between two looks at the load of a worker that may run more than it was sent."""
 
@@ -32,6 +35,8 @@ class _Watched:
     backend: Backend
     healthy: bool = False
     failures: int = 0
+    scraped: float = -math.inf
+    """When its models and load were last read, on the loop's clock."""
     slots: LearnedSlots = field(default_factory=LearnedSlots)
     suspected: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -112,9 +117,13 @@ class Fleet:
             watched.suspected.clear()
 
     async def _probe(self, watched: _Watched) -> None:
-        backend = watched.backend
+        backend, now = watched.backend, asyncio.get_running_loop().time()
+        # Reading the load costs the engine's CPU twenty times what /health does. An event loop's
+        # timers are early by a hair: that must not cost a whole interval.
+        due = watched.scraped + self._config.health.scrape_s - 0.5 * self._config.health.interval_s
+        scrape = not watched.healthy or now >= due
         try:
-            await backend.probe(self._config.health.timeout_s)
+            await backend.probe(self._config.health.timeout_s, scrape=scrape)
         except FAILURES as error:
             await self._failed(watched, error)
         except (KeyError, TypeError, ValueError) as error:
@@ -122,6 +131,9 @@ class Fleet:
             await self._failed(watched, error)
         else:
             watched.failures = 0
+            if not scrape:
+                return
+            watched.scraped = now
             if not watched.healthy:
                 log.info("worker %s is ready, serving %s", backend.id, ", ".join(backend.models))
                 watched.healthy, watched.slots = True, LearnedSlots()
@@ -151,6 +163,7 @@ class Fleet:
             models=frozenset((*watched.backend.models, ANY_MODEL)),
             slots=config.max_num_seqs or slots,
             kv_tokens=config.kv_tokens or report.kv_tokens,
+            kv_block=report.kv_block or DEFAULT_KV_BLOCK,
             engine_queue=max(self._config.scheduling.engine_queue, 0 if config.max_num_seqs else 1),
         )
 

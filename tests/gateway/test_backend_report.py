@@ -64,7 +64,7 @@ def cache(engine: int = 0, *, blocks: str, block_size: str = "16", more: str = "
 def test_the_report_of_one_engine_is_read() -> None:
     text = HEADER + gauges(running=7.0, waiting=3.0, kv_usage=0.25, preemptions=2.0)
     assert parse_report(text + cache(blocks="27680")) == EngineReport(
-        running=7, waiting=3, kv_usage=0.25, kv_tokens=27680 * 16, preemptions=2
+        running=7, waiting=3, kv_usage=0.25, kv_tokens=27680 * 16, kv_block=16, preemptions=2
     )
 
 
@@ -77,8 +77,13 @@ def test_several_engines_are_summed_and_the_fullest_one_counts() -> None:
         + cache(1, blocks="200")
     )
     assert parse_report(text) == EngineReport(
-        running=12, waiting=4, kv_usage=0.75, kv_tokens=300 * 16, preemptions=3
+        running=12, waiting=4, kv_usage=0.75, kv_tokens=300 * 16, kv_block=16, preemptions=3
     )
+
+
+def test_the_size_of_a_block_is_read_where_it_is_told() -> None:
+    assert parse_report(cache(blocks="96", block_size="128")).kv_block == 128
+    assert parse_report(cache(blocks="96", block_size="None")).kv_block is None
 
 
 def test_the_capacity_in_tokens_is_preferred_to_blocks_times_their_size() -> None:
