@@ -84,14 +84,16 @@ class Backend:
         key = self.config.api_key
         return {"Authorization": f"Bearer {key.get_secret_value()}"} if key else {}
 
-    async def probe(self, timeout_s: float) -> None:
-        """Ask for health, models and load.
+    async def probe(self, timeout_s: float, *, scrape: bool) -> None:
+        """Ask for health; with ``scrape`` also for models and load.
 
         Raises:
             FAILURES: it does not answer, or not with success.
         """
         async with asyncio.timeout(timeout_s):
             (await self._get("/health")).release()
+            if not scrape:
+                return
             answer = await (await self._get("/v1/models")).json(content_type=None)
             self.models = {entry["id"]: entry for entry in answer["data"]}
             await self.scrape()

@@ -32,6 +32,8 @@ class _Watched:
     backend: Backend
     healthy: bool = False
     failures: int = 0
+    scraped: float = -math.inf
+    """When its models and load were last read, on the loop's clock."""
     slots: LearnedSlots = field(default_factory=LearnedSlots)
     suspected: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -112,9 +114,13 @@ class Fleet:
             watched.suspected.clear()
 
     async def _probe(self, watched: _Watched) -> None:
-        backend = watched.backend
+        backend, now = watched.backend, asyncio.get_running_loop().time()
+        # Reading the load costs the engine's CPU twenty times what /health does. An event loop's
+        # timers are early by a hair: that must not cost a whole interval.
+        due = watched.scraped + self._config.health.scrape_s - 0.5 * self._config.health.interval_s
+        scrape = not watched.healthy or now >= due
         try:
-            await backend.probe(self._config.health.timeout_s)
+            await backend.probe(self._config.health.timeout_s, scrape=scrape)
         except FAILURES as error:
             await self._failed(watched, error)
         except (KeyError, TypeError, ValueError) as error:
@@ -122,6 +128,9 @@ class Fleet:
             await self._failed(watched, error)
         else:
             watched.failures = 0
+            if not scrape:
+                return
+            watched.scraped = now
             if not watched.healthy:
                 log.info("worker %s is ready, serving %s", backend.id, ", ".join(backend.models))
                 watched.healthy, watched.slots = True, LearnedSlots()

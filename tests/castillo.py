@@ -47,6 +47,29 @@ def requests(
     shorter ones). The same arguments give the same requests. Raises FileNotFoundError without
     data, ValueError if too few fit.
     """
+    fitting = fitting_requests(
+        model,
+        seed,
+        max_output=max_output,
+        max_prompt_chars=max_prompt_chars,
+        split=split,
+        keep=keep,
+    )
+    if len(fitting) < count:
+        raise ValueError(f"{count} requests wanted, {len(fitting)} fit: {model}, {split}")
+    return fitting[:count]
+
+
+def fitting_requests(
+    model: str,
+    seed: int,
+    *,
+    max_output: int | None = None,
+    max_prompt_chars: int | None = None,
+    split: str = "validate",
+    keep: Callable[[str], bool] = bool,
+) -> list[CastilloRequest]:
+    """Draws as `requests` does: all prompts that fit, in an order of chance."""
     folder = find_data()
     if folder is None:
         raise FileNotFoundError("CASTILLO is missing: set LENGTHWISE_DATA to its folder")
@@ -61,9 +84,7 @@ def requests(
         if max_prompt_chars is not None and len(prompt) > max_prompt_chars:
             continue
         fitting.append(CastilloRequest(prompt_id, prompt, corpus, model, output_tokens))
-    if len(fitting) < count:
-        raise ValueError(f"{count} requests wanted, {len(fitting)} fit: {model}, {split}")
-    return chance.sample(fitting, count)
+    return chance.sample(fitting, len(fitting))
 
 
 def read_lengths(folder: Path, model: str, split: str) -> dict[str, list[int]]:

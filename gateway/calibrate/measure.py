@@ -10,8 +10,8 @@ from statistics import median
 
 from gateway.calibrate.server import CalibrationError, Server, Stream
 
-PROMPT = 16
-"""Tokens of a prompt that should cost next to nothing."""
+PROMPT = 32
+"""Tokens of a prompt that should cost next to nothing; a chat template alone takes some."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,8 @@ async def time_to_first_token(server: Server, prompt_tokens: int) -> Sample:
     return Sample(
         seconds=stream.events[0] - stream.sent,
         sequences=1,
-        kv_tokens=prompt_tokens,
-        prefill_tokens=prompt_tokens - 1,
+        kv_tokens=stream.prompt_tokens,
+        prefill_tokens=stream.prompt_tokens - 1,
         requests=1,
     )
 
@@ -52,7 +52,7 @@ async def decode(
     first_end = min(stream.events[-1] for stream in streams)
     together = [stream for stream in streams if stream.events[0] < first_end]
     begin = max(stream.events[0] for stream in together)
-    sample = _window(together, begin, first_end, prompt_tokens)
+    sample = _window(together, begin, first_end)
     return sample, len(together)
 
 
@@ -62,33 +62,34 @@ async def turnover(
     """A step of ``sequences`` streams while one short request after another enters and leaves."""
     writing = [asyncio.create_task(server.stream(PROMPT, output_tokens)) for _ in range(sequences)]
     try:
-        done: list[float] = []
+        done: list[tuple[float, int]] = []
         await server.stream(PROMPT, 1)  # by then the others write
         begin = time.perf_counter()
         while not any(task.done() for task in writing):
-            await server.stream(entering_tokens, 1)
-            done.append(time.perf_counter())
+            short = await server.stream(entering_tokens, 1)
+            done.append((time.perf_counter(), short.prompt_tokens))
         streams = await asyncio.gather(*writing)
     finally:
         for task in writing:
             task.cancel()
     begin = max(begin, *(stream.events[0] for stream in streams))
     end = min(stream.events[-1] for stream in streams)
-    inside = [moment for moment in done if begin < moment <= end]
+    inside = [moment for moment, _ in done if begin < moment <= end]
+    prompt = median(tokens for _, tokens in done) if done else 0
     if len(inside) < 2:
         raise CalibrationError(
             f"{server.url}: no request came through beside {sequences} others; is another client "
             "using the server?"
         )
     # From one request's end to another's: a whole number of them.
-    sample = _window(streams, inside[0], inside[-1], PROMPT)
+    sample = _window(streams, inside[0], inside[-1])
     steps = (inside[-1] - inside[0]) / sample.seconds
     entered = (len(inside) - 1) / steps
     return Sample(
         seconds=sample.seconds,
         sequences=sequences + entered,
-        kv_tokens=sample.kv_tokens + entered * entering_tokens,
-        prefill_tokens=entered * (entering_tokens - 1),
+        kv_tokens=sample.kv_tokens + entered * prompt,
+        prefill_tokens=entered * (prompt - 1),
         requests=entered,
     )
 
@@ -102,7 +103,7 @@ async def _gather(server: Server, sizes: Sequence[tuple[int, int]]) -> list[Stre
             task.cancel()
 
 
-def _window(streams: Sequence[Stream], begin: float, end: float, prompt_tokens: int) -> Sample:
+def _window(streams: Sequence[Stream], begin: float, end: float) -> Sample:
     """The step time between two moments at which all the streams write."""
     before = [stream.tokens_until(begin) for stream in streams]
     after = [stream.tokens_until(end) for stream in streams]
@@ -113,5 +114,5 @@ def _window(streams: Sequence[Stream], begin: float, end: float, prompt_tokens: 
     return Sample(
         seconds=(end - begin) / steps,
         sequences=len(streams),
-        kv_tokens=len(streams) * prompt_tokens + written,
+        kv_tokens=sum(stream.prompt_tokens for stream in streams) + written,
     )

@@ -24,8 +24,9 @@ SURE = 3
 """Times a server must have run the same too small number of streams before that is its limit: on a
 busy machine one stream may have ended before another began."""
 
-LONGEST_PREFILL = 2048
-"""Tokens: vLLM's smallest default budget of a step; longer prompts take several."""
+LONGEST_PREFILL = 1024
+"""Tokens: half of vLLM's smallest default budget of a step; a longer prompt may take several, and
+attention makes its tokens dearer than a line can tell."""
 
 
 @dataclass(slots=True)
@@ -70,14 +71,11 @@ class Calibration:
         return [*self._prefills(), *self._decodes(), *self._turnovers()]
 
     def _prefills(self) -> Iterator[tuple[str, int, int]]:
-        longest = min(LONGEST_PREFILL, self.room.max_model_len - 1)
         prompt = PROMPT
-        while prompt < longest:
+        while prompt <= LONGEST_PREFILL:
             if self.room.fits(1, prompt, 1):
                 yield "prefill", 1, prompt
             prompt *= 4
-        if self.room.fits(1, longest, 1):
-            yield "prefill", 1, longest
 
     def _decodes(self) -> Iterator[tuple[str, int, int]]:
         sequences = 1
@@ -122,7 +120,8 @@ class Calibration:
 
 async def warm_up(server: Server, max_sequences: int, budget_s: float) -> Room:
     """The first requests of a server are slow: let them pass, and learn how long a step takes."""
-    context = server.max_model_len or LONGEST_PREFILL
+    await server.learn_prompts()
+    context = server.max_model_len or 2 * LONGEST_PREFILL
     output = max(2, min(32, context - PROMPT))
     for _ in range(2):
         await server.stream(PROMPT, output)

@@ -1,7 +1,7 @@
 """The server under measurement: what it says of itself, and streams with the times of their events.
 
-Prompts are random token ids: their length is exact, no tokenizer has a share in the time, and no
-prefix cache can have seen them.
+Requests are what clients send: streaming chats, or completions where the model has no chat
+template. Their words are random, so that no prefix cache has seen them.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 import random
 import time
 from dataclasses import dataclass, field
+from string import ascii_lowercase
 from typing import Any, Self
 
 import aiohttp
@@ -17,8 +18,9 @@ import aiohttp
 from gateway.backend import EngineReport, parse_report
 from gateway.cost_model import Limits
 
-TOKEN_IDS = range(300, 1000)
-"""Ordinary words or parts of them in every vocabulary in use."""
+CHAT, COMPLETIONS = "/v1/chat/completions", "/v1/completions"
+
+PROBE_WORDS = 64
 
 TIMEOUT_S = 120.0
 
@@ -37,6 +39,7 @@ class Stream:
 
     sent: float
     events: tuple[float, ...]
+    prompt_tokens: int
     tokens: int
 
     def tokens_until(self, moment: float) -> float:
@@ -55,6 +58,9 @@ class Server:
     max_model_len: int | None = None
     report: EngineReport = field(default_factory=EngineReport)
     version: str = "unknown"
+    _path: str = CHAT
+    _tokens_per_word: float = 1.0
+    _tokens_around: float = 0.0
     _random: random.Random = field(default_factory=random.Random)
     _session: aiohttp.ClientSession = field(init=False)
 
@@ -111,15 +117,36 @@ class Server:
         """What the server says of its limits."""
         return Limits(max_model_len=self.max_model_len, kv_tokens=self.report.kv_tokens)
 
+    async def learn_prompts(self) -> None:
+        """Find the endpoint to use, and how many tokens a prompt of some words has.
+
+        Raises:
+            CalibrationError: neither chats nor completions are answered.
+        """
+        try:
+            short, long = [await self._ask(words, 1) for words in (1, PROBE_WORDS)]
+        except CalibrationError:
+            self._path = COMPLETIONS
+            short, long = [await self._ask(words, 1) for words in (1, PROBE_WORDS)]
+        more = long.prompt_tokens - short.prompt_tokens
+        self._tokens_per_word = max(0.1, more / (PROBE_WORDS - 1))
+        self._tokens_around = max(0.0, short.prompt_tokens - self._tokens_per_word)
+
     async def stream(self, prompt_tokens: int, output_tokens: int) -> Stream:
-        """Have an answer of exactly so many tokens written to a prompt of so many.
+        """Have an answer of exactly so many tokens written to a prompt of about so many.
 
         Raises:
             CalibrationError: the server refuses it, or answers with another length.
         """
+        words = (prompt_tokens - self._tokens_around) / self._tokens_per_word
+        return await self._ask(max(1, int(words)), output_tokens)
+
+    async def _ask(self, words: int, output_tokens: int) -> Stream:
+        text = " ".join("".join(self._random.choices(ascii_lowercase, k=3)) for _ in range(words))
+        chat = self._path == CHAT
         body = {
             "model": self.model,
-            "prompt": self._random.choices(TOKEN_IDS, k=prompt_tokens),
+            **({"messages": [{"role": "user", "content": text}]} if chat else {"prompt": text}),
             "max_tokens": output_tokens,
             "min_tokens": output_tokens,
             "ignore_eos": True,
@@ -128,9 +155,9 @@ class Server:
         }
         try:
             sent = time.perf_counter()
-            async with self._session.post(f"{self.url}/v1/completions", json=body) as response:
+            async with self._session.post(self.url + self._path, json=body) as response:
                 if response.status != 200:
-                    raise self._refusal(response.status, "/v1/completions", await response.text())
+                    raise self._refusal(response.status, self._path, await response.text())
                 return await self._read(response, sent, output_tokens)
         except (aiohttp.ClientError, TimeoutError) as error:
             raise CalibrationError(f"{self.url} broke off an answer: {error!r}") from error
@@ -150,7 +177,7 @@ class Server:
                 f"{self.url} answered {found} tokens where {wanted} were asked for: it must heed "
                 "ignore_eos and stream_options.include_usage, as vLLM does"
             )
-        return Stream(sent, tuple(events), wanted)
+        return Stream(sent, tuple(events), usage["prompt_tokens"], wanted)
 
     async def _get(self, path: str, *, optional: bool = False) -> str:
         try:

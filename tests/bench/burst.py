@@ -38,33 +38,37 @@ MAX_PROMPT_CHARS = 2500
 """Longer ones do not fit 4,096 tokens of the tiny model's coarse tokenizer."""
 
 
-def bodies(count: int, seed: int) -> list[dict[str, Any]]:
-    """Chat requests with real prompts the predictor was not trained on, and their real lengths."""
+def bodies(count: int, seed: int, *, max_output: int = MAX_OUTPUT) -> list[dict[str, Any]]:
+    """Chat requests with real prompts the predictor was not trained on, and their real lengths.
+
+    More than there are prompts: they come again, another answer's length drawn with each.
+    """
     threshold = LengthPredictor.load().manifest["held_out"]["threshold"]
-    drawn = castillo.requests(
-        MODEL,
-        count,
-        seed,
-        max_output=MAX_OUTPUT,
-        max_prompt_chars=MAX_PROMPT_CHARS,
-        keep=lambda prompt: digest(prompt) <= threshold,
-    )
+    drawn: list[castillo.CastilloRequest] = []
+    while len(drawn) < count:
+        drawn += castillo.fitting_requests(
+            MODEL,
+            seed + 1000 * len(drawn),
+            max_output=max_output,
+            max_prompt_chars=MAX_PROMPT_CHARS,
+            keep=lambda prompt: digest(prompt) <= threshold,
+        )
     return [
         {
             "model": MODEL,
             "messages": [{"role": "user", "content": request.prompt}],
             "vllm_xargs": {"target_tokens": request.output_tokens},
         }
-        for request in drawn
+        for request in drawn[:count]
     ]
 
 
 @contextmanager
-def gateway_process(worker: str, policy: str) -> Iterator[str]:
+def gateway_process(worker: str, *flags: str) -> Iterator[str]:
     """`lengthwise serve` as a process of its own; yields its URL."""
     command = [sys.executable, "-m", "gateway.cli", "serve", "--worker", worker]
     process = subprocess.Popen(
-        [*command, "--policy", policy, "--port", "0"],
+        [*command, *flags, "--port", "0"],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
@@ -83,7 +87,7 @@ def measure(server: VllmServer, arm: str, seed: int, count: int) -> Run:
     if arm == "direct":
         records = asyncio.run(stream_all(server.url, requests, [0.0] * count))
     else:
-        with gateway_process(server.url, arm) as url:
+        with gateway_process(server.url, "--policy", arm) as url:
             records = asyncio.run(stream_all(url, requests, [0.0] * count))
     wanted = [body["vllm_xargs"]["target_tokens"] for body in requests]
     assert [record.output_tokens for record in records] == wanted

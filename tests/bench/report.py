@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import mean, median
@@ -20,7 +20,13 @@ METRICS = {
     "mean_e2e": "mean E2E, s",
     "p99_e2e": "p99 E2E, s",
     "throughput_tokens": "output tokens/s",
+    "preemptions": "preemptions",
+    "engine_cpu": "CPU of the engine, ms/token",
 }
+
+ARMS = {"direct": "vLLM directly", "fcfs": "gateway, fcfs", "sejf": "gateway, sejf"}
+PAIRS = (("fcfs", "direct"), ("sejf", "fcfs"))
+"""Arms whose ratios are told: each over its control."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +42,21 @@ class Run:
     mean_e2e: float
     p99_e2e: float
     throughput_tokens: float
+    preemptions: float = 0.0
+    """By vLLM's own counter."""
+    engine_cpu: float = 0.0
+    """Milliseconds for each output token: steadier than throughput on a machine with neighbours."""
 
     @classmethod
-    def of(cls, arm: str, seed: int, records: Sequence[RequestRecord]) -> Run:
+    def of(
+        cls,
+        arm: str,
+        seed: int,
+        records: Sequence[RequestRecord],
+        *,
+        preemptions: float = 0.0,
+        cpu_seconds: float = 0.0,
+    ) -> Run:
         """The figures of the records that clients took."""
 
         def values(metric: Callable[[RequestRecord], float | None]) -> list[float]:
@@ -47,6 +65,7 @@ class Run:
         normalised = [1000 * v for v in values(lambda r: r.normalised_latency)]
         ttft, e2e = values(lambda r: r.ttft), values(lambda r: r.e2e)
         end = max(values(lambda r: r.finished))
+        tokens = sum(record.output_tokens for record in records)
         span = end - min(record.arrival for record in records)
         return cls(
             arm=arm,
@@ -57,62 +76,90 @@ class Run:
             p99_ttft=float(np.percentile(ttft, 99)),
             mean_e2e=mean(e2e),
             p99_e2e=float(np.percentile(e2e, 99)),
-            throughput_tokens=sum(record.output_tokens for record in records) / span,
+            throughput_tokens=tokens / span,
+            preemptions=preemptions,
+            engine_cpu=1000 * cpu_seconds / tokens,
         )
 
 
 def ratios(runs: Sequence[Run], metric: str, arm: str, control: str) -> list[float]:
-    """``arm`` over ``control``, repeat by repeat."""
-    by_seed = {(run.arm, run.seed): getattr(run, metric) for run in runs}
-    seeds = sorted({run.seed for run in runs})
-    return [by_seed[arm, seed] / by_seed[control, seed] for seed in seeds]
+    """``arm`` over ``control``, repeat by repeat; repeats in which the control has 0 are left out.
+
+    So are those that lack either.
+    """
+    by_seed = {(run.arm, run.seed): float(getattr(run, metric)) for run in runs}
+    pairs = [
+        (by_seed[arm, seed], by_seed.get((control, seed), 0.0))
+        for seed in sorted({run.seed for run in runs})
+        if (arm, seed) in by_seed
+    ]
+    return [value / base for value, base in pairs if base]
 
 
-def summarise(runs: Sequence[Run], setting: str) -> str:
+def summarise(
+    runs: Sequence[Run],
+    setting: str,
+    arms: Mapping[str, str] = ARMS,
+    pairs: Sequence[tuple[str, str]] = PAIRS,
+) -> str:
     """A Markdown table: medians over repeats, ratios with their range."""
+    titles = [*arms.values(), *(f"{arm} / {control}" for arm, control in pairs)]
     rows = [
         f"{setting}. Medians over the repeats; in brackets least and greatest.",
         "",
-        "| | vLLM directly | gateway, fcfs | gateway, sejf | fcfs / direct | sejf / fcfs |",
-        "|---|---|---|---|---|---|",
+        f"| | {' | '.join(titles)} |",
+        "|---" * (len(titles) + 1) + "|",
     ]
     for metric, title in METRICS.items():
         cells = [title]
-        for arm in ("direct", "fcfs", "sejf"):
-            cells.append(f"{median(getattr(r, metric) for r in runs if r.arm == arm):.3g}")
-        for arm, control in (("fcfs", "direct"), ("sejf", "fcfs")):
-            found = ratios(runs, metric, arm, control)
-            cells.append(f"{median(found):.2f} ({min(found):.2f}..{max(found):.2f})")
+        for arm in arms:
+            cells.append(_spread([float(getattr(r, metric)) for r in runs if r.arm == arm], ".3g"))
+        for arm, control in pairs:
+            cells.append(_spread(ratios(runs, metric, arm, control), ".2f"))
         rows.append("| " + " | ".join(cells) + " |")
     return "\n".join(rows)
 
 
-def write_report(folder: Path, name: str, runs: Sequence[Run], setting: str) -> None:
+def _spread(values: Sequence[float], form: str) -> str:
+    if not values:
+        return "-"
+    least, greatest = (f"{value:{form}}" for value in (min(values), max(values)))
+    return f"{median(values):{form}} ({least}..{greatest})"
+
+
+def write_report(
+    folder: Path,
+    name: str,
+    runs: Sequence[Run],
+    setting: str,
+    arms: Mapping[str, str] = ARMS,
+    pairs: Sequence[tuple[str, str]] = PAIRS,
+) -> None:
     """``name.md``, ``name.json`` and ``name.png`` in ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{name}.md").write_text(summarise(runs, setting) + "\n")
+    (folder / f"{name}.md").write_text(summarise(runs, setting, arms, pairs) + "\n")
     data = {"setting": setting, "runs": [asdict(run) for run in runs]}
     (folder / f"{name}.json").write_text(json.dumps(data, indent=1) + "\n")
-    draw(folder / f"{name}.png", runs, setting)
+    draw(folder / f"{name}.png", runs, setting, arms)
 
 
-def draw(path: Path, runs: Sequence[Run], setting: str) -> None:
+def draw(path: Path, runs: Sequence[Run], setting: str, arms: Mapping[str, str]) -> None:
     """Bars with every repeat as a dot: latency per token, first token, throughput."""
     import matplotlib as mpl  # half a second that a run without a picture saves
 
     mpl.use("agg")
     from matplotlib import pyplot as plt
 
-    arms = {"direct": "vLLM\ndirectly", "fcfs": "gateway\nfcfs", "sejf": "gateway\nsejf"}
     figure, axes = plt.subplots(1, 4, figsize=(11, 3.4), layout="constrained")
     shown = ("mean_normalised_latency", "mean_ttft", "p99_e2e", "throughput_tokens")
     for axis, metric in zip(axes, shown, strict=True):
         for x, arm in enumerate(arms):
             values = [getattr(run, metric) for run in runs if run.arm == arm]
-            colour = "#d1495b" if arm == "sejf" else "#9aa5b1"
+            colour = "#d1495b" if arm == list(arms)[-1] else "#9aa5b1"
             axis.bar(x, median(values), color=colour, width=0.65)
             axis.plot([x] * len(values), values, "o", color="#22303c", markersize=3)
-        axis.set_xticks(range(len(arms)), arms.values())
+        labels = [title.replace(", ", "\n").replace(" ", "\n", 1) for title in arms.values()]
+        axis.set_xticks(range(len(arms)), labels)
         axis.set_title(METRICS[metric], fontsize=10)
         axis.spines[["top", "right"]].set_visible(False)
     figure.suptitle(setting, fontsize=7, color="#52606d")

@@ -151,6 +151,15 @@ class VllmServer:
         """Returns the labels of `vllm:cache_config_info`; `kv_cache_size_tokens` is among them."""
         return next(s.labels for s in self._samples() if s.name == "vllm:cache_config_info")
 
+    def cpu_seconds(self) -> float:
+        """Returns the CPU time that all processes of the server have used."""
+        ticks = 0
+        for pid in alive(self.pid):
+            with contextlib.suppress(OSError):
+                fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+                ticks += int(fields[11]) + int(fields[12])  # user and system
+        return ticks / os.sysconf("SC_CLK_TCK")
+
     def _samples(self) -> Iterator[Sample]:
         with urllib.request.urlopen(f"{self.url}/metrics", timeout=30) as reply:
             text = reply.read().decode()

