@@ -165,7 +165,7 @@ def test_a_flag_at_fault_is_named(load: Load) -> None:
         ("\nlisten:\n  host: 5\n", 3, "listen.host", "valid string (got 5)"),
         ("predictor:\n  enabled: perhaps\n", 2, "predictor.enabled", "(got 'perhaps')"),
         ("listen: 8080\n", 1, "listen", "(got 8080)"),
-        ("scheduling:\n  policy: lifo\n", 2, "scheduling.policy", "'sejf' or 'fcfs' (got 'lifo')"),
+        ("scheduling:\n  policy: lifo\n", 2, "scheduling.policy", "or 'slo' (got 'lifo')"),
         ("listen:\n  port: 65536\n", 2, "listen.port", "less than or equal to 65535 (got 65536)"),
         ("queue:\n  timeout_s: 0\n", 2, "queue.timeout_s", "greater than 0 (got 0)"),
         ("health:\n  interval_s: .nan\n", 2, "health.interval_s", "(got nan)"),
