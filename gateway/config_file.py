@@ -39,7 +39,7 @@ def load_config(
     data, places = _read(path) if path else ({}, {})
     for name, location in _variables(Config, ()):
         if name in env:
-            _put(data, location, _parse_variable(name, env[name]))
+            _put(data, location, _parse_variable(name, location, env[name]))
             _forget(places, location)
             places[location] = f"environment variable {name}"
     for location, value in (flags or {}).items():
@@ -131,11 +131,11 @@ def _variables(model: type[BaseModel], at: tuple[str, ...]) -> Iterator[tuple[st
             yield ENV_PREFIX + "_".join((*at, name)).upper(), (*at, name)
 
 
-def _parse_variable(name: str, value: str) -> object:
+def _parse_variable(name: str, location: Location, value: str) -> object:
     try:
         return yaml.safe_load(value)
     except (yaml.YAMLError, ValueError, RecursionError):
-        shown = _shown((), value)
+        shown = _shown(location, value)
         raise ConfigError(
             f"environment variable {name}: {shown} is not valid YAML. Check its quotes."
         ) from None
