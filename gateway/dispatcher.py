@@ -34,6 +34,8 @@ class Slot:
     attained: int | None = None
     """Tokens of the job's longest sequence at its end, where they are known better than by
     ``progress``."""
+    served: float | None = None
+    """Seconds at the worker, of an answer that is there."""
 
     @property
     def decided(self) -> bool:
@@ -86,7 +88,7 @@ class Dispatcher:
         finally:
             del self._futures[job.id]
             self._finished.append(asyncio.get_running_loop().time())
-            self.apply(self.scheduler.release(job.id, slot.attained))
+            self.apply(self.scheduler.release(job.id, slot.attained, served=slot.served))
 
     def expect(self, job_id: str) -> asyncio.Future[Action]:
         """A future for the scheduler's next word on a job."""

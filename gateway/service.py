@@ -112,10 +112,14 @@ class Service:
             if attempt:
                 slot.retry()
             dispatch = await self._wait(slot, passage)
+            begun = asyncio.get_running_loop().time()
             try:
-                return await passage.exchange.forward(
+                status = await passage.exchange.forward(
                     slot, dispatch.worker_id, self._priority(dispatch)
                 )
+                if passage.exchange.request.generates:
+                    slot.served = asyncio.get_running_loop().time() - begun
+                return status
             except WorkerFailed:
                 self.metrics.worker_failures.labels(dispatch.worker_id).inc()
         raise ApiError(

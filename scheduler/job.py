@@ -19,8 +19,11 @@ class Job:
 
     ``tenant`` names who pays for it and ``share`` is that tenant's weight against others;
     ``urgency`` is its class (a lower one goes first, whatever the keys); jobs of one ``affinity``
-    (a session, a system prompt) find their prefix cached where the last of them ran. From ``level``
-    expected tokens on it counts as long: the scheduler sets it, see ``scheduler.level``.
+    (a session, a system prompt) find their prefix cached where the last of them ran.
+
+    The scheduler sets what is relative to recent traffic (``scheduler.typical``): from ``level``
+    expected tokens on it counts as long; ``turn`` is its arrival, counted in the time for which a
+    typical request is served.
     """
 
     id: str
@@ -36,6 +39,7 @@ class Job:
     urgency: int = 0
     affinity: str = ""
     level: float = math.inf
+    turn: float = 0.0
 
     @property
     def expected_tokens(self) -> float:

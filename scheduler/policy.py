@@ -82,11 +82,12 @@ def gittins(job: Job) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Aged:
-    """``base(job) + rate * arrival``: at every instant the order of ``base - rate * waited``.
+    """``base(job) + rate * turn``: at every instant the order of ``base - rate * waited``.
 
-    No job is overtaken by one that arrives more than ``spread / rate`` seconds after it, where
-    ``spread`` is the largest difference of two base keys: with ``expected_output`` and a rate of
-    0.03 per second, a job expected to be e times longer than another yields to it for 33 s.
+    Waiting counts in turns, the time for which a typical request is served. No job is overtaken by
+    one that arrives more than ``spread / rate`` turns after it, where ``spread`` is the largest
+    difference of two base keys: with ``expected_output`` and a rate of 0.2, a job expected to be e
+    times longer than another yields to it for 5 turns.
     """
 
     base: Policy
@@ -94,15 +95,15 @@ class Aged:
 
     def __call__(self, job: Job) -> float:
         """The aged key."""
-        return self.base(job) + self.rate * job.arrival
+        return self.base(job) + self.rate * job.turn
 
 
 @dataclass(frozen=True, slots=True)
 class Linear:
-    """``tokens(job) + rate * arrival``: waiting counts in tokens, so few tokens' lead is soon gone.
+    """``tokens(job) + rate * turn``: waiting counts in tokens, so few tokens' lead is soon gone.
 
-    Here ``base`` is a logarithm of tokens and ``rate`` tokens per second; a job is overtaken only
-    by arrivals within its own expected tokens / ``rate`` seconds.
+    Here ``base`` is a logarithm of tokens and ``rate`` tokens per turn; a job is overtaken only by
+    arrivals within its own expected tokens / ``rate`` turns.
     """
 
     base: Policy
@@ -110,17 +111,17 @@ class Linear:
 
     def __call__(self, job: Job) -> float:
         """The aged key."""
-        return math.exp(self.base(job)) + self.rate * job.arrival
+        return math.exp(self.base(job)) + self.rate * job.turn
 
 
 @dataclass(frozen=True, slots=True)
 class Boost:
-    """``rate * arrival - boost``: arrival order, with a head start for the short.
+    """``rate * turn - boost``: arrival order, with a head start for the short.
 
     The boost log(1 / (1 - exp(-x))) of a job of size x = tokens / ``scale`` (gamma-Boost, Yu and
     Scully, 2024) is the logarithm of ``Aged`` for short jobs and fades to nothing for jobs longer
     than ``scale``: those are served in order of arrival among themselves, and nothing that comes
-    later than log(scale / shortest) / rate seconds overtakes them, however long they are.
+    later than log(scale / shortest) / rate turns overtakes them, however long they are.
     """
 
     base: Policy
@@ -130,7 +131,7 @@ class Boost:
     def __call__(self, job: Job) -> float:
         """The boosted arrival."""
         size = math.exp(self.base(job)) / self.scale
-        return self.rate * job.arrival + math.log(-math.expm1(-size))
+        return self.rate * job.turn + math.log(-math.expm1(-size))
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,9 +162,9 @@ POLICIES: Mapping[str, Callable[[float], Policy]] = {
     "boost": lambda ageing: Boost(expected_output, ageing, 1000.0),
     "slo": lambda ageing: LeastSlack(),
 }
-"""Name -> constructor from the ageing rate (nats of the key per second of waiting)."""
+"""Name -> constructor from the ageing rate (nats of the key per turn of waiting)."""
 
 
 def sejf(ageing: float) -> Policy:
-    """The default: shortest expected job first, levelled, aged by ``ageing`` nats per second."""
+    """The default: shortest expected job first, levelled, aged by ``ageing`` nats per turn."""
     return POLICIES["sejf"](ageing)

@@ -12,10 +12,10 @@ from typing import Literal
 from scheduler.fairness import TokenCounters
 from scheduler.job import Job
 from scheduler.length import LengthDistribution
-from scheduler.level import Levels
 from scheduler.line import Line
 from scheduler.placement import Placement
 from scheduler.policy import Policy
+from scheduler.typical import Levels, Pace
 from scheduler.worker import Worker
 
 Reason = Literal["queue_full", "tenant_queue_full", "deadline", "no_worker"]
@@ -80,6 +80,7 @@ class Scheduler:
         self._workers: dict[str, Worker] = {}
         self._counters = TokenCounters()
         self._levels = Levels()
+        self._pace = Pace()
         self._lines: dict[str, Line] = {}
         self._waiting: dict[str, tuple[Job, float]] = {}
         self._running: dict[str, _Sent] = {}
@@ -102,6 +103,11 @@ class Scheduler:
     def running(self) -> int:
         """Jobs sent to a worker and not yet released."""
         return len(self._running)
+
+    @property
+    def turn_seconds(self) -> float:
+        """The time for which a typical request is served: what waiting is counted in."""
+        return self._pace.mean_seconds
 
     def waiting_by_model(self) -> dict[str, int]:
         """Jobs that wait, by model; a model nobody waits for is absent."""
@@ -176,6 +182,7 @@ class Scheduler:
         if job.model in self._abandoned:
             return [Reject(job, "no_worker")]
         job.level = self._levels.next(job.model, job.expected_tokens)
+        job.turn = self._pace.turn(job.arrival)
         self._enqueue(job, self._policy(job))
         actions = self._fill()
         if job.id in self._waiting and (reason := self._too_many(job)) is not None:
@@ -199,17 +206,22 @@ class Scheduler:
         changed = self._running[job_id].worker.progress(job_id, attained)
         return self._fill() if changed else []
 
-    def release(self, job_id: str, attained: int | None = None) -> list[Action]:
+    def release(
+        self, job_id: str, attained: int | None = None, *, served: float | None = None
+    ) -> list[Action]:
         """The one exit: forget a job, waiting or running, however it ended.
 
         ``attained`` are the tokens of its longest sequence, where the driver knows better than by
-        ``progress``. A job that is here no more (it was rejected) is no error.
+        ``progress``; ``served`` the seconds from its dispatch to its end, if it was answered. A job
+        that is here no more (it was rejected) is no error.
         """
         if job_id in self._running:
             sent = self._running.pop(job_id)
             job = sent.worker.remove(job_id)
             job.attained = job.attained if attained is None else attained
             self._counters.settle(job, sent.charged)
+            if served is not None:
+                self._pace.served(served)
             self._tell_lines(job.tenant)
             self._forget_if_idle(sent.worker)
         elif job_id in self._waiting:

@@ -129,9 +129,10 @@ def _add_runs(group: argparse._ArgumentGroup) -> None:
     )
     add(
         "--ageing",
-        default="0.03",
+        default="0.2",
         metavar="RATE,...",
-        help="ageing rates to try with each policy that ages (default %(default)s)",
+        help="ageing rates to try with each policy that ages, in nats per usual service time "
+        "(default %(default)s)",
     )
     add(
         "--loads",

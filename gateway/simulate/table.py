@@ -21,7 +21,7 @@ COLUMNS = (
 
 def label(row: Row) -> str:
     """The policy, with its ageing if it has one."""
-    return row["policy"] if row["ageing"] is None else f"{row['policy']}, {row['ageing']:g}/s"
+    return row["policy"] if row["ageing"] is None else f"{row['policy']}, {row['ageing']:g}"
 
 
 def by_label(rows: Sequence[Row]) -> dict[str, list[Row]]:

@@ -41,7 +41,7 @@ class Server:
 class Arm:
     """One way to serve: a policy and the settings of the gateway that matter to it.
 
-    ``ageing`` is in nats per second, ``engine_queue`` as ``Worker.engine_queue``, ``overflow`` the
+    ``ageing`` is in nats per turn, ``engine_queue`` as ``Worker.engine_queue``, ``overflow`` the
     probability of an outgrown KV cache that admission accepts. With ``priority`` the engines run
     under ``--scheduling-policy priority`` and are sent the keys. ``report_every`` is the number of
     tokens after which the scheduler hears of a request's progress again. With ``tenants`` the
@@ -53,7 +53,7 @@ class Arm:
     """
 
     policy: str
-    ageing: float = 0.03
+    ageing: float = 0.2
     engine_queue: int = 2
     priority: bool = False
     report_every: int = 32

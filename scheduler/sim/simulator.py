@@ -171,7 +171,9 @@ class _Simulation:
         if scheduler is None:
             return
         for name in step.finished:
-            self._carry_out(scheduler.release(name))
+            self._carry_out(
+                scheduler.release(name, served=now - (records[int(name)].dispatched or now))
+            )
         for name, generated in step.reached:
             self._carry_out(scheduler.progress(name, generated))
 

@@ -27,7 +27,7 @@ from tests import castillo
 KV_BOUND = Setting(kv_tokens=24_000, max_num_seqs=256, max_model_len=CONTEXT)
 SEQUENCE_BOUND = Setting(kv_tokens=2_000_000, max_num_seqs=48, max_model_len=CONTEXT)
 LOADS = {"kv": (0.7, 1.15), "sequences": (0.7, 1.0, 1.05)}
-AGEING = 0.025
+AGEING = 0.2
 
 ARMS = {
     "stock": Arm("stock"),
@@ -37,10 +37,10 @@ ARMS = {
     "sejf, overflow 0.5": Arm("sejf", AGEING, overflow=0.5),
     "sejf, overflow 0.005": Arm("sejf", AGEING, overflow=0.005),
     "sejf, vLLM by priority": Arm("sejf", AGEING, priority=True),
-    "sejf, ageing 0.01": Arm("sejf", 0.01),
     "sejf, ageing 0.1": Arm("sejf", 0.1),
+    "sejf, ageing 0.5": Arm("sejf", 0.5),
     "sept: no level": Arm("sept", AGEING),
-    "sept, ageing 0.07": Arm("sept", 0.07),
+    "sept, ageing 0.5": Arm("sept", 0.5),
     "boost": Arm("boost", AGEING),
     "kv_volume": Arm("kv_volume", AGEING),
     "tail_aware": Arm("tail_aware", AGEING),

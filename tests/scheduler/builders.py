@@ -40,6 +40,7 @@ def job(
         share=share,
         urgency=urgency,
         affinity=affinity,
+        turn=arrival,
     )
 
 

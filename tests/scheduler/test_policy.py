@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from scheduler.job import Job
 from scheduler.length import LengthDistribution
-from scheduler.level import LEVEL, REMEMBERED, Levels
 from scheduler.policy import POLICIES, Aged, expected_output, fcfs, sejf
+from scheduler.typical import LEVEL, REMEMBERED, Levels, Pace
 from tests.scheduler.builders import distributions, job
 
 SECONDS = st.floats(0, 1e5)
@@ -150,9 +150,9 @@ def test_no_policy_lets_a_job_be_overtaken_for_ever(
 ) -> None:
     """Whatever their sizes: nothing that comes later than the widest spread of keys overtakes."""
     policy = POLICIES[name](rate)
-    early.arrival, late.arrival = 0.0, 0.0
+    early.turn = late.turn = 0.0
     spread = policy(early) - policy(late)
-    late.arrival = max(spread, 0.0) / rate * 1.0001 + 1e-6
+    late.turn = max(spread, 0.0) / rate * 1.0001 + 1e-6
     assert policy(late) >= policy(early) - 1e-6
 
 
@@ -164,3 +164,15 @@ def test_levels_follow_the_mean_of_recent_traffic_by_model() -> None:
     for _ in range(5 * REMEMBERED):
         last = levels.next("a", 1000.0)
     assert last == pytest.approx(LEVEL * 1000, rel=0.02)
+
+
+def test_waiting_counts_in_the_time_a_typical_request_takes() -> None:
+    fast, slow = Pace(), Pace()
+    for _ in range(5 * REMEMBERED):
+        fast.served(2.0)
+        slow.served(20.0)
+    for pace in (fast, slow):
+        pace.turn(100.0)
+    assert fast.turn(140.0) == pytest.approx(20.0, rel=0.01)
+    assert slow.turn(140.0) == pytest.approx(2.0, rel=0.01)
+    assert slow.turn(130.0) == slow.turn(140.0), "it never goes back"

@@ -1,0 +1,58 @@
+"""Typical: what is usual in recent traffic, so that policies need no figures of this or that engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+LEVEL = 1.2
+"""The level over the mean expected length. Measured: see the ablation in scheduler/README.md."""
+
+REMEMBERED = 500
+"""Requests over which means are taken, roughly: recent ones count more."""
+
+USUAL_SECONDS = 10.0
+"""How long a request is served, before any has been: an 8B model's on a busy A100."""
+
+_BELIEVED = 20
+"""Requests for which that stands. The first to end are the shortest."""
+
+
+@dataclass(slots=True)
+class Levels:
+    """From how many expected tokens on a job counts as long, by model."""
+
+    _seen: dict[str, tuple[float, int]] = field(default_factory=dict)
+
+    def next(self, model: str, expected_tokens: float) -> float:
+        """The level for a job of so many expected tokens, which counts in it from now on."""
+        mean, count = self._seen.get(model, (0.0, 0))
+        count = min(count + 1, REMEMBERED)
+        mean += (expected_tokens - mean) / count
+        self._seen[model] = mean, count
+        return LEVEL * mean
+
+
+@dataclass(slots=True)
+class Pace:
+    """A clock that ticks once in the time for which a typical request is served.
+
+    Waiting counts by it, so that the same ageing suits a fast engine and a slow one, an idle one and
+    a busy one.
+    """
+
+    mean_seconds: float = USUAL_SECONDS
+    _count: int = _BELIEVED
+    _turn: float = 0.0
+    _last: float | None = None
+
+    def turn(self, arrival: float) -> float:
+        """The clock's reading at ``arrival`` (seconds); it never goes back."""
+        if self._last is not None and arrival > self._last:
+            self._turn += (arrival - self._last) / self.mean_seconds
+        self._last = arrival if self._last is None else max(arrival, self._last)
+        return self._turn
+
+    def served(self, seconds: float) -> None:
+        """A request has been served for so long, from its dispatch to its end."""
+        self._count = min(self._count + 1, REMEMBERED)
+        self.mean_seconds += (max(seconds, 1e-3) - self.mean_seconds) / self._count
