@@ -1,4 +1,4 @@
-"""Typical: what is usual in recent traffic, so that policies need no figures of this or that engine."""
+"""What is typical of recent traffic, so that policies need no figures of this or that engine."""
 
 from __future__ import annotations
 
@@ -36,8 +36,7 @@ class Levels:
 class Pace:
     """A clock that ticks once in the time for which a typical request is served.
 
-    Waiting counts by it, so that the same ageing suits a fast engine and a slow one, an idle one and
-    a busy one.
+    Waiting counts by it, so that the same ageing suits a fast engine and a slow one.
     """
 
     mean_seconds: float = USUAL_SECONDS
