@@ -58,6 +58,7 @@ class Arm:
     priority: bool = False
     report_every: int = 32
     overflow: float = KV_OVERFLOW
+    forecast_kv: bool = True
     tenants: bool = False
     latency: float = 0.0
 
@@ -90,7 +91,7 @@ class Arm:
                 id=str(number),
                 models=models,
                 slots=server.config.max_num_seqs,
-                kv_tokens=server.kv_tokens,
+                kv_tokens=server.kv_tokens if self.forecast_kv else None,
                 engine_queue=self.engine_queue,
                 kv_block=server.config.block_size,
                 deviations=deviations(self.overflow),
