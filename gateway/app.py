@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 
 from gateway.backend import Backend
 from gateway.config import Config
+from gateway.discovery import Discovery
 from gateway.dispatcher import Dispatcher
 from gateway.feedback import Feedback
 from gateway.fleet import Fleet
@@ -23,41 +24,36 @@ from gateway.openai import ApiError
 from gateway.refits import Refits
 from gateway.relay import Relay
 from gateway.reload import Reload
+from gateway.scheduling import make_scheduler
 from gateway.service import Service
+from gateway.tenants import Tenancy
 from predictor.adaptive import Adaptive
 from predictor.serving import Serving
-from scheduler.policy import POLICIES
 from scheduler.scheduler import Scheduler
 
 
 def create_app(config: Config, serving: Serving | None, learned: Learned | None = None) -> FastAPI:
-    """The gateway as an ASGI application; ``config.workers`` are what it serves from.
+    """The gateway as an ASGI application; ``config.workers`` and what is discovered serve.
 
     ``app.state.dispatcher`` and ``app.state.fleet`` are there for tests and the curious.
     """
     learned = learned or Learned(Adaptive())
-    policy = POLICIES[config.scheduling.policy](config.scheduling.ageing)
-    scheduler = Scheduler(
-        policy,
-        max_waiting=config.queue.max_waiting,
-        no_worker_grace=config.queue.no_worker_grace_s,
-    )
-    dispatcher = Dispatcher(scheduler)
-    fleet = Fleet(config, [Backend(worker) for worker in config.workers], dispatcher)
+    dispatcher = Dispatcher(make_scheduler(config))
+    fleet = Fleet(config, dispatcher)
+    tenancy = Tenancy(config.tenants, learned)
     metrics = Metrics(config.slo)
-    for backend in fleet.backends:
-        metrics.expect_worker(backend.id)
-    metrics.registry.register(LiveState(dispatcher, fleet))
+    metrics.registry.register(LiveState(dispatcher, fleet, tenancy))
+    discovery = Discovery(config, fleet, metrics)
     forecaster = Forecaster(serving, metrics, config.predictor)
     reload = Reload(config, forecaster, learned.adaptive, metrics)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        for backend in fleet.backends:
-            backend.open()
+        await discovery.look()
         await fleet.probe()  # so that the first request finds the workers known
         tasks = [
             asyncio.create_task(fleet.watch()),
+            asyncio.create_task(discovery.watch()),
             asyncio.create_task(dispatcher.watch_deadlines()),
             asyncio.create_task(reload.watch()),
             asyncio.create_task(learned.keep_saving()),
@@ -67,18 +63,17 @@ def create_app(config: Config, serving: Serving | None, learned: Learned | None 
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        for backend in fleet.backends:
-            await backend.close()
+        await fleet.close()
         await asyncio.to_thread(learned.close)
 
     app = FastAPI(title="Lengthwise", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.add_exception_handler(HTTPException, _no_route)
     app.state.dispatcher, app.state.fleet, app.state.metrics = dispatcher, fleet, metrics
     app.state.forecaster, app.state.learned = forecaster, learned
-    _add_status(app, fleet, dispatcher, metrics)
+    _add_status(app, fleet, dispatcher, metrics, tenancy)
     _add_models(app, fleet)
     feedback = Feedback(forecaster, metrics, learned.log, config.learning.keep_text)
-    service = Service(config, fleet, dispatcher, forecaster, metrics, feedback, learned)
+    service = Service(config, fleet, dispatcher, forecaster, metrics, feedback, learned, tenancy)
     app.mount("/v1", Relay(config, fleet, service, metrics))
     return app
 
@@ -91,7 +86,9 @@ async def _no_route(request: Request, error: Exception) -> Response:
     return Response(fault.body, status, media_type="application/json")
 
 
-def _add_status(app: FastAPI, fleet: Fleet, dispatcher: Dispatcher, metrics: Metrics) -> None:
+def _add_status(
+    app: FastAPI, fleet: Fleet, dispatcher: Dispatcher, metrics: Metrics, tenancy: Tenancy
+) -> None:
     @app.get("/health")
     async def health() -> dict[str, str]:
         """The gateway itself is alive."""
@@ -101,29 +98,38 @@ def _add_status(app: FastAPI, fleet: Fleet, dispatcher: Dispatcher, metrics: Met
     async def ready() -> JSONResponse:
         """200 while some worker takes requests; the body is what to look at when one is stuck."""
         scheduler = dispatcher.scheduler
-        workers = [
-            {
-                "url": backend.id,
-                "healthy": fleet.healthy(backend.id),
-                "models": list(backend.models),
-                "in_flight": len(scheduler.workers.get(backend.id, ())),
-                "running": backend.report.running,
-                "waiting": backend.report.waiting,
-                "kv_usage": backend.report.kv_usage,
-            }
-            for backend in fleet.backends
-        ]
+        workers = [_of_worker(fleet, backend, scheduler) for backend in fleet.backends]
         state: dict[str, Any] = {
             "status": "ready" if fleet.ready else "no_healthy_worker",
             "waiting": scheduler.waiting_by_model(),
             "workers": workers,
         }
+        if tenancy.fair:
+            state["waiting_by_tenant"] = tenancy.shown(scheduler.waiting_by_tenant())
         return JSONResponse(state, status_code=200 if fleet.ready else 503)
 
     @app.get("/metrics")
     async def prometheus() -> Response:
         """Prometheus text."""
         return Response(metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _of_worker(fleet: Fleet, backend: Backend, scheduler: Scheduler) -> dict[str, Any]:
+    """A worker's line in /ready; what is expected is in tokens."""
+    worker = scheduler.workers.get(backend.id)
+    return {
+        "url": backend.id,
+        "healthy": fleet.healthy(backend.id),
+        "draining": fleet.draining(backend.id),
+        "models": list(backend.models),
+        "in_flight": len(worker) if worker is not None else 0,
+        "expected_work": round(worker.work) if worker is not None else 0,
+        "kv_peak": round(worker.kv_peak) if worker is not None else 0,
+        "kv_capacity": worker.kv_tokens if worker is not None else None,
+        "running": backend.report.running,
+        "waiting": backend.report.waiting,
+        "kv_usage": backend.report.kv_usage,
+    }
 
 
 def _add_models(app: FastAPI, fleet: Fleet) -> None:

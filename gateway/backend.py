@@ -30,9 +30,10 @@ class EngineReport:
     waiting: int | None = None
     kv_usage: float | None = None
     kv_tokens: int | None = None
-    kv_block: int | None = None
-    """Tokens of a KV block."""
     preemptions: float | None = None
+    kv_block: int | None = None
+    prefix_queries: float | None = None
+    prefix_hits: float | None = None
 
 
 @dataclass(slots=True)
@@ -84,7 +85,8 @@ class Backend:
     def authorization(self) -> dict[str, str]:
         """The header that carries the worker's own API key, if it has one."""
         key = self.config.api_key
-        return {"Authorization": f"Bearer {key.get_secret_value()}"} if key else {}
+        # In lower case, as ASGI gives the client's, which it takes the place of.
+        return {"authorization": f"Bearer {key.get_secret_value()}"} if key else {}
 
     async def probe(self, timeout_s: float, *, scrape: bool) -> None:
         """Ask for health; with ``scrape`` also for models and load.
@@ -121,6 +123,8 @@ _NAMES = (
     "vllm:kv_cache_usage_perc",
     "vllm:num_preemptions",
     "vllm:cache_config_info",
+    "vllm:prefix_cache_queries",
+    "vllm:prefix_cache_hits",
 )
 
 
@@ -130,12 +134,12 @@ def parse_report(text: str) -> EngineReport:
     wanted = "\n".join(line for line in text.splitlines() if line.startswith(_NAMES)) + "\n"
     values: dict[str, list[float]] = {}
     capacity: list[int] = []
-    block = ""
+    block: int | None = None
     for family in text_string_to_metric_families(wanted):
         for sample in family.samples:
             if sample.name == "vllm:cache_config_info":
                 capacity.append(_kv_tokens(sample.labels))
-                block = sample.labels.get("block_size", "")
+                block = _number(sample.labels, "block_size") or block
             else:
                 values.setdefault(sample.name, []).append(sample.value)
 
@@ -148,14 +152,19 @@ def parse_report(text: str) -> EngineReport:
         waiting=None if waiting is None else int(waiting),
         kv_usage=max(values.get("vllm:kv_cache_usage_perc", ()), default=None),
         kv_tokens=sum(capacity) or None,
-        kv_block=int(block) if block.isdigit() and int(block) else None,
         preemptions=total("vllm:num_preemptions_total"),
+        kv_block=block,
+        prefix_queries=total("vllm:prefix_cache_queries_total"),
+        prefix_hits=total("vllm:prefix_cache_hits_total"),
     )
 
 
 def _kv_tokens(labels: Mapping[str, str]) -> int:
     """KV capacity from ``cache_config_info``, whose labels are strings and may be "None"."""
-    if labels.get("kv_cache_size_tokens", "").isdigit():
-        return int(labels["kv_cache_size_tokens"])
-    blocks, size = labels.get("num_gpu_blocks", ""), labels.get("block_size", "")
-    return int(blocks) * int(size) if blocks.isdigit() and size.isdigit() else 0
+    whole = _number(labels, "kv_cache_size_tokens")
+    return whole or _number(labels, "num_gpu_blocks") * _number(labels, "block_size")
+
+
+def _number(labels: Mapping[str, str], name: str) -> int:
+    value = labels.get(name, "")
+    return int(value) if value.isdigit() else 0

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    HttpUrl,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
+
+from scheduler.worker import KV_OVERFLOW
+
+_HOST = re.compile(r"(?!.*\.\.)[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?")
 
 
 class Section(BaseModel):
@@ -36,16 +49,58 @@ class WorkerConfig(Section):
     """KV-cache capacity in tokens, for a server that does not report one."""
     api_key: SecretStr | None = None
     """Its --api-key. Set, it replaces the Authorization header of the clients."""
+    speed: float = Field(default=1.0, ge=0.01, le=100)
+    """Tokens per second against the other workers'; placement alone heeds it."""
+    draining: bool = False
+    """It gets nothing new and ends what it has: before it is taken away."""
+
+
+class Discovery(Section):
+    """Where workers are found, beside `workers`, and lost, without a restart."""
+
+    file: Path | None = None
+    """YAML or JSON list of workers, as in `workers`; read again when it changes."""
+    dns: str | None = None
+    """host:port; each address of the name is a worker (http). Resolved again and again."""
+    api_key: SecretStr | None = None
+    """The --api-key of the workers found by `dns`."""
+    interval_s: float = Field(default=5.0, ge=0.05, le=3600)
+    """Seconds between two looks."""
+
+    @property
+    def finds(self) -> bool:
+        """Whether there is anywhere to look."""
+        return self.file is not None or self.dns is not None
+
+    @field_validator("dns")
+    @classmethod
+    def _host_and_port(cls, value: str | None) -> str | None:
+        if value is not None:
+            host, _, port = value.rpartition(":")
+            if not _HOST.fullmatch(host) or not (port.isdecimal() and 0 < int(port) < 65536):
+                raise ValueError("must be host:port, as in vllm.default.svc:8000, without http://")
+        return value
 
 
 class Scheduling(Section):
     """Who goes next."""
 
-    policy: Literal["sejf", "fcfs"] = "sejf"
-    """sejf: shortest expected job first, with ageing. fcfs: first come, first served."""
-    ageing: float = Field(default=0.03, ge=0, le=100)
-    """sejf only: how fast waiting counts, in e-folds of expected length per second. With 0.03 a
-    request expected to be 10 times longer yields for at most 77 s. 0 lets long ones starve."""
+    policy: Literal[
+        "sejf", "fcfs", "sjf_prompt", "sept", "kv_volume", "tail_aware", "gittins", "boost", "slo"
+    ] = "sejf"
+    """sejf: shortest expected job first, with ageing; long ones in order of arrival. fcfs: first
+    come, first served. scheduler/README.md has the others."""
+    ageing: float = Field(default=0.025, ge=0, le=100)
+    """How fast waiting counts, in e-folds of expected length per second (not fcfs, slo). With 0.025
+    a request expected to be 10 times longer yields for at most 92 s. 0 lets long ones starve."""
+    kv_overflow: float = Field(default=KV_OVERFLOW, gt=0, le=0.5)
+    """Probability, by the forecasts, that what runs on a worker outgrows its KV cache, up to which
+    more is sent there. Less preempts less and leaves memory empty."""
+    affinity: Literal["none", "session", "prefix"] = "none"
+    """Send to the worker that has the prefix cached. session: of the same X-Session-Id header,
+    `prompt_cache_key` or `user`. prefix: with the same system prompt, else first message."""
+    affinity_slack: float = Field(default=0.25, gt=0, le=10)
+    """How much fuller than the least loaded that worker may be, in parts of a full worker."""
     engine_queue: int = Field(default=2, ge=0, le=1024)
     """Requests a worker may hold beyond its slots, so that a slot that falls free is taken in the
     next engine step. More cost order, fewer cost throughput."""
@@ -64,6 +119,40 @@ class Queue(Section):
     no_worker_grace_s: float = Field(default=10.0, ge=0, le=86_400)
     """Seconds the queue is held while no worker of a model is healthy (a restart, a rollout)
     before its requests are answered 503."""
+
+
+class Tenant(Section):
+    """Who holds an API key."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")
+    """Its name in metrics and in /ready."""
+    api_key: SecretStr = Field(min_length=1)
+    """The key its requests bear (Authorization: Bearer, x-api-key or api-key)."""
+    weight: float = Field(default=1.0, ge=0.001, le=1000)
+    """Its share of tokens against others while both wait. Needs `fair`."""
+    urgency: int = Field(default=0, ge=-100, le=100)
+    """Its class: requests of a lower one go first, whatever the policy and the weights say."""
+
+
+class Tenants(Section):
+    """Who shares the workers, told apart by API key. The keys are not checked: workers do that."""
+
+    fair: bool = False
+    """Serve next whoever has had the fewest tokens for its weight; each key is a tenant."""
+    max_waiting: int | None = Field(default=None, ge=1, le=10_000_000)
+    """Requests of one tenant that may wait; one more is answered 429. Needs `fair`."""
+    known: tuple[Tenant, ...] = ()
+    """The keys that have a name, a weight or a class."""
+
+    @model_validator(mode="after")
+    def _each_is_one(self) -> Tenants:
+        for what in ("name", "api_key"):
+            values = [getattr(tenant, what) for tenant in self.known]
+            if len(set(values)) < len(values):
+                raise ValueError(f"two of known have the same {what}: give each its own")
+        if self.max_waiting is not None and not self.fair:
+            raise ValueError(f"max_waiting is {self.max_waiting} and fair false: set fair to true")
+        return self
 
 
 class Requests(Section):
@@ -133,7 +222,7 @@ class Learning(Section):
 
 
 class Slo(Section):
-    """What counts as served well: the goodput metric, nothing else, depends on it."""
+    """What counts as served well: the goodput metric and the policy slo depend on it."""
 
     ttft_s: float = Field(default=5.0, gt=0)
     """Time to first token, seconds."""
@@ -153,9 +242,11 @@ class Config(Section):
 
     listen: Listen = Listen()
     workers: tuple[WorkerConfig, ...] = ()
-    """The vLLM servers. None: an emulated one is started, to try things out."""
+    """The vLLM servers. None, and no discovery: an emulated one is started, to try things out."""
+    discovery: Discovery = Discovery()
     scheduling: Scheduling = Scheduling()
     queue: Queue = Queue()
+    tenants: Tenants = Tenants()
     requests: Requests = Requests()
     health: Health = Health()
     predictor: PredictorConfig = PredictorConfig()

@@ -11,7 +11,7 @@ from typing import Any, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from gateway.config import Config
+from gateway.config import Config, WorkerConfig
 
 ENV_PREFIX = "LENGTHWISE_"
 
@@ -39,7 +39,7 @@ def load_config(
     data, places = _read(path) if path else ({}, {})
     for name, location in _variables(Config, ()):
         if name in env:
-            _put(data, location, _parse_variable(name, env[name]))
+            _put(data, location, _parse_variable(name, location, env[name]))
             _forget(places, location)
             places[location] = f"environment variable {name}"
     for location, value in (flags or {}).items():
@@ -53,16 +53,41 @@ def load_config(
         raise ConfigError("\n".join(lines)) from None
 
 
-def _read(path: Path) -> tuple[dict[str, Any], dict[Location, str]]:
-    """The file's content, and for each key the place where it stands."""
+def load_workers(path: Path) -> tuple[WorkerConfig, ...]:
+    """The list of workers in a file of its own (YAML or JSON), as in the section ``workers``.
+
+    Raises:
+        ConfigError: unreadable file, bad YAML, no list, or a worker that cannot be.
+    """
+    data, node = _parse(path, "discovery.file")
+    if not isinstance(data, list):  # a file cut short while it is written reads as nothing
+        raise ConfigError(
+            f"{path}:1: must be a list of workers, as under workers in deploy/lengthwise.yaml; "
+            "write [] for none."
+        )
+    try:
+        return Config.model_validate({"workers": data}).workers
+    except ValidationError as error:
+        places = dict(_places(path, node, ("workers",)))
+        raise ConfigError(
+            "\n".join(_explain(fault, places, path) for fault in error.errors())
+        ) from None
+
+
+def _parse(path: Path, setting: str) -> tuple[Any, yaml.Node | None]:
+    """The file's content, and the nodes that say where it stands."""
     try:
         text = path.read_text(encoding="utf-8")
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        data = yaml.safe_load(text)
+        return yaml.safe_load(text), yaml.compose(text, Loader=yaml.SafeLoader)
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}. Check --config.") from None
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}. Check {setting}.") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: 2020-13-45
         raise ConfigError(_yaml_fault(path, error)) from None
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[Location, str]]:
+    """The file's content, and for each key the place where it stands."""
+    data, node = _parse(path, "--config")
     if data is None:
         return {}, {}
     if not isinstance(data, dict):
@@ -106,11 +131,11 @@ def _variables(model: type[BaseModel], at: tuple[str, ...]) -> Iterator[tuple[st
             yield ENV_PREFIX + "_".join((*at, name)).upper(), (*at, name)
 
 
-def _parse_variable(name: str, value: str) -> object:
+def _parse_variable(name: str, location: Location, value: str) -> object:
     try:
         return yaml.safe_load(value)
     except (yaml.YAMLError, ValueError, RecursionError):
-        shown = _shown((), value)
+        shown = _shown(location, value)
         raise ConfigError(
             f"environment variable {name}: {shown} is not valid YAML. Check its quotes."
         ) from None
@@ -147,7 +172,8 @@ def _explain(fault: Any, places: Mapping[Location, str], path: Path | None) -> s
 
 def _shown(location: Location, value: object) -> str:
     shown = repr(value)
-    return "a secret" if "api_key" in location or "api_key" in shown else shown
+    of_tenants = location[:2] == ("tenants", "known") and len(location) < 4
+    return "a secret" if of_tenants or "api_key" in location or "api_key" in shown else shown
 
 
 def _suggest(location: Location) -> str:

@@ -31,6 +31,9 @@ class Slot:
     job: Job
     _dispatcher: Dispatcher
     _decided: asyncio.Future[Action]
+    attained: int | None = None
+    """Tokens of the job's longest sequence at its end, where they are known better than by
+    ``progress``."""
 
     @property
     def decided(self) -> bool:
@@ -41,7 +44,7 @@ class Slot:
         """Wait for a worker.
 
         Raises:
-            Rejected: queue full, deadline passed or no worker.
+            Rejected: queue full, the tenant's part of it full, deadline passed or no worker.
         """
         action = await self._decided
         if isinstance(action, Reject):
@@ -83,7 +86,7 @@ class Dispatcher:
         finally:
             del self._futures[job.id]
             self._finished.append(asyncio.get_running_loop().time())
-            self.apply(self.scheduler.release(job.id))
+            self.apply(self.scheduler.release(job.id, slot.attained))
 
     def expect(self, job_id: str) -> asyncio.Future[Action]:
         """A future for the scheduler's next word on a job."""

@@ -6,48 +6,28 @@ import asyncio
 import logging
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.backend import FAILURES, Backend, EngineReport
-from gateway.config import Config
+from gateway.config import Config, WorkerConfig
 from gateway.dispatcher import Dispatcher
+from gateway.watched import Watched
 from scheduler.slots import LearnedSlots
-from scheduler.worker import Worker
 
 log = logging.getLogger("lengthwise")
-
-ANY_MODEL = ""
-"""What a request without a model asks for (a GET): every worker has it."""
-
-DEFAULT_SLOTS = 256
-"""For a server that neither says what it runs nor is configured: vLLM's own default."""
-
-DEFAULT_KV_BLOCK = 16
-"""Tokens: what vLLM takes on a GPU."""
 
 LEARNING_INTERVAL_S = 0.1
 """Between two looks at the load of a worker that may run more than it was sent."""
 
 
-@dataclass(slots=True)
-class _Watched:
-    backend: Backend
-    healthy: bool = False
-    failures: int = 0
-    scraped: float = -math.inf
-    """When its models and load were last read, on the loop's clock."""
-    slots: LearnedSlots = field(default_factory=LearnedSlots)
-    suspected: asyncio.Event = field(default_factory=asyncio.Event)
-
-
 class Fleet:
-    """The workers, healthy or not."""
+    """The workers, healthy or not, and those that leave until what runs there has ended."""
 
-    def __init__(self, config: Config, backends: Iterable[Backend], dispatcher: Dispatcher) -> None:
+    def __init__(self, config: Config, dispatcher: Dispatcher) -> None:
         self._config = config
         self._dispatcher = dispatcher
-        self._watched = {backend.id: _Watched(backend) for backend in backends}
+        self._watched: dict[str, Watched] = {}
+        self._joined = asyncio.Event()
 
     @property
     def backends(self) -> list[Backend]:
@@ -58,18 +38,23 @@ class Fleet:
         return self._watched[worker_id].backend
 
     def healthy(self, worker_id: str) -> bool:
-        """Whether requests are sent to that worker."""
+        """Whether that worker answers its probes."""
         return self._watched[worker_id].healthy
+
+    def draining(self, worker_id: str) -> bool:
+        """Whether that worker gets nothing new, because it is told to drain or leaves."""
+        watched = self._watched[worker_id]
+        return watched.leaving or watched.backend.config.draining
 
     @property
     def ready(self) -> bool:
         """Whether any worker takes requests."""
-        return any(watched.healthy for watched in self._watched.values())
+        return any(watched.takes_jobs for watched in self._watched.values())
 
     @property
     def all_known(self) -> bool:
-        """Whether every worker has told its models, now or before it went down."""
-        return all(watched.backend.models for watched in self._watched.values())
+        """Whether every worker, and there is one, has told its models, now or before."""
+        return bool(self.backends) and all(backend.models for backend in self.backends)
 
     def models(self) -> dict[str, dict[str, Any]]:
         """Every model's entry of ``/v1/models``, also of workers that are down now."""
@@ -80,15 +65,68 @@ class Fleet:
         lengths = [b.max_model_len(model) for b in self.backends if model in b.models]
         return max(lengths, default=math.inf)
 
+    # Members
+
+    def set_members(self, workers: Iterable[WorkerConfig]) -> None:
+        """Have exactly these workers; needs a running loop.
+
+        New ones are probed and then used. Those that are here no more get nothing new, end what
+        they run, and their connections are closed afterwards.
+        """
+        members = {Backend(config).id: config for config in workers}
+        for worker_id, config in members.items():
+            watched = self._watched.get(worker_id)
+            if watched is None:
+                self._join(config)
+            elif watched.leaving or watched.backend.config != config:
+                watched.leaving, watched.backend.config = False, config
+                self._read_anew(watched)
+        for worker_id, watched in self._watched.items():
+            if worker_id not in members and not watched.leaving:
+                self._leave(watched)
+
+    def _join(self, config: WorkerConfig) -> None:
+        backend = Backend(config)
+        backend.open()
+        self._watched[backend.id] = Watched(backend)
+        self._joined.set()
+        log.info("worker %s joins", backend.id)
+
+    def _leave(self, watched: Watched) -> None:
+        watched.leaving = True
+        worker_id, scheduler = watched.backend.id, self._dispatcher.scheduler
+        log.info("worker %s leaves: it gets nothing new and ends what it has", worker_id)
+        if worker_id in scheduler.workers:
+            self._dispatcher.apply(scheduler.remove_worker(worker_id))
+        watched.suspected.set()  # look at it now
+
+    def _read_anew(self, watched: Watched) -> None:
+        if watched.backend.id in self._dispatcher.scheduler.workers:
+            self._tell_scheduler(watched)
+        watched.scraped = -math.inf
+        watched.suspected.set()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        for backend in self.backends:
+            await backend.close()
+
+    # Health
+
     async def probe(self) -> None:
         """Probe every worker once."""
         await asyncio.gather(*map(self._probe, self._watched.values()))
 
     async def watch(self) -> None:
-        """Probe every worker until cancelled."""
+        """Probe every worker, those that join later too, until cancelled."""
         async with asyncio.TaskGroup() as group:
-            for watched in self._watched.values():
-                group.create_task(self._watch(watched))
+            while True:
+                for watched in self._watched.values():
+                    if not watched.watching:
+                        watched.watching = True
+                        group.create_task(self._watch(watched))
+                self._joined.clear()
+                await self._joined.wait()
 
     def suspect(self, worker_id: str) -> None:
         """A request failed there: send nothing more until it has answered a probe."""
@@ -104,19 +142,22 @@ class Fleet:
         await self._probe(watched)
         return watched.healthy
 
-    async def _watch(self, watched: _Watched) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
+    async def _watch(self, watched: Watched) -> None:
+        loop, scheduler = asyncio.get_running_loop(), self._dispatcher.scheduler
+        while not watched.leaving or watched.backend.id in scheduler.workers:
             await self._probe(watched)
             due = loop.time() + self._config.health.interval_s
             while (left := due - loop.time()) > 0 and not watched.suspected.is_set():
-                learning = self._is_learning(watched)
+                learning = watched.is_learning(scheduler)
                 await _wait(watched.suspected, min(left, LEARNING_INTERVAL_S) if learning else left)
                 if learning:
                     await self._learn(watched)
             watched.suspected.clear()
+        del self._watched[watched.backend.id]
+        await watched.backend.close()
+        log.info("worker %s has left", watched.backend.id)
 
-    async def _probe(self, watched: _Watched) -> None:
+    async def _probe(self, watched: Watched) -> None:
         backend, now = watched.backend, asyncio.get_running_loop().time()
         # Reading the load costs the engine's CPU twenty times what /health does. An event loop's
         # timers are early by a hair: that must not cost a whole interval.
@@ -131,16 +172,26 @@ class Fleet:
             await self._failed(watched, error)
         else:
             watched.failures = 0
-            if not scrape:
-                return
-            watched.scraped = now
-            if not watched.healthy:
-                log.info("worker %s is ready, serving %s", backend.id, ", ".join(backend.models))
-                watched.healthy, watched.slots = True, LearnedSlots()
-            self._observe(watched)
-            self._dispatcher.apply(self._dispatcher.scheduler.set_worker(self._worker(watched)))
+            if scrape:
+                watched.scraped = now
+                self._take_report(watched)
 
-    async def _failed(self, watched: _Watched, error: BaseException) -> None:
+    def _take_report(self, watched: Watched) -> None:
+        if not watched.healthy:
+            names = ", ".join(watched.backend.models)
+            log.info("worker %s is ready, serving %s", watched.backend.id, names)
+            watched.healthy, watched.slots = True, LearnedSlots()
+        watched.observe_load()
+        if not watched.leaving:  # else the scheduler would take it back
+            self._tell_scheduler(watched)
+            self._dispatcher.apply(watched.observe_kv(self._dispatcher.scheduler))
+
+    def _tell_scheduler(self, watched: Watched) -> None:
+        worker = watched.worker(self._config.scheduling)
+        worker.healthy = watched.healthy
+        self._dispatcher.apply(self._dispatcher.scheduler.set_worker(worker))
+
+    async def _failed(self, watched: Watched, error: BaseException) -> None:
         """Count a failed probe; a slow answer is given time, a broken connection is not."""
         watched.failures += 1
         slow = isinstance(error, TimeoutError)
@@ -155,44 +206,17 @@ class Fleet:
             self._dispatcher.apply(scheduler.set_health(watched.backend.id, False))
         await watched.backend.drop_connections()
 
-    def _worker(self, watched: _Watched) -> Worker:
-        config, report = watched.backend.config, watched.backend.report
-        slots = watched.slots.value if report.running is not None else DEFAULT_SLOTS
-        return Worker(
-            id=watched.backend.id,
-            models=frozenset((*watched.backend.models, ANY_MODEL)),
-            slots=config.max_num_seqs or slots,
-            kv_tokens=config.kv_tokens or report.kv_tokens,
-            kv_block=report.kv_block or DEFAULT_KV_BLOCK,
-            engine_queue=max(self._config.scheduling.engine_queue, 0 if config.max_num_seqs else 1),
-        )
-
-    def _is_learning(self, watched: _Watched) -> bool:
-        """Whether the worker is full by our count, others wait, and its real limit is unknown."""
-        if watched.backend.config.max_num_seqs or not watched.healthy:
-            return False
-        scheduler = self._dispatcher.scheduler
-        worker = scheduler.workers[watched.backend.id]
-        unproven = watched.slots.value != watched.slots.most_running
-        return bool(scheduler.waiting) and worker.sequences >= worker.slots and unproven
-
-    async def _learn(self, watched: _Watched) -> None:
+    async def _learn(self, watched: Watched) -> None:
         try:
             async with asyncio.timeout(self._config.health.timeout_s):
                 await watched.backend.scrape()
         except (*FAILURES, ValueError):  # ValueError: no Prometheus text
             watched.suspected.set()
             return
-        self._observe(watched)
-        worker = self._worker(watched)
-        self._dispatcher.apply(self._dispatcher.scheduler.set_slots(worker.id, worker.slots))
-
-    def _observe(self, watched: _Watched) -> None:
-        report = watched.backend.report
-        if report.running is not None and report.waiting is not None:
-            watched.slots.observe(
-                running=report.running, waiting=report.waiting, kv_usage=report.kv_usage or 0.0
-            )
+        watched.observe_load()
+        if not watched.leaving:
+            worker = watched.worker(self._config.scheduling)
+            self._dispatcher.apply(self._dispatcher.scheduler.set_slots(worker.id, worker.slots))
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

@@ -58,8 +58,7 @@ class Learned:
 
         Keyed with a salt that does not leave this machine: the log cannot be searched for a key.
         """
-        given = {name.lower(): value for name, value in headers.items()}
-        key = next((given[name] for name in _CREDENTIALS if given.get(name)), "")
+        key = credential(headers)
         hashed = blake2b(key.encode("utf-8", "replace"), digest_size=8, key=self.adaptive.salt)
         return hashed.hexdigest() if key else ""
 
@@ -82,6 +81,12 @@ class Learned:
             save(self.adaptive, self.folder / STATE)
         except OSError as error:
             log.error("what was learned cannot be kept in %s: %s", self.folder, error)
+
+
+def credential(headers: Mapping[str, str]) -> str:
+    """The header that tells whose request it is, as it was sent; "" without one."""
+    given = {name.lower(): value for name, value in headers.items()}
+    return next((given[name] for name in _CREDENTIALS if given.get(name)), "")
 
 
 def _remembered(path: Path) -> Adaptive:

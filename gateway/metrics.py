@@ -19,6 +19,7 @@ from prometheus_client.registry import Collector
 from gateway.config import Slo
 from gateway.dispatcher import Dispatcher
 from gateway.fleet import Fleet
+from gateway.tenants import Tenancy
 from scheduler.records import RequestRecord
 
 SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000)
@@ -51,7 +52,7 @@ class Metrics:
     def _make_request_metrics(self) -> None:
         self.requests = self._counter(
             "requests",
-            "Requests ended, by outcome: ok, client_gone, queue_full, queue_timeout, ...",
+            "Requests ended, by outcome: ok, client_gone, queue_full, tenant_queue_full, ...",
             "model",
             "endpoint",
             "outcome",
@@ -148,6 +149,10 @@ class Metrics:
         """Show a worker's counter at zero: one that first appears at 1 shows no increase."""
         self.worker_failures.labels(worker_id)
 
+    def forget_worker(self, worker_id: str) -> None:
+        """Drop the series of a worker that has left: those found by DNS come and go."""
+        self.worker_failures.remove(worker_id)
+
     def expect_model(self, model: str) -> None:
         """Show a model's counters at zero."""
         for met in ("true", "false"):
@@ -182,9 +187,10 @@ class Metrics:
 class LiveState(Collector):
     """Queue and workers, read at the moment of the scrape: gauges that cannot drift."""
 
-    def __init__(self, dispatcher: Dispatcher, fleet: Fleet) -> None:
+    def __init__(self, dispatcher: Dispatcher, fleet: Fleet, tenancy: Tenancy) -> None:
         self._dispatcher = dispatcher
         self._fleet = fleet
+        self._tenancy = tenancy
 
     def describe(self) -> list[Metric]:
         """Nothing before there is a worker: names are checked at the first scrape."""
@@ -193,6 +199,7 @@ class LiveState(Collector):
     def collect(self) -> Iterator[Metric]:
         """The gauges. What a worker has not said, or cannot say now, is left out."""
         yield from self._queue()
+        yield from self._tenants()
         yield from self._workers()
         yield from self._engines()
 
@@ -212,22 +219,42 @@ class LiveState(Collector):
             oldest.add_metric([model or NO_MODEL], now - arrivals.get(model, now))
         yield from (length, oldest)
 
+    def _tenants(self) -> Iterator[Metric]:
+        if not self._tenancy.fair:
+            return
+        waiting = GaugeMetricFamily(
+            "lengthwise_tenant_waiting",
+            "Requests that wait, by tenant: the first configured ones, and all others together",
+            labels=["tenant"],
+        )
+        counts = self._dispatcher.scheduler.waiting_by_tenant()
+        for tenant, count in self._tenancy.shown(counts).items():
+            waiting.add_metric([tenant], count)
+        yield waiting
+
     def _workers(self) -> Iterator[Metric]:
-        up = _worker_gauge("up", "1 while requests are sent to the worker")
+        up = _worker_gauge("up", "1 while the worker answers its probes")
+        draining = _worker_gauge("draining", "1 while it gets nothing new and ends what it has")
         slots = _worker_gauge("slots", "Sequences it runs at once, configured or learned")
         sent = _worker_gauge("in_flight_sequences", "Sequences the gateway has there")
-        committed = _worker_gauge("kv_committed_tokens", "KV tokens those are expected to hold")
+        work = _worker_gauge("expected_tokens", "Output tokens those are still expected to write")
+        peak = _worker_gauge(
+            "kv_peak_tokens",
+            "KV tokens at the coming peak of what those hold together, by the forecast that admits",
+        )
         capacity = _worker_gauge("kv_cache_capacity_tokens", "KV-cache capacity")
         for backend in self._fleet.backends:
             name = [backend.id]
             up.add_metric(name, self._fleet.healthy(backend.id))
+            draining.add_metric(name, self._fleet.draining(backend.id))
             worker = self._dispatcher.scheduler.workers.get(backend.id)
             if worker is not None:
                 slots.add_metric(name, worker.slots)
                 sent.add_metric(name, worker.sequences)
-                committed.add_metric(name, worker.kv_peak)
+                work.add_metric(name, worker.work)
+                peak.add_metric(name, worker.kv_peak)
                 _add(capacity, name, worker.kv_tokens)
-        yield from (up, slots, sent, committed, capacity)
+        yield from (up, draining, slots, sent, work, peak, capacity)
 
     def _engines(self) -> Iterator[Metric]:
         usage = _worker_gauge("kv_cache_usage_ratio", "KV-cache use, 0 to 1, as the engine reports")

@@ -94,6 +94,11 @@ class Exchange:
     tokens: int = 0
     """Of the answer so far, where it is a stream: at least so many."""
 
+    @property
+    def output_tokens(self) -> int | None:
+        """Tokens of all its sequences so far, as the worker says or as they came; None: unknown."""
+        return self.usage.output_tokens or self.tokens or None
+
     async def forward(self, slot: Slot, worker_id: str, priority: int | None) -> int:
         """Send the request to a worker and relay its answer; the status that went back.
 

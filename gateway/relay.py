@@ -11,11 +11,12 @@ from typing import Any
 
 from gateway.config import Config
 from gateway.disconnect import ClientGone, Receive, unless_gone
-from gateway.fleet import ANY_MODEL, Fleet
+from gateway.fleet import Fleet
 from gateway.metrics import NO_MODEL, Metrics
 from gateway.openai import ApiError, ApiRequest, parse
 from gateway.proxy import Exchange, Headers, Reply, forwarded
 from gateway.service import Service, WorkerRefused, no_worker
+from gateway.watched import ANY_MODEL
 from scheduler.records import RequestRecord
 
 log = logging.getLogger("lengthwise")

@@ -63,7 +63,7 @@ def add_serve_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--host", help="address to listen on (default: 127.0.0.1)")
     parser.add_argument("--port", help="port to listen on (default: 8080)")
-    parser.add_argument("--policy", help="sejf or fcfs (default: sejf)")
+    parser.add_argument("--policy", help="a scheduling.policy, such as fcfs (default: sejf)")
     parser.add_argument("vllm_flags", nargs="*", metavar="-- VLLM_FLAGS", help=argparse.SUPPRESS)
 
 
@@ -99,7 +99,7 @@ async def _serve(config: Config, args: argparse.Namespace) -> int:
             server = vllm_server(args.model, args.vllm_flags, args.model_timeout)
             url = await stack.enter_async_context(server)
             config = _with_worker(config, url, api_key(args.vllm_flags))
-        elif not config.workers:
+        elif not config.workers and not config.discovery.finds:
             lengths = predicted_lengths(serving.model) if serving else None
             emulator = EmbeddedEmulator(EmulatorConfig(models=(EMULATED_MODEL,)), lengths)
             config = _with_worker(config, stack.enter_context(emulator).url)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from dataclasses import dataclass, replace
+from math import ceil
 
 from gateway.config import Config
 from gateway.dispatcher import Dispatcher, Rejected, Slot
@@ -16,12 +17,11 @@ from gateway.metrics import NO_MODEL, Metrics
 from gateway.openai import ApiError
 from gateway.proxy import Exchange, WorkerFailed
 from gateway.refine import refining
+from gateway.scheduling import affinity, priority
+from gateway.tenants import Tenancy
 from predictor import Prompt
 from scheduler.job import Job
 from scheduler.scheduler import Dispatch
-
-PRIORITY_STEPS = 1000
-"""vLLM's priority is an integer: the key in thousandths keeps the order to a millisecond."""
 
 
 class WorkerRefused(Exception):
@@ -43,6 +43,7 @@ class Service:
     metrics: Metrics
     feedback: Feedback
     learned: Learned
+    tenancy: Tenancy
 
     async def serve(self, exchange: Exchange, model: str) -> None:
         """Serve one request of ``model``; its answer has gone to the client on return.
@@ -80,30 +81,43 @@ class Service:
         return Passage(exchange, self._job(exchange, model, prompt, guess), prompt, guess)
 
     def _job(self, exchange: Exchange, model: str, prompt: Prompt, guess: Guess) -> Job:
-        arrival = exchange.record.arrival
+        arrival, request = exchange.record.arrival, exchange.request
+        claim = self.tenancy.claim(exchange.headers)
         return Job(
             id=f"{exchange.reply.request_id}-{uuid.uuid4().hex[:8]}",  # clients may repeat theirs
             model=model,
             arrival=arrival,
             prompt_tokens=self.forecaster.prompt_tokens(prompt),
             length=guess.length,
-            sequences=exchange.request.sequences,
+            sequences=request.sequences,
             deadline=arrival + self.config.queue.timeout_s,
+            tenant=claim.tenant,
+            share=claim.share,
+            urgency=claim.urgency,
+            affinity=affinity(self.config.scheduling.affinity, request, exchange.headers),
         )
 
     async def _queue_and_forward(self, passage: Passage) -> int:
         """Wait for a worker and ask it, and others where it fails before the first byte."""
         async with self.dispatcher.slot(passage.job) as slot:
-            for attempt in range(self.config.requests.retries + 1):
-                if attempt:
-                    slot.retry()
-                dispatch = await self._wait(slot, passage)
-                try:
-                    return await passage.exchange.forward(
-                        slot, dispatch.worker_id, self._priority(dispatch.key)
-                    )
-                except WorkerFailed:
-                    self.metrics.worker_failures.labels(dispatch.worker_id).inc()
+            try:
+                return await self._forward(slot, passage)
+            finally:  # the tenant pays for what was written, however it ended
+                tokens = passage.exchange.output_tokens
+                if tokens is not None:
+                    slot.attained = ceil(tokens / passage.job.sequences)
+
+    async def _forward(self, slot: Slot, passage: Passage) -> int:
+        for attempt in range(self.config.requests.retries + 1):
+            if attempt:
+                slot.retry()
+            dispatch = await self._wait(slot, passage)
+            try:
+                return await passage.exchange.forward(
+                    slot, dispatch.worker_id, self._priority(dispatch)
+                )
+            except WorkerFailed:
+                self.metrics.worker_failures.labels(dispatch.worker_id).inc()
         raise ApiError(
             502,
             f"{self.config.requests.retries + 1} workers failed before the first byte of the "
@@ -126,8 +140,10 @@ class Service:
         record.dispatched, passage.worker = now, dispatch.worker_id
         return dispatch
 
-    def _priority(self, key: float) -> int | None:
-        return round(key * PRIORITY_STEPS) if self.config.scheduling.send_priority else None
+    def _priority(self, dispatch: Dispatch) -> int | None:
+        if not self.config.scheduling.send_priority:
+            return None
+        return priority(dispatch.job.urgency, dispatch.key)
 
     def _rejection(self, rejected: Rejected, job: Job) -> ApiError:
         queue = self.config.queue
@@ -136,6 +152,14 @@ class Service:
                 429,
                 f"{queue.max_waiting} requests wait already (queue.max_waiting). Try again later.",
                 code="queue_full",
+                retry_after=self.dispatcher.drain_seconds(),
+            )
+        if rejected.reason == "tenant_queue_full":
+            return ApiError(
+                429,
+                f"{self.config.tenants.max_waiting} of your requests wait already "
+                "(tenants.max_waiting). Try again later.",
+                code="tenant_queue_full",
                 retry_after=self.dispatcher.drain_seconds(),
             )
         if rejected.reason == "deadline":

@@ -35,7 +35,7 @@ STATS = (
     stat(
         "Healthy workers",
         "none",
-        "Workers that requests are sent to (lengthwise_worker_up). None: clients get 503.",
+        "Workers that answer their probes (lengthwise_worker_up). None: clients get 503.",
         f"sum({per_worker(gauge('up'), 'max')})",
         steps=((None, "red"), (1, "green")),
     ),
@@ -142,6 +142,7 @@ LATENCY = (
         "s",
         "Arrival to first token, waiting included; streams only (lengthwise_ttft_seconds).",
         spread("ttft_seconds", MODEL),
+        width=6,
     ),
     Panel(
         "Time per output token",
@@ -149,6 +150,7 @@ LATENCY = (
         "After the first token; streams only (lengthwise_tpot_seconds). It rises with the number "
         "of sequences a worker runs, and with preemptions.",
         spread("tpot_seconds", MODEL),
+        width=6,
     ),
     Panel(
         "End to end",
@@ -156,6 +158,7 @@ LATENCY = (
         "Arrival to the end of the answer (lengthwise_e2e_seconds). Long answers take long: "
         "compare the normalised latency.",
         spread("e2e_seconds", MODEL),
+        width=6,
     ),
     Panel(
         "Normalised latency",
@@ -163,6 +166,7 @@ LATENCY = (
         "End-to-end latency per output token (lengthwise_normalised_latency_seconds): what the "
         "order of the queue improves. The mean counts short answers as much as long ones.",
         spread("normalised_latency_seconds", MODEL),
+        width=6,
     ),
     Panel(
         "Queue wait",
@@ -184,16 +188,29 @@ LATENCY = (
             "in the gateway, all models": "sum(lengthwise_requests_in_flight)",
         },
     ),
+    Panel(
+        "Waiting by tenant",
+        "none",
+        "Requests that wait, by tenant (lengthwise_tenant_waiting; with tenants.fair): the first "
+        "20 configured, all others together. Who floods waits, the others do not.",
+        {"{{tenant}}": or_zero(total("lengthwise_tenant_waiting", "tenant"), "tenant", "other")},
+        custom=STACKED,
+    ),
 )
 
 WORKERS = (
     Panel(
         "Up",
         "none",
-        "Whether requests are sent to the worker (lengthwise_worker_up).",
-        {"{{worker}}": per_worker(gauge("up"), "max")},
+        "2: requests are sent to the worker. 1: it drains, so it gets nothing new "
+        "(lengthwise_worker_draining). 0: it does not answer its probes (lengthwise_worker_up).",
+        {
+            "{{worker}}": f"{per_worker(gauge('up'), 'max')}"
+            f" * (2 - {per_worker(gauge('draining'), 'max')})"
+        },
         kind="state-timeline",
-        steps=((None, "red"), (1, "green")),
+        width=6,
+        steps=((None, "red"), (1, "orange"), (2, "green")),
     ),
     Panel(
         "Slots and sequences sent",
@@ -205,6 +222,7 @@ WORKERS = (
             "{{worker}} slots": per_worker(gauge("slots"), "max"),
             "{{worker}} sent": per_worker(gauge("in_flight_sequences")),
         },
+        width=6,
         overrides=((" slots$", *DASHED),),
     ),
     Panel(
@@ -217,30 +235,40 @@ WORKERS = (
             "{{worker}} running": per_worker(gauge("running_sequences"), "max"),
             "{{worker}} waiting": per_worker(gauge("waiting_sequences"), "max"),
         },
+        width=6,
         overrides=((" waiting$", *DASHED),),
+    ),
+    Panel(
+        "Expected work",
+        "short",
+        "Output tokens that what is there is still expected to write "
+        "(lengthwise_worker_expected_tokens): the next request goes where least is, over slots and "
+        "speed.",
+        {"{{worker}}": per_worker(gauge("expected_tokens"))},
+        width=6,
     ),
     Panel(
         "KV-cache use",
         "percentunit",
-        "Solid: used, as the engine reports (lengthwise_worker_kv_cache_usage_ratio). Dashed: what "
-        "the running requests are expected to need at their common peak "
-        "(lengthwise_worker_kv_committed_tokens / _kv_cache_capacity_tokens).",
+        "Solid: used, as the engine reports (lengthwise_worker_kv_cache_usage_ratio). Dashed: the "
+        "peak to come of what is there, exceeded with probability scheduling.kv_overflow "
+        "(lengthwise_worker_kv_peak_tokens / _kv_cache_capacity_tokens).",
         {
             "{{worker}} used": per_worker(gauge("kv_cache_usage_ratio"), "max"),
-            "{{worker}} committed": f"{per_worker(gauge('kv_committed_tokens'))}"
+            "{{worker}} peak": f"{per_worker(gauge('kv_peak_tokens'))}"
             f" / ({per_worker(gauge('kv_cache_capacity_tokens'), 'max')} > 0)",
         },
         width=6,
-        overrides=((" committed$", *DASHED),),
+        overrides=((" peak$", *DASHED),),
     ),
     Panel(
         "KV tokens",
         "short",
         "Capacity (dashed, lengthwise_worker_kv_cache_capacity_tokens; 0: the worker does not say, "
-        "set kv_tokens) and what is committed (lengthwise_worker_kv_committed_tokens).",
+        "set kv_tokens) and the forecast peak of what is there (lengthwise_worker_kv_peak_tokens).",
         {
             "{{worker}} capacity": per_worker(gauge("kv_cache_capacity_tokens"), "max"),
-            "{{worker}} committed": per_worker(gauge("kv_committed_tokens")),
+            "{{worker}} peak": per_worker(gauge("kv_peak_tokens")),
         },
         width=6,
         overrides=((" capacity$", *DASHED),),

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 MODEL = 'model=~"$model"'
 WORKER = 'worker=~"$worker"'
 FAILED = "worker_failed|worker_5xx|internal_error|cancelled"
-TURNED_AWAY = "queue_full|queue_timeout|request_timeout|no_healthy_worker"
+TURNED_AWAY = "queue_full|tenant_queue_full|queue_timeout|request_timeout|no_healthy_worker"
 
 ENGINE_TOKENS = 'sum(rate(vllm:generation_tokens_total{model_name=~"$model"}[$__rate_interval]))'
 

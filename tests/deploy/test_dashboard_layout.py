@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from gateway.app import create_app
-from gateway.config import Config
+from gateway.config import Config, Tenants
 from tests.deploy.dashboard_file import dashboard, panels
 from tests.deploy.paths import DASHBOARD, DEPLOY
 
@@ -85,7 +85,8 @@ def test_the_queries_know_every_metric_of_the_gateway_and_no_other() -> None:
         for target in panel["targets"]
         for name in _metrics(target["expr"]) - OF_VLLM
     }
-    registry = create_app(Config(), None).state.metrics.registry
+    config = Config(tenants=Tenants(fair=True))  # else tenants have no metric
+    registry = create_app(config, None).state.metrics.registry
     assert shown == {family.name for family in registry.collect()}
 
 

@@ -10,7 +10,7 @@ from typing import Any, get_args
 import yaml
 from pydantic import BaseModel
 
-from gateway.config import Config, WorkerConfig
+from gateway.config import Config, Tenant, WorkerConfig
 from gateway.config_file import load_config
 from tests.deploy.paths import DEPLOY
 
@@ -19,7 +19,7 @@ COMMENTED_SETTING = re.compile(r"^#(?=( {2,}(- )?)?[a-z_]+:)")
 
 
 def _with_workers() -> str:
-    """The example with the lines of ``workers`` in force: their # stands at the start."""
+    """The example with its lists in force: the # of their lines stands at the start."""
     lines = EXAMPLE.read_text(encoding="utf-8").splitlines()
     return "\n".join(COMMENTED_SETTING.sub("", line) for line in lines) + "\n"
 
@@ -48,12 +48,14 @@ def test_the_example_names_every_setting_and_no_other() -> None:
     assert _keys(yaml.safe_load(_with_workers())) == _fields(Config)
 
 
-def test_the_commented_workers_are_usable_as_they_stand(tmp_path: Path) -> None:
+def test_the_commented_lists_are_usable_as_they_stand(tmp_path: Path) -> None:
     path = tmp_path / "lengthwise.yaml"
     path.write_text(_with_workers(), encoding="utf-8")
     config = load_config(path, env={})
-    assert config.model_copy(update={"workers": ()}) == Config()
+    tenants = config.tenants.model_copy(update={"known": ()})
+    assert config.model_copy(update={"workers": (), "tenants": tenants}) == Config()
     assert config.workers[0].model_fields_set == set(WorkerConfig.model_fields)
+    assert config.tenants.known[0].model_fields_set == set(Tenant.model_fields)
 
 
 def test_every_setting_has_a_comment_above_it() -> None:

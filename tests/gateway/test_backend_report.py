@@ -64,7 +64,7 @@ def cache(engine: int = 0, *, blocks: str, block_size: str = "16", more: str = "
 def test_the_report_of_one_engine_is_read() -> None:
     text = HEADER + gauges(running=7.0, waiting=3.0, kv_usage=0.25, preemptions=2.0)
     assert parse_report(text + cache(blocks="27680")) == EngineReport(
-        running=7, waiting=3, kv_usage=0.25, kv_tokens=27680 * 16, kv_block=16, preemptions=2
+        running=7, waiting=3, kv_usage=0.25, kv_tokens=27680 * 16, preemptions=2, kv_block=16
     )
 
 
@@ -77,13 +77,8 @@ def test_several_engines_are_summed_and_the_fullest_one_counts() -> None:
         + cache(1, blocks="200")
     )
     assert parse_report(text) == EngineReport(
-        running=12, waiting=4, kv_usage=0.75, kv_tokens=300 * 16, kv_block=16, preemptions=3
+        running=12, waiting=4, kv_usage=0.75, kv_tokens=300 * 16, preemptions=3, kv_block=16
     )
-
-
-def test_the_size_of_a_block_is_read_where_it_is_told() -> None:
-    assert parse_report(cache(blocks="96", block_size="128")).kv_block == 128
-    assert parse_report(cache(blocks="96", block_size="None")).kv_block is None
 
 
 def test_the_capacity_in_tokens_is_preferred_to_blocks_times_their_size() -> None:
@@ -113,6 +108,16 @@ def test_each_number_stands_alone() -> None:
     assert parse_report('vllm:num_requests_running{engine="0"} 3.0\n') == EngineReport(running=3)
     assert parse_report("vllm:kv_cache_usage_perc 0.5\n") == EngineReport(kv_usage=0.5)
     assert parse_report("vllm:num_preemptions_total 4\n") == EngineReport(preemptions=4)
+
+
+def test_prefix_cache_counters_are_read() -> None:
+    text = (
+        'vllm:prefix_cache_queries_total{engine="0"} 300.0\n'
+        'vllm:prefix_cache_queries_total{engine="1"} 100.0\n'
+        'vllm:prefix_cache_hits_total{engine="0"} 90.0\n'
+        'vllm:external_prefix_cache_hits_total{engine="0"} 5.0\n'
+    )
+    assert parse_report(text) == EngineReport(prefix_queries=400, prefix_hits=90)
 
 
 def test_zero_is_a_number() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import get_args
@@ -152,6 +154,10 @@ def test_a_flag_at_fault_is_named(load: Load) -> None:
 # What is refused: the line, the field, what was given, what to do
 
 
+def _known(more: str) -> str:
+    return f"tenants:\n  known:\n  - {{name: a, api_key: {SECRET}, {more}}}\n"
+
+
 @pytest.mark.parametrize(
     ("text", "line", "field", "complaint"),
     [
@@ -165,7 +171,21 @@ def test_a_flag_at_fault_is_named(load: Load) -> None:
         ("\nlisten:\n  host: 5\n", 3, "listen.host", "valid string (got 5)"),
         ("predictor:\n  enabled: perhaps\n", 2, "predictor.enabled", "(got 'perhaps')"),
         ("listen: 8080\n", 1, "listen", "(got 8080)"),
-        ("scheduling:\n  policy: lifo\n", 2, "scheduling.policy", "'sejf' or 'fcfs' (got 'lifo')"),
+        ("scheduling:\n  policy: lifo\n", 2, "scheduling.policy", "or 'slo' (got 'lifo')"),
+        ("scheduling: {kv_overflow: 0.6}\n", 1, "scheduling.kv_overflow", "to 0.5 (got 0.6)"),
+        ("scheduling: {affinity: sticky}\n", 1, "scheduling.affinity", "(got 'sticky')"),
+        ("discovery:\n  dns: http://a:1\n", 2, "discovery.dns", "host:port, as in"),
+        ("discovery: {dns: vllm}\n", 1, "discovery.dns", "(got 'vllm')"),
+        ("discovery: {dns: 'a..b:80'}\n", 1, "discovery.dns", "(got 'a..b:80')"),
+        ("discovery: {dns: 'a:99999'}\n", 1, "discovery.dns", "(got 'a:99999')"),
+        ("discovery: {dns: 'a b:80'}\n", 1, "discovery.dns", "(got 'a b:80')"),
+        ("workers: [{url: http://a, speed: 0}]\n", 1, "workers.0.speed", "(got 0)"),
+        (_known("weight: 0"), 3, "tenants.known.0.weight", "to 0.001 (got 0)"),
+        (_known("urgency: 0.5"), 3, "tenants.known.0.urgency", "(got 0.5)"),
+        (_known("name: a b"), 3, "tenants.known.0.name", "is given twice"),
+        (_known("wieght: 2"), 3, "tenants.known.0.wieght", "mean weight?"),
+        ("tenants:\n  known: [{name: a}]\n", 2, "tenants.known.0.api_key", "is missing. Add it."),
+        ("tenants:\n  max_waiting: 5\n", 1, "tenants", "is 5 and fair false: set fair to true"),
         ("listen:\n  port: 65536\n", 2, "listen.port", "less than or equal to 65535 (got 65536)"),
         ("queue:\n  timeout_s: 0\n", 2, "queue.timeout_s", "greater than 0 (got 0)"),
         ("health:\n  interval_s: .nan\n", 2, "health.interval_s", "(got nan)"),
@@ -186,6 +206,15 @@ def test_an_error_names_line_field_fault_and_remedy(
     assert message.startswith(f"{path}:{line}: {field}: ")
     assert complaint in message
     assert message.endswith((".", "?")), "the message ends with what to do"
+
+
+@pytest.mark.parametrize("same", ["name", "api_key"])
+def test_two_tenants_need_names_and_keys_of_their_own(load: Load, same: str) -> None:
+    one = {"name": "a", "api_key": SECRET}
+    two = {**{"name": "b", "api_key": "another"}, same: one[same]}
+    message = refusal(load, f"tenants:\n  known: {json.dumps([one, two])}\n")
+    assert f"two of known have the same {same}: give each its own" in message
+    assert SECRET not in message
 
 
 def test_a_wrong_value_points_to_where_its_meaning_is_told(load: Load) -> None:
@@ -266,13 +295,18 @@ def test_a_key_is_read_and_not_shown(load: Load) -> None:
         f"workers: {{url: 'http://a', api_key: {SECRET}}}\n",
         f"workers:\n- url: http://a\n  api_key: {SECRET}\n  api_key: {SECRET}\n",
         f"workers:\n- url: http://a\n  api_key: '{SECRET}\n",
+        f"tenants: {{known: [{SECRET}]}}\n",
+        f"tenants: {{known: {SECRET}}}\n",
+        f"tenants: {{known: {{{SECRET}: 1}}}}\n",
+        f"tenants: {{known: [{{name: a, key: {SECRET}}}]}}\n",
+        f"tenants: {{known: [{{name: a, api_key: [{SECRET}]}}]}}\n",
+        f"discovery: {{api_key: [{SECRET}]}}\n",
     ],
-    ids=["list", "mapping", "misspelt", "no url", "bad url", "no list", "twice", "open quote"],
 )
 def test_an_error_does_not_show_a_key(load: Load, text: str) -> None:
     message = refusal(load, text)
     assert SECRET not in message
-    assert "workers" in message or "not valid YAML" in message
+    assert re.search("workers|tenants.known|discovery.api_key|not valid YAML", message)
 
 
 def test_a_number_for_a_key_is_refused_without_showing_it(load: Load) -> None:
@@ -299,6 +333,14 @@ def test_a_list_given_in_the_environment_is_not_blamed_on_the_file(load: Load) -
 )
 def test_a_variable_at_fault_does_not_show_a_key(load: Load, value: str) -> None:
     assert "s3cret" not in refusal(load, "", {"LENGTHWISE_WORKERS": value})
+
+
+@pytest.mark.parametrize("setting", ["DISCOVERY_API_KEY", "TENANTS_KNOWN"])
+@pytest.mark.parametrize("value", ["[s3cret", "{s3cret: 1}", "[s3cret]"])
+def test_a_variable_that_is_a_key_is_not_shown(load: Load, setting: str, value: str) -> None:
+    message = refusal(load, "", {f"LENGTHWISE_{setting}": value})
+    assert f"LENGTHWISE_{setting}" in message
+    assert "s3cret" not in message
 
 
 def test_a_list_in_a_list_does_not_show_a_key(load: Load) -> None:
