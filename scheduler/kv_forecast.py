@@ -19,6 +19,8 @@ from scheduler.job import Job
 STEPS = (0, 16, 32, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 2048, 4096)
 """The engine steps from now at which the sum is taken: a running sequence writes one token each."""
 
+_ZEROS = (0.0,) * len(STEPS)
+
 Curve = tuple[float, ...] | list[float]
 """A number for each of ``STEPS``."""
 
@@ -112,7 +114,6 @@ class KvForecast:
             assert abs(self._variance[n] - variance) <= 1e-3 * max(1.0, variance), "a variance has"
 
 
-_ZEROS = (0.0,) * len(STEPS)
 _NOTHING = Outline(_ZEROS, _ZEROS)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -66,7 +67,7 @@ class LengthDistribution:
     @property
     def mean(self) -> float:
         """Expected length in tokens."""
-        return sum(map(mul, self.tokens, self.mass))
+        return math.fsum(map(mul, self.tokens, self.mass))
 
     @property
     def second_moment(self) -> float:
@@ -113,7 +114,7 @@ class LengthDistribution:
         alive = sum(mass)
         if not alive > 0:
             return 1.0
-        return sum(map(mul, self.tokens[keep:], mass)) / alive - attained
+        return math.fsum(map(mul, self.tokens[keep:], mass)) / alive - attained
 
     def remaining(self, attained: float) -> LengthDistribution:
         """The tokens still to come of an answer that has ``attained`` tokens and goes on.

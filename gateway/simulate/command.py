@@ -142,6 +142,19 @@ def _add_runs(group: argparse._ArgumentGroup) -> None:
     add("--seeds", type=int, default=5, metavar="N", help="repeats (default %(default)s)")
     add("--engine-queue", type=int, default=2, metavar="N", help="as the gateway's setting")
     add(
+        "--gateway-latency",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="from the gateway's decision until the engine has the request, all policies but "
+        "stock (default 0): what --engine-queue bridges",
+    )
+    add(
+        "--tenants",
+        action="store_true",
+        help="give tenants (a served log's, or the column client of lengths alone) their shares",
+    )
+    add(
         "--p99-budget",
         metavar="RATIO|SECONDSs",
         help="recommend the policy and ageing of least mean normalised latency whose p99 "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gateway.simulate.source import start
@@ -19,7 +19,7 @@ from scheduler.sim.request import Request
 from scheduler.sim.simulator import Outcome, simulate
 
 MAX_MODEL_LEN = 131_072
-"""Tokens of context: more than any answer of CASTILLO needs."""
+"""Tokens of context, unless told otherwise."""
 
 Row = dict[str, Any]
 
@@ -94,7 +94,8 @@ class Study:
     def capacity(self, seed: int) -> float:
         """Requests a second at load 1."""
         if seed not in self._capacity:
-            self._requests[seed] = self.draw(seed)
+            context = self.setting.max_model_len
+            self._requests[seed] = [within(request, context) for request in self.draw(seed)]
             self._capacity[seed] = capacity(self._requests[seed], self.setting.servers())
         return self._capacity[seed]
 
@@ -141,6 +142,14 @@ class Study:
             for load in loads:
                 for label, arm in arms.items():
                     yield self.row(arm, load, seed) | {"policy": label}
+
+
+def within(request: Request, context: int) -> Request:
+    """The request as a server of so much context (tokens) answers it: cut short where it ends."""
+    room = context - request.prompt_tokens
+    if room < 1 or request.output_tokens <= room:
+        return request
+    return replace(request, output_tokens=room, length=request.length.capped(room))
 
 
 def mean(rows: Sequence[Row], column: str) -> float:

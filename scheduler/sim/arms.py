@@ -41,11 +41,12 @@ class Server:
 class Arm:
     """One way to serve: a policy and the settings of the gateway that matter to it.
 
-    ``ageing`` is in nats per second, ``engine_queue`` as ``Worker.engine_queue``. With
-    ``priority`` the engines run under ``--scheduling-policy priority`` and are sent the keys.
-    ``overflow`` is the probability of an outgrown cache that admission accepts. ``report_every``
-    is the number of tokens after which the scheduler hears of a request's
-    progress again.
+    ``ageing`` is in nats per second, ``engine_queue`` as ``Worker.engine_queue``, ``overflow`` the
+    probability of an outgrown KV cache that admission accepts. With ``priority`` the engines run
+    under ``--scheduling-policy priority`` and are sent the keys. ``report_every`` is the number of
+    tokens after which the scheduler hears of a request's progress again. With ``tenants`` the
+    requests' own count, and each gets its share. ``latency`` is the seconds from the decision to
+    send a request until the engine may take it (0 for ``stock``): what ``engine_queue`` bridges.
 
     Raises:
         ValueError: there is no such policy.
@@ -57,6 +58,9 @@ class Arm:
     priority: bool = False
     report_every: int = 32
     overflow: float = KV_OVERFLOW
+    forecast_kv: bool = True
+    tenants: bool = False
+    latency: float = 0.0
 
     def __post_init__(self) -> None:
         if self.policy not in NAMES:
@@ -87,7 +91,7 @@ class Arm:
                 id=str(number),
                 models=models,
                 slots=server.config.max_num_seqs,
-                kv_tokens=server.kv_tokens,
+                kv_tokens=server.kv_tokens if self.forecast_kv else None,
                 engine_queue=self.engine_queue,
                 kv_block=server.config.block_size,
                 deviations=deviations(self.overflow),
@@ -106,4 +110,5 @@ class Arm:
             arrival=now,
             prompt_tokens=request.prompt_tokens,
             length=length,
+            tenant=request.tenant if self.tenants else "",
         )

@@ -27,4 +27,6 @@ def capacity(requests: Sequence[Request], servers: Sequence[Server]) -> float:
             f"none of {len(requests)} requests fits an engine: its KV cache or context is too small"
         )
     ended = max(1, round(SHARE * len(ends)))
+    if not ends[ended - 1] > 0:
+        raise ValueError(f"the steps of {servers[0].costs} take no time; give costs above 0")
     return ended / ends[ended - 1]

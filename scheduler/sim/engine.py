@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from heapq import heapify, heappop, heappush
 from operator import attrgetter
-from typing import NamedTuple
 
 from scheduler.costs import StepCosts
 from scheduler.sim.decoding import Decoding
 from scheduler.sim.engine_config import EngineConfig
+from scheduler.sim.results import Progress, StepResult
 from scheduler.sim.sequence import Sequence
 
 __all__ = ["Engine", "EngineConfig", "Progress", "StepResult"]
@@ -26,35 +26,6 @@ Grants = list[tuple[Sequence, int]]
 
 _by_rank = attrgetter("rank")
 _by_admission = attrgetter("admitted")
-
-
-class Progress(NamedTuple):
-    """What one step did, as far as whoever counts in requests wants to know.
-
-    ``duration`` is in seconds. ``entered`` are computed for the first time, ``started`` got their
-    first token, ``reached`` a multiple of the engine's ``report_every`` tokens (id and count,
-    without those that finished), ``finished`` left and ``preempted`` wait again.
-    """
-
-    duration: float
-    entered: list[str]
-    started: list[str]
-    reached: list[tuple[str, int]]
-    finished: list[str]
-    preempted: list[str]
-
-
-class StepResult(NamedTuple):
-    """What one step did to every request.
-
-    ``duration`` is in seconds. Each id in ``emitted`` got exactly one token; the ids in
-    ``finished`` left, their last token is in ``emitted``; those in ``preempted`` wait again.
-    """
-
-    duration: float
-    emitted: list[str]
-    finished: list[str]
-    preempted: list[str]
 
 
 class Engine:

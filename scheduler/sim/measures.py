@@ -11,6 +11,8 @@ from scheduler.sim.simulator import Outcome
 def figures(outcome: Outcome) -> dict[str, float]:
     """Latencies in seconds, over all requests served; throughput in output tokens a second.
 
+    ``throughput_tokens`` is over the whole run, whose end may be a few long answers alone in the
+    engine; ``throughput_sustained`` until the last arrival, which no policy can put off.
     ``max_wait`` is the longest wait to be computed for the first time, in our queue and the
     engine's together; ``max_queue_wait`` the part of it in ours. Empty if nothing was served.
     """
@@ -18,6 +20,7 @@ def figures(outcome: Outcome) -> dict[str, float]:
     if not ended:
         return {}
     begun = min(record.arrival for record in ended)
+    last = max(record.arrival for record in outcome.records)
     e2e = _sorted(record.e2e for record in ended)
     ttft = _sorted(record.ttft for record in ended)
     normalised = _sorted(record.normalised_latency for record in ended)
@@ -31,6 +34,7 @@ def figures(outcome: Outcome) -> dict[str, float]:
         "mean_ttft": _mean(ttft),
         "p99_ttft": quantile(ttft, 0.99),
         "throughput_tokens": tokens / max(outcome.duration - begun, 1e-9),
+        "throughput_sustained": outcome.generated_early / max(last - begun, 1e-9),
         "preemptions": outcome.preemptions,
         "max_wait": outcome.max_wait,
         "max_queue_wait": max(_sorted(record.queue_wait for record in ended), default=0.0),

@@ -6,6 +6,8 @@ is what the gateway would tell it.
 
 from __future__ import annotations
 
+import math
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
@@ -13,8 +15,9 @@ from heapq import heappop, heappush
 from scheduler.records import RequestRecord
 from scheduler.scheduler import Action, Dispatch
 from scheduler.sim.arms import Arm, Server
-from scheduler.sim.engine import Engine, Progress
+from scheduler.sim.engine import Engine
 from scheduler.sim.request import Request
+from scheduler.sim.results import Progress
 
 PRIORITY_STEPS = 1000
 """The gateway sends the key to the engine as an integer, in thousandths."""
@@ -26,9 +29,10 @@ class Outcome:
 
     ``records`` are in the order of the requests. ``dropped`` requests fit no cache or context and
     were not sent, ``rejected`` ones the scheduler refused: neither has times. ``duration`` is in
-    seconds from 0 to the end of the last request, ``generated`` the tokens made, ``steps`` the
-    engine steps and ``max_wait`` the longest a request waited, here and in the engine together, to
-    be computed for the first time.
+    seconds from 0 to the end of the last request, ``generated`` the tokens made,
+    ``generated_early`` those of them made while requests still arrived, ``steps`` the engine steps
+    and ``max_wait`` the longest a request waited, here and in the engine together, to be computed
+    for the first time.
     """
 
     records: list[RequestRecord]
@@ -36,6 +40,7 @@ class Outcome:
     rejected: int = 0
     preemptions: int = 0
     generated: int = 0
+    generated_early: int = 0
     steps: int = 0
     max_wait: float = 0.0
     duration: float = 0.0
@@ -74,6 +79,7 @@ class _Simulation:
         # Of each engine the step in progress: its results are known, and seen when it has ended.
         self._steps: list[Progress | None] = [None] * len(servers)
         self._ends: list[tuple[float, int]] = []
+        self._sent: deque[tuple[float, int, int, int]] = deque()  # on their way to an engine
         self._idle = set(range(len(servers)))
         self._turn = 0
         self._now = 0.0
@@ -85,15 +91,21 @@ class _Simulation:
         self.outcome = Outcome(self._records)
 
     def run(self) -> Outcome:
-        arrivals, ends = self._arrivals, self._ends
+        arrivals, ends, sent = self._arrivals, self._ends, self._sent
         at, count = 0, len(arrivals)
-        while at < count or ends:
-            if at < count and (not ends or arrivals[at] <= ends[0][0]):
-                self._now = arrivals[at]
+        while at < count or sent or ends:
+            arrival = arrivals[at] if at < count else math.inf
+            if arrival <= min(sent[0][0] if sent else math.inf, ends[0][0] if ends else math.inf):
+                self._now = arrival
                 self._arrive(at)
                 at += 1
-                if at < count and arrivals[at] == self._now:
+                if at == count:
+                    self.outcome.generated_early = self._generated
+                elif arrivals[at] == arrival:
                     continue  # those that arrive together meet the engines together
+            elif sent and (not ends or sent[0][0] <= ends[0][0]):
+                self._now, *to = sent.popleft()
+                self._receive(*to)
             else:
                 self._now, number = heappop(ends)
                 self._idle.add(number)
@@ -122,8 +134,14 @@ class _Simulation:
 
     def _send(self, at: int, worker: int, key: float) -> None:
         self._records[at].dispatched = self._now
-        request = self._requests[at]
         priority = round(key * PRIORITY_STEPS) if self._arm.priority else 0
+        if self._arm.latency:
+            self._sent.append((self._now + self._arm.latency, at, worker, priority))
+        else:
+            self._receive(at, worker, priority)
+
+    def _receive(self, at: int, worker: int, priority: int) -> None:
+        request = self._requests[at]
         self._engines[worker].add(str(at), request.prompt_tokens, request.output_tokens, priority)
 
     def _start(self) -> None:
@@ -157,10 +175,14 @@ class _Simulation:
         for name, generated in step.reached:
             self._carry_out(scheduler.progress(name, generated))
 
+    @property
+    def _generated(self) -> int:
+        return sum(engine.generated_tokens for engine in self._engines)
+
     def _summed(self) -> Outcome:
         outcome = self.outcome
         outcome.preemptions = sum(engine.preemptions for engine in self._engines)
-        outcome.generated = sum(engine.generated_tokens for engine in self._engines)
+        outcome.generated = self._generated
         outcome.duration = self._now
         return outcome
 

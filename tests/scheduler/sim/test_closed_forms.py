@@ -50,7 +50,7 @@ def simulated_waits(policy: str, arrivals: Array, served: Array) -> Array:
 def test_simulated_waits_in_order_follow_pollaczek_and_khinchine(
     service: Service, policy: str, load: float
 ) -> None:
-    arrivals, served = service.draw(load, 10_000, seed=1)
+    arrivals, served = service.draw(load, 6_000, seed=1)
     expected = waits_in_order(arrivals, served)
     found = simulated_waits(policy, arrivals, served)
     assert np.abs(found - expected).max() < 1e-6
@@ -76,7 +76,7 @@ def test_the_queue_in_order_meets_the_formula(service: Service, load: float) -> 
 def test_simulated_waits_of_the_shortest_first_are_those_of_the_queue(
     service: Service, load: float
 ) -> None:
-    arrivals, served = service.draw(load, 10_000, seed=1)
+    arrivals, served = service.draw(load, 6_000, seed=1)
     expected = waits_shortest_first(arrivals, served)
     found = simulated_waits("sept", arrivals, served)
     assert np.abs(found - expected).max() < 1e-6

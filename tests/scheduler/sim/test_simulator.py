@@ -60,6 +60,14 @@ def test_only_the_oracle_knows_better_than_the_forecast() -> None:
         assert outcome.records[first].dispatched == 3.0
 
 
+def test_a_request_on_its_way_leaves_the_slot_empty_unless_another_waits_in_the_engine() -> None:
+    requests = [request(2), request(2), request(2)]
+    for queue, expected in ((0, [2.5, 5.0, 7.5]), (1, [2.5, 4.5, 6.5])):
+        arm = Arm("fcfs", engine_queue=queue, latency=0.5)
+        outcome = simulate(requests, [0.0] * 3, [server()], arm)
+        assert [record.finished for record in outcome.records] == expected
+
+
 def test_stock_deals_its_requests_out_in_turn() -> None:
     outcome = simulate([request(4)] * 4, [0.0] * 4, [server(), server()], Arm("stock"))
     assert [record.finished for record in outcome.records] == [4.0, 4.0, 8.0, 8.0]
@@ -78,6 +86,8 @@ def test_load_one_is_what_the_engines_do_when_everything_is_there() -> None:
     assert capacity([request(10)] * 100, [server(slots=5)] * 2) == pytest.approx(1.0)
     with pytest.raises(ValueError, match="too small"):
         capacity([request(100)], [server(blocks=1)])
+    with pytest.raises(ValueError, match="take no time"):
+        capacity([request(1)], [Server(EngineConfig(), StepCosts(0.0, 0.0, 0.0, 0.0))])
 
 
 def test_the_figures_are_those_of_the_records() -> None:
@@ -88,6 +98,13 @@ def test_the_figures_are_those_of_the_records() -> None:
     assert found["throughput_tokens"] == pytest.approx(1.0)
     assert found["max_wait"] == 4.0
     assert quantile([1.0, 2.0, 4.0], 0.75) == 3.0
+
+
+def test_sustained_throughput_ends_with_the_last_arrival() -> None:
+    outcome = simulate([request(6), request(6)], [0.0, 4.0], [server()], Arm("fcfs"))
+    found = figures(outcome)
+    assert found["throughput_tokens"] == pytest.approx(12 / 12)
+    assert found["throughput_sustained"] == pytest.approx(4 / 4)
 
 
 def test_an_unknown_policy_is_refused_by_name() -> None:
@@ -114,6 +131,7 @@ def test_only_policies_that_heed_the_rate_age() -> None:
     blocks=st.integers(8, 20),
     workers=st.integers(1, 3),
     priority=st.booleans(),
+    latency=st.sampled_from([0.0, 0.3]),
     rate=st.sampled_from([0.02, 0.2, 5.0]),
 )
 def test_every_request_ends_exactly_once_and_all_tokens_are_made(
@@ -124,12 +142,13 @@ def test_every_request_ends_exactly_once_and_all_tokens_are_made(
     blocks: int,
     workers: int,
     priority: bool,
+    latency: float,
     rate: float,
 ) -> None:
     requests = [request(output, prompt, said) for prompt, output, said in sizes]
     servers = [server(slots, blocks)] * workers
     arrivals = poisson(len(requests), rate, random.Random(0))
-    outcome = simulate(requests, arrivals, servers, Arm(policy, priority=priority))
+    outcome = simulate(requests, arrivals, servers, Arm(policy, priority=priority, latency=latency))
     assert outcome.dropped == 0
     assert len(outcome.ended) == len(requests)
     assert outcome.generated == sum(output for _, output, _ in sizes)

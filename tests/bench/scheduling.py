@@ -1,0 +1,133 @@
+"""What each part of the scheduler is worth: policies, ageing, levels, admission, in simulation.
+
+    python -m tests.bench.scheduling [--seeds 5] [--requests 2000] [--out DIR]
+
+CASTILLO's held-out prompts with their real lengths, forecast by the shipped predictor, before a
+model of vLLM (an 8B model on a GPU of 1.5 TB/s): bound by KV memory (24,000 tokens, 256 sequences)
+and by sequences (48, ample memory), Poisson arrivals and the bursts of an hour of Azure's chats.
+All arms see the same requests and arrivals; ratios are taken within a seed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from statistics import mean
+
+import pyarrow.parquet as pq
+
+from gateway.simulate.castillo import MODEL, read_pool
+from gateway.simulate.options import CASTILLO_CONTEXT as CONTEXT
+from gateway.simulate.study import Arrivals, Row, Setting, Study
+from scheduler.sim.arms import Arm
+from tests import castillo
+
+KV_BOUND = Setting(kv_tokens=24_000, max_num_seqs=256, max_model_len=CONTEXT)
+SEQUENCE_BOUND = Setting(kv_tokens=2_000_000, max_num_seqs=48, max_model_len=CONTEXT)
+LOADS = {"kv": (0.7, 1.15), "sequences": (0.7, 1.0, 1.05)}
+AGEING = 0.025
+
+ARMS = {
+    "stock": Arm("stock"),
+    "fcfs": Arm("fcfs"),
+    "sejf (default)": Arm("sejf", AGEING),
+    "sejf, engine admits": Arm("sejf", AGEING, forecast_kv=False),
+    "sejf, overflow 0.5": Arm("sejf", AGEING, overflow=0.5),
+    "sejf, overflow 0.005": Arm("sejf", AGEING, overflow=0.005),
+    "sejf, vLLM by priority": Arm("sejf", AGEING, priority=True),
+    "sejf, ageing 0.01": Arm("sejf", 0.01),
+    "sejf, ageing 0.1": Arm("sejf", 0.1),
+    "sept: no level": Arm("sept", AGEING),
+    "sept, ageing 0.07": Arm("sept", 0.07),
+    "boost": Arm("boost", AGEING),
+    "kv_volume": Arm("kv_volume", AGEING),
+    "tail_aware": Arm("tail_aware", AGEING),
+    "gittins": Arm("gittins", AGEING),
+    "sjf_prompt": Arm("sjf_prompt", AGEING),
+    "slo": Arm("slo"),
+    "oracle": Arm("oracle", AGEING),
+}
+CONTROLLED = {"throughput_tokens": "tokens/s", "p99_e2e": "p99 E2E", "preemptions": "preempted"}
+
+
+def study(bound: str, arrivals: str, requests: int) -> Study:
+    """A setting with the requests that each seed draws."""
+    folder = castillo.find_data()
+    if folder is None:
+        raise SystemExit("CASTILLO is missing: set LENGTHWISE_DATA to its folder")
+    source = read_pool(folder, model=MODEL)
+    times: list[float] = []
+    if arrivals != "poisson":
+        table = pq.read_table(folder / f"traces_{arrivals}.parquet", columns=["t"])
+        times = sorted(table["t"].to_numpy().tolist())
+    setting = KV_BOUND if bound == "kv" else SEQUENCE_BOUND
+    return Study(setting, lambda seed: source.draw(requests, seed), Arrivals(arrivals, times=times))
+
+
+def ratio(rows: list[Row], control: list[Row], column: str) -> str:
+    """Mean over the seeds of the ratio, with the least and the greatest."""
+    found = [
+        row[column] / max(other[column], 1e-9) for row, other in zip(rows, control, strict=True)
+    ]
+    return f"{mean(found):.2f} ({min(found):.2f}..{max(found):.2f})"
+
+
+def closed(rows: list[Row], fcfs: list[Row], oracle: list[Row]) -> str:
+    """Which part of the way from fcfs to the oracle, in mean normalised latency."""
+    column = "mean_normalised_latency"
+    ours, worst, best = (mean(row[column] for row in found) for found in (rows, fcfs, oracle))
+    return f"{100 * (worst - ours) / (worst - best):.0f} %" if worst > 1.02 * best else "-"
+
+
+def table(rows: list[Row], title: str) -> str:
+    """Markdown: one line an arm, seconds and ratios to stock."""
+    head = ["", "s/token", "of stock", "gap closed", "p99 E2E s", "of stock", "of fcfs"]
+    head += ["tokens/s", "preempted", "longest wait s"]
+    lines = [f"### {title}", "", "| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
+    by_arm = {name: [row for row in rows if row["policy"] == name] for name in ARMS}
+    stock, fcfs, oracle = (by_arm[name] for name in ("stock", "fcfs", "oracle"))
+    for name, found in by_arm.items():
+        preempted = mean(row["preemptions"] for row in found)
+        cells = [
+            name,
+            f"{mean(row['mean_normalised_latency'] for row in found):.4f}",
+            ratio(found, stock, "mean_normalised_latency"),
+            closed(found, fcfs, oracle),
+            f"{mean(row['p99_e2e'] for row in found):.1f}",
+            ratio(found, stock, "p99_e2e"),
+            f"{mean(r['p99_e2e'] / c['p99_e2e'] for r, c in zip(found, fcfs, strict=True)):.2f}",
+            ratio(found, stock, "throughput_tokens"),
+            f"{preempted:.0f}",
+            f"{mean(row['max_wait'] for row in found):.0f}",
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Simulate, print the tables, write them and every run."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--requests", type=int, default=2000)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
+    args = parser.parse_args()
+    rows: list[Row] = []
+    text = [f"{args.requests} requests a run, seeds 0 to {args.seeds - 1}, {MODEL}. Ratios: mean"]
+    text[0] += " over the seeds of the ratio within a seed (least..greatest)."
+    for bound, loads in LOADS.items():
+        for arrivals in ("poisson", "azure2023_conv"):
+            of = study(bound, arrivals, args.requests)
+            for load in loads:
+                print(bound, arrivals, load, file=sys.stderr)
+                found = list(of.rows(ARMS, [load], range(args.seeds)))
+                rows += found
+                text.append(table(found, f"Bound by {bound}, {arrivals} arrivals, load {load}"))
+    print("\n\n".join(text))
+    (args.out / "scheduling.md").write_text("\n\n".join(text) + "\n")
+    (args.out / "scheduling.json").write_text(json.dumps(rows, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
