@@ -17,6 +17,10 @@ LIMIT = NAMES.index("asked_limit")
 
 _REACH = 3  # words between a number and its unit: "three short funny sentences"
 _DIGITS = 5  # a longer number counts no words
+_STEPS, _PLACES, _COLUMNS = np.arange(1, _REACH + 1), np.arange(_DIGITS), np.arange(4)[:, None]
+_POWERS = np.arange(_DIGITS + 1)[:, None] - 1 - np.arange(_DIGITS)
+_WORTH = 10.0**_POWERS * (_POWERS >= 0)
+"""What the digit at each place of a number of so many digits is worth; 0: behind its end."""
 _BRIEF = 400  # bytes; a longer text mentions lengths of much else than its answer
 _CURT = 12.0  # tokens of a model that is told to answer with yes or no
 
@@ -48,30 +52,29 @@ def requests(tokens: Tokens, found: Found) -> Array:
 def _count(out: Array, text: Index, entry: Index, number: Array, at: Index) -> None:
     """Put what the numbers at the words ``at`` count into the rows of their texts."""
     unit, item, bound = _units(text, entry, at)
-    before = np.maximum(at - 1, 0)
-    bound &= (text[before] == text[at]) & TABLE.limiting[entry[before]]
-    bound &= (at > 0) & ~TABLE.article[entry[at]]
+    before, of = np.maximum(at - 1, 0), text[at]
+    bound &= (at > 0) & (text[before] == of)
+    bound &= TABLE.limiting[entry[before]] & ~TABLE.article[entry[at]]
     asked = number * unit
-    kept = (~np.isnan(unit), item, number > 1, bound)
-    for column, (rows, values) in enumerate(zip(kept, (asked, number, number, asked), strict=True)):
-        np.fmax.at(out[:, column], text[at[rows]], values[rows])
+    kept = np.array([~np.isnan(unit), item, number > 1, bound])
+    values = np.array([asked, number, number, asked])
+    np.fmax.at(out.reshape(-1), (of * len(NAMES) + _COLUMNS)[kept], values[kept])
 
 
 def _numbers(tokens: Tokens, words: Index, spelt: Array) -> Array:
     """The number that each word is, NaN for none."""
-    starts, ends = tokens.starts[words], tokens.ends[words]
-    digits = np.flatnonzero((tokens.data[starts] - 48 < 10) & (ends - starts <= _DIGITS))
-    if not len(digits):
+    starts = tokens.starts[words]
+    digits = np.flatnonzero(tokens.data[starts] - 48 < 10)
+    starts = starts[digits]
+    sizes = tokens.ends[words[digits]] - starts
+    few = sizes <= _DIGITS
+    if not few.any():
         return spelt
-    value, plain = np.zeros(len(digits)), np.ones(len(digits), dtype=bool)
-    for place in range(_DIGITS):
-        where = starts[digits] + place
-        inside = where < ends[digits]
-        digit = tokens.data[np.minimum(where, len(tokens.data) - 1)] - 48
-        plain &= ~inside | (digit < 10)
-        value = np.where(inside, 10 * value + digit, value)
+    digits, starts, sizes = digits[few], starts[few], sizes[few]
+    digit = tokens.data.take(starts[:, None] + _PLACES, mode="clip") - 48
+    worth = _WORTH[sizes]
     out = spelt.copy()
-    out[digits] = np.where(plain, value, nan)
+    out[digits] = np.where(np.all((digit < 10) | (worth == 0), axis=1), (digit * worth).sum(1), nan)
     return out
 
 
@@ -82,13 +85,11 @@ def _units(
 
     Last, whether the unit stands right behind the number and measures a whole answer.
     """
-    unit, item = np.full(len(at), nan), np.zeros(len(at), dtype=bool)
-    bound = item
-    for step in range(1, _REACH + 1):
-        there = np.minimum(at + step, len(text) - 1)
-        open_ = np.isnan(unit) & ~item & (at + step < len(text)) & (text[there] == text[at])
-        unit = np.where(open_, TABLE.unit[entry[there]], unit)
-        item = item | (open_ & np.isnan(unit) & TABLE.item[entry[there]])
-        if step == 1:
-            bound = open_ & TABLE.measure[entry[there]]
-    return unit, item, bound
+    there = at[:, None] + _STEPS
+    same = (there < len(text)) & (text.take(there, mode="clip") == text[at][:, None])
+    behind = np.where(same, entry.take(there, mode="clip"), 0)  # the table's entry 0 is no word
+    units = TABLE.unit[behind]
+    told = TABLE.item[behind] | ~np.isnan(units)
+    first = (np.arange(len(at)), told.argmax(axis=1))
+    unit = units[first]
+    return unit, told[first] & np.isnan(unit), TABLE.measure[behind[:, 0]]

@@ -39,8 +39,8 @@ def _data(manifest: dict[str, Any]) -> list[str]:
         "Only prompts and answers whose licences let a trained model ship were used: no Alpaca "
         "(non-commercial), no ShareGPT (unclear), and only models whose licences put no condition "
         "on models trained from their outputs. Dolly and DS1000 are CC-BY-SA: what is published "
-        "are weights summed over all prompts and, for each prompt, counts such as its lines and "
-        "digits, from which no text can be read back."
+        "are weights summed over all prompts and, for some prompts, counts such as their lines and "
+        "digits and the mean vector of their words, from which no text can be read back."
         if manifest["licensed_only"]
         else "All of CASTILLO was used, Alpaca (non-commercial) and ShareGPT (unclear) as well: "
         "for your own use; do not redistribute this model without looking at those licences."
@@ -56,6 +56,7 @@ def _data(manifest: dict[str, Any]) -> list[str]:
         f"- Answers of: {', '.join(manifest['models'])}.",
         *([f"- Text encoder of the refined tier: {encoder}."] if encoder else []),
         *(f"- How prompts change length over other models: {name}." for name in _others(manifest)),
+        "- Vectors of words: token embeddings of all-MiniLM-L6-v2 (Apache-2.0).",
         "",
         licensed,
         "",

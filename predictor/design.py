@@ -100,22 +100,19 @@ class Models:
         """Which shape serves: a known model's own (0..M-1), that of related, of generic ones."""
         return np.where(route == KNOWN, model, len(self.names) + route - RELATED)
 
-    def base(self, features: TextFeatures, scores: Array, places: Sequence[Place]) -> Array:
-        """What the booster's answer is added to, in log tokens (n); see ``base_of``."""
-        weights = self._weights(places)
-        own = np.einsum("nm,nm->n", scores[:, SHARED:], weights)
-        limit = features.lexical[:, LIMIT]
-        return base_of(weights @ self.offsets, scores[:, ALL] + own, limit)
+    def inputs(
+        self, features: TextFeatures, scores: Array, places: Sequence[Place]
+    ) -> tuple[Array, Array]:
+        """The boosters' inputs (n x len(COLUMNS)) of n prompts, each for the model at its place.
 
-    def rows(self, features: TextFeatures, scores: Array, places: Sequence[Place]) -> Array:
-        """The boosters' inputs (n x len(COLUMNS)) of n prompts, each for the model at its place."""
-        weights = self._weights(places)
+        And what the location's answers are added to, in log tokens (n); see ``base_of``.
+        """
+        weights = np.array([place.weights for place in places]).reshape(len(places), -1)
         routes = np.array([place.route for place in places])
-        unknown = np.where(routes == GENERIC, nan, 0.0)
+        level = weights @ self.offsets
         own = np.einsum("nm,nm->n", scores[:, SHARED:], weights)
-        place = np.array([weights @ self.offsets + unknown, own + unknown, routes]).T
+        base = base_of(level, scores[:, ALL] + own, features.lexical[:, LIMIT])
+        unknown = np.where(routes == GENERIC, nan, 0.0)
+        place = np.array([level + unknown, own + unknown, routes]).T
         parts = [features.lexical, features.context, scores[:, :SHARED], place]
-        return np.concatenate(parts, axis=1)
-
-    def _weights(self, places: Sequence[Place]) -> Array:
-        return np.array([place.weights for place in places]).reshape(len(places), -1)
+        return np.concatenate(parts, axis=1), base

@@ -9,13 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from predictor import asked, context, lexical, lexicon, ngrams, tokens
+from predictor import asked, context, lexical, lexicon, meaning, ngrams, tokens
 from predictor.lookup import find
 from predictor.names import canonical, traits
 from predictor.prompt import Prompt, clip
@@ -24,6 +24,8 @@ __all__ = ["Prompt", "TextFeatures", "extract", "feature_hash"]
 
 LEXICAL_NAMES = (*lexical.NAMES, *asked.NAMES)
 CONTEXT_NAMES = context.NAMES
+
+_NO_CONTEXT = np.empty((0, len(CONTEXT_NAMES)))
 
 _PROBES = (
     Prompt("m", ""),
@@ -42,49 +44,59 @@ _PROBE_NAMES = ("Qwen/Qwen2.5-7B-Instruct-AWQ", "Mixtral-8x7B-v0.1", "alias", "L
 @dataclass(frozen=True, slots=True)
 class TextFeatures:
     """Features of n prompts: of the text (n x len(LEXICAL_NAMES)), of the rest of the request
-    (n x len(CONTEXT_NAMES)), hashed words and byte runs.
+    (n x len(CONTEXT_NAMES)), hashed words and byte runs, and what the words mean (``meaning``).
     """
 
     lexical: NDArray[np.float64]
     context: NDArray[np.float64]
     words: ngrams.Counts
     runs: ngrams.Counts
+    meaning: meaning.Single
 
     def dense(self, at: NDArray[np.intp]) -> TextFeatures:
         """The dense features of some prompts, with no words and runs."""
         nothing = ngrams.Counts(at[:0], at[:0], np.zeros(1, np.intp))
-        return TextFeatures(self.lexical[at], self.context[at], nothing, nothing)
+        return TextFeatures(self.lexical[at], self.context[at], nothing, nothing, self.meaning[at])
 
 
 def extract(prompts: Sequence[Prompt]) -> TextFeatures:
     """Features of the prompts; the cost of each is bounded by what ``clip`` keeps."""
     texts = [clip(prompt.text.strip()) for prompt in prompts]
     parts = [_block(prompts[part], texts[part]) for part in tokens.blocks(texts)]
-    words, runs = zip(*(part[1:] for part in parts), strict=True) if parts else ((), ())
-    width = len(LEXICAL_NAMES)
+    about = context.describe(prompts)
+    if len(parts) == 1:
+        return replace(parts[0], context=about)
+    nothing = np.empty((0, meaning.PARTS * meaning.SIZE), dtype=np.float32)
     return TextFeatures(
-        lexical=np.concatenate([np.empty((0, width)), *(part[0] for part in parts)]),
-        context=context.describe(prompts),
-        words=ngrams.merge(words),
-        runs=ngrams.merge(runs),
+        np.concatenate([np.empty((0, len(LEXICAL_NAMES))), *(part.lexical for part in parts)]),
+        about,
+        ngrams.merge([part.words for part in parts]),
+        ngrams.merge([part.runs for part in parts]),
+        np.concatenate([nothing, *(part.meaning for part in parts)]),
     )
 
 
-def _block(
-    prompts: Sequence[Prompt], texts: Sequence[str]
-) -> tuple[NDArray[np.float64], ngrams.Counts, ngrams.Counts]:
+def _block(prompts: Sequence[Prompt], texts: Sequence[str]) -> TextFeatures:
+    """The features of a block of texts, but for the context."""
     read = tokens.read(texts)
-    found = find(read)
-    words = ngrams.words(read)
+    two = tokens.pairs(read.hashes)
+    found, counted = find(read, two), ngrams.count(read, two)
     chars = np.array([_chars(prompt) for prompt in prompts])
     requests = asked.requests(read, found)
     systems = [at for at, prompt in enumerate(prompts) if prompt.system]
     for part in tokens.blocks([clip(prompts[at].system) for at in systems]):
         rows = systems[part]
         told = tokens.read([clip(prompts[at].system) for at in rows])
-        requests[rows] = np.fmax(requests[rows], asked.requests(told, find(told)))
-    shape = lexical.describe(read, found, chars=chars, distinct=ngrams.vocabulary(read))
-    return np.concatenate([shape, requests], axis=1), words, ngrams.runs(read)
+        also = asked.requests(told, find(told, tokens.pairs(told.hashes)))
+        requests[rows] = np.fmax(requests[rows], also)
+    shape = lexical.describe(read, found, chars=chars, distinct=counted.vocabulary)
+    return TextFeatures(
+        np.concatenate([shape, requests], axis=1),
+        _NO_CONTEXT,
+        counted.words,
+        counted.runs,
+        meaning.means(read),
+    )
 
 
 def _chars(prompt: Prompt) -> int:
@@ -99,6 +111,7 @@ def feature_hash() -> str:
     probes = extract(_PROBES)
     rounded = [[f"{value:.6g}" for value in row] for row in probes.lexical]
     rounded += [[f"{value:.6g}" for value in row] for row in probes.context]
+    rounded += [[f"{value:.4f}" for value in row] for row in probes.meaning]
     parts = [(found.buckets, found.counts, found.until) for found in (probes.words, probes.runs)]
     hashed = [[numbers.tolist() for numbers in part] for part in parts]
     known = [[canonical(name), str(traits(name))] for name in _PROBE_NAMES]

@@ -15,6 +15,9 @@ _COUNTED = "?!.,:;\"'`()[]{}<>=+-*/\\_|#$%&@^~"
 _COUNTED_BYTES = np.frombuffer(_COUNTED.encode(), dtype=np.uint8)
 
 
+_WIDTH = len(GROUPS) + 1
+
+
 def _among(symbols: str) -> NDArray[np.bool_]:
     return np.isin(np.arange(256), list(symbols.encode()))
 
@@ -23,11 +26,18 @@ _ENDS_SENTENCE, _GAP, _BLANK = _among(".?!"), _among(" \t\r\n\0"), _among(" \t")
 _BULLET, _STOP, _LETTER = _among("-*"), _among(".)"), _among("abcdefgh")
 _DIGIT, _UPPER = _among("0123456789"), _among("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 
+_KINDS = np.array([_UPPER, _DIGIT, np.arange(256) >= 128], dtype=np.float64).T
+_FINAL = np.array([_among("?"), _among(":"), _among("."), _among("`>")])
+
 _SHAPE = (
     "log_chars log_words word_len unique_words upper digits non_ascii log_lines max_line "
     "first_line last_line last_paragraph blank_lines indented bullets numbered options "
     "log_sentences ends_question ends_colon ends_stop ends_code starts_upper last_question "
     "opener second_opener last_opener"
+)
+_LOGGED = (
+    "log_chars log_words log_lines max_line first_line last_line last_paragraph blank_lines "
+    "bullets numbered options log_sentences"
 )
 
 NAMES: tuple[str, ...] = (
@@ -35,6 +45,8 @@ NAMES: tuple[str, ...] = (
     *(f"count {symbol}" for symbol in _COUNTED),
     *(f"group {group}" for group in GROUPS),
 )
+_LOGS = np.array([name in _LOGGED.split() or name.startswith("count ") for name in NAMES])
+"""Columns that are kept as log(1 + x)."""
 
 
 def describe(tokens: Tokens, found: Found, *, chars: Index, distinct: Index) -> Array:
@@ -49,20 +61,24 @@ def describe(tokens: Tokens, found: Found, *, chars: Index, distinct: Index) -> 
     words, paragraph = tokens.per_text(tokens.word), _last_paragraphs(tokens)
     lengths = np.where(tokens.word, tokens.ends - tokens.starts, 0)
     letters = np.bincount(tokens.text, lengths, minlength=len(tokens))
+    some = np.maximum(1, words)
     shape = [
-        np.log1p(np.maximum(chars, tokens.last - tokens.first)),
-        np.log1p(words),
-        letters / np.maximum(1, words),
-        distinct / np.maximum(1, words),
-        counts[:, 65:91].sum(axis=1) / size,
-        counts[:, 48:58].sum(axis=1) / size,
-        counts[:, 128:].sum(axis=1) / size,
+        np.maximum(chars, tokens.last - tokens.first),
+        words,
+        letters / some,
+        distinct / some,
+        *((counts @ _KINDS).T / size),
         *_lines(tokens, paragraph),
         *_ends(tokens, size),
         *_openers(tokens, found.one, paragraph),
     ]
-    symbols = np.log1p(counts[:, _COUNTED_BYTES])
-    return np.concatenate([np.array(shape).T, symbols, groups(tokens, found)], axis=1)
+    out = np.empty((len(tokens), len(NAMES)))
+    split = len(_SHAPE.split())
+    out[:, :split] = np.array(shape).T
+    out[:, split : split + len(_COUNTED)] = counts[:, _COUNTED_BYTES]
+    np.log1p(out, out=out, where=_LOGS)
+    out[:, split + len(_COUNTED) :] = groups(tokens, found)
+    return out
 
 
 def _lines(tokens: Tokens, paragraph: Index) -> list[Array]:
@@ -70,30 +86,37 @@ def _lines(tokens: Tokens, paragraph: Index) -> list[Array]:
     breaks = np.flatnonzero(tokens.data == NEWLINE)
     starts = np.sort(np.concatenate([tokens.first, breaks + 1]))
     sizes = np.sort(np.concatenate([breaks, tokens.last])) - starts
-    text = np.searchsorted(tokens.last, starts)
-    until = np.append(np.searchsorted(starts, tokens.first), len(starts))
-    lines = np.diff(until)
+    first = np.searchsorted(starts, tokens.first)
+    last = np.append(first[1:], len(starts)) - 1
     where = np.append(tokens.starts, [len(tokens.data) - 1] * 2)
     opens = np.minimum(np.searchsorted(tokens.starts, starts), len(where) - 2)
-    opening, following = tokens.data[where[opens]], tokens.data[where[opens + 1]]
-    single = _LETTER[opening] & (where[opens + 1] == where[opens] + 1)
-
-    def logs(marked: NDArray[np.bool_]) -> Array:
-        return np.log1p(np.bincount(text[marked], minlength=len(tokens)))
-
-    filled = sizes > 0
-    indented = np.bincount(text[filled & _BLANK[tokens.data[starts]]], minlength=len(tokens))
+    at, then = where[opens], where[opens + 1]
+    opening, stop = tokens.data[at], _STOP[tokens.data[then]]
+    marks = np.array(
+        [
+            _BLANK[tokens.data[starts]],
+            _BULLET[opening],
+            _DIGIT[opening] & stop,
+            _LETTER[opening] & (then == at + 1) & stop,
+            np.ones(len(starts), dtype=np.bool_),
+        ]
+    )
+    marks &= sizes > 0
+    indented, bullets, numbered, options, filled = np.add.reduceat(
+        marks, first, axis=1, dtype=np.intp
+    )
+    lines = last - first + 1
     return [
-        np.log1p(lines),
-        np.log1p(np.maximum.reduceat(sizes, until[:-1])),
-        np.log1p(sizes[until[:-1]]),
-        np.log1p(sizes[until[1:] - 1]),
-        np.log1p(tokens.last - paragraph),
-        logs(~filled),
+        lines,
+        np.maximum.reduceat(sizes, first),
+        sizes[first],
+        sizes[last],
+        tokens.last - paragraph,
+        lines - filled,
         indented / lines,
-        logs(filled & _BULLET[opening]),
-        logs(filled & _DIGIT[opening] & _STOP[following]),
-        logs(filled & single & _STOP[following]),
+        bullets,
+        numbered,
+        options,
     ]
 
 
@@ -116,12 +139,9 @@ def _ends(tokens: Tokens, size: Index) -> list[Array]:
     question = np.zeros(len(tokens))
     question[of] = asks - tokens.first[of] + 1
     return [
-        np.log1p(sentences),
-        (final == ord("?")).astype(np.float64),
-        (final == ord(":")).astype(np.float64),
-        (final == ord(".")).astype(np.float64),
-        ((final == ord("`")) | (final == ord(">"))).astype(np.float64),
-        _UPPER[tokens.raw[tokens.first]].astype(np.float64),
+        sentences,
+        *_FINAL[:, final],
+        _UPPER[tokens.raw[tokens.first]],
         1.0 - question / size,
     ]
 
@@ -140,10 +160,8 @@ def _openers(tokens: Tokens, entry: Index, paragraph: Index) -> list[Array]:
 
 def groups(tokens: Tokens, found: Found) -> Array:
     """How many words and phrases of each group the texts have, n x len(GROUPS)."""
-    cells = []
-    for entry in (found.one, found.two, found.three):
-        some = np.flatnonzero(entry)
-        for group in (TABLE.group[entry[some]], TABLE.other[entry[some]]):
-            cells.append((tokens.text[some] * len(GROUPS) + group)[group >= 0])
-    counts = np.bincount(np.concatenate(cells), minlength=len(tokens) * len(GROUPS))
-    return counts.reshape(len(tokens), len(GROUPS)).astype(np.float64)
+    some = np.flatnonzero(found.entry)
+    entry, row = found.entry[some], found.text[some] * _WIDTH + 1
+    cells = np.concatenate([row + TABLE.group[entry], row + TABLE.other[entry]])
+    counts = np.bincount(cells, minlength=len(tokens) * _WIDTH)  # a row's first cell: no group
+    return counts.reshape(-1, _WIDTH)[:, 1:].astype(np.float64)

@@ -64,23 +64,36 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The entry that each token of a batch begins: by itself, with the next, with the next two.
+    """The entries that the t tokens of a batch begin, 0 for none, and the ``text`` of each.
 
-    The latter two are 0 where that goes beyond the text.
+    First of each token by itself (t), then with the next (t - 1), then with the next two (t - 2).
     """
 
-    one: Index
-    two: Index
-    three: Index
+    entry: Index
+    text: Index
+    tokens: int
+
+    @property
+    def one(self) -> Index:
+        """The entry of each token by itself."""
+        return self.entry[: self.tokens]
+
+    @property
+    def three(self) -> Index:
+        """The entry of each token with the next two."""
+        return self.entry[max(0, 2 * self.tokens - 1) :]
 
 
-def find(tokens: Tokens) -> Found:
-    """Look up all tokens, pairs and triples of a batch."""
-    pair = pairs(tokens.hashes)
-    two, three = TABLE.find(pair), TABLE.find(triples(tokens.hashes, pair))
-    two[tokens.text[1:] != tokens.text[:-1]] = 0
-    three[tokens.text[2:] != tokens.text[:-2]] = 0
-    return Found(TABLE.find(tokens.hashes), two, three)
+def find(tokens: Tokens, two: Hashes) -> Found:
+    """Look up all tokens, pairs and triples of a batch; ``two`` are ``pairs(tokens.hashes)``."""
+    text = tokens.text
+    count = len(text)
+    entry = TABLE.find(np.concatenate([tokens.hashes, two, triples(tokens.hashes, two)]))
+    pair = entry[count : 2 * count - 1]
+    pair[text[1:] != text[:-1]] = 0
+    three = entry[count + len(pair) :]
+    three[text[2:] != text[:-2]] = 0
+    return Found(entry, np.concatenate([text, text[:-1], text[:-2]]), count)
 
 
 def _hash(phrase: str) -> int:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from predictor.tokens import Index, Tokens, pairs
+from predictor.tokens import Hashes, Index, Tokens
+
+Buckets = NDArray[np.uint32]
 
 BITS = 16
 BUCKETS = 1 << BITS
@@ -37,42 +40,82 @@ class Counts:
     def __len__(self) -> int:
         return len(self.until) - 1
 
+    def part(self, start: int, end: int) -> Counts:
+        """The counts of the texts ``start`` to ``end``."""
+        until = self.until[start : end + 1]
+        kept = slice(until[0], until[-1])
+        return Counts(self.buckets[kept], self.counts[kept], until - until[0])
 
-def words(tokens: Tokens) -> Counts:
-    """Distinct buckets with counts of words, pairs, and the first and the last of each."""
-    hashes, text = tokens.hashes, tokens.text
-    two, same = pairs(hashes), text[1:] == text[:-1]
-    any_ = np.flatnonzero(tokens.until[1:] > tokens.until[:-1])
-    several = np.flatnonzero(tokens.until[1:] > tokens.until[:-1] + 1)
-    first, last = tokens.until[any_], tokens.until[any_ + 1] - 1
-    second, second_last = tokens.until[several], tokens.until[several + 1] - 2
-    found = [hashes, two[same], hashes[first] * _FIRST, hashes[last] * _LAST]
-    found += [two[second] * _FIRST, two[second_last] * _LAST]
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What n texts have of each kind: words and pairs of words, runs of bytes.
+
+    ``vocabulary`` (n) is how many different words each has.
+    """
+
+    words: Counts
+    runs: Counts
+    vocabulary: Index
+
+
+def count(tokens: Tokens, two: Hashes) -> Read:
+    """Count all kinds in one pass over their keys; ``two`` are ``pairs(tokens.hashes)``."""
+    texts = len(tokens)
+    mixed = (tokens.hashes * _MIX) >> _SHIFT
+    words, rows = _words(tokens, mixed, two)
+    runs, of_runs = _runs(tokens)
+    buckets = np.concatenate([words, runs, mixed[tokens.word].astype(np.uint32)])
+    kinds = [rows, of_runs + texts, tokens.text[tokens.word] + 2 * texts]
+    found = _count(buckets, np.concatenate(kinds), 3 * texts, _sorts(len(words), of_runs, texts))
+    return Read(
+        found.part(0, texts), found.part(texts, 2 * texts), np.diff(found.until[2 * texts :])
+    )
+
+
+def _sorts(words: int, of_runs: Index, texts: int) -> list[slice]:
+    """What to sort by itself: the runs of each text are apart already, and fit a nearer cache."""
+    if texts == 1:
+        return [slice(None)]
+    ends = words + np.searchsorted(of_runs, np.arange(texts + 1))
+    cuts = [0, *ends.tolist()]
+    return [slice(a, b) for a, b in pairwise(cuts)] + [slice(cuts[-1], None)]
+
+
+def _words(tokens: Tokens, mixed: Hashes, two: Hashes) -> tuple[Buckets, Index]:
+    """Buckets of words, pairs, and the first and the last of each; and whose they are."""
+    hashes, text, until = tokens.hashes, tokens.text, tokens.until
+    same = text[1:] == text[:-1]
+    sizes = until[1:] - until[:-1]
+    any_, several = np.flatnonzero(sizes), np.flatnonzero(sizes > 1)
+    first, last = until[any_], until[any_ + 1] - 1
+    second, second_last = until[several], until[several + 1] - 2
+    ends = [hashes[first] * _FIRST, hashes[last] * _LAST]
+    ends += [two[second] * _FIRST, two[second_last] * _LAST]
+    rest = (np.concatenate([two[same], *ends]) * _MIX) >> _SHIFT
     rows = np.concatenate([text, text[1:][same], any_, any_, several, several])
-    return _count((np.concatenate(found) * _MIX) >> _SHIFT, rows, len(tokens))
+    return np.concatenate([mixed, rest]).astype(np.uint32), rows
 
 
-def vocabulary(tokens: Tokens) -> Index:
-    """How many different words each text has."""
-    hashes = (tokens.hashes[tokens.word] * _MIX) >> _SHIFT
-    return np.diff(_count(hashes, tokens.text[tokens.word], len(tokens)).until)
-
-
-def runs(tokens: Tokens) -> Counts:
-    """Distinct buckets with counts of runs of four bytes, all digits alike."""
+def _runs(tokens: Tokens) -> tuple[Buckets, Index]:
+    """Buckets of runs of four bytes, all digits alike; and whose they are."""
     data = _FOLD[tokens.data]
     if len(data) < _RUN:
-        return _count(np.zeros(0, np.uint64), np.zeros(0, np.intp), len(tokens))
+        return np.zeros(0, np.uint32), np.zeros(0, np.intp)
     fours = np.ndarray(len(data) - _RUN + 1, "<u4", data.data, strides=(1,))
+    buckets = (fours * _RUN_MIX) >> np.uint32(32 - BITS)
     lengths = np.maximum(0, tokens.last - tokens.first - _RUN + 1)
     rows = np.repeat(np.arange(len(tokens)), lengths)
+    if len(tokens) == 1:
+        return buckets[: len(rows)], rows
     at = np.arange(len(rows)) + np.repeat(tokens.first - np.cumsum(lengths) + lengths, lengths)
-    return _count((fours[at] * _RUN_MIX) >> np.uint32(32 - BITS), rows, len(tokens))
+    return buckets[at], rows
 
 
-def _count(buckets: NDArray[np.unsignedinteger], rows: Index, texts: int) -> Counts:
-    keys = (rows.astype(np.uint32) << np.uint32(BITS)) | buckets.astype(np.uint32)
-    keys.sort()
+def _count(buckets: Buckets, rows: Index, texts: int, sorts: Sequence[slice]) -> Counts:
+    keys = (rows.astype(np.uint32) << np.uint32(BITS)) | buckets
+    for part in sorts:
+        keys[part].sort()
     edge = np.ones(len(keys) + 1, dtype=bool)
     np.not_equal(keys[1:], keys[:-1], out=edge[1:-1])
     edges = np.flatnonzero(edge)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import log
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ Array = NDArray[np.float64]
 
 ATOMS = len(MASS) + 1
 """Atoms of a forecast: the quantiles, and the answer that never ends by itself."""
+_MOST = log(CAP_TOKENS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +42,17 @@ class Outlooks:
 
     def atoms(self) -> tuple[Array, Array]:
         """The forecasts as arrays, not cut: tokens and masses, each n x ATOMS."""
-        tokens = np.full((len(self), ATOMS), float(CAP_TOKENS))
-        with np.errstate(over="ignore"):
-            lengths = np.exp(self.location[:, None] + self.scale[:, None] * self.shape)
-        tokens[:, :-1] = np.clip(lengths, 1.0, CAP_TOKENS)
-        return tokens, np.column_stack([(1 - self.endless)[:, None] * MASS, self.endless])
+        tokens, mass = np.empty((2, len(self), ATOMS))
+        tokens[:, -1], mass[:, -1] = CAP_TOKENS, self.endless
+        np.multiply((1 - self.endless)[:, None], MASS, out=mass[:, :-1])
+        logs = self.location[:, None] + self.scale[:, None] * self.shape
+        np.minimum(np.exp(np.clip(logs, 0.0, _MOST)), CAP_TOKENS, out=tokens[:, :-1])
+        return tokens, mass
 
     def distributions(self, limits: Sequence[float | None]) -> list[LengthDistribution]:
         """The distribution of each prompt's output tokens, cut at its limit if it has one."""
         atoms, mass = self.atoms()
-        distinct = np.all(np.diff(atoms, axis=1) > 0, axis=1)
+        distinct = np.all(atoms[:, 1:] > atoms[:, :-1], axis=1)
         out = []
         for limit, tokens, masses, plain in zip(
             limits, atoms.tolist(), mass.tolist(), distinct, strict=True

@@ -15,6 +15,7 @@ from predictor.design import COLUMNS, Models, Place
 from predictor.features import Prompt, extract
 from predictor.outlook import Outlooks
 from predictor.text_model import Array, TextModel
+from predictor.trees import Trees
 from scheduler.length import LengthDistribution
 
 if TYPE_CHECKING:
@@ -46,8 +47,8 @@ class LengthPredictor:
     ) -> None:
         self._text = text
         self._models = models
-        self._location = location
-        self._scale = scale
+        self._location = Trees(location)
+        self._scale = Trees(scale)
         self._shapes = shapes
         self._capped = capped
         self.manifest = manifest
@@ -83,7 +84,7 @@ class LengthPredictor:
         fits = (
             self._shapes.shape == (models + 2, len(LEVELS))
             and self._capped.shape == (models + 1,)
-            and self._location.num_feature() == self._scale.num_feature() == len(COLUMNS)
+            and self._location.columns == self._scale.columns == len(COLUMNS)
         )
         if not fits:
             raise ArtifactError(
@@ -109,20 +110,16 @@ class LengthPredictor:
         places = [self._models.place(prompt.model) for prompt in prompts]
         features = extract(prompts)
         scores = self._text.scores(features)
-        rows = self._models.rows(features, scores, places)
+        rows, base = self._models.inputs(features, scores, places)
         weights = np.array([place.weights for place in places])
         routes = np.array([place.route for place in places])
         return Outlooks(
-            location=self._models.base(features, scores, places) + self._run(self._location, rows),
-            scale=np.exp(self._run(self._scale, rows)),
+            location=base + self._location.run(rows),
+            scale=np.exp(self._scale.run(rows)),
             shape=self._shapes[self._models.group(routes, weights.argmax(axis=1))],
             endless=weights @ self._capped[:-1] + (1 - weights.sum(axis=1)) * self._capped[-1],
             inputs=rows,
         )
-
-    @staticmethod
-    def _run(booster: Booster, rows: Array) -> Array:
-        return np.asarray(booster.predict(rows, num_threads=1), dtype=np.float64)
 
 
 def quantiles(forecast: LengthDistribution) -> dict[str, float]:

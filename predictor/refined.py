@@ -30,13 +30,6 @@ Array = NDArray[np.float64]
 LOCATION, SCALE = "refined_location", "refined_scale"
 """Names of the boosters in a model directory."""
 
-_STEADY = 0.75
-"""Of a scale's departure from the usual, in logarithms, how much is believed.
-
-The mean of a forecast, by which jobs are ordered, grows with the scale, and so would take over all
-of the scale's noise: all of it costs 0.006 of Kendall's tau, half of it 2 % of the CRPS skill.
-"""
-
 _RETRAIN = "train again with `lengthwise train --encoder`"
 
 
@@ -75,13 +68,16 @@ class RefinedHead:
     """The fitted head.
 
     ``blend`` (routes x 3) are the weights of the fast location, of the encoder's and of 1;
-    ``level`` is the usual log scale; ``shapes`` ((M + 2) x levels) as the fast tier's.
+    ``level`` is the usual log scale, ``trust`` how much of a departure from it is believed;
+    ``shapes`` (K x (M + 2) x levels) are as the fast tier's, at each of the log scales ``knots``.
     """
 
     location: Booster
     scale: Booster
     blend: Array
     level: float
+    trust: float
+    knots: Array
     shapes: Array
     models: Models
 
@@ -94,11 +90,13 @@ class RefinedHead:
         rows = stack(outlooks, encoded, weights)
         base = blended(self.blend, outlooks, encoded, weights, routes)
         group = self.models.group(routes, weights.argmax(axis=1))
+        scale = steadied(outlooks.scale, _run(self.scale, rows), self.level, self.trust)
+        near = between(np.log(scale), self.knots)
         return replace(
             outlooks,
             location=base + _run(self.location, rows),
-            scale=steadied(outlooks.scale, _run(self.scale, rows), self.level),
-            shape=self.shapes[group],
+            scale=scale,
+            shape=np.einsum("nk,knl->nl", near, self.shapes[:, group]),
         )
 
     def arrays(self) -> dict[str, Array]:
@@ -106,6 +104,8 @@ class RefinedHead:
         return {
             "refined_blend": self.blend,
             "refined_level": np.array(self.level),
+            "refined_trust": np.array(self.trust),
+            "refined_knots": self.knots,
             "refined_shapes": self.shapes,
         }
 
@@ -127,12 +127,14 @@ class RefinedHead:
         """
         try:
             blend, shapes = arrays["refined_blend"], arrays["refined_shapes"]
-            level = float(arrays["refined_level"])
-            head = cls(boosters[LOCATION], boosters[SCALE], blend, level, shapes, models)
+            level, trust = float(arrays["refined_level"]), float(arrays["refined_trust"])
+            knots, trees = arrays["refined_knots"], (boosters[LOCATION], boosters[SCALE])
+            head = cls(*trees, blend, level, trust, knots, shapes, models)
         except KeyError as error:
             raise ArtifactError(f"the refined head lacks {error}; {_RETRAIN}") from error
         known = len(models.names)
-        fits = blend.shape == (len(ROUTES), 3) and shapes.shape == (known + 2, len(LEVELS))
+        fits = blend.shape == (len(ROUTES), 3)
+        fits = fits and shapes.shape == (len(knots), known + 2, len(LEVELS))
         if not fits or head.location.num_feature() != head.scale.num_feature():
             raise ArtifactError(f"the parts of the refined head do not fit together; {_RETRAIN}")
         return head
@@ -168,6 +170,10 @@ class RefinedTier:
         head = RefinedHead.from_parts(stored.arrays, boosters, models)
         return cls(Encoder.load(folder), head)
 
+    def aside(self) -> RefinedTier:
+        """The same, its encoder on a thread that yields to an event loop (``Encoder.aside``)."""
+        return RefinedTier(self.encoder.aside(), self.head)
+
     def refine(self, prompts: Sequence[Prompt], fast: Outlooks) -> Outlooks:
         """Better forecasts of the n prompts than ``fast``, the fast tier's of the same prompts.
 
@@ -193,9 +199,15 @@ def blended(
     return np.asarray(part[:, 0] * outlooks.location + part[:, 1] * own + part[:, 2])
 
 
-def steadied(scale: Array, change: Array, level: float) -> Array:
+def steadied(scale: Array, change: Array, level: float, trust: float) -> Array:
     """The fast tier's ``scale`` times exp(``change``), drawn towards exp(``level``) (n)."""
-    return np.asarray(np.exp(level + _STEADY * (np.log(scale) + change - level)))
+    return np.asarray(np.exp(level + trust * (np.log(scale) + change - level)))
+
+
+def between(logs: Array, knots: Array) -> Array:
+    """How near each of n log scales is to each of K ``knots`` (n x K, rows sum to 1)."""
+    each = [np.interp(logs, knots, unit) for unit in np.eye(len(knots))]
+    return np.column_stack(each)
 
 
 def _run(booster: Booster, rows: Array) -> Array:

@@ -136,7 +136,8 @@ class Serving:
 def _refined(path: Path | str | None) -> Refiner | None:
     """The refined tier; none, and why in the log, where it cannot be used: the fast one serves."""
     try:
-        return refined_tier(path)
+        tier = refined_tier(path)
+        return tier.aside() if tier else None
     except ArtifactError as error:
         log.warning("no refined forecasts: %s", error)
         return None

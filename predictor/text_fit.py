@@ -6,21 +6,21 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import lapack
+from scipy.linalg import lapack, solve_triangular
 from scipy.sparse import csr_array
 
 from predictor.features import TextFeatures
+from predictor.meaning import PARTS, SIZE
 from predictor.text_model import (
     ALL,
     AXES,
     Array,
     Likeness,
+    Scaling,
     Single,
     TextModel,
     frequencies,
     matrix,
-    quantise,
-    standardise,
     with_axes,
 )
 
@@ -33,7 +33,11 @@ _OTHER_MODELS = 2.0  # noise of a prompt that only models not trained on answere
 _ALWAYS = -1  # the fold of prompts that are never scored
 _LINEAR = 0.3
 _WORDS_SHARE, _RUNS_SHARE = 0.5, 0.5
-_SHARPNESS = 3.0  # of likeness: exp(-3) at the median distance between prompts
+_SHARPNESS = (1.5, 0.5, 1.0)  # of likeness: exp(-1.5) at the median distance between prompts
+_LANDMARKS = 1024  # prompts by whose likeness others are known
+_MANY = 0.6  # of the models: who answered so many is a landmark first
+_UNTOLD = 0.3
+_RIDGE = 1e-3  # of the likeness of a landmark to itself: what keeps the inverse small
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,9 @@ def fit(
     ``features`` may go on behind the P prompts with those of prompts that other models answered:
     ``others`` are their effects on log length, up to a constant. They help the shared columns.
     """
-    inputs = _inputs(features)
+    answered = np.zeros(len(features.words), dtype=np.intp)
+    answered[: len(cells)] = (~np.isnan(cells)).sum(axis=1)
+    inputs = _inputs(features, answered)
     word_kernel = _gram(inputs.words)
     prompt, offsets = effects(cells)
     noise = 1 + _FEW_MODELS / np.maximum(1, (~np.isnan(cells)).sum(axis=1))
@@ -97,7 +103,7 @@ def fit(
     first = _ridge(word_kernel, prompt, _WORDS_PENALTY * noise, fold)
 
     kernel = _WORDS_SHARE * word_kernel + _RUNS_SHARE * _gram(inputs.runs)
-    kernel += inputs.likeness.to(inputs.standard)
+    kernel += inputs.alike()
     second = _ridge(kernel, prompt, _ALL_PENALTY * noise, fold)
 
     kernel = word_kernel + _single(inputs.linear * (inputs.standard @ inputs.standard.T))
@@ -120,16 +126,33 @@ def _level(kernel: Single, prompt: Array, noise: Array, others: Array) -> float:
 
 @dataclass(frozen=True, slots=True)
 class _Inputs:
-    """The training prompts as the kernels see them, and how they were scaled."""
+    """The P training prompts as the kernels see them, and how they were scaled.
+
+    ``near`` (P x s) are coordinates whose products are the kernel of ``likeness`` as its s
+    landmarks tell it (Williams and Seeger 2001); times ``root`` (s x s) weights of them become
+    weights of the landmarks.
+    """
 
     word_idf: Single
     run_idf: Single
-    centre: Array
-    spread: Array
+    scaling: Scaling
     words: csr_array
     runs: csr_array
     standard: Array
     likeness: Likeness
+    near: Array
+    root: Array
+
+    def alike(self) -> Single:
+        """The kernel of ``likeness``, P x P.
+
+        What the landmarks do not tell of a prompt is like nothing but itself (Snelson and
+        Ghahramani 2006): a noise of its own, of which a part counts.
+        """
+        kernel = _single(self.near @ self.near.T)
+        untold = len(self.likeness.scales) - np.einsum("ps,ps->p", self.near, self.near)
+        kernel[np.diag_indices(len(kernel))] += _single(_UNTOLD * untold)
+        return kernel
 
     @property
     def linear(self) -> float:
@@ -137,21 +160,62 @@ class _Inputs:
         return _LINEAR / float(self.standard.shape[1])
 
 
-def _inputs(features: TextFeatures) -> _Inputs:
-    known = np.nan_to_num(features.lexical)
-    centre, spread = known.mean(axis=0), _spread(known)
-    standard = standardise(features.lexical, centre, spread)
+def _inputs(features: TextFeatures, answered: NDArray[np.intp]) -> _Inputs:
+    scaling = _scaling(features)
+    standard = scaling.standard(features)
+    views = scaling.views(standard, features)
+    likeness, near, root = _likeness(views, _landmarks(answered))
     word_idf, run_idf = frequencies(features.words), frequencies(features.runs)
     return _Inputs(
         word_idf,
         run_idf,
-        centre,
-        spread,
+        scaling,
         matrix(features.words, word_idf),
         matrix(features.runs, run_idf),
         standard,
-        Likeness.around(quantise(standard), _gamma(standard)),
+        likeness,
+        near,
+        root,
     )
+
+
+def _scaling(features: TextFeatures) -> Scaling:
+    """Means and spreads; of word vectors one spread for all dimensions: the first ones say most."""
+    known = np.nan_to_num(features.lexical)
+    means = features.meaning.astype(np.float64)
+    parts = np.split(means.var(axis=0), PARTS)
+    width = np.repeat([max(1e-6, float(np.sqrt(part.mean()))) for part in parts], SIZE)
+    return Scaling(known.mean(axis=0), _spread(known), _single(means.mean(axis=0)), _single(width))
+
+
+def _landmarks(answered: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Which prompts are landmarks, by how many models answered each: they are known best."""
+    many = np.flatnonzero(answered >= _MANY * answered.max(initial=0))
+    if len(many) < _LANDMARKS:
+        return np.sort(np.argsort(-answered, kind="stable")[:_LANDMARKS])
+    return many[np.linspace(0, len(many) - 1, _LANDMARKS).astype(np.intp)]
+
+
+def _likeness(views: list[Array | Single], at: NDArray[np.intp]) -> tuple[Likeness, Array, Array]:
+    """The kernels around landmarks, the coordinates of all prompts by them, and ``root``."""
+    likeness = Likeness.around(
+        [view[at].astype(np.float16) for view in views],
+        [_scale(view, sharp) for view, sharp in zip(views, _SHARPNESS, strict=True)],
+    )
+    near = likeness.to(views).astype(np.float64)
+    among = likeness.to([view.astype(np.float64) for view in likeness.landmarks()])
+    core = among.astype(np.float64) + _RIDGE * len(views) * np.eye(len(at))
+    root = solve_triangular(np.linalg.cholesky((core + core.T) / 2), np.eye(len(at)), lower=True)
+    return likeness, near @ root.T, root.T
+
+
+def _scale(view: Array | Single, sharpness: float) -> float:
+    """What to scale a view by, from the median square distance between some pairs of prompts."""
+    some = view[:: max(1, len(view) // 500)].astype(np.float64)
+    squares = np.einsum("nd,nd->n", some, some)
+    distances = squares[:, None] + squares - 2 * some @ some.T
+    middle = float(np.median(distances[np.triu_indices(len(some), 1)])) if len(some) > 1 else 0.0
+    return float(np.sqrt(2 * sharpness / max(1e-6, middle)))
 
 
 def _spread(values: Array) -> Array:
@@ -171,13 +235,12 @@ def _assemble(inputs: _Inputs, columns: list[_Ridge], offsets: Array) -> Fitted:
     model = TextModel(
         word_idf=inputs.word_idf,
         run_idf=inputs.run_idf,
-        centre=inputs.centre,
-        spread=inputs.spread,
+        scaling=inputs.scaling,
         words=_single(inputs.words.T @ (dual * in_words)),
         runs=_single(inputs.runs.T @ (_RUNS_SHARE * dual[:, ALL])),
         lexical=inputs.standard.T @ dual * in_linear,
         likeness=inputs.likeness,
-        dual=_single(dual[:, ALL]),
+        dual=_single(inputs.root @ (inputs.near.T @ dual[:, ALL])),
         bias=np.array([column.bias for column in columns]),
         middle=middle,
         axes=axes,
@@ -191,14 +254,6 @@ def _single(values: Array) -> Single:
 
 def _gram(matrix: csr_array) -> Single:
     return _single((matrix @ matrix.T).toarray())
-
-
-def _gamma(standard: Array) -> float:
-    """The kernel's width, from the median distance between some pairs of prompts."""
-    some = standard[:: max(1, len(standard) // 500)]
-    near = Likeness.around(quantise(some), 1.0).to(some)
-    distances = -np.log(np.maximum(near[np.triu_indices(len(some), 1)], 1e-30))
-    return float(_SHARPNESS / np.maximum(1e-6, np.median(distances)))
 
 
 def _axes(own: Array) -> tuple[Array, Array]:

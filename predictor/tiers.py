@@ -37,7 +37,7 @@ def refined_tier(path: Path | str | None = None) -> RefinedTier | None:
     if LOCATION not in stored.boosters:
         return None
     # Refits append models to the fast tier's; the refined one knows those it was trained on.
-    known = max(0, len(stored.arrays["refined_shapes"]) - len(ROUTES) + 1)
+    known = max(0, stored.arrays["refined_shapes"].shape[-2] - len(ROUTES) + 1)
     models = Models(stored.manifest["models"][:known], stored.arrays["offsets"][:known])
     return RefinedTier.load(folder, stored, models, booster)
 

@@ -17,7 +17,7 @@ Bytes = NDArray[np.uint8]
 Hashes = NDArray[np.uint64]
 Index = NDArray[np.intp]
 
-_BLOCK_BYTES = 1 << 16  # texts are read in blocks of about this size, which stay in the cache
+_BLOCK_BYTES = 1 << 17  # texts are read in blocks of about this size, which stay in the cache
 _MOST_BYTES = 20_000  # of one text: what ``clip`` keeps, were it all of four-byte characters
 SPACE, WORD, OTHER = 0, 1, 2
 NEWLINE = 10
@@ -116,10 +116,13 @@ def read(texts: Sequence[str]) -> Tokens:
 
 
 def blocks(texts: Sequence[str]) -> Iterator[slice]:
-    """Consecutive parts of ``texts``, each of at most ``_BLOCK_BYTES`` bytes or of one text."""
+    """Consecutive parts of ``texts``, each of at most ``_BLOCK_BYTES`` bytes or of one text.
+
+    A text counts as six bytes more than it has, so that three numbers for each fit 16 bits.
+    """
     start = size = 0
     for at, text in enumerate(texts):
-        more = 2 + (len(text) if text.isascii() else 4 * len(text))
+        more = 6 + (len(text) if text.isascii() else 4 * len(text))
         if at > start and size + more > _BLOCK_BYTES:
             yield slice(start, at)
             start, size = at, 0

@@ -23,6 +23,13 @@ def add_calibrate_arguments(parser: argparse.ArgumentParser) -> None:
         help="environment variable that holds the server's API key (default: none is sent)",
     )
     add(
+        "--extra-body",
+        default="{}",
+        metavar="JSON",
+        help="fields that each request carries, for sampling takes time too: "
+        '\'{"temperature": 0.7, "top_p": 0.9}\' (default: none)',
+    )
+    add(
         "--max-sequences",
         type=int,
         default=64,

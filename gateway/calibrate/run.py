@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import os
 import sys
 from datetime import UTC, datetime
+from typing import Any
 
 from gateway.calibrate.fit import fit
 from gateway.calibrate.plan import Calibration, calibrate
@@ -44,7 +46,8 @@ async def _measure(args: argparse.Namespace) -> CostModel:
             raise ValueError(f"--{name} {getattr(args, flag)}: give more than 0")
     if not args.out.parent.is_dir():
         raise ValueError(f"--out {args.out}: {args.out.parent} is no folder; make it first")
-    server = Server(args.worker.rstrip("/"), _key(args.api_key_env), args.model)
+    key, extra = _key(args.api_key_env), _object(args.extra_body)
+    server = Server(args.worker.rstrip("/"), key, args.model, extra)
     async with server:
         await server.identify()
         measured = await _with_progress(server, args)
@@ -94,6 +97,16 @@ def summary(model: CostModel) -> str:
         f"these explain the measurements to {quality.median_error:.1%} in the median, "
         f"{quality.worst_error:.1%} at worst"
     )
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"--extra-body {text!r}: not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise ValueError(f"--extra-body {text!r}: give a JSON object of request fields")
+    return value
 
 
 def _key(name: str | None) -> str:

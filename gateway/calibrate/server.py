@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import random
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from string import ascii_lowercase
 from typing import Any, Self
@@ -55,6 +56,8 @@ class Server:
     url: str
     key: str = ""
     model: str = ""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    """What every request carries besides, for instance sampling parameters."""
     max_model_len: int | None = None
     report: EngineReport = field(default_factory=EngineReport)
     version: str = "unknown"
@@ -145,10 +148,10 @@ class Server:
         text = " ".join("".join(self._random.choices(ascii_lowercase, k=3)) for _ in range(words))
         chat = self._path == CHAT
         body = {
+            **self.extra,
             "model": self.model,
             **({"messages": [{"role": "user", "content": text}]} if chat else {"prompt": text}),
             "max_tokens": output_tokens,
-            "min_tokens": output_tokens,
             "ignore_eos": True,
             "stream": True,
             "stream_options": {"include_usage": True},

@@ -138,14 +138,19 @@ def regimes(rows: Sequence[Row], policy: str, control: str) -> Figure:
     image = None
     for axes, (load, of_load) in zip(panels, loads.items(), strict=True):
         cells = [[_gain(of_load, policy, control, k, s) for s in seqs] for k in kv]
-        image = axes.imshow(cells, cmap="RdBu_r", norm=LogNorm(0.2, 5.0), origin="lower")
+        image = axes.imshow(
+            cells, cmap="RdBu_r", norm=LogNorm(0.2, 5.0), origin="lower", aspect="auto"
+        )
         axes.grid(visible=False)
         axes.set_xticks(range(len(seqs)), [str(s) for s in seqs])
         axes.set_yticks(range(len(kv)), [f"{k:,}" for k in kv])
         axes.set(title=f"Load {load:.2f}", xlabel="sequence limit", ylabel="KV tokens")
         for (row, column), value in np.ndenumerate(np.array(cells)):
             if np.isfinite(value):
-                axes.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=9)
+                colour = "black" if 0.35 < value < 2.9 else "white"
+                axes.text(
+                    column, row, f"{value:.2f}", color=colour, ha="center", va="center", fontsize=9
+                )
     assert image is not None
     label = f"mean normalised latency, {policy} / {control}"
     bar = made.colorbar(image, ax=panels, label=label, ticks=[0.2, 0.5, 1, 2, 5], format="%g")

@@ -19,7 +19,7 @@ LEAST_AGREEMENT = 0.99
 
 
 def graph(trained: Trained) -> bytes:
-    """The net as an ONNX file with 8-bit weights; its outputs are ``fit.columns``.
+    """The net as an ONNX file with weights in whole numbers; its outputs are ``fit.columns``.
 
     Those are linear in the net's, and so become part of the head.
     """
@@ -35,7 +35,8 @@ def graph(trained: Trained) -> bytes:
     constant = np.array([*trained.centre, math.log(trained.spread)])
     weights["head.weight"] = (fold @ weights["head.weight"]).astype(np.float32)
     weights["head.bias"] = (fold @ weights["head.bias"] + constant).astype(np.float32)
-    return build(weights, heads=trained.net.size.heads)
+    size = trained.net.size
+    return build(weights, heads=size.heads, whole=size.whole)
 
 
 def files(trained: Trained, *, models: list[str]) -> dict[str, bytes]:
@@ -64,7 +65,7 @@ def write(trained: Trained, folder: Path, *, models: list[str]) -> None:
 def check(trained: Trained, folder: Path, texts: list[str]) -> float:
     """How well the files in ``folder`` agree with the net on ``texts`` (correlation, 0..1).
 
-    Over all columns of log tokens, each without its mean. 8-bit weights cost some digits; a wrong
+    Over all columns of log tokens, each without its mean. Rounded weights cost some digits; a wrong
     operator or a swapped matrix would cost all.
 
     Raises:

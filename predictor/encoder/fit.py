@@ -71,6 +71,7 @@ def fit(
         vocabulary=len(kept),
         positions=settings.tokens,
         layers=settings.layers,
+        whole=settings.whole,
         outputs=targets.values.shape[1] + 2,
     )
     net = Net(size)

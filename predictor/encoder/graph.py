@@ -1,4 +1,4 @@
-"""The encoder as an ONNX graph with 8-bit weights, built operator by operator.
+"""The encoder as an ONNX graph with weights in whole numbers, built operator by operator.
 
 Products with weights run on integers (weights scaled by column, activations as they appear), the
 rest in single precision. ``DynamicQuantizeMatMul`` and ``Gelu`` are ONNX Runtime's own operators
@@ -7,7 +7,7 @@ rest in single precision. ``DynamicQuantizeMatMul`` and ``Gelu`` are ONNX Runtim
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,12 @@ Single = NDArray[np.float32]
 FUSED = "com.microsoft"
 _OPSET, _FUSED_OPSET, _IR = 17, 1, 8
 _EPSILON = 1e-12
+_WEIGHT = 63
+"""Weights are rounded to -63..63. A processor without dot products of bytes adds pairs of them up
+in 16 bits, which larger ones overflow; and they compress to an eighth less."""
+_WORD = 31
+"""The words' table is rounded to -31..31 of a row's largest: a normalisation follows at once."""
+
 _NEVER, _ONE = np.array(-1e4, dtype=np.float32), np.array(1.0, dtype=np.float32)
 
 
@@ -50,18 +56,16 @@ class Graph:
         return names
 
     def product(self, x: str, weight: Single, bias: Single) -> str:
-        """``x @ weight + bias`` on 8-bit integers; ``weight`` is inputs x outputs."""
-        scale = np.maximum(np.abs(weight).max(axis=0), 1e-12).astype(np.float32) / np.float32(127)
-        rounded = np.clip(np.rint(weight / scale), -127, 127).astype(np.int8)
-        names = (self.constant(rounded), self.constant(scale), "", self.constant(bias))
+        """``x @ weight + bias`` on integers; ``weight`` is inputs x outputs."""
+        scale, rounded = _rounded(weight, axis=0, most=_WEIGHT)
+        names = (self.constant(rounded), self.constant(scale[0]), "", self.constant(bias))
         return self.add("DynamicQuantizeMatMul", x, *names, fused=True)
 
     def rows(self, table: Single, ids: str) -> str:
-        """Rows ``ids`` of ``table``, stored as 8-bit integers with a scale for each row."""
-        scale = np.maximum(np.abs(table).max(axis=1, keepdims=True), 1e-12) / np.float32(127)
-        rounded = np.clip(np.rint(table / scale), -127, 127).astype(np.int8)
+        """Rows ``ids`` of ``table``, stored as integers with a scale for each row."""
+        scale, rounded = _rounded(table, axis=1, most=_WORD)
         found = self.add("Gather", self.constant(rounded), ids)
-        scales = self.add("Gather", self.constant(scale.astype(np.float32)), ids)
+        scales = self.add("Gather", self.constant(scale), ids)
         return self.add("Mul", self.add("Cast", found, to=TensorProto.FLOAT), scales)
 
     def norm(self, x: str, gain: Single, bias: Single) -> str:
@@ -77,23 +81,38 @@ class Graph:
         )
         return self.add("Unsqueeze", beyond, self.constant(np.array([1, 2], dtype=np.int64)))
 
-    def attention(self, qkv: str, masked: str, heads: int, width: int) -> str:
-        """Self-attention of ``qkv`` (n x t x 3 heads width) among tokens.
+    def attention(self, parts: Sequence[str], masked: str, heads: int, width: int) -> str:
+        """Attention of queries (n x u x heads width) to keys of values (n x t x heads width).
 
-        In plain operators: on one core that is faster than the fused one.
+        ``parts`` are those three. In plain operators: on one core that is faster than the fused.
         """
-        split = self.constant(np.array([0, 0, 3, heads, width], dtype=np.int64))
-        turned = self.add("Transpose", self.add("Reshape", qkv, split), perm=[2, 0, 3, 1, 4])
+        split = self.constant(np.array([0, 0, heads, width], dtype=np.int64))
         query, key, value = (
-            self.add("Gather", turned, self.constant(np.array(at, dtype=np.int64)), axis=0)
-            for at in range(3)
+            self.add("Transpose", self.add("Reshape", part, split), perm=perm)
+            for part, perm in zip(parts, ([0, 2, 1, 3], [0, 2, 3, 1], [0, 2, 1, 3]), strict=True)
         )
         query = self.add("Mul", query, self.constant(np.array(width**-0.5, dtype=np.float32)))
-        likeness = self.add("MatMul", query, self.add("Transpose", key, perm=[0, 1, 3, 2]))
+        likeness = self.add("MatMul", query, key)
         shares = self.add("Softmax", self.add("Add", likeness, masked), axis=-1)
         mixed = self.add("Transpose", self.add("MatMul", shares, value), perm=[0, 2, 1, 3])
         together = self.constant(np.array([0, 0, heads * width], dtype=np.int64))
         return self.add("Reshape", mixed, together)
+
+    def pairs(self, x: str, mask: str, hidden: int) -> tuple[str, str]:
+        """Means of neighbouring tokens (n x t/2 x hidden), and which have one (n x t/2, int32)."""
+        last = self.constant(np.array([2], dtype=np.int64))
+        couples = self.constant(np.array([0, -1, 2], dtype=np.int64))
+        each = self.add("Reshape", self.add("Cast", mask, to=TensorProto.FLOAT), couples)
+        count = self.add("ReduceSum", each, last, keepdims=1)
+        share = self.add("Div", each, self.add("Max", count, self.constant(_ONE)))
+        single = self.constant(np.array([0, -1, 1], dtype=np.int64))
+        shares = self.add("Reshape", share, single)
+        beside = self.constant(np.array([0, -1, 2 * hidden], dtype=np.int64))
+        both = self.add("Reshape", self.add("Mul", x, shares), beside)
+        sizes = self.constant(np.array([hidden, hidden], dtype=np.int64))
+        mean = self.add("Add", *self.split("Split", both, sizes, outputs=2, axis=2))
+        real = self.add("Squeeze", self.add("Min", count, self.constant(_ONE)), last)
+        return mean, self.add("Cast", real, to=TensorProto.INT32)
 
     def pool(self, x: str, mask: str, attend: Single, shift: Single) -> str:
         """Even and learned averages over the tokens, side by side (n x 2 hidden)."""
@@ -137,25 +156,27 @@ class Graph:
         return data
 
 
-def build(weights: Mapping[str, Single], *, heads: int) -> bytes:
-    """The graph of a ``net.Net`` with these ``weights`` (named as in its state)."""
+def build(weights: Mapping[str, Single], *, heads: int, whole: int) -> bytes:
+    """The graph of a ``net.Net`` with these ``weights`` (named as in its state).
+
+    ``heads`` and ``whole`` as in its ``Size``.
+    """
     made = Graph()
     x = made.rows(weights["words.weight"], "ids")
     length = made.add("Shape", "ids", start=1, end=2)
     zero = made.constant(np.array([0], dtype=np.int64))
     places = made.add("Slice", made.constant(weights["places.weight"]), zero, length)
     x = made.norm(made.add("Add", x, places), *_pair(weights, "norm"))
-    masked, width = made.masked("mask"), weights["words.weight"].shape[1] // heads
-
-    def attention(qkv: str) -> str:
-        return made.attention(qkv, masked, heads, width)
-
-    layer = 0
+    mask, layer = "mask", 0
     while f"layers.{layer}.qkv.weight" in weights:
-        x = _layer(made, weights, f"layers.{layer}.", attention, x)
+        prefix, masked = f"layers.{layer}.", made.masked(mask)
+        asking = x
+        if layer == whole:
+            asking, mask = made.pairs(x, mask, weights["words.weight"].shape[1])
+        x = _layer(made, weights, prefix, (x, asking, masked), heads)
         layer += 1
     attend, shift = _pair(weights, "attend")
-    x = made.pool(x, "mask", attend.T, shift)
+    x = made.pool(x, mask, attend.T, shift)
     weight, bias = _pair(weights, "head")
     return made.model(made.head(x, weight.T, bias), len(bias))
 
@@ -164,17 +185,39 @@ def _layer(
     made: Graph,
     weights: Mapping[str, Single],
     prefix: str,
-    attention: Callable[[str], str],
-    x: str,
+    inputs: tuple[str, str, str],
+    heads: int,
 ) -> str:
-    def product(name: str, of: str) -> str:
+    """One layer of ``inputs``: the tokens, what asks (they, or their pairs), and the mask."""
+    x, asking, masked = inputs
+
+    def product(of: str, name: str) -> str:
         weight, bias = _pair(weights, prefix + name)
         return made.product(of, weight.T, bias)
 
-    mixed = product("out", attention(product("qkv", x)))
-    x = made.norm(made.add("Add", mixed, x), *_pair(weights, f"{prefix}norm"))
-    inner = made.add("Gelu", product("up", x), fused=True)
-    return made.norm(made.add("Add", product("down", inner), x), *_pair(weights, f"{prefix}last"))
+    weight, bias = _pair(weights, f"{prefix}qkv")
+    width = len(bias) // 3
+    if asking == x:
+        parts = _cut(made, made.product(x, weight.T, bias), width, 3)
+    else:
+        query = made.product(asking, weight[:width].T, bias[:width])
+        parts = [query, *_cut(made, made.product(x, weight[width:].T, bias[width:]), width, 2)]
+    mixed = product(made.attention(parts, masked, heads, width // heads), "out")
+    x = made.norm(made.add("Add", mixed, asking), *_pair(weights, f"{prefix}norm"))
+    inner = made.add("Gelu", product(x, "up"), fused=True)
+    return made.norm(made.add("Add", product(inner, "down"), x), *_pair(weights, f"{prefix}last"))
+
+
+def _rounded(values: Single, *, axis: int, most: int) -> tuple[Single, NDArray[np.int8]]:
+    """A scale for each column (``axis`` 0) or row (1), and whole numbers that it multiplies."""
+    largest = np.maximum(np.abs(values).max(axis=axis, keepdims=True), 1e-12)
+    scale = (largest / most).astype(np.float32)
+    return scale, np.clip(np.rint(values / scale), -most, most).astype(np.int8)
+
+
+def _cut(made: Graph, x: str, width: int, count: int) -> list[str]:
+    sizes = made.constant(np.full(count, width, dtype=np.int64))
+    return made.split("Split", x, sizes, outputs=count, axis=2)
 
 
 def _pair(weights: Mapping[str, Single], name: str) -> tuple[Single, Single]:

@@ -26,10 +26,14 @@ _TELL_EVERY = 50
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How the encoder is made: ``layers`` of the base's first, ``tokens`` read of a prompt."""
+    """How the encoder is made: ``layers`` of the base's first, ``tokens`` read of a prompt.
 
-    layers: int = 4
-    tokens: int = 128
+    From layer ``whole`` on (counted from 0), tokens go in pairs.
+    """
+
+    layers: int = 6
+    whole: int = 1
+    tokens: int = 112
     epochs: int = 5
     batch: int = 32
     rate: float = 1.5e-4
@@ -135,8 +139,9 @@ def batches(lengths: list[int], size: int, rng: np.random.Generator) -> Iterator
 
 
 def padded(ids: list[Ids]) -> tuple[Tensor, Tensor]:
-    """The ids as one tensor (n x t, padded with 0), and which of them are tokens."""
+    """The ids as one tensor (n x t, t even, padded with 0), and which of them are tokens."""
     longest = max(len(row) for row in ids)
+    longest += longest % 2
     tokens = torch.zeros(len(ids), longest, dtype=torch.long)
     mask = torch.zeros(len(ids), longest, dtype=torch.bool)
     for at, row in enumerate(ids):

@@ -1,4 +1,8 @@
-"""The encoder in PyTorch: a BERT of few layers, pooled, with a head for lengths.
+"""The encoder in PyTorch: a small BERT, pooled, with a head for lengths.
+
+From one layer on it works on pairs of neighbouring tokens, which halves what a layer costs: as in
+Funnel-Transformer (Dai et al. 2020, arXiv 2006.03236), that layer's queries are the pairs' means,
+its keys and values still the single tokens.
 
 Only training and export import this; serving runs the exported graph.
 """
@@ -16,7 +20,11 @@ _NEVER = -1e4  # the likeness to padding
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """The encoder's measures; ``outputs`` is the number of columns of its head."""
+    """The encoder's measures; ``outputs`` is the number of columns of its head.
+
+    ``positions`` is even. ``whole`` is the number of layers that answer for every token; those
+    after them answer for pairs.
+    """
 
     vocabulary: int
     positions: int
@@ -24,6 +32,7 @@ class Size:
     heads: int
     inner: int
     layers: int
+    whole: int
     outputs: int
     dropout: float = 0.1
 
@@ -43,16 +52,34 @@ class Layer(nn.Module):
         self.last = nn.LayerNorm(size.hidden, eps=1e-12)
         self.drop = nn.Dropout(size.dropout)
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """``x`` n x t x hidden; ``mask`` n x 1 x 1 x t, true where there is a token."""
-        n, t, hidden = x.shape
-        split = self.qkv(x).view(n, t, 3, self.heads, hidden // self.heads)
-        query, key, value = split.permute(2, 0, 3, 1, 4)
+    def forward(self, x: Tensor, mask: Tensor, asking: Tensor | None = None) -> Tensor:
+        """``x`` n x t x hidden; ``mask`` n x t, true where there is a token.
+
+        The answer is for what is ``asking`` (n x u x hidden) of the tokens: by default they all.
+        """
+        query, key, value = self._split(x, asking)
+        asking = x if asking is None else asking
         # Spelt out: PyTorch's fused attention is slower on a CPU, its gradient by far.
-        likeness = query @ key.transpose(2, 3) * (hidden // self.heads) ** -0.5
-        mixed = likeness.masked_fill(~mask, _NEVER).softmax(dim=3).to(value.dtype) @ value
-        x = self.norm(x + self.drop(self.out(mixed.transpose(1, 2).reshape(n, t, hidden))))
-        return self.last(x + self.drop(self.down(functional.gelu(self.up(x)))))
+        likeness = query @ key.transpose(2, 3) * query.shape[3] ** -0.5
+        hidden = ~mask[:, None, None, :]
+        mixed = likeness.masked_fill(hidden, _NEVER).softmax(dim=3).to(value.dtype) @ value
+        x = self.norm(asking + self.drop(self.out(mixed.transpose(1, 2).flatten(2))))
+        answer: Tensor = self.last(x + self.drop(self.down(functional.gelu(self.up(x)))))
+        return answer
+
+    def _split(self, x: Tensor, asking: Tensor | None) -> tuple[Tensor, ...]:
+        """Query, key and value, each n x heads x tokens x width."""
+        if asking is None:
+            parts = self.qkv(x).chunk(3, dim=2)
+        else:
+            width = x.shape[2]
+            weight, bias = self.qkv.weight, self.qkv.bias
+            told = functional.linear(x, weight[width:], bias[width:]).chunk(2, dim=2)
+            parts = (functional.linear(asking, weight[:width], bias[:width]), *told)
+        n = len(x)
+        return tuple(
+            part.reshape(n, part.shape[1], self.heads, -1).transpose(1, 2) for part in parts
+        )
 
 
 class Net(nn.Module):
@@ -78,11 +105,15 @@ class Net(nn.Module):
         nn.init.zeros_(self.head.bias)
 
     def pooled(self, ids: Tensor, mask: Tensor) -> Tensor:
-        """The pooled states (n x 2 hidden) of ``ids`` (n x t); ``mask`` (n x t) marks tokens."""
+        """The pooled states (n x 2 hidden) of ``ids`` (n x t, t even); ``mask`` marks tokens."""
         places = torch.arange(ids.shape[1], device=ids.device)
         x = self.drop(self.norm(self.words(ids) + self.places(places)))
-        for layer in self.layers:
-            x = layer(x, mask[:, None, None, :])
+        for number, layer in enumerate(self.layers):
+            if number == self.size.whole:
+                pairs, both = paired(x, mask)
+                x, mask = layer(x, mask, pairs), both
+            else:
+                x = layer(x, mask)
         x = x.float()
         even = mask / mask.sum(dim=1, keepdim=True)
         scores = self.attend(x).squeeze(2).float().masked_fill(~mask, float("-inf"))
@@ -93,3 +124,11 @@ class Net(nn.Module):
         """The head's outputs (n x outputs)."""
         answer: Tensor = self.head(self.pooled(ids, mask))
         return answer
+
+
+def paired(x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Means of neighbours (n x t/2 x hidden), and which of them have a token; t is even."""
+    n, t, hidden = x.shape
+    each = mask.view(n, t // 2, 2).to(x.dtype)
+    share = each / each.sum(dim=2, keepdim=True).clamp(min=1)
+    return (x.view(n, t // 2, 2, hidden) * share.unsqueeze(3)).sum(dim=2), each.sum(dim=2) > 0

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import sys
+import threading
 from collections.abc import Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,22 +28,42 @@ _RETRAIN = "copy the model again or train again with `lengthwise train --encoder
 _BATCH_TOKENS = 512
 """Tokens of a batch, padding included: what still fits a core's cache; larger ones are slower."""
 
+_NICE = 10
+"""A tenth of a processor's time where another wants all of it."""
+
 Single = NDArray[np.float32]
 
 
 class Encoder:
     """A trained encoder; immutable, so that threads may share one.
 
-    It computes on the calling thread only, outside Python's interpreter lock.
+    It computes outside Python's interpreter lock, on the calling thread only, or on the one that
+    it was given.
     """
 
     def __init__(
-        self, session: InferenceSession, pieces: WordPieces, manifest: dict[str, Any]
+        self,
+        session: InferenceSession,
+        pieces: WordPieces,
+        manifest: dict[str, Any],
+        thread: Executor | None = None,
     ) -> None:
         self._session = session
         self._pieces = pieces
+        self._manifest = manifest
+        self._thread = thread
         self.models: tuple[str, ...] = tuple(manifest["models"])
         self.columns: int = manifest["columns"]
+
+    def aside(self) -> Encoder:
+        """The same, computing on a thread that leaves the processor to any other that wants it.
+
+        For a process with an event loop, which the kernel may otherwise keep waiting for a slice
+        of some 4 ms. The thread does nothing but compute: one that also ran Python would, put
+        off, keep the interpreter lock.
+        """
+        thread = ThreadPoolExecutor(1, "encoder", initializer=_step_back)
+        return Encoder(self._session, self._pieces, self._manifest, thread)
 
     @classmethod
     def load(cls, folder: Path) -> Encoder:
@@ -72,13 +96,24 @@ class Encoder:
 
     def _run(self, ids: list[Ids]) -> Single:
         longest = max(len(row) for row in ids)
+        longest += longest % 2  # the graph takes tokens in pairs
         tokens = np.zeros((len(ids), longest), dtype=np.int64)
         mask = np.zeros((len(ids), longest), dtype=np.int32)
         for at, row in enumerate(ids):
             tokens[at, : len(row)] = row
             mask[at, : len(row)] = 1
-        found: Single = self._session.run(["columns"], {"ids": tokens, "mask": mask})[0]
+        read = {"ids": tokens, "mask": mask}
+        if self._thread is None:
+            found: Single = self._session.run(["columns"], read)[0]
+        else:
+            found = self._thread.submit(self._session.run, ["columns"], read).result()[0]
         return found
+
+
+def _step_back() -> None:
+    """Lower this thread's priority: on Linux it is the thread's own, elsewhere the process's."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
 
 
 def _batches(lengths: list[int]) -> list[list[int]]:

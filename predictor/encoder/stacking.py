@@ -8,8 +8,8 @@ import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
-from predictor.calibrate import shape
 from predictor.design import ROUTES, Models, Place
+from predictor.encoder.shapes import by_scale
 from predictor.outlook import Outlooks
 from predictor.refined import RefinedHead, blended, said, stack, steadied
 
@@ -17,6 +17,13 @@ Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
 FOLDS = 5
+
+TRUST = 0.4
+"""Of a scale's departure from the usual, in logarithms, how much is believed.
+
+The mean of a forecast, by which jobs are ordered, grows with the scale, and so would take over all
+of the scale's noise. What little scale is left tells the shapes how uncertain a forecast is.
+"""
 
 # Few and shallow trees: the rows are few, and both tiers have read the text already.
 _COMMON: dict[str, object] = {
@@ -74,12 +81,17 @@ def fit_refined(sample: Sample, models: Models, *, threads: int = 1) -> RefinedH
         located[out] = frame.base(fitted.blend)[out] + change
     scale, change = _scale(frame, located)
     level = float(np.mean(np.log(sample.outlooks.scale) + change))
-    scaled = steadied(sample.outlooks.scale, change, level)
-    residuals = (sample.values - located[:, None]) / scaled[:, None]
-    group = models.group(frame.routes, sample.model)
-    shapes = _shapes(sample, residuals, group, len(models.names) + 2)
+    scaled = steadied(sample.outlooks.scale, change, level, TRUST)
+    knots, shapes = by_scale(
+        (sample.values - located[:, None]) / scaled[:, None],
+        np.where(np.isnan(sample.values), 0.0, sample.share[:, None]),
+        scaled,
+        sample.prompt,
+        models.group(frame.routes, sample.model),
+        groups=len(models.names) + 2,
+    )
     whole = frame.fit(np.ones(len(frame.rows), dtype=bool))
-    return RefinedHead(whole.location, scale, whole.blend, level, shapes, models)
+    return RefinedHead(whole.location, scale, whole.blend, level, TRUST, knots, shapes, models)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,15 +174,3 @@ def _scale(frame: _Frame, located: Array) -> tuple[lgb.Booster, Array]:
         change[out] = np.asarray(booster.predict(frame.rows[out]), dtype=np.float64)
     everything = np.ones(len(located), dtype=bool)
     return frame.boost(target, everything, _SCALE, _SCALE_ROUNDS), change
-
-
-def _shapes(sample: Sample, residuals: Array, group: Index, groups: int) -> Array:
-    """Quantiles of the standardised residuals of each group; one without rows has those of all."""
-    weights = np.where(np.isnan(sample.values), 0.0, sample.share[:, None])
-    out = []
-    for at in range(groups):
-        rows = group == at if np.any(group == at) else np.ones(len(group), dtype=bool)
-        counted = weights[rows] > 0
-        prompts = len(np.unique(sample.prompt[rows]))
-        out.append(shape(residuals[rows][counted], weights[rows][counted], prompts))
-    return np.array(out)

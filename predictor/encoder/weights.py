@@ -92,16 +92,19 @@ def _pickled(path: Path) -> dict[str, Tensor]:
     return loaded
 
 
-def size_of(base: Base, *, vocabulary: int, positions: int, layers: int, outputs: int) -> Size:
+def size_of(
+    base: Base, *, vocabulary: int, positions: int, layers: int, whole: int, outputs: int
+) -> Size:
     """The measures of a net that starts from ``base``."""
     config = base.config
     return Size(
         vocabulary=vocabulary,
-        positions=min(positions, int(config["max_position_embeddings"])),
+        positions=min(positions + positions % 2, int(config["max_position_embeddings"])),
         hidden=int(config["hidden_size"]),
         heads=int(config["num_attention_heads"]),
         inner=int(config["intermediate_size"]),
         layers=layers,
+        whole=whole,
         outputs=outputs,
     )
 

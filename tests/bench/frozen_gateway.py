@@ -47,6 +47,7 @@ async def serve(worker: str, policy: str, max_num_seqs: int) -> int:
         {
             "workers": [{"url": worker, "max_num_seqs": max_num_seqs}],
             "scheduling": {"policy": policy},
+            "predictor": {"budget_ms": 5000},  # a late forecast would be another one
         }
     )
     app = create_app(config, Frozen())

@@ -1,11 +1,13 @@
 """Is the simulator right? The same requests through a real vLLM and through its model.
 
-    python -m tests.bench.validity [--requests 150] [--seed 0] [--check] [--out DIR]
+    python -m tests.bench.validity [--requests 90] [--repeats 2] [--seed 0] [--check] [--out DIR]
 
-The engine is calibrated as it runs (one CPU core, the clients on the other), then serves held-out
+The engine is calibrated as it runs (one CPU core, the clients on the other) and serves held-out
 CASTILLO prompts with their lengths at three loads, first come first served and shortest expected
 first. The simulator gets the calibration, the same arrivals, the prompts as vLLM counts them and
-the forecasts the gateway made. Load 1 is what the simulated engine achieves alone.
+the forecasts the gateway made. Load 1 is what the simulated engine achieves alone. A real run is
+repeated, and calibrated again in between, because the speed of a small machine drifts: what is
+compared are the medians over the repeats.
 """
 
 from __future__ import annotations
@@ -33,7 +35,8 @@ from scheduler.sim.arms import Arm, Server
 from scheduler.sim.arrivals import poisson
 from scheduler.sim.capacity import capacity
 from scheduler.sim.engine_config import EngineConfig
-from scheduler.sim.simulator import Request, simulate
+from scheduler.sim.request import Request
+from scheduler.sim.simulator import simulate
 from tests.bench.burst import CLIENT_CPU, ENGINE_CPU, MAX_NUM_SEQS, MODEL, bodies
 from tests.bench.frozen_gateway import forecasts, frozen_gateway
 from tests.bench.load import stream_all
@@ -48,7 +51,7 @@ BLOCK = 128
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One run, real and simulated: seconds."""
+    """One policy at one load, real (the median over the repeats) and simulated: seconds."""
 
     policy: str
     load: float
@@ -65,7 +68,9 @@ class Comparison:
 
 async def measure_costs(url: str, budget_s: float) -> Calibration:
     """As `lengthwise calibrate` does."""
-    async with Measured(url) as server:
+    # The requests' lengths are forced by a logits processor, which takes time in every step: those
+    # of the calibration carry a target that they do not live to reach.
+    async with Measured(url, extra={"vllm_xargs": {"target_tokens": 4000}}) as server:
         await server.identify()
         return await calibrate(server, 2 * MAX_NUM_SEQS, budget_s, lambda done, total: None)
 
@@ -101,64 +106,110 @@ async def idle_latency(url: str) -> float:
     return median(taken)
 
 
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """One real run: end-to-end latencies in seconds."""
+
+    policy: str
+    load: float
+    latencies: list[float]
+    gateway_latency: float
+    """Seconds that the gateway adds to an answer of an idle server."""
+
+
 @dataclass(slots=True)
 class Study:
-    """A calibrated engine and the requests it gets."""
+    """An engine and the requests it gets."""
 
     server: VllmServer
-    costs: CostModel
     requests: list[dict[str, Any]]
     simulated: list[Request]
-    rng_seed: int
+    seed: int
+    rate: float = 1.0
+    """Requests a second at load 1."""
 
-    @property
-    def engines(self) -> list[Server]:
+    def engines(self, costs: CostModel) -> list[Server]:
         """The engine's model."""
         config = EngineConfig(
             max_num_seqs=MAX_NUM_SEQS,
-            num_blocks=(self.costs.limits.kv_tokens or 0) // BLOCK,
+            num_blocks=(costs.limits.kv_tokens or 0) // BLOCK,
             block_size=BLOCK,
             max_model_len=self.server.max_model_len,
         )
-        return [Server(config, self.costs.step_costs)]
+        return [Server(config, costs.step_costs)]
 
-    def compare(self, policy: str, load: float, rate: float) -> Comparison:
-        """One run, both ways."""
-        arrivals = poisson(len(self.requests), load * rate, random.Random(self.rng_seed))
+    def measure(self, policy: str) -> list[Observed]:
+        """The real runs of one policy, at every load."""
+        observed = []
         with frozen_gateway(self.server.url, policy, MAX_NUM_SEQS) as url:
-            through = asyncio.run(idle_latency(url))
-            records = asyncio.run(stream_all(url, self.requests, arrivals))
-        direct = asyncio.run(idle_latency(self.server.url))
-        outcome = simulate(self.simulated, arrivals, self.engines, Arm(policy))
-        beside = self.costs.fit.request_latency + max(0.0, through - direct)
-        real = [record.e2e or 0.0 for record in records]
-        ours = [(record.e2e or 0.0) + beside for record in outcome.records]
-        p99s = (float(np.percentile(values, 99)) for values in (real, ours))
-        return Comparison(policy, load, mean(real), mean(ours), *p99s)
+            for load in LOADS:
+                beside = asyncio.run(idle_latency(url)) - asyncio.run(idle_latency(self.server.url))
+                records = asyncio.run(stream_all(url, self.requests, self.arrivals(load)))
+                latencies = [record.e2e or 0.0 for record in records]
+                observed.append(Observed(policy, load, latencies, max(0.0, beside)))
+        return observed
+
+    def arrivals(self, load: float) -> list[float]:
+        """The same gaps at every load, longer or shorter."""
+        return poisson(len(self.requests), load * self.rate, random.Random(self.seed))
+
+    def compare(
+        self, policy: str, load: float, runs: Sequence[Observed], costs: CostModel
+    ) -> Comparison:
+        """One policy at one load, both ways."""
+        beside = costs.fit.request_latency + median(run.gateway_latency for run in runs)
+        arm = Arm(policy, latency=beside)
+        outcome = simulate(self.simulated, self.arrivals(load), self.engines(costs), arm)
+        ours = [record.e2e or 0.0 for record in outcome.records]
+        return Comparison(
+            policy=policy,
+            load=load,
+            real_mean=median(mean(run.latencies) for run in runs),
+            simulated_mean=mean(ours),
+            real_p99=median(p99(run.latencies) for run in runs),
+            simulated_p99=p99(ours),
+        )
 
 
-def run(count: int, seed: int, budget_s: float) -> tuple[list[Comparison], CostModel]:
-    """Calibrate, then all runs."""
+def p99(values: Sequence[float]) -> float:
+    """The 99th percentile."""
+    return float(np.percentile(values, 99))
+
+
+def run(count: int, seed: int, repeats: int, budget_s: float) -> tuple[list[Comparison], CostModel]:
+    """Calibrate before the runs and after each repeat."""
     os.sched_setaffinity(0, CLIENT_CPU)
     requests = bodies(count, seed, max_output=MAX_OUTPUT)
     with VllmServer(
-        served_model_names=[MODEL], max_num_seqs=MAX_NUM_SEQS, cpus=ENGINE_CPU
+        served_model_names=[MODEL],
+        max_num_seqs=MAX_NUM_SEQS,
+        cpus=ENGINE_CPU,
+        extra_args=["--no-enable-prefix-caching"],
     ) as server:
-        sizes = asyncio.run(prompt_tokens(server.url, requests))
-        guesses = forecasts(requests, server.max_model_len)
-        lengths = [body["vllm_xargs"]["target_tokens"] for body in requests]
-        sizes_and_lengths = zip(sizes, lengths, guesses, strict=True)
-        simulated = [Request(*one, model=MODEL) for one in sizes_and_lengths]
-        costs = merged([asyncio.run(measure_costs(server.url, budget_s))])
-        print(summary(costs), file=sys.stderr)
-        study = Study(server, costs, requests, simulated, seed)
-        rate = capacity(simulated, study.engines)
-        found = []
-        for load in LOADS:
+        study = Study(server, requests, simulated(server, requests), seed)
+        calibrations = [asyncio.run(measure_costs(server.url, budget_s))]
+        first = cost_model(calibrations[0])
+        study.rate = capacity(study.simulated, study.engines(first))
+        observed: list[Observed] = []
+        for _ in range(repeats):
             for policy in POLICIES:
-                found.append(study.compare(policy, load, rate))
-                print(row(found[-1]), file=sys.stderr, flush=True)
-        return found, costs
+                observed += study.measure(policy)
+            calibrations.append(asyncio.run(measure_costs(server.url, budget_s)))
+            print(summary(cost_model(calibrations[-1])), file=sys.stderr)
+    costs = merged(calibrations)
+    print(summary(costs), file=sys.stderr)
+    cells = [(policy, load) for policy in POLICIES for load in LOADS]
+    runs = {cell: [run for run in observed if (run.policy, run.load) == cell] for cell in cells}
+    return [study.compare(*cell, runs[cell], costs) for cell in cells], costs
+
+
+def simulated(server: VllmServer, requests: Sequence[dict[str, Any]]) -> list[Request]:
+    """The same requests as the simulator takes them."""
+    sizes = asyncio.run(prompt_tokens(server.url, requests))
+    lengths = [body["vllm_xargs"]["target_tokens"] for body in requests]
+    guesses = forecasts(requests, server.max_model_len)
+    triples = zip(sizes, lengths, guesses, strict=True)
+    return [Request(size, length, guess, model=MODEL) for size, length, guess in triples]
 
 
 def row(found: Comparison) -> str:
@@ -179,13 +230,14 @@ def table(found: Sequence[Comparison]) -> str:
 def main() -> None:
     """Measure, print the table, write the report; with --check fail beyond the tolerance."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--requests", type=int, default=150)
+    parser.add_argument("--requests", type=int, default=90)
+    parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--budget-s", type=float, default=25.0, help="of the calibration")
+    parser.add_argument("--budget-s", type=float, default=8.0, help="of each calibration")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--check", action="store_true")
     args = parser.parse_args()
-    found, costs = run(args.requests, args.seed, args.budget_s)
+    found, costs = run(args.requests, args.seed, args.repeats, args.budget_s)
     print(table(found))
     if args.out:
         args.out.mkdir(parents=True, exist_ok=True)

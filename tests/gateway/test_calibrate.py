@@ -135,6 +135,7 @@ def test_a_busy_server_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[
     [
         (("--model", "other"), "serves emulated; name one of those"),
         (("--budget-s", "0"), "--budget-s 0.0: give more than 0"),
+        (("--extra-body", "[1]"), "--extra-body '[1]': give a JSON object"),
         (("--api-key-env", "NOT_SET"), "NOT_SET: that environment variable is not set"),
     ],
 )

@@ -43,9 +43,9 @@ def test_a_text_has_the_same_features_in_a_batch_as_alone(texts: list[str]) -> N
 
 
 def test_long_batches_are_read_in_blocks_with_the_same_result() -> None:
-    texts = [f"text {at} of many words, " * 150 for at in range(60)]
+    texts = [f"text {at} of many words, " * 150 for at in range(90)]
     together = extract([Prompt("m", text) for text in texts])
-    assert sum(map(len, texts)) > 65_536
+    assert sum(map(len, texts)) > 131_072
     alone = extract([Prompt("m", texts[57])])
     assert np.array_equal(together.lexical[57], alone.lexical[0], equal_nan=True)
     part = slice(together.words.until[57], together.words.until[58])

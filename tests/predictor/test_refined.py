@@ -118,7 +118,9 @@ def test_a_stored_head_answers_as_before(head: RefinedHead) -> None:
     np.testing.assert_allclose(refined(again, new).scale, refined(head, new).scale)
 
 
-@pytest.mark.parametrize("lost", ["refined_blend", "refined_shapes"])
+@pytest.mark.parametrize(
+    "lost", ["refined_blend", "refined_knots", "refined_shapes", "refined_trust"]
+)
 def test_a_missing_part_is_named(head: RefinedHead, lost: str) -> None:
     arrays = {name: value for name, value in head.arrays().items() if name != lost}
     boosters = {name: lgb.Booster(model_str=text) for name, text in head.boosters().items()}

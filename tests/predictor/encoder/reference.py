@@ -10,29 +10,38 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 
-def columns(weights: dict[str, NDArray[np.float32]], ids: list[int], *, heads: int) -> Array:
-    """The outputs of the net with ``weights`` for one prompt's token ids, without padding."""
+def columns(
+    weights: dict[str, NDArray[np.float32]], ids: list[int], *, heads: int, whole: int
+) -> Array:
+    """The outputs of the net with ``weights`` for one prompt's token ids, without padding.
+
+    From layer ``whole`` on, tokens go in pairs; a last one without a neighbour goes alone.
+    """
     w = {name: value.astype(np.float64) for name, value in weights.items()}
     x = _norm(w["words.weight"][ids] + w["places.weight"][: len(ids)], w, "norm")
     layer = 0
     while f"layers.{layer}.qkv.weight" in w:
-        x = _layer(x, w, f"layers.{layer}.", heads)
+        asking = x
+        if layer == whole:
+            asking = np.array([x[at : at + 2].mean(axis=0) for at in range(0, len(x), 2)])
+        x = _layer(x, asking, w, f"layers.{layer}.", heads)
         layer += 1
     shares = _softmax((x @ w["attend.weight"].T + w["attend.bias"])[:, 0])
     pooled = np.concatenate([x.mean(axis=0), shares @ x])
     return np.asarray(w["head.weight"] @ pooled + w["head.bias"])
 
 
-def _layer(x: Array, w: dict[str, Array], prefix: str, heads: int) -> Array:
+def _layer(x: Array, asking: Array, w: dict[str, Array], prefix: str, heads: int) -> Array:
     def linear(of: Array, name: str) -> Array:
         return np.asarray(of @ w[f"{prefix}{name}.weight"].T + w[f"{prefix}{name}.bias"])
 
-    query, key, value = np.split(linear(x, "qkv"), 3, axis=1)
+    query = np.split(linear(asking, "qkv"), 3, axis=1)[0]
+    _, key, value = np.split(linear(x, "qkv"), 3, axis=1)
     mixed = []
     for part in np.split(np.arange(x.shape[1]), heads):
         likeness = query[:, part] @ key[:, part].T / np.sqrt(len(part))
         mixed.append(_softmax(likeness) @ value[:, part])
-    x = _norm(x + linear(np.concatenate(mixed, axis=1), "out"), w, f"{prefix}norm")
+    x = _norm(asking + linear(np.concatenate(mixed, axis=1), "out"), w, f"{prefix}norm")
     inner = linear(x, "up")
     inner *= 0.5 * (1 + np.vectorize(erf)(inner / np.sqrt(2)))
     return _norm(x + linear(inner, "down"), w, f"{prefix}last")

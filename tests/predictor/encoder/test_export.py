@@ -21,7 +21,16 @@ TEXTS = [f"write a poem about {at} numbers of the sea" for at in range(8)] + ["a
 @pytest.fixture
 def trained() -> fit.Trained:
     made = Net(
-        Size(len(tiny.PIECES), tiny.POSITIONS, tiny.HIDDEN, tiny.HEADS, tiny.INNER, tiny.LAYERS, 5)
+        Size(
+            vocabulary=len(tiny.PIECES),
+            positions=tiny.POSITIONS,
+            hidden=tiny.HIDDEN,
+            heads=tiny.HEADS,
+            inner=tiny.INNER,
+            layers=tiny.LAYERS,
+            whole=tiny.WHOLE,
+            outputs=5,
+        )
     )
     made.load_state_dict({name: torch.from_numpy(v) for name, v in tiny.state(5).items()})
     settings = fit.Settings(layers=tiny.LAYERS, tokens=24, threads=1)

@@ -40,31 +40,39 @@ def poems_and_lists(count: int = 48) -> Targets:
     return targets(texts, cells, 2, [Extra("other", ["write a sea"], np.array([7.0]))])
 
 
-def net(seed: int = 0) -> Net:
+def net(whole: int) -> Net:
     size = Size(
-        len(tiny.PIECES), tiny.POSITIONS, tiny.HIDDEN, tiny.HEADS, tiny.INNER, tiny.LAYERS, 3
+        vocabulary=len(tiny.PIECES),
+        positions=tiny.POSITIONS,
+        hidden=tiny.HIDDEN,
+        heads=tiny.HEADS,
+        inner=tiny.INNER,
+        layers=tiny.LAYERS,
+        whole=whole,
+        outputs=3,
     )
     made = Net(size)
-    state = {name: torch.from_numpy(value) for name, value in tiny.state(3, seed=seed).items()}
+    state = {name: torch.from_numpy(value) for name, value in tiny.state(3).items()}
     made.load_state_dict(state)
     made.eval()
     return made
 
 
-def test_the_net_computes_a_bert_and_ignores_padding() -> None:
+@pytest.mark.parametrize("whole", [0, 1, 2])
+def test_the_net_computes_a_bert_of_pairs_and_ignores_padding(whole: int) -> None:
     rows = [np.array([2, 40, 41, 42, 3]), np.array([2, 50, 3])]
     ids, mask = loop.padded(rows)
     with torch.inference_mode():
-        found = net()(ids, mask).numpy()
+        found = net(whole)(ids, mask).numpy()
     for row, of_row in zip(rows, found, strict=True):
-        wanted = reference.columns(tiny.state(3), row.tolist(), heads=tiny.HEADS)
+        wanted = reference.columns(tiny.state(3), row.tolist(), heads=tiny.HEADS, whole=whole)
         np.testing.assert_allclose(of_row, wanted, atol=1e-4)
 
 
 def test_the_net_starts_from_the_weights_on_disk(tmp_path: Path) -> None:
     base = weights.read(tiny.bert(tmp_path))
     kept = np.arange(len(tiny.PIECES))[::-1].copy()
-    size = weights.size_of(base, vocabulary=len(kept), positions=9, layers=1, outputs=3)
+    size = weights.size_of(base, vocabulary=len(kept), positions=9, layers=1, whole=0, outputs=3)
     made = Net(size)
     weights.start(made, base, pieces=kept, layers=[1])
     wanted = tiny.state(1)

@@ -86,7 +86,7 @@ def test_a_trained_tier_ranks_prompts_that_the_fast_one_cannot(tmp_path: Path) -
     prompts = [Prompt(NAMES[at // 2 % 2], text) for at, text in enumerate(texts)]
     count = len(prompts)
     inputs = np.zeros((count, len(COLUMNS)))
-    shape = np.zeros((count, made.head.shapes.shape[1]))
+    shape = np.zeros((count, made.head.shapes.shape[2]))
     guess = Outlooks(np.full(count, 4.75), np.full(count, 0.8), shape, np.zeros(count), inputs)
     refined = tier.refine(prompts, guess)
     truth = np.array([1.5 * ("poem" in prompt.text) for prompt in prompts])

@@ -20,7 +20,7 @@ PIECES = (
     "[SEP]",
     *dict.fromkeys((*LETTERS, *(f"##{letter}" for letter in LETTERS), *WORDS)),
 )
-HIDDEN, HEADS, INNER, LAYERS, POSITIONS = 16, 4, 32, 2, 24
+HIDDEN, HEADS, INNER, LAYERS, POSITIONS, WHOLE = 16, 4, 32, 2, 24, 1
 
 
 def tokenizer(pieces: tuple[str, ...] = PIECES) -> str:
