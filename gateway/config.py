@@ -141,7 +141,8 @@ class Tenants(Section):
     fair: bool = False
     """Serve next whoever has had the fewest tokens for its weight; each key is a tenant."""
     max_waiting: int | None = Field(default=None, ge=1, le=10_000_000)
-    """Requests of one tenant that may wait; one more is answered 429. Needs `fair`."""
+    """Requests of one tenant that may wait; one more is answered 429. Unset, half of
+    queue.max_waiting, so that a flood does not have the others turned away. Needs `fair`."""
     known: tuple[Tenant, ...] = ()
     """The keys that have a name, a weight or a class."""
 

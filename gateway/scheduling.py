@@ -30,9 +30,19 @@ def make_scheduler(config: Config) -> Scheduler:
         policy(config),
         placement=Placement(slack),
         max_waiting=queue.max_waiting,
-        max_waiting_per_tenant=config.tenants.max_waiting,
+        max_waiting_per_tenant=tenant_bound(config),
         no_worker_grace=queue.no_worker_grace_s,
     )
+
+
+def tenant_bound(config: Config) -> int | None:
+    """Requests of one tenant that may wait; None where tenants are not told apart.
+
+    Not configured, it is half the queue: a flood must not have the others turned away.
+    """
+    if not config.tenants.fair:
+        return None
+    return config.tenants.max_waiting or max(1, config.queue.max_waiting // 2)
 
 
 def policy(config: Config) -> Policy:

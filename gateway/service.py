@@ -17,7 +17,7 @@ from gateway.metrics import NO_MODEL, Metrics
 from gateway.openai import ApiError
 from gateway.proxy import Exchange, WorkerFailed
 from gateway.refine import refining
-from gateway.scheduling import affinity, priority
+from gateway.scheduling import affinity, priority, tenant_bound
 from gateway.tenants import Tenancy
 from predictor import Prompt
 from scheduler.job import Job
@@ -161,7 +161,7 @@ class Service:
         if rejected.reason == "tenant_queue_full":
             return ApiError(
                 429,
-                f"{self.config.tenants.max_waiting} of your requests wait already "
+                f"{tenant_bound(self.config)} of your requests wait already "
                 "(tenants.max_waiting). Try again later.",
                 code="tenant_queue_full",
                 retry_after=self.dispatcher.drain_seconds(),

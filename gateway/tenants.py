@@ -47,9 +47,9 @@ class Tenancy:
 
     def claim(self, headers: Mapping[str, str]) -> Claim:
         """The claim of whoever holds the request's key."""
-        scheme, _, bearer = credential(headers).partition(" ")
-        key = bearer.strip() if scheme.lower() == "bearer" else scheme
-        known = self._claims.get(key)
+        given = credential(headers)
+        scheme, _, bearer = given.partition(" ")
+        known = self._claims.get(bearer.strip() if scheme.lower() == "bearer" else given)
         if known is not None:
             return known
         return Claim(self._learned.tenant(headers) if self._fair else "")

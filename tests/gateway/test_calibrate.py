@@ -18,7 +18,7 @@ from scheduler.costs import StepCosts
 from scheduler.sim.engine_config import EngineConfig
 from tests.gateway.serving import forced
 
-COSTS = StepCosts(base=0.006, per_sequence=300e-6, per_kv_token=1e-6, per_prefill_token=20e-6)
+COSTS = StepCosts(base=0.012, per_sequence=600e-6, per_kv_token=2e-6, per_prefill_token=40e-6)
 CONFIG = EmulatorConfig(engine=EngineConfig(max_num_seqs=6), costs=COSTS)
 
 
@@ -42,13 +42,11 @@ def test_steps_are_priced_as_the_emulator_prices_them(
     found: CostModel, batch: int, context: int
 ) -> None:
     priced = found.step_costs.price(batch, batch * context, 0)
-    assert priced == pytest.approx(COSTS.price(batch, batch * context, 0), rel=0.15)
+    assert priced == pytest.approx(COSTS.price(batch, batch * context, 0), rel=0.2)
 
 
 def test_prefill_is_priced_as_the_emulator_prices_it(found: CostModel) -> None:
-    assert found.step_costs.price(1, 1000, 999) == pytest.approx(
-        COSTS.price(1, 1000, 999), rel=0.15
-    )
+    assert found.step_costs.price(1, 1000, 999) == pytest.approx(COSTS.price(1, 1000, 999), rel=0.2)
 
 
 def test_a_request_costs_little_beside_its_steps(found: CostModel) -> None:

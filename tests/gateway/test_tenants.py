@@ -136,6 +136,22 @@ async def test_a_tenants_full_queue_answers_429_and_leaves_room_for_others(
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
+async def test_a_flood_does_not_have_others_turned_away(session: aiohttp.ClientSession) -> None:
+    with EmbeddedEmulator(EmulatorConfig(speed=1)) as slow:
+        limits: dict[str, Any] = {"tenants": {"fair": True}, "queue": {"max_waiting": 6}}
+        async with gateway(slow.url, **limits, **ONE_AT_A_TIME) as running:
+            held = running.scheduler
+            flood = [asyncio.create_task(ask(session, running, "batch", 5000)) for _ in range(9)]
+            refused = "requests_total"
+            code = "tenant_queue_full"
+            await until(lambda: running.metric(refused, outcome=code) == 5, "the rest is refused")
+            other = asyncio.create_task(ask(session, running, "chat", 5))
+            await until(lambda: held.waiting == 4, "another tenant's request is accepted")
+            for task in (*flood, other):
+                task.cancel()
+            await asyncio.gather(*flood, other, return_exceptions=True)
+
+
 async def test_no_key_is_logged_or_measured(
     emulator: EmbeddedEmulator, session: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -166,6 +182,7 @@ async def test_a_workers_own_key_takes_the_place_of_the_clients(
         {"Authorization": "bearer  sk-chat-secret"},
         {"X-Api-Key": "sk-chat-secret"},
         {"api-key": "sk-chat-secret"},
+        {"authorization": "sk-chat-secret"},
     ],
 )
 def test_a_key_is_known_in_whichever_header_it_comes(headers: dict[str, str]) -> None:
