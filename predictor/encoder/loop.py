@@ -28,11 +28,11 @@ _TELL_EVERY = 50
 class Settings:
     """How the encoder is made: ``layers`` of the base's first, ``tokens`` read of a prompt.
 
-    From layer ``whole`` on (counted from 0), tokens go in pairs.
+    From layer ``whole`` on (counted from 0), tokens go in pairs: by default never.
     """
 
-    layers: int = 6
-    whole: int = 1
+    layers: int = 4
+    whole: int = 4
     tokens: int = 112
     epochs: int = 5
     batch: int = 32
