@@ -32,7 +32,7 @@ class Settings:
     """
 
     layers: int = 4
-    whole: int = 4
+    whole: int = 3
     tokens: int = 112
     epochs: int = 5
     batch: int = 32
