@@ -92,17 +92,17 @@ def against_load(rows: Sequence[Row]) -> Figure:
             low, high = [min(seeds) for seeds in values], [max(seeds) for seeds in values]
             axes.fill_between([*loads], low, high, color=colour, alpha=0.12, lw=0)
         axes.set(title=title, xlabel="load (1: stock, all requests at once)", ylabel=unit)
-        _logarithmic(axes.yaxis, axes.set_yscale)
+        _logarithmic(axes.yaxis, axes.set_yscale, (1.0, 1.5, 2.0, 3.0, 5.0, 7.0))
     panels[0].legend(frameon=False)
     return made
 
 
-def _logarithmic(axis: Axis, set_scale: Callable[[str], None]) -> None:
-    """A logarithmic axis whose ticks read 0.5, 1, 2, 5 rather than powers of ten."""
+def _logarithmic(axis: Axis, set_scale: Callable[[str], None], subs: Sequence[float]) -> None:
+    """A logarithmic axis whose ticks read ``subs``, in every decade, rather than powers of ten."""
     from matplotlib.ticker import LogLocator, NullFormatter  # noqa: PLC0415
 
     set_scale("log")
-    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.set_major_locator(LogLocator(subs=subs))
     axis.set_major_formatter("{x:g}")
     axis.set_minor_formatter(NullFormatter())
 
@@ -120,7 +120,7 @@ def by_class(latencies: Latencies, load: float) -> Figure:
             axes.plot(
                 np.sort(values), share, color=_COLOURS[at % len(_COLOURS)], lw=1.6, label=label
             )
-        _logarithmic(axes.xaxis, axes.set_xscale)
+        _logarithmic(axes.xaxis, axes.set_xscale, (1.0, 2.0, 5.0))
         axes.set(title=title, xlabel="end-to-end latency (s)", ylabel="answers within (%)")
     panels[0].legend(frameon=False)
     made.suptitle(f"Load {load:.2f}", x=0.01, ha="left")

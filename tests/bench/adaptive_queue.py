@@ -44,6 +44,8 @@ class Queue:
         self._engine = Engine(_CONFIG)
         self._forecasts: dict[str, Forecast] = {}
         self._requests: list[Request] = []
+        self._sent: dict[str, float] = {}
+        self._now = 0.0
 
     def run(self, trace: Trace) -> Floats:
         """Latencies (seconds) of the requests of ``trace``, in their order."""
@@ -54,14 +56,16 @@ class Queue:
         while at < len(arrivals) or self._scheduler.running:
             if not self._scheduler.running:
                 now = max(now, arrivals[at])
+            self._now = now
             while at < len(arrivals) and arrivals[at] <= now:
                 self._arrive(at, arrivals[at])
                 at += 1
             step = self._engine.step()
             now += step.duration
+            self._now = now
             for name in step.finished:
                 ended[int(name)] = now
-                self._finish(name)
+                self._finish(name, now - self._sent.pop(name))
         return np.asarray(ended - trace.arrivals)
 
     def _arrive(self, at: int, arrival: float) -> None:
@@ -83,13 +87,14 @@ class Queue:
         for action in actions:
             assert isinstance(action, Dispatch)
             one = self._requests[int(action.job.id)]
+            self._sent[action.job.id] = self._now
             self._engine.add(action.job.id, self._tokens(one), one.tokens)
 
-    def _finish(self, name: str) -> None:
+    def _finish(self, name: str, served: float) -> None:
         if self._adaptive is not None:
             one = self._requests[int(name)]
             self._adaptive.learn(self._forecasts.pop(name), one.tokens, censored=one.cut)
-        self._carry_out(self._scheduler.release(name))
+        self._carry_out(self._scheduler.release(name, served=served))
 
 
 def capacity(world: World, said: Said, requests: list[Request], policy: Policy) -> float:

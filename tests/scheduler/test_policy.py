@@ -45,11 +45,11 @@ def test_sequences_count_as_tokens() -> None:
     assert policy(job("a", tokens=100, sequences=4)) == policy(job("b", tokens=400))
 
 
-def test_a_job_ten_times_longer_yields_for_77_seconds_at_the_default_rate() -> None:
-    policy = sejf(0.03)
+def test_a_job_ten_times_longer_yields_for_less_than_twelve_turns_at_the_default_rate() -> None:
+    policy = sejf(0.2)
     long = job("a", arrival=0, tokens=1000)
-    assert policy(job("b", arrival=76, tokens=100)) < policy(long)
-    assert policy(job("c", arrival=77, tokens=100)) > policy(long)
+    assert policy(job("b", arrival=11, tokens=100)) < policy(long)
+    assert policy(job("c", arrival=12, tokens=100)) > policy(long)
 
 
 @given(jobs(), jobs(), RATES, SECONDS)
@@ -144,7 +144,7 @@ def test_what_has_little_slack_goes_first() -> None:
     assert policy(job("c", arrival=0, tokens=10)) < policy(job("d", arrival=1, tokens=10))
 
 
-@given(jobs(), jobs(), st.sampled_from(sorted(set(POLICIES) - {"slo"})), RATES)
+@given(jobs(), jobs(), st.sampled_from(sorted(set(POLICIES) - {"slo", "fcfs"})), RATES)
 def test_no_policy_lets_a_job_be_overtaken_for_ever(
     early: Job, late: Job, name: str, rate: float
 ) -> None:
