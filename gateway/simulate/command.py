@@ -113,8 +113,8 @@ def _add_engines(group: argparse._ArgumentGroup) -> None:
     add(
         "--scheduling-policy",
         choices=("fcfs", "priority"),
-        default="fcfs",
-        help="as vLLM's, for all policies but stock (default %(default)s)",
+        default="priority",
+        help="as vLLM's, for all policies but stock (default %(default)s, as the gateway wants it)",
     )
 
 
