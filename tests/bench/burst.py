@@ -135,7 +135,10 @@ def main() -> None:
 
 def check(runs: list[Run]) -> None:
     """Fail unless the claim holds: sooner answers at the same throughput, in the median."""
-    for metric, most in (("mean_normalised_latency", 0.9), ("mean_ttft", 0.95)):
+    # Of a hundred answers one of 3 tokens makes up a third of the mean latency per token: the mean
+    # must not be worse, the claim is in the others.
+    limits = {"mean_normalised_latency": 1.0, "p99_normalised_latency": 0.8, "mean_ttft": 0.95}
+    for metric, most in limits.items():
         found = median(ratios(runs, metric, "sejf", "fcfs"))
         assert found <= most, f"sejf / fcfs {metric} {found:.2f}, must be at most {most}"
     # A single repeat on a noisy machine cannot show 2 %: the README's figure is over five.
