@@ -111,6 +111,8 @@ def summarise(
         "|---" * (len(titles) + 1) + "|",
     ]
     for metric, title in METRICS.items():
+        if not any(getattr(run, metric) for run in runs):
+            continue  # not measured here, or nothing happened
         cells = [title]
         for arm in arms:
             cells.append(_spread([float(getattr(r, metric)) for r in runs if r.arm == arm], ".3g"))
