@@ -102,6 +102,7 @@ def _add_status(
         state: dict[str, Any] = {
             "status": "ready" if fleet.ready else "no_healthy_worker",
             "waiting": scheduler.waiting_by_model(),
+            "turn_s": round(scheduler.turn_seconds, 3),
             "workers": workers,
         }
         if tenancy.fair:

@@ -99,22 +99,6 @@ class Aged:
 
 
 @dataclass(frozen=True, slots=True)
-class Linear:
-    """``tokens(job) + rate * turn``: waiting counts in tokens, so few tokens' lead is soon gone.
-
-    Here ``base`` is a logarithm of tokens and ``rate`` tokens per turn; a job is overtaken only by
-    arrivals within its own expected tokens / ``rate`` turns.
-    """
-
-    base: Policy
-    rate: float
-
-    def __call__(self, job: Job) -> float:
-        """The aged key."""
-        return math.exp(self.base(job)) + self.rate * job.turn
-
-
-@dataclass(frozen=True, slots=True)
 class Boost:
     """``rate * turn - boost``: arrival order, with a head start for the short.
 

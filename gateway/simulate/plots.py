@@ -5,69 +5,21 @@ Colours are Okabe and Ito's, which colour-blind people tell apart; markers diffe
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gateway.simulate.study import Row
 from gateway.simulate.table import by_label, by_load
+from predictor.figures import figure
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 _COLOURS = ("#6B6B6B", "#E69F00", "#0072B2", "#009E73", "#D55E00", "#CC79A7", "#56B4E9")
 _MARKERS = "osD^vP*X"
-_DPI = 130
-_STYLE: dict[str, Any] = {
-    "font.size": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.color": "#E4E4E4",
-    "axes.axisbelow": True,
-    "axes.titlesize": 11,
-    "axes.titlelocation": "left",
-}
-
-
-class PlotsError(Exception):
-    """No plots can be drawn; the message says what to do."""
-
-
-def need() -> None:
-    """Raises PlotsError if matplotlib is not installed."""
-    try:
-        import matplotlib  # noqa: F401, PLC0415 - an extra
-    except ImportError as error:
-        raise PlotsError("plots need matplotlib; pip install 'lengthwise[plots]'") from error
-
-
-def png(figure: Figure) -> bytes:
-    """The figure as a PNG file."""
-    out = io.BytesIO()
-    figure.savefig(out, format="png", dpi=_DPI, metadata={"Software": None})
-    return out.getvalue()
-
-
-def styled() -> Any:
-    """A context in which figures look the same whatever the user's matplotlibrc says."""
-    import matplotlib as mpl  # noqa: PLC0415
-
-    settings: Any = dict(mpl.rcParamsDefault)
-    settings.update(_STYLE)
-    return mpl.rc_context(settings)
-
-
-def figure(width: float, height: float, columns: int, rows: int = 1) -> tuple[Figure, list[Axes]]:
-    """A figure and its panels, row by row."""
-    from matplotlib.figure import Figure  # noqa: PLC0415 - without pyplot, which keeps state
-
-    made = Figure(figsize=(width, height), layout="constrained")
-    return made, list(made.subplots(rows, columns, squeeze=False).flat)
 
 
 def against_load(rows: Sequence[Row]) -> Figure:

@@ -17,6 +17,7 @@ from gateway.simulate.inputs import read_source
 from gateway.simulate.plan import Plan
 from gateway.simulate.study import Row
 from gateway.simulate.table import summary
+from predictor import figures
 from predictor.artifact import ArtifactError
 from predictor.collect.progress import Progress
 from predictor.serving import one_thread
@@ -34,14 +35,14 @@ def run(args: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print("lengthwise: stopped, nothing is written", file=sys.stderr)
         return INTERRUPTED
-    except (ArtifactError, ValueError, OSError, plots.PlotsError) as error:
+    except (ArtifactError, ValueError, OSError, figures.PlotsError) as error:
         print(f"lengthwise: {error}", file=sys.stderr)
         return BAD_INPUT
     return 0
 
 
 def _run(args: argparse.Namespace) -> None:
-    plots.need()
+    figures.need()
     budget = options.budget(args)
     plan, grid = _plan(args), _grid(args)
     args.out.mkdir(parents=True, exist_ok=True)
@@ -117,12 +118,12 @@ def _heading(plan: Plan, rows: Sequence[Row]) -> str:
 
 def _write(out: Path, plan: Plan, rows: list[Row], mapped: list[Row], classes: Classes) -> None:
     files = {"report.json": json.dumps([*rows, *mapped], indent=1).encode() + b"\n"}
-    with plots.styled():
-        files["latency.png"] = plots.png(plots.against_load(rows))
-        files["classes.png"] = plots.png(plots.by_class(classes.latencies, classes.load))
+    with figures.styled():
+        files["latency.png"] = figures.png(plots.against_load(rows))
+        files["classes.png"] = figures.png(plots.by_class(classes.latencies, classes.load))
         if mapped:
             policy = next(row["policy"] for row in mapped if row["policy"] != STOCK)
-            files["regimes.png"] = plots.png(plots.regimes(mapped, policy, STOCK))
+            files["regimes.png"] = figures.png(plots.regimes(mapped, policy, STOCK))
     for name, data in files.items():
         stage = out / f".{name}.part"
         stage.write_bytes(data)

@@ -5,7 +5,6 @@ Colours are Okabe and Ito's, which colour-blind people tell apart; markers diffe
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,8 @@ import numpy as np
 
 from predictor import evaluate
 from predictor.evaluation.study import CORPUS, FORECAST, Study
+from predictor.figures import figure as figure_of
+from predictor.figures import png, styled
 from predictor.report import coverage
 
 if TYPE_CHECKING:
@@ -22,67 +23,23 @@ if TYPE_CHECKING:
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#6B6B6B"
 _BINS = 20
 _SHARES = np.arange(0.05, 1.0, 0.05)
-_DPI = 130
-_STYLE: dict[str, Any] = {
-    "font.size": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.color": "#E4E4E4",
-    "axes.axisbelow": True,
-    "axes.titlesize": 11,
-    "axes.titlelocation": "left",
-}
-
-
-class PlotsError(Exception):
-    """No plots can be drawn; the message says what to do."""
-
-
-def need() -> None:
-    """Raises PlotsError if matplotlib is not installed."""
-    try:
-        import matplotlib  # noqa: F401, PLC0415 - an extra; the tables do without
-    except ImportError as error:
-        raise PlotsError(
-            "plots need matplotlib; pip install 'lengthwise[plots]', or leave out --out for the "
-            "tables alone"
-        ) from error
 
 
 def draw(study: Study) -> dict[str, bytes]:
     """PNG files by name."""
-    import matplotlib as mpl  # noqa: PLC0415
-
     plots: dict[str, Callable[[Study], Figure]] = {
         "reliability": _reliability,
         "predicted": _predicted,
         "skill": _skill,
         "tau": _tau,
     }
-    settings: Any = dict(mpl.rcParamsDefault)  # whatever the user's matplotlibrc says
-    settings.update(_STYLE)
-    with mpl.rc_context(settings):
-        return {f"{name}.png": _png(plot(study)) for name, plot in plots.items()}
-
-
-def _figure(width: float, height: float, panels: int = 1) -> tuple[Figure, list[Axes]]:
-    from matplotlib.figure import Figure  # noqa: PLC0415 - without pyplot, which keeps state
-
-    figure = Figure(figsize=(width, height), layout="constrained")
-    axes = figure.subplots(1, panels, squeeze=False)[0]
-    return figure, list(axes)
-
-
-def _png(figure: Figure) -> bytes:
-    out = io.BytesIO()
-    figure.savefig(out, format="png", dpi=_DPI, metadata={"Software": None})
-    return out.getvalue()
+    with styled():
+        return {f"{name}.png": png(plot(study)) for name, plot in plots.items()}
 
 
 def _reliability(study: Study) -> Figure:
     """PIT histogram, and how much central intervals cover, each model and all together."""
-    figure, (left, right) = _figure(10, 4.2, 2)
+    figure, (left, right) = figure_of(10, 4.2, 2)
     values, curves = [], []
     rng = np.random.default_rng(0)
     for made in study.forecasts:
@@ -134,7 +91,7 @@ def _predicted(study: Study) -> Figure:
     from matplotlib import colormaps  # noqa: PLC0415
     from matplotlib.colors import ListedColormap  # noqa: PLC0415
 
-    figure, (axes,) = _figure(6.4, 5.4)
+    figure, (axes,) = figure_of(6.4, 5.4, 1)
     forecast = np.concatenate([made.quantile(0.5)[made.prompt] for made in study.forecasts])
     actual = np.concatenate([made.tokens for made in study.forecasts])
     low = max(1.0, float(np.quantile(actual, 0.001)) / 1.5)
@@ -168,7 +125,7 @@ def _predicted(study: Study) -> Figure:
 def _skill(study: Study) -> Figure:
     """CRPS skill of the forecast and of the corpus oracle, by model."""
     names = _ordered(study, "crps_skill")
-    figure, (axes,) = _figure(8, 1.6 + 0.36 * len(names))
+    figure, (axes,) = figure_of(8, 1.6 + 0.36 * len(names), 1)
     oracle, own = (_of(study, names, kind, "crps_skill") for kind in (CORPUS, FORECAST))
     _dots(axes, oracle, ("s", GREY, "corpus x model lengths (oracle)"))
     _dots(axes, own, ("o", BLUE, "forecast"))
@@ -183,7 +140,7 @@ def _skill(study: Study) -> Figure:
 def _tau(study: Study) -> Figure:
     """Kendall's tau of the forecast, of prompt length, of the corpus oracle; the noise ceiling."""
     names = _ordered(study, "tau")
-    figure, (axes,) = _figure(8, 1.6 + 0.36 * len(names))
+    figure, (axes,) = figure_of(8, 1.6 + 0.36 * len(names), 1)
     for kind, key, look in (
         (FORECAST, "tau_chars", ("x", GREY, "prompt length only")),
         (CORPUS, "tau", ("s", GREY, "corpus x model median (oracle)")),

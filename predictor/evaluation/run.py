@@ -15,9 +15,9 @@ from predictor.artifact import ArtifactError
 from predictor.dataset import DataError
 from predictor.evaluation import plots
 from predictor.evaluation.page import page
-from predictor.evaluation.plots import PlotsError
 from predictor.evaluation.study import Split, Study, split, study
 from predictor.evaluation.table import EXPLAINED, tables
+from predictor.figures import PlotsError, need
 from predictor.report import Forecaster
 
 BAD_INPUT = 2
@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
     """Print the tables to stdout, with --out write page, plots and metrics.json: 0; else 2."""
     try:
         if args.out is not None:
-            plots.need()
+            need(", or leave out --out for the tables alone")
         forecaster = tiers.forecaster(args.model_dir, args.tier)
         parts = _parts(args, forecaster)
         if parts.warning:

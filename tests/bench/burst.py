@@ -17,7 +17,7 @@ import platform
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -63,12 +63,16 @@ def bodies(count: int, seed: int, *, max_output: int = MAX_OUTPUT) -> list[dict[
     ]
 
 
-@contextmanager
-def gateway_process(worker: str, *flags: str) -> Iterator[str]:
+def gateway_process(worker: str, *flags: str) -> AbstractContextManager[str]:
     """`lengthwise serve` as a process of its own; yields its URL."""
-    command = [sys.executable, "-m", "gateway.cli", "serve", "--worker", worker]
+    return announced("gateway.cli", "serve", "--worker", worker, *flags, "--port", "0")
+
+
+@contextmanager
+def announced(module: str, *arguments: str) -> Iterator[str]:
+    """A Python module as a process of its own, which prints its URL first; yields that URL."""
     process = subprocess.Popen(
-        [*command, *flags, "--port", "0"],
+        [sys.executable, "-m", module, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,

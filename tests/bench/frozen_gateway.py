@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import uvicorn
@@ -21,6 +20,7 @@ from gateway.serve import SWITCH_S, DrainingServer
 from predictor import LengthPredictor, Prompt
 from predictor.serving import Prediction, Serving, one_thread
 from scheduler.length import LengthDistribution
+from tests.bench.burst import announced
 
 
 class Frozen(Serving):
@@ -55,21 +55,10 @@ async def serve(worker: str, policy: str, max_num_seqs: int) -> int:
     return await DrainingServer(settings, "").run()
 
 
-@contextmanager
-def frozen_gateway(worker: str, policy: str, max_num_seqs: int) -> Iterator[str]:
+def frozen_gateway(worker: str, policy: str, max_num_seqs: int) -> AbstractContextManager[str]:
     """Such a gateway as a process of its own; yields its URL."""
-    command = [sys.executable, "-m", "tests.bench.frozen_gateway", "--worker", worker]
-    process = subprocess.Popen(
-        [*command, "--policy", policy, "--max-num-seqs", str(max_num_seqs)],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert process.stdout is not None
-        yield process.stdout.readline().split()[-1]
-    finally:
-        process.terminate()
-        process.communicate()
+    flags = ("--worker", worker, "--policy", policy, "--max-num-seqs", str(max_num_seqs))
+    return announced("tests.bench.frozen_gateway", *flags)
 
 
 if __name__ == "__main__":

@@ -49,7 +49,6 @@ ARMS = {
     "slo": Arm("slo"),
     "oracle": Arm("oracle", AGEING),
 }
-CONTROLLED = {"throughput_tokens": "tokens/s", "p99_e2e": "p99 E2E", "preemptions": "preempted"}
 
 
 def study(bound: str, arrivals: str, requests: int) -> Study:

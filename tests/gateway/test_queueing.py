@@ -106,3 +106,21 @@ async def test_the_number_of_slots_is_learned_from_the_engine(
             await until(lambda: watched.slots == 40, "all 40 slots are known")
             answers = await asyncio.gather(*tasks)
     assert {status for status, _ in answers} == {200}
+
+
+async def test_waiting_counts_in_the_time_that_answers_take(
+    emulator: EmbeddedEmulator, session: aiohttp.ClientSession
+) -> None:
+    async def turn(running: Gateway) -> float:
+        async with session.get(running.url + "/ready") as response:
+            return float((await response.json())["turn_s"])
+
+    async with gateway(emulator.url) as running:
+        before = await turn(running)
+        for _ in range(5):  # each takes milliseconds, far less than what is assumed at first
+            await post(session, running.url, chat(max_tokens=1))
+        after_answers = await turn(running)
+        assert after_answers < before
+        async with session.get(running.url + "/v1/models") as response:
+            assert response.status == 200
+        assert await turn(running) == after_answers, "only what is generated has a length"
