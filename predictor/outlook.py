@@ -40,6 +40,16 @@ class Outlooks:
     def __len__(self) -> int:
         return len(self.location)
 
+    def rows(self, rows: slice) -> Outlooks:
+        """Those of some of the prompts."""
+        return Outlooks(
+            self.location[rows],
+            self.scale[rows],
+            self.shape[rows],
+            self.endless[rows],
+            self.inputs[rows],
+        )
+
     def atoms(self) -> tuple[Array, Array]:
         """The forecasts as arrays, not cut: tokens and masses, each n x ATOMS."""
         tokens, mass = np.empty((2, len(self), ATOMS))

@@ -18,6 +18,7 @@ from predictor.artifact import Artifact, ArtifactError
 from predictor.calibrate import LEVELS
 from predictor.design import GENERIC, ROUTES, Models, Place
 from predictor.encoder.runtime import Encoder
+from predictor.giveway import give_way
 from predictor.names import canonical
 from predictor.outlook import Outlooks
 from predictor.prompt import Prompt
@@ -182,6 +183,7 @@ class RefinedTier:
         if not prompts:
             return fast
         encoded = self.encoder.encode([prompt.text for prompt in prompts])
+        give_way()
         places = [self.head.models.place(prompt.model) for prompt in prompts]
         return self.head.refine(fast, encoded, places)
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from predictor.artifact import ArtifactError
 from predictor.encoder.text import REMEDY, Ids, WordPieces
+from predictor.giveway import give_way
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -88,11 +89,20 @@ class Encoder:
         First the forecast log tokens of each of ``models``, then of the other columns trained on,
         last the log size of the error. Of long texts only the beginning and the end are read.
         """
-        ids = self._pieces(texts)
+        ids = self._cut_up(texts)
         out = np.empty((len(ids), self.columns), dtype=np.float32)
         for rows in _batches([len(row) for row in ids]):
             out[rows] = self._run([ids[row] for row in rows])
         return out
+
+    def _cut_up(self, texts: Sequence[str]) -> list[Ids]:
+        if self._thread is None:
+            return self._pieces(texts)
+        ids = []
+        for text in texts:
+            ids += self._pieces([text])
+            give_way()
+        return ids
 
     def _run(self, ids: list[Ids]) -> Single:
         longest = max(len(row) for row in ids)
