@@ -22,7 +22,7 @@ class Job:
     (a session, a system prompt) find their prefix cached where the last of them ran.
 
     The scheduler sets what is relative to recent traffic (``scheduler.typical``): from ``level``
-    expected tokens on it counts as long; ``turn`` is its arrival, counted in the time for which a
+    typical tokens on it counts as long; ``turn`` is its arrival, counted in the time for which a
     typical request is served.
     """
 
@@ -45,6 +45,11 @@ class Job:
     def expected_tokens(self) -> float:
         """Output tokens to expect of all its sequences."""
         return self.sequences * self.length.mean
+
+    @property
+    def typical_tokens(self) -> float:
+        """Output tokens of all its sequences, were each of typical length (geometric mean)."""
+        return self.sequences * self.length.geometric_mean
 
     @property
     def remaining_tokens(self) -> float:

@@ -6,7 +6,7 @@ import math
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from itertools import accumulate, pairwise, repeat
 from operator import mul
 
 
@@ -68,6 +68,15 @@ class LengthDistribution:
     def mean(self) -> float:
         """Expected length in tokens."""
         return math.fsum(map(mul, self.tokens, self.mass))
+
+    @property
+    def geometric_mean(self) -> float:
+        """exp(E[log length]) in tokens, of lengths of at least 1: what is typical.
+
+        Answers that never end hardly move it.
+        """
+        logs = map(math.log, map(max, self.tokens, repeat(1.0)))
+        return math.exp(math.fsum(map(mul, logs, self.mass)))
 
     @property
     def second_moment(self) -> float:

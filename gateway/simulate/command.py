@@ -6,6 +6,8 @@ import argparse
 import os
 from pathlib import Path
 
+from scheduler.policy import AGEING
+
 
 def add_simulate_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``simulate``."""
@@ -129,7 +131,7 @@ def _add_runs(group: argparse._ArgumentGroup) -> None:
     )
     add(
         "--ageing",
-        default="0.2",
+        default=f"{AGEING:g}",
         metavar="RATE,...",
         help="ageing rates to try with each policy that ages, in nats per usual service time "
         "(default %(default)s)",

@@ -9,7 +9,7 @@ from scheduler.costs import StepCosts
 from scheduler.job import Job
 from scheduler.kv_forecast import deviations
 from scheduler.length import LengthDistribution
-from scheduler.policy import POLICIES
+from scheduler.policy import AGEING, POLICIES
 from scheduler.scheduler import Scheduler
 from scheduler.sim.engine_config import EngineConfig
 from scheduler.sim.request import Request
@@ -53,7 +53,7 @@ class Arm:
     """
 
     policy: str
-    ageing: float = 0.2
+    ageing: float = AGEING
     engine_queue: int = 2
     priority: bool = False
     report_every: int = 32

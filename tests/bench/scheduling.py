@@ -21,14 +21,13 @@ import pyarrow.parquet as pq
 from gateway.simulate.castillo import MODEL, read_pool
 from gateway.simulate.options import CASTILLO_CONTEXT as CONTEXT
 from gateway.simulate.study import Arrivals, Row, Setting, Study
+from scheduler.policy import AGEING
 from scheduler.sim.arms import Arm
 from tests import castillo
 
 KV_BOUND = Setting(kv_tokens=24_000, max_num_seqs=256, max_model_len=CONTEXT)
 SEQUENCE_BOUND = Setting(kv_tokens=2_000_000, max_num_seqs=48, max_model_len=CONTEXT)
 LOADS = {"kv": (0.7, 1.15), "sequences": (0.7, 1.0, 1.05)}
-AGEING = 0.2
-
 ARMS = {
     "stock": Arm("stock"),
     "fcfs": Arm("fcfs"),
@@ -37,9 +36,10 @@ ARMS = {
     "sejf, engine admits": Arm("sejf", AGEING, forecast_kv=False),
     "sejf, overflow 0.5": Arm("sejf", AGEING, overflow=0.5),
     "sejf, overflow 0.005": Arm("sejf", AGEING, overflow=0.005),
-    "sejf, ageing 0.1": Arm("sejf", 0.1),
+    "sejf, ageing 0.05": Arm("sejf", 0.05),
+    "sejf, ageing 0.2": Arm("sejf", 0.2),
     "sejf, ageing 0.5": Arm("sejf", 0.5),
-    "sept: no level": Arm("sept", AGEING),
+    "sept": Arm("sept", AGEING),
     "sept, ageing 0.5": Arm("sept", 0.5),
     "boost": Arm("boost", AGEING),
     "kv_volume": Arm("kv_volume", AGEING),

@@ -35,6 +35,12 @@ def test_the_moments_are_sums_over_the_atoms(d: LengthDistribution) -> None:
     assert d.second_moment == pytest.approx(math.fsum(t * t * m for t, m in atoms(d)))
 
 
+def test_the_geometric_mean_is_the_root_of_the_product() -> None:
+    assert LengthDistribution.from_samples([4, 9]).geometric_mean == pytest.approx(6)
+    assert LengthDistribution.from_samples([1, 10, 100]).geometric_mean == pytest.approx(10)
+    assert LengthDistribution((0.5, 8), (0.5, 0.5)).geometric_mean == pytest.approx(8**0.5)
+
+
 @given(distributions(), LEVELS)
 def test_a_quantile_is_the_first_atom_whose_cumulative_probability_reaches_the_level(
     d: LengthDistribution, level: float
