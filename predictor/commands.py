@@ -137,7 +137,9 @@ def run_predict(args: argparse.Namespace) -> int:
 def answers(
     predictor: LengthPredictor, prompts: list[Prompt], refined: RefinedTier | None = None
 ) -> Iterator[dict[str, Any]]:
-    """What ``predict`` prints for each prompt: the mean and the stated quantiles, in tokens."""
+    """What ``predict`` prints for each prompt, in tokens: the stated quantiles, the mean, and the
+    typical length (the geometric mean), which orders jobs.
+    """
     if not prompts:
         return
     outlooks = predictor.outlooks(prompts)
@@ -145,7 +147,11 @@ def answers(
         outlooks = refined.refine(prompts, outlooks)
     for forecast in outlooks.distributions([prompt.max_tokens for prompt in prompts]):
         levels = {level: round(value, 2) for level, value in quantiles(forecast).items()}
-        yield {"mean": round(forecast.mean, 2), "quantiles": levels}
+        yield {
+            "typical": round(forecast.geometric_mean, 2),
+            "mean": round(forecast.mean, 2),
+            "quantiles": levels,
+        }
 
 
 def _fail(message: str) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -21,6 +21,7 @@ MEAN = "mean"
 
 _MARGINAL_ATOMS = 200
 _LONGEST = 0.1
+_DRAWS = 10
 
 Metrics = dict[str, dict[str, float | str]]
 
@@ -78,9 +79,10 @@ class Forecasts:
         """The forecasts' quantile in tokens (n)."""
         return evaluate.quantile(self.atoms, self.mass, level)
 
-    def mean(self) -> Array:
-        """The forecasts' mean in tokens (n): what orders jobs."""
-        return np.asarray(np.sum(self.atoms * self.mass, axis=1))
+    def typical(self) -> Array:
+        """The forecasts' geometric mean in tokens (n): what orders jobs."""
+        logs = np.log(np.maximum(self.atoms, 1.0))
+        return np.asarray(np.exp(np.sum(logs * self.mass, axis=1)))
 
     def scored(self) -> tuple[Array, Array, Array]:
         """Atoms and masses (k x m) to score each sample with, and the lengths (k) to score against.
@@ -138,30 +140,37 @@ def mean_of(lines: Sequence[Mapping[str, float | str]]) -> dict[str, float]:
 def figures(made: Forecasts, rng: np.random.Generator) -> dict[str, float]:
     """What forecasts for one model are worth.
 
-    ``tau``: Kendall's tau-b of the mean forecast against one random sample of each prompt;
-    ``ceiling``: that of the median of the prompt's other samples; ``tau_chars``: that of the
-    prompt's length in characters; ``mae``: of the median forecast, in tokens; ``crps`` in tokens;
-    ``crps_skill``: 0 is the model's marginal over these prompts, 1 the other samples of the same
-    prompt; ``coverage`` and ``coverage95``: of the central 80 and 95 %; ``recall_longest``: of the
-    longest tenth of the samples, the share of prompts that are in the longest tenth by forecast.
+    ``tau``: Kendall's tau-b of the typical forecast against one random sample of each prompt, the
+    mean over ``_DRAWS`` draws of them; ``ceiling``: that of the median of the prompt's other
+    samples; ``tau_chars``: that of the prompt's length in characters; ``mae``: of the median
+    forecast, in tokens; ``crps`` in tokens; ``crps_skill``: 0 is the model's marginal over these
+    prompts, 1 the other samples of the same prompt; ``coverage`` and ``coverage95``: of the
+    central 80 and 95 %; ``recall_longest``: of the longest tenth of the samples, the share of
+    prompts that are in the longest tenth by forecast.
     A censored sample scores the forecast cut at the same length; in the order it counts with it.
     NaN is what cannot be told from so few samples.
     """
-    drawn = _drawn(made, rng)
-    mean, rows = made.mean(), made.tokens[drawn]
+    draws = [_drawn(made, rng) for _ in range(_DRAWS)]
+    typical, chars = made.typical(), made.chars.astype(np.float64)
+
+    def over(score: Callable[[NDArray[np.intp]], float]) -> float:
+        return round(float(np.mean([score(drawn) for drawn in draws])), 4)
+
     atoms, mass, actual = made.scored()
     crps = evaluate.crps(atoms, mass, actual)
     middle = np.minimum(made.quantile(0.5)[made.prompt], atoms[:, -1])
     return {
-        "tau": round(evaluate.kendall_tau(mean, rows), 4),
+        "tau": over(lambda drawn: evaluate.kendall_tau(typical, made.tokens[drawn])),
         "mae": round(evaluate.mae(middle, actual), 1),
         "crps": round(float(crps.mean()), 1),
         "crps_skill": round(_skill(made, crps), 4),
         "coverage": round(coverage(made, 0.8), 4),
         "coverage95": round(coverage(made, 0.95), 4),
-        "recall_longest": round(evaluate.recall_longest(mean, rows, _LONGEST), 4),
-        "ceiling": round(_ceiling(made, drawn), 4),
-        "tau_chars": round(evaluate.kendall_tau(made.chars.astype(np.float64), rows), 4),
+        "recall_longest": over(
+            lambda drawn: evaluate.recall_longest(typical, made.tokens[drawn], _LONGEST)
+        ),
+        "ceiling": over(lambda drawn: _ceiling(made, drawn)),
+        "tau_chars": over(lambda drawn: evaluate.kendall_tau(chars, made.tokens[drawn])),
         "prompts": float(len(made)),
     }
 

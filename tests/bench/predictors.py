@@ -5,7 +5,7 @@
 15 % of CASTILLO's ``validate`` prompts are held out, all 13 models. ``--leave-out`` adds the
 figures of a predictor that has not seen the model, or the corpus, either: one training for each,
 20 in all. Lines appear on stderr as they are found. Tau is against one sample of each prompt, the
-mean over which one; a forecast's mean is what orders jobs.
+mean over which one; a forecast's geometric mean is what orders jobs.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _SHAPE = [
 _DECILE = 0.9
 FIGURES = (
     "tau",
-    "tau of the median",
+    "tau of the mean",
     "MAE",
     "CRPS",
     "skill",
@@ -187,18 +187,19 @@ def measure(method: Method, held: Records, models: Sequence[int] = ()) -> dict[s
 def _line(atoms: Array, mass: Array, samples: Array) -> list[float]:
     mass = np.broadcast_to(mass, atoms.shape)
     mean = np.sum(atoms * mass, axis=1)
+    typical = np.exp(np.sum(np.log(np.maximum(atoms, 1.0)) * mass, axis=1))
     at = {level: atoms[:, np.argmin(np.abs(LEVELS - level))][:, None] for level in _READ}
     crps = np.mean([evaluate.crps(atoms, mass, sample).mean() for sample in samples.T])
     flat, own = _references(samples)
     return [
+        _mean_of(evaluate.kendall_tau, typical, samples),
         _mean_of(evaluate.kendall_tau, mean, samples),
-        _mean_of(evaluate.kendall_tau, at[0.5][:, 0], samples),
         float(np.abs(at[0.5] - samples).mean()),
         float(crps),
         float((flat - crps) / (flat - own)),
         float(((samples >= at[0.1]) & (samples <= at[0.9])).mean()),
         float(((samples >= at[0.025]) & (samples <= at[0.975])).mean()),
-        _mean_of(_recall, mean, samples),
+        _mean_of(_recall, typical, samples),
     ]
 
 
@@ -294,9 +295,9 @@ def _mean(found: Sequence[dict[str, float]]) -> dict[str, float]:
 
 
 def _text(name: str, seed: int, figures: dict[str, float]) -> str:
-    tau, median, mae, crps, skill, inner, outer, recall = (figures[key] for key in FIGURES)
+    tau, of_mean, mae, crps, skill, inner, outer, recall = (figures[key] for key in FIGURES)
     return (
-        f"| {name} | {seed} | {tau:.3f} | {median:.3f} | {mae:.0f} | {crps:.0f} | {skill:.2f} | "
+        f"| {name} | {seed} | {tau:.3f} | {of_mean:.3f} | {mae:.0f} | {crps:.0f} | {skill:.2f} | "
         f"{100 * inner:.1f} % | {100 * outer:.1f} % | {recall:.2f} |"
     )
 

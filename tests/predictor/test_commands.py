@@ -53,7 +53,7 @@ def test_each_line_is_answered_in_order(
     answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [answer["quantiles"]["0.95"] for answer in answers[:-1]] == limits
     for answer in answers:
-        assert list(answer) == ["mean", "quantiles"]
+        assert list(answer) == ["typical", "mean", "quantiles"]
         assert list(answer["quantiles"]) == LEVELS
         assert list(answer["quantiles"].values()) == sorted(answer["quantiles"].values())
 
