@@ -233,6 +233,11 @@ class LiveState(Collector):
         yield waiting
 
     def _workers(self) -> Iterator[Metric]:
+        healthy = GaugeMetricFamily(
+            "lengthwise_healthy_workers",
+            "Workers that answer their probes; 0 also while none has been found",
+            value=sum(self._fleet.healthy(backend.id) for backend in self._fleet.backends),
+        )
         up = _worker_gauge("up", "1 while the worker answers its probes")
         draining = _worker_gauge("draining", "1 while it gets nothing new and ends what it has")
         slots = _worker_gauge("slots", "Sequences it runs at once, configured or learned")
@@ -254,7 +259,7 @@ class LiveState(Collector):
                 work.add_metric(name, worker.work)
                 peak.add_metric(name, worker.kv_peak)
                 _add(capacity, name, worker.kv_tokens)
-        yield from (up, draining, slots, sent, work, peak, capacity)
+        yield from (healthy, up, draining, slots, sent, work, peak, capacity)
 
     def _engines(self) -> Iterator[Metric]:
         usage = _worker_gauge("kv_cache_usage_ratio", "KV-cache use, 0 to 1, as the engine reports")

@@ -35,8 +35,8 @@ STATS = (
     stat(
         "Healthy workers",
         "none",
-        "Workers that answer their probes (lengthwise_worker_up). None: clients get 503.",
-        f"sum({per_worker(gauge('up'), 'max')})",
+        "Workers that answer their probes (lengthwise_healthy_workers). None: clients get 503.",
+        "max(lengthwise_healthy_workers)",
         steps=((None, "red"), (1, "green")),
     ),
     stat(

@@ -27,14 +27,12 @@ import numpy as np
 from predictor.adaptive import Adaptive, Forecast, Settings, save
 from predictor.adaptive.features import NAMES
 from predictor.dataset import Records
-from scheduler.policy import fcfs, sejf
+from scheduler.policy import AGEING, fcfs, sejf
 from tests.bench import adaptive_plots, adaptive_runs
 from tests.bench.adaptive_data import Said, World, said, split, world
 from tests.bench.adaptive_queue import Queue, capacity, poisson
 from tests.bench.adaptive_replay import prompt_of, replay
 
-AGEING = 0.2
-"""The gateway's default; the queue tells its scheduler how long each request was served."""
 LOADS = (0.9, 1.0, 1.1)
 FIRST = 500
 """Finished requests of the newcomer before it is judged."""

@@ -153,9 +153,11 @@ async def test_a_file_that_comes_later_is_taken_up_and_until_then_there_is_no_wo
     async with gateway(**found(path)) as running:
         status, answer = await post(session, running.url, chat())
         assert (status, answer["error"]["code"]) == (503, "no_healthy_worker")
+        assert "\nlengthwise_healthy_workers 0.0\n" in running.app.state.metrics.render().decode()
         put(path, f'[{{"url": "{emulator.url}"}}]')  # JSON
         await until(lambda: bool(running.scheduler.workers), "the worker is found")
         assert (await post(session, running.url, chat(max_tokens=3)))[0] == 200
+        assert "\nlengthwise_healthy_workers 1.0\n" in running.app.state.metrics.render().decode()
     complaints = [line for line in caplog.messages if "discovery.file" in line]
     assert len(complaints) == 1, "it is said once, not at every look"
 
