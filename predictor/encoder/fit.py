@@ -77,11 +77,10 @@ def fit(
     net = Net(size)
     weights.start(net, start, pieces=kept, layers=list(range(settings.layers)))
     trained = Trained(net, tokenizer, settings, targets.centre, targets.spread)
-    pieces = trained.pieces
-    ids = pieces(targets.texts)
+    ids = trained.pieces(targets.texts)
     each = float(np.mean([len(row) for row in ids]))
     say(f"{len(ids)} prompts of {each:.0f} tokens on average, {len(kept)} word pieces")
-    train(net, ids, targets, settings, unknown=pieces.unknown, say=say)
+    train(net, ids, targets, settings, say)
     return trained
 
 
@@ -96,8 +95,7 @@ def further(trained: Trained, targets: Targets, *, settings: Settings, say: Say)
     lengths = targets.centre + targets.spread * targets.values
     again = replace(targets, values=(lengths - trained.centre) / trained.spread)
     say(f"going on with {len(targets.texts)} prompts")
-    pieces = trained.pieces
-    train(net, pieces(targets.texts), again, settings, unknown=pieces.unknown, say=say)
+    train(net, trained.pieces(targets.texts), again, settings, say)
     return replace(trained, net=net)
 
 

@@ -28,15 +28,13 @@ _TELL_EVERY = 50
 class Settings:
     """How the encoder is made: ``layers`` of the base's first, ``tokens`` read of a prompt.
 
-    From layer ``whole`` on (counted from 0), tokens go in pairs. In training each token is
-    ``forgotten`` with that probability, anew each time: the net cannot learn prompts by heart.
+    From layer ``whole`` on (counted from 0), tokens go in pairs: by default never.
     """
 
     layers: int = 4
     whole: int = 3
     tokens: int = 112
-    epochs: int = 6
-    forgotten: float = 0.12
+    epochs: int = 5
     batch: int = 32
     rate: float = 1.5e-4
     head_rate: float = 2e-3
@@ -53,10 +51,8 @@ def device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def train(
-    net: Net, ids: list[Ids], targets: Targets, settings: Settings, *, unknown: int, say: Say
-) -> None:
-    """Train ``net`` in place on prompts' ``ids``; ``unknown`` takes a forgotten token's place."""
+def train(net: Net, ids: list[Ids], targets: Targets, settings: Settings, say: Say) -> None:
+    """Train ``net`` in place on prompts' ``ids``."""
     place = device()
     net.to(place).train()
     optimiser = torch.optim.AdamW(_groups(net, settings))
@@ -71,9 +67,7 @@ def train(
     losses: list[float] = []
     for epoch in range(settings.epochs):
         for rows in batches(lengths, settings.batch, rng):
-            tokens, mask = padded(
-                [forget(ids[row], settings.forgotten, unknown, rng) for row in rows]
-            )
+            tokens, mask = padded([ids[row] for row in rows])
             with torch.autocast(place.type, torch.bfloat16):
                 out = net(tokens.to(place), mask.to(place))
             loss = _loss(out.float().cpu(), values[rows], weight[rows])
@@ -142,13 +136,6 @@ def batches(lengths: list[int], size: int, rng: np.random.Generator) -> Iterator
         found.extend(pool[at : at + size] for at in range(0, len(pool), size))
     for at in rng.permutation(len(found)):
         yield found[at]
-
-
-def forget(ids: Ids, share: float, unknown: int, rng: np.random.Generator) -> Ids:
-    """``ids`` with that share of them, drawn at random, put as ``unknown``; the first one stays."""
-    gone = rng.random(len(ids)) < share
-    gone[0] = False
-    return np.where(gone, unknown, ids)
 
 
 def padded(ids: list[Ids]) -> tuple[Tensor, Tensor]:

@@ -51,14 +51,13 @@ class WordPieces:
             ArtifactError: the package is missing, or the text is no such tokenizer.
         """
         self._tokenizer = _tokenizer(definition)
-        start, end, unknown = (self._tokenizer.token_to_id(name) for name in (START, END, UNKNOWN))
-        if limit < 4 or start is None or end is None or unknown is None:
+        start, end = (self._tokenizer.token_to_id(name) for name in (START, END))
+        if limit < 4 or start is None or end is None:
             raise ArtifactError(
-                f"the encoder's tokenizer lacks {START}, {END} or {UNKNOWN}, or its limit "
-                f"({limit}) is less than 4; {_RETRAIN}"
+                f"the encoder's tokenizer lacks {START} or {END}, or its limit ({limit}) is less "
+                f"than 4; {_RETRAIN}"
             )
         self.limit = limit
-        self.unknown: int = unknown
         self._start, self._end = start, end
         self._head = max(1, round(HEAD_SHARE * (limit - 2)))
         self._tail = limit - 2 - self._head

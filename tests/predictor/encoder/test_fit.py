@@ -125,15 +125,6 @@ def test_every_prompt_is_in_one_batch_of_like_lengths() -> None:
     assert spread < 20
 
 
-def test_tokens_are_forgotten_at_the_rate_asked_for_and_the_first_never() -> None:
-    ids = np.arange(10, 10_010)
-    left = loop.forget(ids, 0.2, 1, np.random.default_rng(0))
-    assert left[0] == 10
-    assert set(left) <= {1, *ids}
-    assert np.mean(left == 1) == pytest.approx(0.2, abs=0.02)
-    assert np.array_equal(loop.forget(ids, 0.0, 1, np.random.default_rng(0)), ids)
-
-
 def test_missing_weights_are_named_with_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=rf"{tmp_path} holds no config.json.*--encoder-base"):
         weights.find(tmp_path)
