@@ -102,9 +102,10 @@ def _measured(manifest: dict[str, Any]) -> list[str]:
 
 
 _EXPLAINED = (
-    "Tau-b of the mean forecast against one random sample; MAE (of the median) and CRPS in "
-    "tokens; skill 0 is the model's marginal, 1 the other samples of the same prompt. Route: "
-    "`known` was trained on, `related` starts from its family, `generic` from nothing."
+    "Tau-b of the typical forecast (the geometric mean, by which jobs are ordered) against one "
+    "random sample; MAE (of the median) and CRPS in tokens; skill 0 is the model's marginal, 1 the "
+    "other samples of the same prompt. Route: `known` was trained on, `related` starts from its "
+    "family, `generic` from nothing."
 )
 
 
