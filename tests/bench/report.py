@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -115,18 +116,22 @@ def summarise(
             continue  # not measured here, or nothing happened
         cells = [title]
         for arm in arms:
-            cells.append(_spread([float(getattr(r, metric)) for r in runs if r.arm == arm], ".3g"))
+            cells.append(_spread([float(getattr(r, metric)) for r in runs if r.arm == arm], _short))
         for arm, control in pairs:
-            cells.append(_spread(ratios(runs, metric, arm, control), ".2f"))
+            cells.append(_spread(ratios(runs, metric, arm, control), "{:.2f}".format))
         rows.append("| " + " | ".join(cells) + " |")
     return "\n".join(rows)
 
 
-def _spread(values: Sequence[float], form: str) -> str:
+def _spread(values: Sequence[float], form: Callable[[float], str]) -> str:
     if not values:
         return "-"
-    least, greatest = (f"{value:{form}}" for value in (min(values), max(values)))
-    return f"{median(values):{form}} ({least}..{greatest})"
+    return f"{form(median(values))} ({form(min(values))}..{form(max(values))})"
+
+
+def _short(value: float) -> str:
+    """Three digits, or all before the point."""
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def write_report(
@@ -164,6 +169,6 @@ def draw(path: Path, runs: Sequence[Run], setting: str, arms: Mapping[str, str])
         axis.set_xticks(range(len(arms)), labels)
         axis.set_title(METRICS[metric], fontsize=10)
         axis.spines[["top", "right"]].set_visible(False)
-    figure.suptitle(setting, fontsize=7, color="#52606d")
+    figure.suptitle("\n".join(textwrap.wrap(setting, 170)), fontsize=7, color="#52606d")
     figure.savefig(path, dpi=140)
     plt.close(figure)
