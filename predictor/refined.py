@@ -70,6 +70,7 @@ class RefinedHead:
 
     ``blend`` (routes x 3) are the weights of the fast location, of the encoder's and of 1;
     ``level`` is the usual log scale, ``trust`` how much of a departure from it is believed;
+    ``caution`` how much of a departure from the fast location is left out;
     ``shapes`` (K x (M + 2) x levels) are as the fast tier's, at each of the log scales ``knots``.
     """
 
@@ -78,6 +79,7 @@ class RefinedHead:
     blend: Array
     level: float
     trust: float
+    caution: float
     knots: Array
     shapes: Array
     models: Models
@@ -91,11 +93,12 @@ class RefinedHead:
         rows = stack(outlooks, encoded, weights)
         base = blended(self.blend, outlooks, encoded, weights, routes)
         group = self.models.group(routes, weights.argmax(axis=1))
+        location = base + _run(self.location, rows)
         scale = steadied(outlooks.scale, _run(self.scale, rows), self.level, self.trust)
         near = between(np.log(scale), self.knots)
         return replace(
             outlooks,
-            location=base + _run(self.location, rows),
+            location=location + self.caution * (outlooks.location - location),
             scale=scale,
             shape=np.einsum("nk,knl->nl", near, self.shapes[:, group]),
         )
@@ -106,6 +109,7 @@ class RefinedHead:
             "refined_blend": self.blend,
             "refined_level": np.array(self.level),
             "refined_trust": np.array(self.trust),
+            "refined_caution": np.array(self.caution),
             "refined_knots": self.knots,
             "refined_shapes": self.shapes,
         }
@@ -129,8 +133,9 @@ class RefinedHead:
         try:
             blend, shapes = arrays["refined_blend"], arrays["refined_shapes"]
             level, trust = float(arrays["refined_level"]), float(arrays["refined_trust"])
-            knots, trees = arrays["refined_knots"], (boosters[LOCATION], boosters[SCALE])
-            head = cls(*trees, blend, level, trust, knots, shapes, models)
+            caution, knots = float(arrays["refined_caution"]), arrays["refined_knots"]
+            trees = boosters[LOCATION], boosters[SCALE]
+            head = cls(*trees, blend, level, trust, caution, knots, shapes, models)
         except KeyError as error:
             raise ArtifactError(f"the refined head lacks {error}; {_RETRAIN}") from error
         known = len(models.names)

@@ -91,7 +91,7 @@ def fit_refined(sample: Sample, models: Models, *, threads: int = 1) -> RefinedH
         groups=len(models.names) + 2,
     )
     whole = frame.fit(np.ones(len(frame.rows), dtype=bool))
-    return RefinedHead(whole.location, scale, whole.blend, level, TRUST, knots, shapes, models)
+    return RefinedHead(whole.location, scale, whole.blend, level, TRUST, 0.0, knots, shapes, models)
 
 
 @dataclass(frozen=True, slots=True)

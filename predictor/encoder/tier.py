@@ -79,13 +79,14 @@ def train(
     extras: list[Extra],
     settings: Settings | None = None,
     base: Path | None = None,
+    caution: float = 0.0,
     threads: int = 1,
     say: Say,
 ) -> Tier:
     """Fit encoder and head on ``records``, beside the fast tier fitted on the same.
 
-    ``base`` is a directory with a BERT's weights (by default those of the package
-    ``weights.PACKAGE``). Half an hour on two CPU cores, minutes on a GPU.
+    ``caution`` as in ``RefinedHead``. ``base`` is a directory with a BERT's weights (by default
+    those of the package ``weights.PACKAGE``). Half an hour on two CPU cores, minutes on a GPU.
 
     Raises:
         DataError: torch's weights are missing, or too little data is left.
@@ -107,6 +108,7 @@ def train(
     encoded[judged] = said
     say("fitting the refined head")
     head = fit_refined(_sample(cells, fast, rows, encoded, models), models, threads=threads)
+    head = replace(head, caution=caution)
     again = _later(settings, min(_FURTHER_EPOCHS, settings.epochs))
     return Tier(fit.further(first, whole, settings=again, say=say), head)
 
