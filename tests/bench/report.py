@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import mean, median
 
@@ -24,8 +24,6 @@ METRICS = {
     "preemptions": "preemptions",
     "engine_cpu": "CPU of the engine, ms/token",
 }
-
-_TIMES = [name for name in METRICS if name.partition("_")[0] in {"mean", "p99"}]
 
 ARMS = {"direct": "vLLM directly", "fcfs": "gateway, fcfs", "sejf": "gateway, sejf"}
 PAIRS = (("fcfs", "direct"), ("sejf", "fcfs"))
@@ -83,11 +81,6 @@ class Run:
             preemptions=preemptions,
             engine_cpu=1000 * cpu_seconds / tokens,
         )
-
-    def at_speed(self, slower: float) -> Run:
-        """The run as of an engine ``slower`` times as fast; what the engine counts stays."""
-        times = {name: getattr(self, name) / slower for name in _TIMES}
-        return replace(self, **times, throughput_tokens=slower * self.throughput_tokens)
 
 
 def ratios(runs: Sequence[Run], metric: str, arm: str, control: str) -> list[float]:

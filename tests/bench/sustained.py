@@ -5,15 +5,11 @@
 
 Three regimes: `slots`, 8 sequences, Poisson arrivals at load 1.05; `kv`, 96 KV blocks of 128
 tokens and 64 sequences, load 1.15; `burst`, 8 sequences and all requests at once, which shows what
-the gateway costs. Load 1 is what vLLM by itself achieves with all requests present at once,
-measured anew in each repeat. Every repeat draws other requests and sends the same ones once through
-each arm, in an order that changes. The engine has one CPU core, gateway and clients the other; its
-prefix cache is off, for the second arm would find there what the first one left.
-
-The speed of a small machine drifts by tenths within minutes, and at these loads a tenth decides
-everything. So an answer of an idle engine is timed (``probe``) with the capacity and before and
-after each run: requests come as much slower as it takes longer, and seconds and tokens/s are told
-as of an engine at the capacity's speed. The drift within a run is left.
+the gateway costs. Load 1 is what vLLM by itself achieves with all requests present at once; it is
+measured anew in each repeat, because the speed of a small machine drifts. Every repeat draws other
+requests and sends the same ones, at the same times, once through each arm, in an order that
+changes. The engine has one CPU core, gateway and clients the other; its prefix cache is off, for
+the second arm would find there what the first one left.
 
 Each finished run is a line of FILE: the same command goes on where it was cut off, and another one
 with --repeats 0 only reports.
@@ -39,7 +35,6 @@ from scheduler.sim.arrivals import poisson
 from scheduler.sim.capacity import SHARE
 from tests.bench.burst import CLIENT_CPU, ENGINE_CPU, MODEL, bodies, gateway_process
 from tests.bench.load import stream_all
-from tests.bench.probe import probe
 from tests.bench.report import Run, summarise, write_report
 from tests.vllm.engine import VllmServer
 
@@ -100,11 +95,7 @@ class Journal:
 
     def runs(self, regime: str) -> list[Run]:
         """A regime's runs."""
-        return [
-            Run(**line["run"])
-            for line in self.lines
-            if line["regime"] == regime and line["arm"] in ARMS
-        ]
+        return [Run(**line["run"]) for line in self.lines if line["regime"] == regime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,42 +114,34 @@ class Bench:
         turn = seed % len(arms)
         for arm in arms[turn:] + arms[:turn]:
             if self.journal.find(regime=self.regime.name, seed=seed, arm=arm) is None:
-                run, slower = self.measure(arm, seed)
+                rate = self.rate(seed)
+                run = self.measure(arm, seed, rate)
                 self.journal.add(
-                    regime=self.regime.name, seed=seed, arm=arm, slower=slower, run=asdict(run)
+                    regime=self.regime.name, seed=seed, arm=arm, rate=rate, run=asdict(run)
                 )
-                print(f"{self.regime.name} {slower} {run}", file=sys.stderr, flush=True)
+                print(f"{self.regime.name} {run}", file=sys.stderr, flush=True)
 
-    def capacity(self, seed: int) -> tuple[float | None, float]:
-        """Requests a second at this regime's load, and the probe's seconds at that time."""
-        name = {"regime": self.regime.name, "seed": seed, "arm": "capacity"}
-        known = self.journal.find(**name)
-        if known is None:
-            before, rate = probe(self.server.url), None
-            if self.regime.load is not None:
-                requests = bodies(self.requests, seed, max_output=self.max_output)
-                at_once = achieved(self.send(self.server.url, requests, None, seed))
-                rate = self.regime.load * at_once
-            taken = (before + probe(self.server.url)) / 2
-            known = {**name, "rate": rate, "probe": taken}
-            self.journal.add(**known)
-        return known["rate"], known["probe"]
-
-    def measure(self, arm: str, seed: int) -> tuple[Run, float]:
-        """One run through one arm, and how much slower the engine was than with the capacity."""
-        rate, usual = self.capacity(seed)
+    def rate(self, seed: int) -> float | None:
+        """Requests a second: the load, times what stock achieves with all at once."""
+        if self.regime.load is None:
+            return None
+        known = self.journal.find(regime=self.regime.name, seed=seed)
+        if known is not None:
+            return float(known["rate"])
         requests = bodies(self.requests, seed, max_output=self.max_output)
-        started = probe(self.server.url)
+        return self.regime.load * achieved(self.send(self.server.url, requests, None, seed))
+
+    def measure(self, arm: str, seed: int, rate: float | None) -> Run:
+        """One run through one arm."""
+        requests = bodies(self.requests, seed, max_output=self.max_output)
         before = self.counters()
         direct = nullcontext(self.server.url)
         with direct if arm == "direct" else gateway_process(self.server.url, *FLAGS[arm]) as url:
-            records = self.send(url, requests, rate and rate * usual / started, seed)
+            records = self.send(url, requests, rate, seed)
         preempted, used = (now - then for now, then in zip(self.counters(), before, strict=True))
-        slower = (started + probe(self.server.url)) / 2 / usual
         wanted = [body["vllm_xargs"]["target_tokens"] for body in requests]
         assert [record.output_tokens for record in records] == wanted
-        run = Run.of(arm, seed, records, preemptions=preempted, cpu_seconds=used)
-        return run.at_speed(slower), slower
+        return Run.of(arm, seed, records, preemptions=preempted, cpu_seconds=used)
 
     def counters(self) -> tuple[float, float]:
         """The engine's preemptions and CPU seconds so far."""

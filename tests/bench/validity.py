@@ -5,10 +5,9 @@
 The engine is calibrated as it runs (one CPU core, the clients on the other) and serves held-out
 CASTILLO prompts with their lengths at three loads, first come first served and shortest expected
 first. The simulator gets the calibration, the same arrivals, the prompts as vLLM counts them and
-the forecasts the gateway made. Load 1 is what the simulated engine achieves alone. The speed of a
-small machine drifts by tenths within minutes: an answer of 64 tokens is timed on the idle engine at
-each calibration and before and after each run, and the simulated engine is as much slower or faster
-as that answer was. Runs are repeated; what is compared are the medians over the repeats.
+the forecasts the gateway made. Load 1 is what the simulated engine achieves alone. A real run is
+repeated, and calibrated again in between, because the speed of a small machine drifts: what is
+compared are the medians over the repeats.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ import os
 import random
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import mean, median
 from typing import Any
@@ -32,7 +31,6 @@ from gateway.calibrate.plan import Calibration, calibrate
 from gateway.calibrate.run import cost_model, summary
 from gateway.calibrate.server import Server as Measured
 from gateway.cost_model import CostModel
-from scheduler.costs import StepCosts
 from scheduler.sim.arms import Arm, Server
 from scheduler.sim.arrivals import poisson
 from scheduler.sim.capacity import capacity
@@ -42,7 +40,6 @@ from scheduler.sim.simulator import simulate
 from tests.bench.burst import CLIENT_CPU, ENGINE_CPU, MAX_NUM_SEQS, MODEL, bodies
 from tests.bench.frozen_gateway import forecasts, frozen_gateway
 from tests.bench.load import stream_all
-from tests.bench.probe import probe
 from tests.vllm.engine import VllmServer
 
 LOADS = (0.5, 0.8, 1.5)
@@ -118,8 +115,6 @@ class Observed:
     latencies: list[float]
     gateway_latency: float
     """Seconds that the gateway adds to an answer of an idle server."""
-    probe: float
-    """Seconds of the probe, the mean of before and after."""
 
 
 @dataclass(slots=True)
@@ -132,25 +127,16 @@ class Study:
     seed: int
     rate: float = 1.0
     """Requests a second at load 1."""
-    probes: list[float] = field(default_factory=list)
-    """Seconds of the probe at each calibration."""
 
-    def calibrate(self, budget_s: float) -> Calibration:
-        """What a step costs now, and how fast the engine is."""
-        found = asyncio.run(measure_costs(self.server.url, budget_s))
-        self.probes.append(probe(self.server.url))
-        return found
-
-    def engines(self, costs: CostModel, slower: float = 1.0) -> list[Server]:
-        """The engine's model, all of whose steps take ``slower`` times as long as calibrated."""
+    def engines(self, costs: CostModel) -> list[Server]:
+        """The engine's model."""
         config = EngineConfig(
             max_num_seqs=MAX_NUM_SEQS,
             num_blocks=(costs.limits.kv_tokens or 0) // BLOCK,
             block_size=BLOCK,
             max_model_len=self.server.max_model_len,
         )
-        taken = {name: slower * value for name, value in asdict(costs.step_costs).items()}
-        return [Server(config, StepCosts(**taken))]
+        return [Server(config, costs.step_costs)]
 
     def measure(self, policy: str) -> list[Observed]:
         """The real runs of one policy, at every load."""
@@ -158,11 +144,9 @@ class Study:
         with frozen_gateway(self.server.url, policy, MAX_NUM_SEQS) as url:
             for load in LOADS:
                 beside = asyncio.run(idle_latency(url)) - asyncio.run(idle_latency(self.server.url))
-                before = probe(self.server.url)
                 records = asyncio.run(stream_all(url, self.requests, self.arrivals(load)))
-                taken = (before + probe(self.server.url)) / 2
                 latencies = [record.e2e or 0.0 for record in records]
-                observed.append(Observed(policy, load, latencies, max(0.0, beside), taken))
+                observed.append(Observed(policy, load, latencies, max(0.0, beside)))
         return observed
 
     def arrivals(self, load: float) -> list[float]:
@@ -173,22 +157,18 @@ class Study:
         self, policy: str, load: float, runs: Sequence[Observed], costs: CostModel
     ) -> Comparison:
         """One policy at one load, both ways."""
-        ours = [self.again(run, costs) for run in runs]
+        beside = costs.fit.request_latency + median(run.gateway_latency for run in runs)
+        arm = Arm(policy, latency=beside)
+        outcome = simulate(self.simulated, self.arrivals(load), self.engines(costs), arm)
+        ours = [record.e2e or 0.0 for record in outcome.records]
         return Comparison(
             policy=policy,
             load=load,
             real_mean=median(mean(run.latencies) for run in runs),
-            simulated_mean=median(mean(latencies) for latencies in ours),
+            simulated_mean=mean(ours),
             real_p99=median(p99(run.latencies) for run in runs),
-            simulated_p99=median(p99(latencies) for latencies in ours),
+            simulated_p99=p99(ours),
         )
-
-    def again(self, run: Observed, costs: CostModel) -> list[float]:
-        """End-to-end latencies of the same run simulated, at the speed that the engine had."""
-        engines = self.engines(costs, run.probe / median(self.probes))
-        arm = Arm(run.policy, latency=costs.fit.request_latency + run.gateway_latency)
-        outcome = simulate(self.simulated, self.arrivals(run.load), engines, arm)
-        return [record.e2e or 0.0 for record in outcome.records]
 
 
 def p99(values: Sequence[float]) -> float:
@@ -207,14 +187,14 @@ def run(count: int, seed: int, repeats: int, budget_s: float) -> tuple[list[Comp
         extra_args=["--no-enable-prefix-caching"],
     ) as server:
         study = Study(server, requests, simulated(server, requests), seed)
-        calibrations = [study.calibrate(budget_s)]
+        calibrations = [asyncio.run(measure_costs(server.url, budget_s))]
         first = cost_model(calibrations[0])
         study.rate = capacity(study.simulated, study.engines(first))
         observed: list[Observed] = []
         for _ in range(repeats):
             for policy in POLICIES:
                 observed += study.measure(policy)
-            calibrations.append(study.calibrate(budget_s))
+            calibrations.append(asyncio.run(measure_costs(server.url, budget_s)))
             print(summary(cost_model(calibrations[-1])), file=sys.stderr)
     costs = merged(calibrations)
     print(summary(costs), file=sys.stderr)
