@@ -97,6 +97,16 @@ def test_what_the_head_does_not_know_it_leaves_alone(head: RefinedHead) -> None:
     np.testing.assert_array_equal(better.inputs, new.sample.outlooks.inputs)
 
 
+@pytest.mark.parametrize("caution", [0.4, 1.0])
+def test_caution_keeps_that_much_of_the_way_back_to_the_fast_location(
+    head: RefinedHead, caution: float
+) -> None:
+    new = world(20, seed=7)
+    fast, bold = new.sample.outlooks.location, refined(head, new).location
+    found = refined(replace(head, caution=caution), new).location
+    np.testing.assert_allclose(found, caution * fast + (1 - caution) * bold)
+
+
 def test_a_route_without_any_rows_keeps_the_fast_location_in_its_blend(head: RefinedHead) -> None:
     np.testing.assert_allclose(head.blend[GENERIC], [1.0, 0.0, 0.0])
 
@@ -119,7 +129,7 @@ def test_a_stored_head_answers_as_before(head: RefinedHead) -> None:
 
 
 @pytest.mark.parametrize(
-    "lost", ["refined_blend", "refined_knots", "refined_shapes", "refined_trust"]
+    "lost", ["refined_blend", "refined_knots", "refined_shapes", "refined_trust", "refined_caution"]
 )
 def test_a_missing_part_is_named(head: RefinedHead, lost: str) -> None:
     arrays = {name: value for name, value in head.arrays().items() if name != lost}
