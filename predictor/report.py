@@ -81,8 +81,7 @@ class Forecasts:
 
     def typical(self) -> Array:
         """The forecasts' geometric mean in tokens (n): what orders jobs."""
-        logs = np.log(np.maximum(self.atoms, 1.0))
-        return np.asarray(np.exp(np.sum(logs * self.mass, axis=1)))
+        return evaluate.typical(self.atoms, self.mass)
 
     def scored(self) -> tuple[Array, Array, Array]:
         """Atoms and masses (k x m) to score each sample with, and the lengths (k) to score against.

@@ -187,7 +187,7 @@ def measure(method: Method, held: Records, models: Sequence[int] = ()) -> dict[s
 def _line(atoms: Array, mass: Array, samples: Array) -> list[float]:
     mass = np.broadcast_to(mass, atoms.shape)
     mean = np.sum(atoms * mass, axis=1)
-    typical = np.exp(np.sum(np.log(np.maximum(atoms, 1.0)) * mass, axis=1))
+    typical = evaluate.typical(atoms, mass)
     at = {level: atoms[:, np.argmin(np.abs(LEVELS - level))][:, None] for level in _READ}
     crps = np.mean([evaluate.crps(atoms, mass, sample).mean() for sample in samples.T])
     flat, own = _references(samples)

@@ -67,6 +67,17 @@ async def _queue(
     return tasks, done
 
 
+def test_many_refined_at_once_keep_their_own_forecasts() -> None:
+    serving = Serving(LengthPredictor.load(), Knowing())
+    sizes = [70, 900, 30, 500, 20, 400, 60, 800, 10, 300, 50]
+    prompts = [Prompt("emulated", f"Write {tokens} words.") for tokens in sizes]
+    refined = serving.refine(serving.predict(prompts))
+    assert [one.prompt for one in refined] == prompts
+    assert {one.tier for one in refined} == {"refined"}
+    found = [one.length.quantile(0.5) for one in refined]
+    np.testing.assert_allclose(found, sizes, rtol=0.1)
+
+
 async def test_what_waits_is_ordered_by_the_refined_forecast(
     emulator: EmbeddedEmulator, session: aiohttp.ClientSession
 ) -> None:

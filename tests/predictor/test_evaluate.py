@@ -5,6 +5,13 @@ import pytest
 from scipy.stats import kstest
 
 from predictor import evaluate
+from scheduler.length import LengthDistribution
+
+
+def test_what_is_typical_is_what_orders_jobs() -> None:
+    forecast = LengthDistribution((0.5, 40.0, 9000.0), (0.2, 0.7, 0.1))
+    found = evaluate.typical(np.array([forecast.tokens]), np.array(forecast.mass))
+    assert found == pytest.approx([forecast.geometric_mean])
 
 
 def test_crps_of_a_point_is_the_absolute_error() -> None:
