@@ -15,7 +15,7 @@ from scheduler.length import LengthDistribution
 from scheduler.line import Line
 from scheduler.placement import Placement
 from scheduler.policy import Policy
-from scheduler.typical import Levels, Pace
+from scheduler.typical import CROWDED, Crowding, Levels, Pace
 from scheduler.worker import Worker
 
 Reason = Literal["queue_full", "tenant_queue_full", "deadline", "no_worker"]
@@ -61,6 +61,8 @@ class Scheduler:
         max_waiting_per_tenant: the same for one tenant's jobs, ``tenant_queue_full``.
         no_worker_grace: seconds a model may be without a healthy worker before its waiting jobs
             are rejected with ``no_worker``.
+        crowded: share of arrivals that meet a queue, from which on workers are filled with all the
+            margin in KV memory that they ask for; with fewer, less of it is kept.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class Scheduler:
         max_waiting: int = 10_000,
         max_waiting_per_tenant: int | None = None,
         no_worker_grace: float = 10.0,
+        crowded: float = CROWDED,
     ) -> None:
         self._policy = policy
         self._placement = placement or Placement()
@@ -81,6 +84,7 @@ class Scheduler:
         self._counters = TokenCounters()
         self._levels = Levels()
         self._pace = Pace()
+        self._crowding = Crowding(crowded)
         self._lines: dict[str, Line] = {}
         self._waiting: dict[str, tuple[Job, float]] = {}
         self._running: dict[str, _Sent] = {}
@@ -185,6 +189,7 @@ class Scheduler:
         job.turn = self._pace.turn(job.arrival)
         self._enqueue(job, self._policy(job))
         actions = self._fill()
+        self._crowding.arrived(job.model, queued=bool(self._lines[job.model]))
         if job.id in self._waiting and (reason := self._too_many(job)) is not None:
             self._withdraw(job.id)
             actions.append(Reject(job, reason))
@@ -320,7 +325,8 @@ class Scheduler:
         held: set[str] = set()
         for _, job in sorted(heads, key=itemgetter(0)):
             able = [w for w in self._serving(job.model) if w.id not in held]
-            fitting = [worker for worker in able if worker.fits(job)]
+            caution = self._crowding.caution(job.model)
+            fitting = [worker for worker in able if worker.fits(job, caution)]
             if fitting:
                 return job, self._placement.choose(job, fitting)
             held.update(worker.id for worker in able)

@@ -13,6 +13,13 @@ REMEMBERED = 500
 USUAL_SECONDS = 10.0
 """How long a request is served, before any has been: an 8B model's on a busy A100."""
 
+CROWDED = 0.4
+"""Share of arrivals that meet a queue, from which on all of the safety margin is kept. Measured:
+see the ablation in scheduler/README.md."""
+
+_ARRIVALS = 100
+"""Arrivals over which that share is taken, roughly."""
+
 _BELIEVED = 20
 """Requests for which that stands. The first to end are the shortest."""
 
@@ -30,6 +37,30 @@ class Levels:
         mean += (expected_tokens - mean) / count
         self._seen[model] = mean, count
         return LEVEL * mean
+
+
+@dataclass(slots=True)
+class Crowding:
+    """Which share of the recent arrivals met a queue, by model; and how cautious that makes.
+
+    From the share ``crowded`` on all caution is called for; with 0, always.
+
+    Where hardly anybody waits, what overflows a cache is soon gone, and to wait for room costs more
+    than the odd preemption. In a queue that lasts, each overflow calls forth the next.
+    """
+
+    crowded: float = CROWDED
+    _share: dict[str, float] = field(default_factory=dict)
+
+    def arrived(self, model: str, *, queued: bool) -> None:
+        """A job has come, after which somebody waits, or nobody."""
+        share = self._share.get(model, 0.0)
+        self._share[model] = share + (queued - share) / _ARRIVALS
+
+    def caution(self, model: str) -> float:
+        """The part of the safety margin to keep, from 0 to 1."""
+        share = self._share.get(model, 0.0)
+        return 1.0 if share >= self.crowded else (share / self.crowded) ** 2
 
 
 @dataclass(slots=True)

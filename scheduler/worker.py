@@ -101,15 +101,20 @@ class Worker:
         kv = self.kv_peak / self.kv_tokens if self.kv_tokens else 0.0
         return max(self._sequences / self.slots, kv)
 
-    def fits(self, job: Job) -> bool:
-        """Whether the job may be sent now. A worker with nothing to do takes anything."""
+    def fits(self, job: Job, caution: float = 1.0) -> bool:
+        """Whether the job may be sent now. A worker with nothing to do takes anything.
+
+        ``caution`` is the part of the safety margin in KV memory that is kept (0..1): with none,
+        the expected peak may fill the cache.
+        """
         if not self._jobs:
             return True
         if self._sequences + job.sequences > self.slots + self.engine_queue:
             return False
         if self.kv_tokens is None:
             return True
-        return self._kv.admits(self._outline(job), KV_SHARE * self.kv_tokens, self.deviations)
+        capacity = self.kv_tokens * (1.0 - caution * (1.0 - KV_SHARE))
+        return self._kv.admits(self._outline(job), capacity, caution * self.deviations)
 
     def add(self, job: Job) -> None:
         """Count a job that is sent here."""

@@ -13,6 +13,7 @@ from scheduler.policy import AGEING, POLICIES
 from scheduler.scheduler import Scheduler
 from scheduler.sim.engine_config import EngineConfig
 from scheduler.sim.request import Request
+from scheduler.typical import CROWDED
 from scheduler.worker import KV_OVERFLOW, Worker
 
 STOCK = "stock"
@@ -42,11 +43,12 @@ class Arm:
     """One way to serve: a policy and the settings of the gateway that matter to it.
 
     ``ageing`` is in nats per turn, ``engine_queue`` as ``Worker.engine_queue``, ``overflow`` the
-    probability of an outgrown KV cache that admission accepts. With ``priority`` the engines run
-    under ``--scheduling-policy priority`` and are sent the keys. ``report_every`` is the number of
-    tokens after which the scheduler hears of a request's progress again. With ``tenants`` the
-    requests' own count, and each gets its share. ``latency`` is the seconds from the decision to
-    send a request until the engine may take it (0 for ``stock``): what ``engine_queue`` bridges.
+    probability of an outgrown KV cache that admission accepts, ``crowded`` as in ``Scheduler``.
+    With ``priority`` the engines run under ``--scheduling-policy priority`` and are sent the keys.
+    ``report_every`` is the number of tokens after which the scheduler hears of a request's progress
+    again. With ``tenants`` the requests' own count, and each gets its share. ``latency`` is the
+    seconds from the decision to send a request until the engine may take it (0 for ``stock``): what
+    ``engine_queue`` bridges.
 
     Raises:
         ValueError: there is no such policy.
@@ -58,6 +60,7 @@ class Arm:
     priority: bool = False
     report_every: int = 32
     overflow: float = KV_OVERFLOW
+    crowded: float = CROWDED
     forecast_kv: bool = True
     tenants: bool = False
     latency: float = 0.0
@@ -85,7 +88,7 @@ class Arm:
         if self.policy == STOCK:
             return None
         name = "sept" if self.policy == ORACLE else self.policy
-        scheduler = Scheduler(POLICIES[name](self.ageing), max_waiting=10**9)
+        scheduler = Scheduler(POLICIES[name](self.ageing), max_waiting=10**9, crowded=self.crowded)
         for number, server in enumerate(servers):
             worker = Worker(
                 id=str(number),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scheduler.job import Job
 from scheduler.length import LengthDistribution
 from scheduler.policy import AGEING, POLICIES, Aged, expected_output, fcfs, levelled_output, sejf
-from scheduler.typical import LEVEL, REMEMBERED, Levels, Pace
+from scheduler.typical import CROWDED, LEVEL, REMEMBERED, Crowding, Levels, Pace
 from tests.scheduler.builders import distributions, job
 
 SECONDS = st.floats(0, 1e5)
@@ -184,3 +184,20 @@ def test_waiting_counts_in_the_time_a_typical_request_takes() -> None:
     assert fast.turn(140.0) == pytest.approx(20.0, rel=0.01)
     assert slow.turn(140.0) == pytest.approx(2.0, rel=0.01)
     assert slow.turn(130.0) == slow.turn(140.0), "it never goes back"
+
+
+def test_caution_grows_with_the_share_of_arrivals_that_meet_a_queue() -> None:
+    crowding = Crowding()
+    assert crowding.caution("a") == 0.0
+    seen = []
+    for at in range(3000):
+        crowding.arrived("a", queued=at % 5 == 0)
+        seen.append(crowding.caution("a"))
+    assert seen[-1] == pytest.approx((0.2 / CROWDED) ** 2, rel=0.05)
+    for _ in range(60):
+        crowding.arrived("a", queued=True)
+    assert crowding.caution("a") == 1.0
+    assert crowding.caution("b") == 0.0
+    for _ in range(1000):
+        crowding.arrived("a", queued=False)
+    assert crowding.caution("a") < 0.001

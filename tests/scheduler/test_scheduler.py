@@ -398,3 +398,22 @@ def test_a_job_that_needs_much_memory_does_not_starve_beside_another_model(
         scheduler.submit(job(f"b{n}", model="b", arrival=n, prompt=400, tokens=10))
         scheduler.release(f"b{n - 2}")
     assert not scheduler.is_waiting("big")
+
+
+def test_a_burst_fills_an_idle_workers_cache_and_a_lasting_queue_leaves_the_margin(
+    make_scheduler: MakeScheduler,
+) -> None:
+    scheduler = make_scheduler([worker(slots=100, kv_tokens=1000, kv_block=1)])
+
+    def running_of_burst(number: int) -> int:
+        for at in range(6):
+            scheduler.submit(job(f"{number}-{at}", prompt=490, tokens=16))
+        running = scheduler.running
+        for at in reversed(range(6)):
+            scheduler.release(f"{number}-{at}")
+        return running
+
+    assert running_of_burst(0) == 2
+    for number in range(1, 60):
+        running_of_burst(number)
+    assert running_of_burst(60) == 1, "980 of 1000 tokens are more than the planned share"

@@ -21,7 +21,8 @@ from scheduler.kv_forecast import STEPS, deviations
 from scheduler.length import LengthDistribution
 from scheduler.placement import Placement
 from scheduler.policy import POLICIES
-from scheduler.scheduler import Action, Dispatch, Scheduler
+from scheduler.scheduler import Action, Dispatch, Reject, Scheduler
+from scheduler.typical import CROWDED
 from scheduler.worker import KV_OVERFLOW, KV_SHARE, REFRESH_TOKENS, Worker
 from tests.scheduler.builders import distributions, job, worker
 
@@ -65,13 +66,16 @@ JOBS = st.builds(
 )
 
 
-def kv_fits(counted: list[tuple[Job, int]], new: Job, at: Worker, margin: float) -> bool:
+def kv_fits(
+    counted: list[tuple[Job, int]], new: Job, at: Worker, margin: float, caution: float
+) -> bool:
     """Whether the peak stays within the cache, by the definitions alone.
 
     ``counted`` are the jobs at the worker with the tokens they had when last counted.
     """
     if at.kv_tokens is None:
         return True
+    capacity = at.kv_tokens * (1 - caution * (1 - KV_SHARE))
     for step in STEPS:
         mean = variance = 0.0
         for one, attained in [*counted, (new, 0)]:
@@ -80,8 +84,8 @@ def kv_fits(counted: list[tuple[Job, int]], new: Job, at: Worker, margin: float)
             size = one.prompt_tokens + one.sequences * (attained + step + (at.kv_block - 1) / 2)
             mean += alive * size
             variance += size * size * alive * (1 - alive)
-        peak = mean + deviations(KV_OVERFLOW) * math.sqrt(max(variance, 0.0))
-        if peak > KV_SHARE * at.kv_tokens + margin:
+        peak = mean + caution * deviations(KV_OVERFLOW) * math.sqrt(max(variance, 0.0))
+        if peak > capacity + margin:
             return False
     return True
 
@@ -130,6 +134,7 @@ class AnyInterleaving(RuleBasedStateMachine):
         self.rejected: set[str] = set()
         self.left: set[str] = set()  # released while waiting
         self.retried: dict[str, int] = {}
+        self.crowded = dict.fromkeys(MODELS, 0.0)  # share of the arrivals that met a queue
         self.workers: dict[str, Worker] = {}  # their settings; these hold no jobs
         self.last_served: dict[str, float] = {}
         self.stranded_since: dict[str, float] = {}
@@ -140,6 +145,9 @@ class AnyInterleaving(RuleBasedStateMachine):
 
     def serves(self, model: str) -> bool:
         return any(w.healthy and model in w.models for w in self.workers.values())
+
+    def caution(self, model: str) -> float:
+        return min(1.0, self.crowded[model] / CROWDED) ** 2
 
     def counted(self, at: Worker) -> list[tuple[Job, int]]:
         here = [(id, tokens) for id, (where, _, tokens) in self.running.items() if where == at.id]
@@ -155,7 +163,7 @@ class AnyInterleaving(RuleBasedStateMachine):
         if sequences + waiting.sequences > at.slots + at.engine_queue:
             return False
         # A margin for sums taken in another order: neither "fits" nor "does not" is checked there.
-        return kv_fits(here, waiting, at, -1e-3)
+        return kv_fits(here, waiting, at, -1e-3, self.caution(waiting.model))
 
     def of_model(self, model: str) -> list[str]:
         return [id for id in self.waiting if self.jobs[id].model == model]
@@ -180,7 +188,7 @@ class AnyInterleaving(RuleBasedStateMachine):
         sequences = sum(running.sequences for running, _ in others)
         if others:
             assert sequences + sent.sequences <= at.slots + at.engine_queue
-            assert kv_fits(others, sent, at, 1e-3)
+            assert kv_fits(others, sent, at, 1e-3, self.caution(sent.model))
         for id in self.of_model(sent.model):
             assert sent.urgency <= self.jobs[id].urgency, "a class behind was sent first"
             if (self.jobs[id].urgency, self.jobs[id].tenant) != (sent.urgency, sent.tenant):
@@ -220,6 +228,10 @@ class AnyInterleaving(RuleBasedStateMachine):
             self.waiting[new.id] = self.policy(new)  # the scheduler has told it its level
             self.take(actions)
             assert self.scheduler.waiting <= max(before, self.max_waiting)
+            refused = [a.reason for a in actions if isinstance(a, Reject) and a.job is new]
+            if "no_worker" not in refused:
+                queued = bool(refused or self.of_model(new.model))
+                self.crowded[new.model] += 0.01 * (queued - self.crowded[new.model])
 
     @precondition(lambda self: self.waiting or self.running)
     @rule(data=st.data())

@@ -56,6 +56,15 @@ def test_more_is_admitted_where_an_overflow_may_be_likelier() -> None:
     assert admitted[0] < admitted[1]
 
 
+def test_without_caution_the_expected_peak_may_fill_the_cache() -> None:
+    w = worker(slots=100, kv_tokens=1000, kv_block=1)
+    w.add(job("a", prompt=400, tokens=64))
+    whole = 1000 - 400 - 2 * 32
+    assert w.fits(job("b", prompt=whole, tokens=64), caution=0.0)
+    assert not w.fits(job("b", prompt=whole, tokens=64), caution=1.0)
+    assert not w.fits(job("c", prompt=whole + 1, tokens=64), caution=0.0)
+
+
 def test_a_prefix_that_many_share_is_held_once() -> None:
     w = worker(slots=100, kv_tokens=2000, kv_block=1)
     for n in range(3):
