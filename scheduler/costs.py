@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
+from dataclasses import asdict, astuple, dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,10 @@ class StepCosts:
     def __post_init__(self) -> None:
         if min(astuple(self)) < 0:
             raise ValueError(f"costs must not be negative, got {self}")
+
+    def scaled(self, factor: float) -> StepCosts:
+        """The costs of an engine that takes ``factor`` times as long for everything."""
+        return StepCosts(**{name: factor * cost for name, cost in asdict(self).items()})
 
     def price(self, batch: int, kv_tokens: int, prefill_tokens: int, entered: int = 0) -> float:
         """Seconds of a step of ``batch`` sequences over ``kv_tokens`` of context; 0 if empty.

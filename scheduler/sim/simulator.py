@@ -29,7 +29,8 @@ class Outcome:
 
     ``records`` are in the order of the requests. ``dropped`` requests fit no cache or context and
     were not sent, ``rejected`` ones the scheduler refused: neither has times. ``duration`` is in
-    seconds from 0 to the end of the last request, ``generated`` the tokens made,
+    seconds from 0 to the end of the last request, ``busy`` those that the engines, added up, spent
+    in steps, ``generated`` the tokens made,
     ``generated_early`` those of them made while requests still arrived, ``steps`` the engine steps
     and ``max_wait`` the longest a request waited, here and in the engine together, to be computed
     for the first time.
@@ -44,6 +45,7 @@ class Outcome:
     steps: int = 0
     max_wait: float = 0.0
     duration: float = 0.0
+    busy: float = 0.0
 
     @property
     def ended(self) -> list[RequestRecord]:
@@ -153,6 +155,7 @@ class _Simulation:
                 self._steps[number] = step
                 self._idle.discard(number)
                 self.outcome.steps += 1
+                self.outcome.busy += step.duration
                 for name in step.entered:
                     waited = self._now - self._records[int(name)].arrival
                     self.outcome.max_wait = max(self.outcome.max_wait, waited)

@@ -38,6 +38,14 @@ def test_a_request_alone_takes_a_step_for_each_token() -> None:
     assert (outcome.generated, outcome.steps, outcome.max_wait) == (5, 5, 0.0)
 
 
+def test_engines_are_busy_while_they_step_and_slower_ones_for_longer() -> None:
+    slow = Server(EngineConfig(max_num_seqs=1, num_blocks=1000, block_size=16), SECOND.scaled(2.0))
+    for engine, busy in ((server(), 8.0), (slow, 16.0)):
+        outcome = simulate([request(5), request(3)], [0.0, 50.0], [engine], Arm("fcfs"))
+        assert outcome.busy == busy
+        assert outcome.duration == 50.0 + 3 * busy / 8
+
+
 def test_a_request_that_arrives_during_a_step_waits_for_its_end() -> None:
     outcome = simulate([request(3), request(1)], [0.0, 0.5], [server(2)], Arm("stock"))
     assert outcome.records[1].first_token == 2.0
