@@ -36,7 +36,7 @@ def graph(trained: Trained) -> bytes:
     weights["head.weight"] = (fold @ weights["head.weight"]).astype(np.float32)
     weights["head.bias"] = (fold @ weights["head.bias"] + constant).astype(np.float32)
     size = trained.net.size
-    return build(weights, heads=size.heads, whole=size.whole)
+    return build(weights, heads=size.heads, whole=size.whole, peaks=trained.peaks)
 
 
 def files(trained: Trained, *, models: list[str]) -> dict[str, bytes]:

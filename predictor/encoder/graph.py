@@ -26,13 +26,22 @@ in 16 bits, which larger ones overflow; and they compress to an eighth less."""
 _WORD = 31
 """The words' table is rounded to -31..31 of a row's largest: a normalisation follows at once."""
 
+_TOWERING = 2.0
+"""Channels of activations that get larger than so many times the usual are rounded by a scale of
+their own: a tensor has one scale, and a single channel of 20 times the others' size would leave
+these a few levels of 255. As SmoothQuant does (Xiao et al. 2023, arXiv 2211.10438)."""
+
 _NEVER, _ONE = np.array(-1e4, dtype=np.float32), np.array(1.0, dtype=np.float32)
 
 
 class Graph:
-    """Collects nodes and constants; each method adds one step and returns its output's name."""
+    """Collects nodes and constants; each method adds one step and returns its output's name.
 
-    def __init__(self) -> None:
+    ``peaks`` as in ``peaks.peaks``.
+    """
+
+    def __init__(self, peaks: Mapping[str, Single]) -> None:
+        self._peaks = peaks
         self._nodes: list[onnx.NodeProto] = []
         self._constants: list[onnx.TensorProto] = []
 
@@ -55,8 +64,13 @@ class Graph:
         self._nodes.append(helper.make_node(kind, inputs, names, domain=domain, **attributes))
         return names
 
-    def product(self, x: str, weight: Single, bias: Single) -> str:
-        """``x @ weight + bias`` on integers; ``weight`` is inputs x outputs."""
+    def product(self, x: str, weight: Single, bias: Single, name: str = "") -> str:
+        """``x @ weight + bias`` on integers; ``weight`` is inputs x outputs, ``name`` its own."""
+        peaks = self._peaks.get(name)
+        if peaks is not None:
+            most = np.maximum(1.0, peaks / max(_TOWERING * float(np.median(peaks)), 1e-12))
+            x = self.add("Mul", x, self.constant((1 / most).astype(np.float32)))
+            weight = weight * most[:, None].astype(np.float32)
         scale, rounded = _rounded(weight, axis=0, most=_WEIGHT)
         names = (self.constant(rounded), self.constant(scale[0]), "", self.constant(bias))
         return self.add("DynamicQuantizeMatMul", x, *names, fused=True)
@@ -156,12 +170,18 @@ class Graph:
         return data
 
 
-def build(weights: Mapping[str, Single], *, heads: int, whole: int) -> bytes:
+def build(
+    weights: Mapping[str, Single],
+    *,
+    heads: int,
+    whole: int,
+    peaks: Mapping[str, Single] | None = None,
+) -> bytes:
     """The graph of a ``net.Net`` with these ``weights`` (named as in its state).
 
-    ``heads`` and ``whole`` as in its ``Size``.
+    ``heads`` and ``whole`` as in its ``Size``, ``peaks`` as in ``peaks.peaks``.
     """
-    made = Graph()
+    made = Graph(peaks or {})
     x = made.rows(weights["words.weight"], "ids")
     length = made.add("Shape", "ids", start=1, end=2)
     zero = made.constant(np.array([0], dtype=np.int64))
@@ -193,7 +213,7 @@ def _layer(
 
     def product(of: str, name: str) -> str:
         weight, bias = _pair(weights, prefix + name)
-        return made.product(of, weight.T, bias)
+        return made.product(of, weight.T, bias, prefix + name)
 
     weight, bias = _pair(weights, f"{prefix}qkv")
     width = len(bias) // 3

@@ -16,7 +16,7 @@ from predictor.refined import between
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
-KNOTS = 3
+KNOTS = 5
 
 _LEVELS = np.array([0, 0.002, 0.005, *(np.arange(1, 100) / 100), 0.995, 0.998, 1])
 

@@ -46,6 +46,25 @@ def test_what_is_exported_answers_as_the_net_does(trained: fit.Trained, tmp_path
     assert export.check(trained, tmp_path, TEXTS) >= export.LEAST_AGREEMENT
 
 
+def test_a_spiked_channel_takes_no_precision_from_the_others(
+    trained: fit.Trained, tmp_path: Path
+) -> None:
+    # One unit of the inner layer gets 200 times as large as the others, and counts 1/200.
+    with torch.no_grad():
+        for layer in trained.net.layers:
+            layer.up.weight[0] *= 200.0
+            layer.down.weight[:, 0] /= 200.0
+    wanted = fit.predict(trained, TEXTS)
+
+    def error(of: fit.Trained) -> float:
+        export.write(of, tmp_path, models=["a", "b"])
+        return float(np.abs(Encoder.load(tmp_path).encode(TEXTS) - wanted).mean())
+
+    known = fit.averaged([trained], TEXTS)
+    assert known.peaks["layers.0.down"].argmax() == 0
+    assert error(known) < error(trained) / 3
+
+
 def test_files_that_do_not_agree_with_the_net_are_refused(
     trained: fit.Trained, tmp_path: Path
 ) -> None:

@@ -143,3 +143,17 @@ def test_another_kind_of_model_is_refused(tmp_path: Path) -> None:
     (base / "config.json").write_text(json.dumps({"model_type": "gpt2"}))
     with pytest.raises(DataError, match="gpt2, not a BERT"):
         weights.read(base)
+
+
+def test_the_mean_of_encoders_has_the_means_of_their_weights() -> None:
+    settings = fit.Settings(layers=tiny.LAYERS, tokens=24, threads=1)
+    first = fit.Trained(net(1), tiny.tokenizer(), settings, np.array([5.0]), 1.0)
+    second = fit.Trained(net(1), tiny.tokenizer(), settings, np.array([5.0]), 1.0)
+    with torch.no_grad():
+        second.net.head.bias += 1.0
+    both = fit.averaged([first, second], ["write a poem"])
+    torch.testing.assert_close(both.net.head.bias, first.net.head.bias + 0.5)
+    torch.testing.assert_close(both.net.words.weight, first.net.words.weight)
+    texts = ["write a poem", "sort a list of numbers"]
+    wanted = (fit.predict(first, texts) + fit.predict(second, texts)) / 2
+    np.testing.assert_allclose(fit.predict(both, texts), wanted, atol=0.02)
