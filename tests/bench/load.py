@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,9 @@ from scheduler.records import RequestRecord
 
 ENDLESS_TOKENS = 3900
 """More than is written before a client loses patience, and still within a context of 4,096."""
+
+_LOOK_EVERY = 0.05
+"""Seconds after which a clock that may have slowed down is read again."""
 
 
 @dataclass(slots=True)
@@ -68,40 +72,47 @@ async def hang_up_at_random(
 
 
 async def stream_one(
-    session: aiohttp.ClientSession, url: str, body: dict[str, Any]
+    session: aiohttp.ClientSession,
+    url: str,
+    body: dict[str, Any],
+    clock: Callable[[], float] = time.monotonic,
 ) -> RequestRecord:
     """Send one streaming chat request; the times and token counts its client sees."""
-    loop = asyncio.get_running_loop()
-    record = RequestRecord(arrival=loop.time())
+    record = RequestRecord(arrival=clock())
     body = {**body, "stream": True, "stream_options": {"include_usage": True}}
     async with session.post(url + "/v1/chat/completions", json=body) as response:
         assert response.status == 200, await response.text()
         async for line in response.content:
             if not line.startswith(b"data: {"):
                 continue
-            record.last_token = loop.time()
+            record.last_token = clock()
             if record.first_token is None:
                 record.first_token = record.last_token
             if b'"usage":{' in line:
                 usage = json.loads(line[6:])["usage"]
                 record.prompt_tokens = usage["prompt_tokens"]
                 record.output_tokens = usage["completion_tokens"]
-    record.finished = loop.time()
+    record.finished = clock()
     assert record.output_tokens > 0, "the stream ended without usage"
     return record
 
 
 async def stream_all(
-    url: str, bodies: Sequence[dict[str, Any]], arrivals: Sequence[float]
+    url: str,
+    bodies: Sequence[dict[str, Any]],
+    arrivals: Sequence[float],
+    clock: Callable[[], float] = time.monotonic,
 ) -> list[RequestRecord]:
-    """Send each body ``arrivals`` seconds from now; the records in the bodies' order."""
+    """Send each body ``arrivals`` (seconds, ascending) from now; the records in their order.
+
+    Seconds are those of ``clock``, which may pass slower than others.
+    """
     connector = aiohttp.TCPConnector(limit=0)
     timeout = aiohttp.ClientTimeout(total=None)
     async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
-
-        async def one(body: dict[str, Any], delay: float) -> RequestRecord:
-            await asyncio.sleep(delay)
-            return await stream_one(session, url, body)
-
-        pairs = zip(bodies, arrivals, strict=True)
-        return await asyncio.gather(*(one(body, delay) for body, delay in pairs))
+        begun, tasks = clock(), []
+        for body, arrival in zip(bodies, arrivals, strict=True):
+            while (left := begun + arrival - clock()) > 0:  # noqa: ASYNC110 - a clock tells nobody
+                await asyncio.sleep(min(left, _LOOK_EVERY))
+            tasks.append(asyncio.create_task(stream_one(session, url, body, clock)))
+        return await asyncio.gather(*tasks)

@@ -34,6 +34,7 @@ from scheduler.records import RequestRecord
 from scheduler.sim.arrivals import poisson
 from scheduler.sim.capacity import SHARE
 from tests.bench.burst import CLIENT_CPU, ENGINE_CPU, MODEL, bodies, gateway_process
+from tests.bench.engine_clock import Clock, EngineClock
 from tests.bench.load import stream_all
 from tests.bench.report import Run, summarise, write_report
 from tests.vllm.engine import VllmServer
@@ -107,6 +108,7 @@ class Bench:
     journal: Journal
     requests: int
     max_output: int
+    clock: Clock
 
     def repeat(self, seed: int) -> None:
         """Every arm that the journal lacks of this repeat."""
@@ -154,7 +156,7 @@ class Bench:
         arrivals = [0.0] * len(requests)
         if rate is not None:
             arrivals = poisson(len(requests), rate, random.Random(seed))
-        return asyncio.run(stream_all(url, requests, arrivals))
+        return asyncio.run(stream_all(url, requests, arrivals, self.clock))
 
     def warm_up(self) -> None:
         """The first requests of an engine are slow."""
@@ -184,8 +186,8 @@ def main() -> None:
     wanted = [regime for regime in REGIMES if regime.name in args.regimes.split(",")]
     os.sched_setaffinity(0, CLIENT_CPU)
     for regime in wanted if args.repeats else ():
-        with regime.server() as server:
-            bench = Bench(regime, server, journal, args.requests, args.max_output)
+        with regime.server() as server, EngineClock(ENGINE_CPU) as clock:
+            bench = Bench(regime, server, journal, args.requests, args.max_output, clock)
             bench.warm_up()
             for seed in range(args.repeats):
                 bench.repeat(seed)

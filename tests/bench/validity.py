@@ -7,10 +7,12 @@ CASTILLO prompts with their lengths at three loads, first come first served and 
 first. The simulator gets the calibration, the same arrivals, the prompts as vLLM counts them and
 the forecasts the gateway made. Load 1 is what the simulated engine achieves alone.
 
-A small machine gets half as fast or twice within seconds. So each run is simulated at the speed
-that the engine had in it: all costs are multiplied by the CPU time it used over the time that the
-simulated engine was busy. One number for each run, which is printed; the shape of the costs stays
-the calibration's. Real runs are repeated, and compared are the medians over the repeats.
+A small machine gets half as fast or twice within seconds. So requests are sent and timed by the
+engine's clock (``engine_clock``), and each run is simulated at the mean speed that the engine had
+in it: all costs are multiplied by the time for which it was busy (its CPU time, over what it uses
+in a second with work all the time) over the time for which the simulated engine was. That is one
+number for each run, which is printed; the shape of the costs stays the calibration's. Real runs are
+repeated, and compared are the medians over the repeats.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from gateway.calibrate.run import cost_model, summary
 from gateway.cost_model import CostModel
 from scheduler.sim.capacity import capacity
 from tests.bench.burst import CLIENT_CPU, ENGINE_CPU, MAX_NUM_SEQS, MODEL, bodies
+from tests.bench.engine_clock import EngineClock
 from tests.bench.validity_runs import (
     LOADS,
     MAX_OUTPUT,
@@ -82,13 +85,14 @@ def run(args: argparse.Namespace) -> tuple[list[Comparison], CostModel]:
     """Repeat as often as asked for, or until the errors are small enough."""
     os.sched_setaffinity(0, CLIENT_CPU)
     requests = bodies(args.requests, args.seed, max_output=MAX_OUTPUT)
-    with VllmServer(
+    engine = VllmServer(
         served_model_names=[MODEL],
         max_num_seqs=MAX_NUM_SEQS,
         cpus=ENGINE_CPU,
         extra_args=["--no-enable-prefix-caching"],
-    ) as server:
-        study = Study(server, requests, simulated(server, requests), args.seed)
+    )
+    with engine as server, EngineClock(ENGINE_CPU) as clock:
+        study = Study(server, requests, simulated(server, requests), args.seed, clock)
         session = Session(study, [asyncio.run(measure_costs(server.url, args.budget_s))])
         study.rate = capacity(study.simulated, study.engines(cost_model(session.calibrations[0])))
         while True:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import mean, median
@@ -16,12 +17,14 @@ from gateway.calibrate.plan import Calibration, calibrate
 from gateway.calibrate.run import cost_model
 from gateway.calibrate.server import Server as Measured
 from gateway.cost_model import CostModel
+from scheduler.records import RequestRecord
 from scheduler.sim.arms import Arm, Server
 from scheduler.sim.arrivals import poisson
 from scheduler.sim.engine_config import EngineConfig
 from scheduler.sim.request import Request
 from scheduler.sim.simulator import simulate
 from tests.bench.burst import MAX_NUM_SEQS, MODEL, bodies
+from tests.bench.engine_clock import Clock
 from tests.bench.frozen_gateway import forecasts, frozen_gateway
 from tests.bench.load import stream_all
 from tests.vllm.engine import VllmServer
@@ -102,8 +105,8 @@ class Observed:
     latencies: list[float]
     gateway_latency: float
     """Seconds that the gateway adds to an answer of an idle server."""
-    cpu_seconds: float
-    """CPU time that the engine used meanwhile."""
+    busy: float
+    """Seconds of its clock for which the engine was busy, by the CPU time that it used."""
 
 
 @dataclass(slots=True)
@@ -114,6 +117,7 @@ class Study:
     requests: list[dict[str, Any]]
     simulated: list[Request]
     seed: int
+    clock: Clock
     rate: float = 1.0
     """Requests a second at load 1."""
 
@@ -130,15 +134,35 @@ class Study:
     def measure(self, policy: str) -> list[Observed]:
         """The real runs of one policy, at every load."""
         observed = []
+        share = median(self.cpu_share() for _ in range(3))
         with frozen_gateway(self.server.url, policy, MAX_NUM_SEQS) as url:
             for load in LOADS:
                 beside = asyncio.run(idle_latency(url)) - asyncio.run(idle_latency(self.server.url))
-                before = self.server.cpu_seconds()
-                records = asyncio.run(stream_all(url, self.requests, self.arrivals(load)))
-                used = self.server.cpu_seconds() - before
+                records, used, ticks = self.send(url, self.requests, self.arrivals(load))
                 latencies = [record.e2e or 0.0 for record in records]
-                observed.append(Observed(policy, load, latencies, max(0.0, beside), used))
+                observed.append(
+                    Observed(policy, load, latencies, max(0.0, beside), used * ticks / share)
+                )
         return observed
+
+    def cpu_share(self) -> float:
+        """CPU seconds that the engine uses in a second in which it has work all the time."""
+        full = [
+            {**body, "vllm_xargs": {"target_tokens": 150}} for body in self.requests[:MAX_NUM_SEQS]
+        ]
+        records, used, ticks = self.send(self.server.url, full, [0.0] * len(full))
+        span = max(record.finished or 0.0 for record in records) - records[0].arrival
+        return used * ticks / span
+
+    def send(
+        self, url: str, requests: Sequence[dict[str, Any]], arrivals: Sequence[float]
+    ) -> tuple[list[RequestRecord], float, float]:
+        """The records, the engine's CPU seconds, and what one of these was in ``clock``'s."""
+        before = self.server.cpu_seconds(), self.clock(), time.monotonic()
+        records = asyncio.run(stream_all(url, requests, arrivals, self.clock))
+        after = self.server.cpu_seconds(), self.clock(), time.monotonic()
+        used, ticks, wall = (now - then for now, then in zip(after, before, strict=True))
+        return records, used, ticks / wall
 
     def arrivals(self, load: float) -> list[float]:
         """The same gaps at every load, longer or shorter."""
@@ -152,7 +176,7 @@ class Study:
         arm = Arm(policy, latency=beside)
         arrivals = self.arrivals(load)
         busy = simulate(self.simulated, arrivals, self.engines(costs), arm).busy
-        speeds = [run.cpu_seconds / busy for run in runs]
+        speeds = [run.busy / busy for run in runs]
         ours = [
             [
                 record.e2e or 0.0
