@@ -1,6 +1,6 @@
 """What each part of the scheduler is worth: policies, ageing, levels, admission, in simulation.
 
-    python -m tests.bench.scheduling [--seeds 5] [--requests 2000] [--model NAME] [--out DIR]
+    python -m tests.bench.scheduling [--seeds 5] [--model NAME] [--tier refined] [--out DIR]
 
 CASTILLO's held-out prompts with their real lengths, forecast by the shipped predictor, before a
 model of vLLM (an 8B model on a GPU of 1.5 TB/s): bound by KV memory (24,000 tokens, 256 sequences)
@@ -52,12 +52,14 @@ ARMS = {
 }
 
 
-def study(bound: str, arrivals: str, requests: int, model: str = MODEL) -> Study:
+def study(
+    bound: str, arrivals: str, requests: int, model: str = MODEL, tier: str = "fast"
+) -> Study:
     """A setting with the requests that each seed draws."""
     folder = castillo.find_data()
     if folder is None:
         raise SystemExit("CASTILLO is missing: set LENGTHWISE_DATA to its folder")
-    source = read_pool(folder, model=model)
+    source = read_pool(folder, model=model, tier=tier)
     times: list[float] = []
     if arrivals != "poisson":
         table = pq.read_table(folder / f"traces_{arrivals}.parquet", columns=["t"])
@@ -112,15 +114,16 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--requests", type=int, default=2000)
     parser.add_argument("--model", default=MODEL, help="one of CASTILLO's")
+    parser.add_argument("--tier", choices=("fast", "refined"), default="fast")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
     args = parser.parse_args()
     text = [
-        f"{args.requests} requests a run, seeds 0 to {args.seeds - 1}, {args.model}. "
-        "Ratios: mean over the seeds of the ratio within a seed (least..greatest)."
+        f"{args.requests} requests a run, seeds 0 to {args.seeds - 1}, {args.model}, {args.tier} "
+        "tier. Ratios: mean over the seeds of the ratio within a seed (least..greatest)."
     ]
     for bound, loads in LOADS.items():
         for arrivals in ("poisson", "azure2023_conv"):
-            of = study(bound, arrivals, args.requests, args.model)
+            of = study(bound, arrivals, args.requests, args.model, args.tier)
             for load in loads:
                 print(bound, arrivals, load, file=sys.stderr)
                 found = list(of.rows(ARMS, [load], range(args.seeds)))
