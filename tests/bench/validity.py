@@ -9,10 +9,10 @@ the forecasts the gateway made. Load 1 is what the simulated engine achieves alo
 
 A small machine gets half as fast or twice within seconds. So requests are sent and timed by the
 engine's clock (``engine_clock``), and each run is simulated at the mean speed that the engine had
-in it: all costs are multiplied by the time for which it was busy (its CPU time, over what it uses
-in a second with work all the time) over the time for which the simulated engine was. That is one
-number for each run, which is printed; the shape of the costs stays the calibration's. Real runs are
-repeated, and compared are the medians over the repeats.
+in it: all costs are multiplied by the factor that makes the simulated engine busy for as long as it
+was (its CPU time, over what it uses in a second with work all the time). That is one number for
+each run, which is printed; the shape of the costs stays the calibration's. Real runs are repeated,
+and compared are the medians over the repeats.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import mean, median
 from typing import Any
@@ -22,7 +22,7 @@ from scheduler.sim.arms import Arm, Server
 from scheduler.sim.arrivals import poisson
 from scheduler.sim.engine_config import EngineConfig
 from scheduler.sim.request import Request
-from scheduler.sim.simulator import simulate
+from scheduler.sim.simulator import Outcome, simulate
 from tests.bench.burst import MAX_NUM_SEQS, MODEL, bodies
 from tests.bench.engine_clock import Clock
 from tests.bench.frozen_gateway import forecasts, frozen_gateway
@@ -33,6 +33,7 @@ LOADS = (0.5, 0.8, 1.5)
 POLICIES = ("fcfs", "sejf")
 MAX_OUTPUT = 300
 BLOCK = 128
+_SEARCH = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,19 +174,13 @@ class Study:
     ) -> Comparison:
         """One policy at one load, both ways."""
         beside = costs.fit.request_latency + median(run.gateway_latency for run in runs)
-        arm = Arm(policy, latency=beside)
-        arrivals = self.arrivals(load)
-        busy = simulate(self.simulated, arrivals, self.engines(costs), arm).busy
-        speeds = [run.busy / busy for run in runs]
-        ours = [
-            [
-                record.e2e or 0.0
-                for record in simulate(
-                    self.simulated, arrivals, self.engines(costs, speed), arm
-                ).records
-            ]
-            for speed in speeds
-        ]
+        arm, arrivals = Arm(policy, latency=beside), self.arrivals(load)
+
+        def simulation(speed: float) -> Outcome:
+            return simulate(self.simulated, arrivals, self.engines(costs, speed), arm)
+
+        speeds = [speed_for(run.busy, simulation) for run in runs]
+        ours = [[one.e2e or 0.0 for one in simulation(speed).records] for speed in speeds]
         return Comparison(
             policy=policy,
             load=load,
@@ -195,6 +190,17 @@ class Study:
             simulated_p99=median(p99(latencies) for latencies in ours),
             speeds=speeds,
         )
+
+
+def speed_for(busy: float, simulation: Callable[[float], Outcome]) -> float:
+    """The factor on the costs at which the simulated engine is busy for ``busy`` seconds.
+
+    A faster engine batches less and is busy for more than in proportion, hence the search.
+    """
+    factor = 1.0
+    for _ in range(_SEARCH):
+        factor *= busy / simulation(factor).busy
+    return factor
 
 
 def p99(values: Sequence[float]) -> float:
