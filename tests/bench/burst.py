@@ -4,8 +4,8 @@
 
 Every repeat draws other prompts and sends the same burst three times, in an order that changes
 from repeat to repeat: to vLLM directly, through the gateway with fcfs, through it with sejf. The
-engine has one CPU core, gateway and client the other. Ratios are taken within a repeat, because
-the speed of a small machine drifts.
+engine has one CPU core, gateway and client the other. Seconds are those of the engine's core at its
+best (``engine_clock``), and ratios are taken within a repeat: the speed of a small machine drifts.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import platform
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -25,6 +25,7 @@ from typing import Any
 from predictor import LengthPredictor
 from predictor.dataset import digest
 from tests import castillo
+from tests.bench.engine_clock import Clock, EngineClock
 from tests.bench.load import stream_all
 from tests.bench.report import Run, ratios, summarise, write_report
 from tests.vllm.engine import VllmServer
@@ -85,14 +86,12 @@ def announced(module: str, *arguments: str) -> Iterator[str]:
         process.communicate()
 
 
-def measure(server: VllmServer, arm: str, seed: int, count: int) -> Run:
+def measure(server: VllmServer, arm: str, seed: int, count: int, clock: Clock) -> Run:
     """One burst through one arm."""
     requests = bodies(count, seed)
-    if arm == "direct":
-        records = asyncio.run(stream_all(server.url, requests, [0.0] * count))
-    else:
-        with gateway_process(server.url, "--policy", arm) as url:
-            records = asyncio.run(stream_all(url, requests, [0.0] * count))
+    direct = nullcontext(server.url)
+    with direct if arm == "direct" else gateway_process(server.url, "--policy", arm) as url:
+        records = asyncio.run(stream_all(url, requests, [0.0] * count, clock))
     wanted = [body["vllm_xargs"]["target_tokens"] for body in requests]
     assert [record.output_tokens for record in records] == wanted
     return Run.of(arm, seed, records)
@@ -102,16 +101,17 @@ def run_all(repeats: int, count: int) -> list[Run]:
     """All arms of all repeats, on one engine."""
     runs: list[Run] = []
     os.sched_setaffinity(0, CLIENT_CPU)
-    with VllmServer(
+    engine = VllmServer(
         served_model_names=[MODEL],
         max_num_seqs=MAX_NUM_SEQS,
         scheduling_policy="priority",
         cpus=ENGINE_CPU,
-    ) as server:
-        measure(server, "direct", 10_000, 16)  # the first requests of an engine are slow
+    )
+    with engine as server, EngineClock(ENGINE_CPU) as clock:
+        measure(server, "direct", 10_000, 16, clock)  # the first requests of an engine are slow
         for seed in range(repeats):
             for arm in ARMS[seed % 3 :] + ARMS[: seed % 3]:
-                runs.append(measure(server, arm, seed, count))
+                runs.append(measure(server, arm, seed, count, clock))
                 print(f"repeat {seed + 1}/{repeats} {runs[-1]}", file=sys.stderr)
     return runs
 
