@@ -252,7 +252,8 @@ WORKERS = (
         "percentunit",
         "Solid: used, as the engine reports (lengthwise_worker_kv_cache_usage_ratio). Dashed: the "
         "peak to come of what is there, exceeded with probability scheduling.kv_overflow "
-        "(lengthwise_worker_kv_peak_tokens / _kv_cache_capacity_tokens).",
+        "(lengthwise_worker_kv_peak_tokens / _kv_cache_capacity_tokens). Over 100 % while few "
+        "requests wait: more is sent then.",
         {
             "{{worker}} used": per_worker(gauge("kv_cache_usage_ratio"), "max"),
             "{{worker}} peak": f"{per_worker(gauge('kv_peak_tokens'))}"
