@@ -136,10 +136,11 @@ class Study:
         """The real runs of one policy, at every load."""
         observed = []
         share = median(self.cpu_share() for _ in range(3))
-        with frozen_gateway(self.server.url, policy, MAX_NUM_SEQS) as url:
-            for load in LOADS:
-                beside = asyncio.run(idle_latency(url)) - asyncio.run(idle_latency(self.server.url))
+        for load in LOADS:
+            # A gateway for each run, as the simulator's: what it learns of the pace decides ageing.
+            with frozen_gateway(self.server.url, policy, MAX_NUM_SEQS) as url:
                 records, used, ticks = self.send(url, self.requests, self.arrivals(load))
+                beside = asyncio.run(idle_latency(url)) - asyncio.run(idle_latency(self.server.url))
                 latencies = [record.e2e or 0.0 for record in records]
                 observed.append(
                     Observed(policy, load, latencies, max(0.0, beside), used * ticks / share)
