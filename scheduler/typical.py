@@ -13,15 +13,15 @@ REMEMBERED = 500
 USUAL_SECONDS = 10.0
 """How long a request is served, before any has been: an 8B model's on a busy A100."""
 
+_BELIEVED = 20
+"""Requests for which that stands. The first to end are the shortest."""
+
 CROWDED = 0.4
 """Share of arrivals that meet a queue, from which on all of the safety margin is kept. Measured:
 see the ablation in scheduler/README.md."""
 
 _ARRIVALS = 100
 """Arrivals over which that share is taken, roughly."""
-
-_BELIEVED = 20
-"""Requests for which that stands. The first to end are the shortest."""
 
 
 @dataclass(slots=True)

@@ -21,7 +21,7 @@ FOLDS = 5
 TRUST = 0.8
 """Of a scale's departure from the usual, in logarithms, how much is believed.
 
-The mean of a forecast grows with the scale, and would take over all of its noise; out of fold, the
+The mean of a forecast grows with the scale, and would take over all of its noise; on a hold-out the
 last fifth of trust adds nothing to CRPS and costs the mean's tau 0.001.
 """
 

@@ -25,7 +25,7 @@ from typing import Any
 from predictor import LengthPredictor
 from predictor.dataset import digest
 from tests import castillo
-from tests.bench.engine_clock import Clock, EngineClock
+from tests.bench.engine_clock import Clock, engine_clock
 from tests.bench.load import stream_all
 from tests.bench.report import Run, ratios, summarise, write_report
 from tests.vllm.engine import VllmServer
@@ -107,7 +107,7 @@ def run_all(repeats: int, count: int) -> list[Run]:
         scheduling_policy="priority",
         cpus=ENGINE_CPU,
     )
-    with engine as server, EngineClock(ENGINE_CPU) as clock:
+    with engine as server, engine_clock(ENGINE_CPU) as clock:
         measure(server, "direct", 10_000, 16, clock)  # the first requests of an engine are slow
         for seed in range(repeats):
             for arm in ARMS[seed % 3 :] + ARMS[: seed % 3]:

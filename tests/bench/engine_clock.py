@@ -11,10 +11,10 @@ import multiprocessing
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Set
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Set
+from contextlib import contextmanager
+from multiprocessing.sharedctypes import SynchronizedArray
 from statistics import median
-from types import TracebackType
 
 Clock = Callable[[], float]
 
@@ -23,38 +23,31 @@ _EVERY = 0.05  # seconds: 2 % of the core
 _RECENT = 5
 
 
-class EngineClock(AbstractContextManager["EngineClock"]):
+@contextmanager
+def engine_clock(cpus: Set[int]) -> Iterator[Clock]:
     """Seconds of the cores ``cpus`` at their best: they pass slower while the cores are slow.
 
-    A process on them times a loop, by its CPU time, twenty times a second.
+    A process on them times a loop, by its CPU time, twenty times a second. The clock never goes
+    back.
     """
-
-    def __init__(self, cpus: Set[int]) -> None:
-        context = multiprocessing.get_context("spawn")
-        self._state = context.Array("d", [0.0, time.monotonic(), 1.0])  # reading, when, rate
-        self._probe = context.Process(target=_run, args=(self._state, cpus), daemon=True)
-
-    def __enter__(self) -> EngineClock:
-        self._probe.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._probe.kill()
-        self._probe.join()
-
-    def __call__(self) -> float:
-        """The clock's reading; it never goes back."""
-        with self._state.get_lock():
-            reading, at, rate = self._state[:]
-        return float(reading + (time.monotonic() - at) * rate)
+    context = multiprocessing.get_context("spawn")
+    state = context.Array("d", [0.0, time.monotonic(), 1.0])  # reading, when, rate
+    probe = context.Process(target=_run, args=(state, cpus), daemon=True)
+    probe.start()
+    try:
+        yield lambda: _read(state)
+    finally:
+        probe.kill()
+        probe.join()
 
 
-def _run(state: multiprocessing.sharedctypes.SynchronizedArray[float], cpus: Set[int]) -> None:
+def _read(state: SynchronizedArray[float]) -> float:
+    with state.get_lock():
+        reading, at, rate = state[:]
+    return float(reading + (time.monotonic() - at) * rate)
+
+
+def _run(state: SynchronizedArray[float], cpus: Set[int]) -> None:
     os.sched_setaffinity(0, cpus)
     taken: deque[float] = deque(maxlen=_RECENT)
     best = _loop()

@@ -6,13 +6,14 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
 
 from scheduler.records import RequestRecord
+from tests.bench.engine_clock import Clock
 
 ENDLESS_TOKENS = 3900
 """More than is written before a client loses patience, and still within a context of 4,096."""
@@ -75,7 +76,7 @@ async def stream_one(
     session: aiohttp.ClientSession,
     url: str,
     body: dict[str, Any],
-    clock: Callable[[], float] = time.monotonic,
+    clock: Clock = time.monotonic,
 ) -> RequestRecord:
     """Send one streaming chat request; the times and token counts its client sees."""
     record = RequestRecord(arrival=clock())
@@ -101,7 +102,7 @@ async def stream_all(
     url: str,
     bodies: Sequence[dict[str, Any]],
     arrivals: Sequence[float],
-    clock: Callable[[], float] = time.monotonic,
+    clock: Clock = time.monotonic,
 ) -> list[RequestRecord]:
     """Send each body ``arrivals`` (seconds, ascending) from now; the records in their order.
 

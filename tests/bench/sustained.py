@@ -34,7 +34,7 @@ from scheduler.records import RequestRecord
 from scheduler.sim.arrivals import poisson
 from scheduler.sim.capacity import SHARE
 from tests.bench.burst import CLIENT_CPU, ENGINE_CPU, MODEL, bodies, gateway_process
-from tests.bench.engine_clock import Clock, EngineClock
+from tests.bench.engine_clock import Clock, engine_clock
 from tests.bench.load import stream_all
 from tests.bench.report import Run, summarise, write_report
 from tests.vllm.engine import VllmServer
@@ -186,7 +186,7 @@ def main() -> None:
     wanted = [regime for regime in REGIMES if regime.name in args.regimes.split(",")]
     os.sched_setaffinity(0, CLIENT_CPU)
     for regime in wanted if args.repeats else ():
-        with regime.server() as server, EngineClock(ENGINE_CPU) as clock:
+        with regime.server() as server, engine_clock(ENGINE_CPU) as clock:
             bench = Bench(regime, server, journal, args.requests, args.max_output, clock)
             bench.warm_up()
             for seed in range(args.repeats):

@@ -32,7 +32,7 @@ from gateway.calibrate.run import cost_model, summary
 from gateway.cost_model import CostModel
 from scheduler.sim.capacity import capacity
 from tests.bench.burst import CLIENT_CPU, ENGINE_CPU, MAX_NUM_SEQS, MODEL, bodies
-from tests.bench.engine_clock import EngineClock
+from tests.bench.engine_clock import engine_clock
 from tests.bench.validity_runs import (
     LOADS,
     MAX_OUTPUT,
@@ -91,7 +91,7 @@ def run(args: argparse.Namespace) -> tuple[list[Comparison], CostModel]:
         cpus=ENGINE_CPU,
         extra_args=["--no-enable-prefix-caching"],
     )
-    with engine as server, EngineClock(ENGINE_CPU) as clock:
+    with engine as server, engine_clock(ENGINE_CPU) as clock:
         study = Study(server, requests, simulated(server, requests), args.seed, clock)
         session = Session(study, [asyncio.run(measure_costs(server.url, args.budget_s))])
         study.rate = capacity(study.simulated, study.engines(cost_model(session.calibrations[0])))
