@@ -76,6 +76,7 @@ _ARROW: dict[object, pa.DataType] = {
     float: pa.float64(),
     int: pa.int64(),
     bool: pa.bool_(),
+    Single: pa.list_(pa.float32()),
 }
 
 
@@ -97,8 +98,6 @@ def _arrow(kind: Any) -> tuple[pa.DataType, bool]:
         return pa.string(), False
     if get_origin(kind) is tuple:
         return pa.list_(pa.float64()), False
-    if get_origin(kind) is np.ndarray:
-        return pa.list_(pa.float32()), False
     return _ARROW[kind], False
 
 
