@@ -23,38 +23,63 @@ _WORTH = 10.0**_POWERS * (_POWERS >= 0)
 """What the digit at each place of a number of so many digits is worth; 0: behind its end."""
 _BRIEF = 400  # bytes; a longer text mentions lengths of much else than its answer
 _CURT = 12.0  # tokens of a model that is told to answer with yes or no
+_ASSENT = 4.0  # tokens of one that is told to reply "acknowledged", and no more
 
 
 def requests(tokens: Tokens, found: Found) -> Array:
     """What each text asks for, n x len(NAMES), as log(1 + x), NaN where it does not.
 
     The tokens of "50 words" or "two lines"; the items of "five tips"; the largest number (0: none);
-    in a short text the tokens of a limit on the whole answer ("in 50 words").
+    the tokens of a limit on the whole answer ("in 50 words", "reply OK").
     """
     words = np.flatnonzero(tokens.word)
     brief = tokens.last - tokens.first <= _BRIEF
     text, entry = tokens.text[words], found.one[words]
     value = _numbers(tokens, words, TABLE.number[entry])
-    at = np.flatnonzero(value > 0)
+    outer = _outer(tokens, text, tokens.starts[words])
     out = np.full((len(tokens), len(NAMES)), nan)
     out[:, 2] = 0.0
-    if len(at):
-        _count(out, text, entry, value[at], at)
-    out[~brief, LIMIT] = nan
+    bounding = outer & (TABLE.bounding[entry] | (TABLE.limiting[entry] & brief[text]))
+    _count(out, text, entry, value, bounding)
     curt = np.flatnonzero(TABLE.curt[found.three])
     curt = curt[brief[tokens.text[curt]]]
-    if len(curt):
-        of = np.unique(tokens.text[curt])
-        out[of, LIMIT] = np.where(np.isnan(out[of, LIMIT]), _CURT, out[of, LIMIT])
+    for of, told in ((tokens.text[curt], _CURT), (_assents(text, entry, outer), _ASSENT)):
+        out[of, LIMIT] = np.where(np.isnan(out[of, LIMIT]), told, out[of, LIMIT])
     return np.asarray(np.log1p(out))
 
 
-def _count(out: Array, text: Index, entry: Index, number: Array, at: Index) -> None:
-    """Put what the numbers at the words ``at`` count into the rows of their texts."""
+def _outer(tokens: Tokens, text: Index, at: Index) -> NDArray[np.bool_]:
+    """Whether what starts at ``at`` is near the beginning or the end of its text.
+
+    There stands what is demanded of a text that is handed over.
+    """
+    return np.asarray((at - tokens.first[text] <= _BRIEF) | (tokens.last[text] - at <= _BRIEF))
+
+
+def _assents(text: Index, entry: Index, outer: NDArray[np.bool_]) -> Index:
+    """The texts that want one word of assent: "limit your response to 'acknowledged'"."""
+    at = np.flatnonzero(TABLE.assent[entry] & outer)
+    before = np.maximum(0, at[:, None] - 1 - np.arange(_REACH + 1))
+    told = (TABLE.saying[entry[before]] & (text[before] == text[at][:, None])).any(axis=1)
+    return np.asarray(text[at[told]])
+
+
+def _count(
+    out: Array, text: Index, entry: Index, value: Array, bounding: NDArray[np.bool_]
+) -> None:
+    """Put what the words that are numbers count into the rows of their texts.
+
+    ``value`` is each word's number (NaN: none), and ``bounding`` marks those that make a number
+    behind them a limit on the answer.
+    """
+    at = np.flatnonzero(value > 0)
+    if not len(at):
+        return
+    number = value[at]
     unit, item, bound = _units(text, entry, at)
     before, of = np.maximum(at - 1, 0), text[at]
     bound &= (at > 0) & (text[before] == of)
-    bound &= TABLE.limiting[entry[before]] & ~TABLE.article[entry[at]]
+    bound &= bounding[before] & ~TABLE.article[entry[at]]
     asked = number * unit
     kept = np.array([~np.isnan(unit), item, number > 1, bound])
     values = np.array([asked, number, number, asked])

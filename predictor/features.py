@@ -35,6 +35,10 @@ _PROBES = (
         "m", "def f(a_b):\n    return a_b[0] <= 10**9  # ```py``` A) B) \\frac{1}{2} 日本", chars=9
     ),
     Prompt(
+        "m",
+        "Limit your reply to \u201cok\u201d if it\u2019s clear. " + "No end. " * 60 + "In 9 words.",
+    ),
+    Prompt(
         "m", "List 5 tips. " * 500 + "Be brief, step by step, yes or no?", system="In 50 words."
     ),
 )
@@ -115,7 +119,8 @@ def feature_hash() -> str:
     parts = [(found.buckets, found.counts, found.until) for found in (probes.words, probes.runs)]
     hashed = [[numbers.tolist() for numbers in part] for part in parts]
     known = [[canonical(name), str(traits(name))] for name in _PROBE_NAMES]
-    words = [lexicon.WORDS, lexicon.PHRASES, lexicon.OPENERS, lexicon.ITEMS]
+    words = [lexicon.WORDS, lexicon.PHRASES, lexicon.OPENERS, lexicon.ITEMS, lexicon.LIMITING]
+    words += [lexicon.MEASURES, lexicon.CURT, lexicon.SAYING, lexicon.ASSENT]
     numbers = [lexicon.NUMBER_WORDS, lexicon.UNIT_TOKENS]
     definition = json.dumps([LEXICAL_NAMES, CONTEXT_NAMES, rounded, hashed, known, words, numbers])
     return hashlib.sha256(definition.encode()).hexdigest()[:32]

@@ -109,11 +109,15 @@ _ITEMS = (
 )
 ITEMS = _ITEMS.split()
 
-LIMITING = (
+BOUNDING = (
     *("in", "than", "most", "exactly", "about", "under", "within", "max", "maximum", "around"),
-    *("using", "limit", "only", "with", "a", "to", "of"),
 )
 """Words before a number that make it a limit: "in 50 words"."""
+LIMITING = (*BOUNDING, "using", "limit", "only", "with", "a", "to", "of")
+"""Those that do in a short text, where little else is told: "a poem of 50 words"."""
 MEASURES = ("word", "words", "sentence", "sentences", "paragraph", "paragraphs")
 ARTICLES = ("a", "an")
 CURT = ("answer yes or", "just yes or", "only yes or", "with yes or", "reply yes or")
+SAYING = ("say", "saying", "reply", "replying", "respond", "response", "answer", "acknowledge")
+ASSENT = ("acknowledged", "roger", "understood", "ok", "okay", "ready", "noted", "continue")
+"""Words that a prompt asks to be answered with alone, behind one of ``SAYING``."""

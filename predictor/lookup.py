@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from predictor.lexicon import (
     ARTICLES,
+    ASSENT,
+    BOUNDING,
     CURT,
     GROUPS,
     ITEMS,
@@ -18,6 +20,7 @@ from predictor.lexicon import (
     NUMBER_WORDS,
     OPENERS,
     PHRASES,
+    SAYING,
     UNIT_TOKENS,
     WORDS,
 )
@@ -26,10 +29,10 @@ from predictor.tokens import Hashes, Index, Tokens, pairs, read, triples
 _MORE_ITEMS = ("strategies", "countries", "activities")
 _UNITS = UNIT_TOKENS | {unit + "s": tokens for unit, tokens in UNIT_TOKENS.items()}
 _ITEM_WORDS = {*ITEMS, *(item + "s" for item in ITEMS), *_MORE_ITEMS}
-_FLAGS = ("item", "measure", "limiting", "article", "curt")
-_FLAGGED = (_ITEM_WORDS, MEASURES, LIMITING, ARTICLES, CURT)
+_FLAGS = ("item", "measure", "limiting", "bounding", "article", "curt", "saying", "assent")
+_FLAGGED = (_ITEM_WORDS, MEASURES, LIMITING, BOUNDING, ARTICLES, CURT, SAYING, ASSENT)
 _SHIFT = np.uint64(48)
-_MIX = 0x538454127B096493  # chosen so that no two entries share a slot
+_MIX = 0x3E72164118072E8D  # chosen so that no two entries share a slot
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +41,9 @@ class Table:
 
     Of each entry: ``hashes``, its ``group`` and another (-1: none), the ``number`` that it names,
     the tokens of a ``unit`` of length (NaN: none), its ``opener`` code, and whether it is an
-    ``item`` to list, the ``measure`` of a whole answer, ``limiting`` the number behind it, an
-    ``article``, or ``curt``: a demand for yes or no.
+    ``item`` to list, the ``measure`` of a whole answer, ``limiting`` the number behind it, or
+    ``bounding`` it in a long text too, an ``article``, ``curt``: a demand for yes or no,
+    ``saying``, or the ``assent`` to be said.
     """
 
     slots: NDArray[np.int16]
@@ -52,8 +56,11 @@ class Table:
     item: NDArray[np.bool_]
     measure: NDArray[np.bool_]
     limiting: NDArray[np.bool_]
+    bounding: NDArray[np.bool_]
     article: NDArray[np.bool_]
     curt: NDArray[np.bool_]
+    saying: NDArray[np.bool_]
+    assent: NDArray[np.bool_]
 
     def find(self, hashes: Hashes) -> Index:
         """The entry of each hash, 0 for none."""

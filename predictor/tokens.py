@@ -22,6 +22,9 @@ _MOST_BYTES = 20_000  # of one text: what ``clip`` keeps, were it all of four-by
 SPACE, WORD, OTHER = 0, 1, 2
 NEWLINE = 10
 
+_PLAIN = tuple(zip("\u2018\u2019\u201c\u201d\u2013\u2014", "''\"\"--", strict=True))
+"""Bytes from 128 on belong to words: else a word in such quotes would be another word."""
+
 _BASE = 0x9E3779B97F4A7C15
 _PAIR, _TRIPLE = np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(0x27D4EB2F165667C5)
 
@@ -84,8 +87,11 @@ class Tokens:
 
 
 def read(texts: Sequence[str]) -> Tokens:
-    """The tokens of some texts; a text counts up to ``_MOST_BYTES`` bytes."""
-    encoded = [text.encode("utf-8", "replace")[:_MOST_BYTES] for text in texts]
+    """The tokens of some texts; a text counts up to ``_MOST_BYTES`` bytes.
+
+    Typographic quotation marks and dashes count as the plain ones.
+    """
+    encoded = [_plain(text).encode("utf-8", "replace")[:_MOST_BYTES] for text in texts]
     raw = np.frombuffer(b"\0".join([*encoded, b""]), dtype=np.uint8)
     sizes = np.fromiter(map(len, encoded), dtype=np.intp, count=len(encoded))
     last = np.cumsum(sizes + 1) - 1
@@ -113,6 +119,13 @@ def read(texts: Sequence[str]) -> Tokens:
         hashes=(sums[ends] - sums[starts]) * _INVERSE[starts],
         until=until,
     )
+
+
+def _plain(text: str) -> str:
+    if not text.isascii():
+        for fine, plain in _PLAIN:
+            text = text.replace(fine, plain)
+    return text
 
 
 def blocks(texts: Sequence[str]) -> Iterator[slice]:

@@ -75,6 +75,38 @@ def test_a_limit_is_told_from_a_mention() -> None:
         assert np.isnan(value("asked_limit", text)), text
 
 
+def test_in_a_long_text_a_limit_counts_near_its_ends_alone() -> None:
+    text = "The river rose. " * 60
+    asked = value("asked_limit", "Sum this up in 50 words: " + text)
+    assert asked == value("asked_limit", text + "Sum this up in 50 words.") == np.log1p(67.5)
+    for other in (text + "It took less than 50 words to say. " + text, "A pair of 2 words." + text):
+        assert np.isnan(value("asked_limit", other)), other[:60]
+
+
+def test_a_demand_for_one_word_of_assent_is_a_limit_however_long_the_text() -> None:
+    text = "The river rose. " * 60
+    for demand in (
+        "Limit your response to 'acknowledged': ",
+        "Just reply OK. ",
+        "Then say ready. ",
+    ):
+        assert value("asked_limit", demand + text) == np.log1p(4), demand
+        assert value("asked_limit", text + demand) == np.log1p(4), demand
+    for other in (
+        text + "Then say ready. " + text,
+        "Is it ready? Reply soon.",
+        "It is ok. " + text,
+    ):
+        assert np.isnan(value("asked_limit", other)), other[:60]
+
+
+def test_typographic_quotes_and_dashes_are_read_as_plain_ones() -> None:
+    plain = extract([Prompt("m", 'Don\'t say "tea" - ever')])
+    fine = extract([Prompt("m", "Don\u2019t say \u201ctea\u201d \u2013 ever")])
+    assert np.array_equal(plain.lexical, fine.lexical, equal_nan=True)
+    assert np.array_equal(plain.words.buckets, fine.words.buckets)
+
+
 def test_what_else_a_request_says_is_a_feature() -> None:
     body = {
         "model": "m",
