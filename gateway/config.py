@@ -93,8 +93,8 @@ class Scheduling(Section):
     come, first served. scheduler/README.md has the others."""
     ageing: float = Field(default=AGEING, ge=0, le=100)
     """How fast waiting counts, in e-folds of expected length per turn (not fcfs, slo): the time for
-    which a typical request is served, as measured. With 0.08 a request expected to be 10 times
-    longer yields for at most 29 turns. 0 lets long ones starve."""
+    which a typical request is served, as measured. With 0.12 a request expected to be 10 times
+    longer yields for at most 19 turns. 0 lets long ones starve."""
     kv_overflow: float = Field(default=KV_OVERFLOW, gt=0, le=0.5)
     """Probability, by the forecasts, that what runs on a worker outgrows its KV cache, up to which
     more is sent there. Less preempts less and leaves memory empty. As long as few requests have to

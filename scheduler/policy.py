@@ -12,7 +12,7 @@ from scheduler.job import Job
 Policy = Callable[[Job], float]
 """A job's key: the smallest goes first. It must not change while the job waits."""
 
-AGEING = 0.08
+AGEING = 0.12
 """How fast waiting counts unless told otherwise, in nats of the key per turn. Measured: see the
 ablation in scheduler/README.md."""
 

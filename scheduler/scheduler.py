@@ -61,8 +61,8 @@ class Scheduler:
         max_waiting_per_tenant: the same for one tenant's jobs, ``tenant_queue_full``.
         no_worker_grace: seconds a model may be without a healthy worker before its waiting jobs
             are rejected with ``no_worker``.
-        crowded: share of arrivals that meet a queue, from which on workers are filled with all the
-            margin in KV memory that they ask for; with fewer, less of it is kept.
+        crowded: share of arrivals that meet a queue, from which on workers are filled with all
+            caution as to KV memory; with fewer more boldly, with 0 never.
     """
 
     def __init__(

@@ -16,9 +16,9 @@ USUAL_SECONDS = 10.0
 _BELIEVED = 20
 """Requests for which that stands. The first to end are the shortest."""
 
-CROWDED = 0.4
-"""Share of arrivals that meet a queue, from which on all of the safety margin is kept. Measured:
-see the ablation in scheduler/README.md."""
+CROWDED = 0.05
+"""Share of arrivals that meet a queue, from which on all caution is called for. Measured: see the
+ablation in scheduler/README.md."""
 
 _ARRIVALS = 100
 """Arrivals over which that share is taken, roughly."""
@@ -58,9 +58,9 @@ class Crowding:
         self._share[model] = share + (queued - share) / _ARRIVALS
 
     def caution(self, model: str) -> float:
-        """The part of the safety margin to keep, from 0 to 1."""
+        """How cautious to be in filling a cache, from 0 to 1: see ``Worker.fits``."""
         share = self._share.get(model, 0.0)
-        return 1.0 if share >= self.crowded else (share / self.crowded) ** 2
+        return 1.0 if share >= self.crowded else share / self.crowded
 
 
 @dataclass(slots=True)

@@ -16,6 +16,10 @@ is sent."""
 KV_SHARE = 0.97
 """Part of the KV cache that is planned with: the forecast's steps are coarse."""
 
+KV_BOLD = 1.2
+"""Part of it that the expected peak may come to where nobody waits. The engine then has the last
+word: it takes in what there is room for now, and preempts if too much lasts."""
+
 REFRESH_TOKENS = 16
 """Tokens an answer grows by before its part of the forecast is taken anew."""
 
@@ -104,8 +108,8 @@ class Worker:
     def fits(self, job: Job, caution: float = 1.0) -> bool:
         """Whether the job may be sent now. A worker with nothing to do takes anything.
 
-        ``caution`` is the part of the safety margin in KV memory that is kept (0..1): with none,
-        the expected peak may fill the cache.
+        With all ``caution`` (1) the peak to come, ``deviations`` above what is expected, must fit
+        into ``KV_SHARE`` of the cache; with none (0), the expected peak into ``KV_BOLD`` of it.
         """
         if not self._jobs:
             return True
@@ -113,7 +117,7 @@ class Worker:
             return False
         if self.kv_tokens is None:
             return True
-        capacity = self.kv_tokens * (1.0 - caution * (1.0 - KV_SHARE))
+        capacity = self.kv_tokens * (KV_BOLD - caution * (KV_BOLD - KV_SHARE))
         return self._kv.admits(self._outline(job), capacity, caution * self.deviations)
 
     def add(self, job: Job) -> None:

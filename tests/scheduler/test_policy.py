@@ -53,11 +53,11 @@ def test_sequences_count_as_tokens() -> None:
     assert policy(job("a", tokens=100, sequences=4)) == pytest.approx(policy(job("b", tokens=400)))
 
 
-def test_a_job_ten_times_longer_yields_for_about_29_turns_at_the_default_rate() -> None:
+def test_a_job_ten_times_longer_yields_for_about_19_turns_at_the_default_rate() -> None:
     policy = sejf(AGEING)
     long = job("a", arrival=0, tokens=1000)
-    assert policy(job("b", arrival=28, tokens=100)) < policy(long)
-    assert policy(job("c", arrival=29, tokens=100)) > policy(long)
+    assert policy(job("b", arrival=18, tokens=100)) < policy(long)
+    assert policy(job("c", arrival=20, tokens=100)) > policy(long)
 
 
 @given(jobs(), jobs(), RATES, SECONDS)
@@ -191,10 +191,11 @@ def test_caution_grows_with_the_share_of_arrivals_that_meet_a_queue() -> None:
     assert crowding.caution("a") == 0.0
     seen = []
     for at in range(3000):
-        crowding.arrived("a", queued=at % 5 == 0)
+        crowding.arrived("a", queued=at % 50 == 0)
         seen.append(crowding.caution("a"))
-    assert seen[-1] == pytest.approx((0.2 / CROWDED) ** 2, rel=0.05)
-    for _ in range(60):
+    assert seen[-1] == pytest.approx(0.02 / CROWDED, rel=0.3)
+    assert max(seen[2000:]) < 2 * min(seen[2000:]), "it remembers some hundred arrivals"
+    for _ in range(5):
         crowding.arrived("a", queued=True)
     assert crowding.caution("a") == 1.0
     assert crowding.caution("b") == 0.0

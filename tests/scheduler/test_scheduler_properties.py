@@ -23,7 +23,7 @@ from scheduler.placement import Placement
 from scheduler.policy import POLICIES
 from scheduler.scheduler import Action, Dispatch, Reject, Scheduler
 from scheduler.typical import CROWDED
-from scheduler.worker import KV_OVERFLOW, KV_SHARE, REFRESH_TOKENS, Worker
+from scheduler.worker import KV_BOLD, KV_OVERFLOW, KV_SHARE, REFRESH_TOKENS, Worker
 from tests.scheduler.builders import distributions, job, worker
 
 MODELS = ("a", "b")
@@ -75,7 +75,7 @@ def kv_fits(
     """
     if at.kv_tokens is None:
         return True
-    capacity = at.kv_tokens * (1 - caution * (1 - KV_SHARE))
+    capacity = at.kv_tokens * (KV_BOLD - caution * (KV_BOLD - KV_SHARE))
     for step in STEPS:
         mean = variance = 0.0
         for one, attained in [*counted, (new, 0)]:
@@ -147,7 +147,7 @@ class AnyInterleaving(RuleBasedStateMachine):
         return any(w.healthy and model in w.models for w in self.workers.values())
 
     def caution(self, model: str) -> float:
-        return min(1.0, self.crowded[model] / CROWDED) ** 2
+        return min(1.0, self.crowded[model] / CROWDED)
 
     def counted(self, at: Worker) -> list[tuple[Job, int]]:
         here = [(id, tokens) for id, (where, _, tokens) in self.running.items() if where == at.id]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from scheduler.kv_forecast import deviations
 from scheduler.length import LengthDistribution
-from scheduler.worker import KV_SHARE
+from scheduler.worker import KV_BOLD, KV_SHARE
 from tests.scheduler.builders import distributions, job, worker
 
 
@@ -56,13 +56,16 @@ def test_more_is_admitted_where_an_overflow_may_be_likelier() -> None:
     assert admitted[0] < admitted[1]
 
 
-def test_without_caution_the_expected_peak_may_fill_the_cache() -> None:
+def test_without_caution_the_expected_peak_may_pass_the_cache_a_little() -> None:
     w = worker(slots=100, kv_tokens=1000, kv_block=1)
     w.add(job("a", prompt=400, tokens=64))
-    whole = 1000 - 400 - 2 * 32
+    whole = int(KV_BOLD * 1000) - 400 - 2 * 32
     assert w.fits(job("b", prompt=whole, tokens=64), caution=0.0)
     assert not w.fits(job("b", prompt=whole, tokens=64), caution=1.0)
     assert not w.fits(job("c", prompt=whole + 1, tokens=64), caution=0.0)
+    between = whole - int((KV_BOLD - KV_SHARE) * 500) - 1
+    assert w.fits(job("d", prompt=between - 1, tokens=64), caution=0.5)
+    assert not w.fits(job("e", prompt=between + 1, tokens=64), caution=0.5)
 
 
 def test_a_prefix_that_many_share_is_held_once() -> None:
