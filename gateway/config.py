@@ -97,8 +97,8 @@ class Scheduling(Section):
     longer yields for at most 19 turns. 0 lets long ones starve."""
     kv_overflow: float = Field(default=KV_OVERFLOW, gt=0, le=0.5)
     """Probability, by the forecasts, that what runs on a worker outgrows its KV cache, up to which
-    more is sent there. Less preempts less and leaves memory empty. As long as few requests have to
-    wait, more is sent: up to an even chance."""
+    more is sent there. Less preempts less and leaves memory empty. As long as hardly any request
+    has to wait, more is sent."""
     affinity: Literal["none", "session", "prefix"] = "none"
     """Send to the worker that has the prefix cached. session: of the same X-Session-Id header,
     `prompt_cache_key` or `user`. prefix: with the same system prompt, else first message."""

