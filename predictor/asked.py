@@ -1,4 +1,4 @@
-"""Explicit requests for a length: "in 50 words", "five tips", "answer yes or no"."""
+"""Explicit requests for a length: "in 50 words", "five tips", "reply OK"."""
 
 from __future__ import annotations
 

@@ -108,14 +108,10 @@ class Journal:
         found = (line for line in self.lines if line["regime"] == regime)
         return [Run(**line["run"]) for line in found if "run" in line]
 
-    def costs(self, regime: Regime, server: VllmServer) -> StepCosts:
-        """What a step of a regime's engine costs, measured once for all runs."""
-        for line in self.lines:
-            if line["regime"] == regime.name and "costs" in line:
-                return StepCosts(**line["costs"])
-        found = merged([asyncio.run(measure_costs(server.url, CALIBRATION_S))]).step_costs
-        self.add(regime=regime.name, costs=asdict(found))
-        return found
+    def costs(self, regime: str) -> StepCosts | None:
+        """What a step of a regime's engine costs, if that has been measured."""
+        found = (line for line in self.lines if line["regime"] == regime)
+        return next((StepCosts(**line["costs"]) for line in found if "costs" in line), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +178,15 @@ class Bench:
         self.send(self.server.url, bodies(16, 10_000), None, 0)
 
 
+def step_clock(regime: Regime, server: VllmServer, journal: Journal, core: Clock) -> StepClock:
+    """The clock of all of a regime's runs: its engine is calibrated for the first of them."""
+    costs = journal.costs(regime.name)
+    if costs is None:
+        costs = merged([asyncio.run(measure_costs(server.url, CALIBRATION_S))]).step_costs
+        journal.add(regime=regime.name, costs=asdict(costs))
+    return StepClock(costs, core)
+
+
 def achieved(records: Sequence[RequestRecord]) -> float:
     """Requests a second until most have ended: the last ones leave the engine half empty."""
     begin = min(record.arrival for record in records)
@@ -206,8 +211,7 @@ def main() -> None:
     os.sched_setaffinity(0, CLIENT_CPU)
     for regime in wanted if args.repeats else ():
         with regime.server() as server, engine_clock(ENGINE_CPU) as core:
-            by_steps = regime.by_steps
-            clock = StepClock(journal.costs(regime, server), core) if by_steps else core
+            clock = step_clock(regime, server, journal, core) if regime.by_steps else core
             bench = Bench(regime, server, journal, args.requests, args.max_output, clock)
             bench.warm_up()
             for seed in range(args.repeats):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from scheduler.costs import StepCosts
 from scheduler.records import RequestRecord
 from tests.bench.report import Run, ratios, summarise
 from tests.bench.sustained import ARMS, PAIRS, Journal, achieved
@@ -34,6 +35,18 @@ def test_finished_runs_are_found_again(tmp_path: Path) -> None:
     assert again.find(regime="kv", seed=3, arm="direct") is None
     assert again.runs("kv") == [made]
     assert again.runs("slots") == []
+
+
+def test_an_engine_is_calibrated_once_for_all_runs(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "runs.jsonl")
+    assert journal.costs("slots") is None
+    costs = StepCosts(base=0.003, per_sequence=0.0001)
+    journal.add(regime="slots", costs=asdict(costs))
+    journal.add(regime="kv", seed=0, arm="fcfs", rate=1.5, run=asdict(run("fcfs", 0, 2.0)))
+    again = Journal(tmp_path / "runs.jsonl")
+    assert again.costs("slots") == costs
+    assert again.costs("kv") is None
+    assert again.runs("slots") == [], "costs are no run"
 
 
 def test_load_1_is_counted_until_nine_of_ten_have_ended() -> None:
