@@ -16,7 +16,7 @@ from pydantic import (
     model_validator,
 )
 
-from scheduler.policy import AGEING
+from scheduler.policy import AGEING, LEVEL
 from scheduler.worker import KV_OVERFLOW
 
 _HOST = re.compile(r"(?!.*\.\.)[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?")
@@ -95,6 +95,9 @@ class Scheduling(Section):
     """How fast waiting counts, in e-folds of expected length per turn (not fcfs, slo): the time for
     which a typical request is served, as measured. With 0.12 a request expected to be 10 times
     longer yields for at most 19 turns. 0 lets long ones starve."""
+    level: float = Field(default=LEVEL, gt=0, le=1000)
+    """From how many times the mean expected length on requests are alike to sejf and go in order of
+    arrival. Lower spares the slowest, higher the mean."""
     kv_overflow: float = Field(default=KV_OVERFLOW, gt=0, le=0.5)
     """Probability, by the forecasts, that what runs on a worker outgrows its KV cache, up to which
     more is sent there. Less preempts less and leaves memory empty. As long as hardly any request

@@ -47,9 +47,10 @@ def tenant_bound(config: Config) -> int | None:
 
 def policy(config: Config) -> Policy:
     """The configured policy; the order by objective takes the objective itself."""
-    if config.scheduling.policy == "slo":
+    scheduling = config.scheduling
+    if scheduling.policy == "slo":
         return LeastSlack(ttft=config.slo.ttft_s, tpot=config.slo.tpot_s)
-    return POLICIES[config.scheduling.policy](config.scheduling.ageing)
+    return POLICIES[scheduling.policy](scheduling.ageing, scheduling.level)
 
 
 def priority(urgency: int, key: float) -> int:

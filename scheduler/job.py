@@ -21,9 +21,9 @@ class Job:
     ``urgency`` is its class (a lower one goes first, whatever the keys); jobs of one ``affinity``
     (a session, a system prompt) find their prefix cached where the last of them ran.
 
-    The scheduler sets what is relative to recent traffic (``scheduler.typical``): from ``level``
-    typical tokens on it counts as long; ``turn`` is its arrival, counted in the time for which a
-    typical request is served.
+    The scheduler sets what recent traffic is like (``scheduler.typical``): ``usual_tokens`` are
+    expected of a request for its model in the mean; ``turn`` is its arrival, counted in the time
+    for which a typical request is served.
     """
 
     id: str
@@ -38,7 +38,7 @@ class Job:
     share: float = 1.0
     urgency: int = 0
     affinity: str = ""
-    level: float = math.inf
+    usual_tokens: float = math.inf
     turn: float = 0.0
 
     @property

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import Protocol
 
 from scheduler.job import Job
 
@@ -15,6 +16,10 @@ Policy = Callable[[Job], float]
 AGEING = 0.12
 """How fast waiting counts unless told otherwise, in nats of the key per turn. Measured: see the
 ablation in scheduler/README.md."""
+
+LEVEL = 0.9
+"""From how many times the usual length on jobs are alike to ``sejf`` unless told otherwise.
+Measured: see the frontier in scheduler/README.md."""
 
 
 def fcfs(job: Job) -> float:
@@ -36,16 +41,22 @@ def expected_output(job: Job) -> float:
     return math.log(job.expected_tokens)
 
 
-def levelled_output(job: Job) -> float:
+@dataclass(frozen=True, slots=True)
+class LevelledOutput:
     """Shortest job among the short ones: the logarithm of the typical output up to the level.
 
     Latency counts per token of the answer, so that a wait of the short weighs more: with weights
     of 1 / length the best order without preemption is that of E[L] / E[1 / L] (Smith's rule), the
-    square of nearly the geometric mean. Jobs longer than ``Job.level`` are alike and go in order
-    of arrival. Putting the longest of all last buys the others little, for they are few, and costs
-    p99 latency much.
+    square of nearly the geometric mean. Jobs longer than ``level`` times what is usual are alike
+    and go in order of arrival. Putting the longest of all last buys the others little, for they are
+    few, and costs p99 latency much.
     """
-    return math.log(min(job.typical_tokens, job.level))
+
+    level: float
+
+    def __call__(self, job: Job) -> float:
+        """The key: no job's is larger than the level's."""
+        return math.log(min(job.typical_tokens, self.level * job.usual_tokens))
 
 
 def kv_volume(job: Job) -> float:
@@ -142,20 +153,33 @@ class LeastSlack:
         return job.arrival + self.ttft + (self.tpot - self.pace) * job.length.mean
 
 
-POLICIES: Mapping[str, Callable[[float], Policy]] = {
-    "fcfs": lambda ageing: fcfs,  # arrival order needs no ageing
-    "sjf_prompt": lambda ageing: Aged(prompt_tokens, ageing),
-    "sejf": lambda ageing: Aged(levelled_output, ageing),
-    "sept": lambda ageing: Aged(expected_output, ageing),
-    "kv_volume": lambda ageing: Aged(kv_volume, ageing),
-    "tail_aware": lambda ageing: Aged(TailAware(), ageing),
-    "gittins": lambda ageing: Aged(gittins, ageing),
-    "boost": lambda ageing: Boost(expected_output, ageing, 1000.0),
-    "slo": lambda ageing: LeastSlack(),
+def sejf(ageing: float, level: float = LEVEL) -> Policy:
+    """The default: shortest expected job first up to a level, aged.
+
+    Args:
+        ageing: nats per turn of waiting.
+        level: over the usual expected tokens.
+    """
+    return Aged(LevelledOutput(level), ageing)
+
+
+class Maker(Protocol):
+    """Makes a policy from its settings; one that has no use for a setting leaves it."""
+
+    def __call__(self, ageing: float, level: float = LEVEL) -> Policy:
+        """The policy: ``ageing`` in nats of the key per turn, ``level`` as in ``sejf``."""
+        ...
+
+
+POLICIES: Mapping[str, Maker] = {
+    "fcfs": lambda ageing, level=LEVEL: fcfs,
+    "sjf_prompt": lambda ageing, level=LEVEL: Aged(prompt_tokens, ageing),
+    "sejf": sejf,
+    "sept": lambda ageing, level=LEVEL: Aged(expected_output, ageing),
+    "kv_volume": lambda ageing, level=LEVEL: Aged(kv_volume, ageing),
+    "tail_aware": lambda ageing, level=LEVEL: Aged(TailAware(), ageing),
+    "gittins": lambda ageing, level=LEVEL: Aged(gittins, ageing),
+    "boost": lambda ageing, level=LEVEL: Boost(expected_output, ageing, 1000.0),
+    "slo": lambda ageing, level=LEVEL: LeastSlack(),
 }
-"""Name -> constructor from the ageing rate (nats of the key per turn of waiting)."""
-
-
-def sejf(ageing: float) -> Policy:
-    """The default: shortest expected job first, levelled, aged by ``ageing`` nats per turn."""
-    return POLICIES["sejf"](ageing)
+"""Name -> how to make it."""

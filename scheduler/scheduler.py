@@ -15,7 +15,7 @@ from scheduler.length import LengthDistribution
 from scheduler.line import Line
 from scheduler.placement import Placement
 from scheduler.policy import Policy
-from scheduler.typical import CROWDED, Crowding, Levels, Pace
+from scheduler.typical import CROWDED, Crowding, Pace, UsualTokens
 from scheduler.worker import Worker
 
 Reason = Literal["queue_full", "tenant_queue_full", "deadline", "no_worker"]
@@ -82,7 +82,7 @@ class Scheduler:
         self._grace = no_worker_grace
         self._workers: dict[str, Worker] = {}
         self._counters = TokenCounters()
-        self._levels = Levels()
+        self._usual = UsualTokens()
         self._pace = Pace()
         self._crowding = Crowding(crowded)
         self._lines: dict[str, Line] = {}
@@ -185,7 +185,7 @@ class Scheduler:
             raise ValueError(f"job {job.id!r} is already here")
         if job.model in self._abandoned:
             return [Reject(job, "no_worker")]
-        job.level = self._levels.next(job.model, job.expected_tokens)
+        job.usual_tokens = self._usual.next(job.model, job.expected_tokens)
         job.turn = self._pace.turn(job.arrival)
         self._enqueue(job, self._policy(job))
         actions = self._fill()

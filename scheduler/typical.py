@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-LEVEL = 0.9
-"""The level over the mean expected length. Measured: see the ablation in scheduler/README.md."""
-
 REMEMBERED = 500
 """Requests over which means are taken, roughly: recent ones count more."""
 
@@ -25,18 +22,18 @@ _ARRIVALS = 100
 
 
 @dataclass(slots=True)
-class Levels:
-    """From how many expected tokens on a job counts as long, by model."""
+class UsualTokens:
+    """How many tokens are usually expected, by model."""
 
     _seen: dict[str, tuple[float, int]] = field(default_factory=dict)
 
     def next(self, model: str, expected_tokens: float) -> float:
-        """The level for a job of so many expected tokens, which counts in it from now on."""
+        """The mean of the expected tokens, this job's among them."""
         mean, count = self._seen.get(model, (0.0, 0))
         count = min(count + 1, REMEMBERED)
         mean += (expected_tokens - mean) / count
         self._seen[model] = mean, count
-        return LEVEL * mean
+        return mean
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""The recommendation: the policy and ageing that do best within a budget for the slowest."""
+"""The recommendation: the policy and settings that do best within a budget for the slowest."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def advise(rows: Sequence[Row], budget: Budget) -> str:
         return (
             f"No policy keeps p99 end-to-end latency within {limit} at every load; the closest is "
             f"{_settings(closest[1])} with {closest[0]:.2f}{unit}. Raise --p99-budget, add ageing "
-            "rates or lower the loads."
+            "rates or levels, or lower the loads."
         )
     gain, slowest, row = best
     return (
@@ -55,9 +55,9 @@ def advise(rows: Sequence[Row], budget: Budget) -> str:
 
 
 def _settings(row: Row) -> str:
-    if row["ageing"] is None:
-        return f"policy: {row['policy']}"
-    return f"policy: {row['policy']}, ageing: {row['ageing']:g}"
+    found = [f"policy: {row['policy']}"]
+    found += [f"{name}: {row[name]:g}" for name in ("ageing", "level") if row[name] is not None]
+    return ", ".join(found)
 
 
 def _ratio(found: Sequence[Row], control: Sequence[Row], column: str) -> float:

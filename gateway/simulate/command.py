@@ -6,7 +6,7 @@ import argparse
 import os
 from pathlib import Path
 
-from scheduler.policy import AGEING
+from scheduler.policy import AGEING, LEVEL
 
 
 def add_simulate_arguments(parser: argparse.ArgumentParser) -> None:
@@ -135,6 +135,13 @@ def _add_runs(group: argparse._ArgumentGroup) -> None:
         metavar="RATE,...",
         help="ageing rates to try with each policy that ages, in nats per usual service time "
         "(default %(default)s)",
+    )
+    add(
+        "--level",
+        default=f"{LEVEL:g}",
+        metavar="LEVEL,...",
+        help="levels to try with sejf: requests longer than so many times the mean expected length "
+        "go in order of arrival (default %(default)s)",
     )
     add(
         "--loads",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -123,35 +123,36 @@ def loads(args: argparse.Namespace, arrivals: Arrivals) -> list[float | None]:
 
 
 def arms(args: argparse.Namespace) -> list[Arm]:
-    """The policies, each that ages once with every rate; fcfs where a budget refers to it.
+    """The policies, once with every rate and level that matter; fcfs where a budget refers to it.
 
     Raises:
-        ValueError: a policy is unknown, or a rate out of bounds.
+        ValueError: a policy is unknown, or a rate or level out of bounds.
     """
     if not 0 <= args.gateway_latency <= 60:
         raise ValueError(f"--gateway-latency {args.gateway_latency}: give seconds from 0 to 60")
     _at_least("engine_queue", args.engine_queue, 0)
     rates = numbers(float, "ageing", args.ageing, 0.0, 100.0)
+    levels = numbers(float, "level", args.level, 1e-3, 1000.0)
     names = list(dict.fromkeys(name.strip() for name in args.policies.split(",")))
     if args.p99_budget and "fcfs" not in names:
         names.append("fcfs")
     made: list[Arm] = []
     for name in names:
-        for rate in rates:
-            try:
-                arm = Arm(
-                    name,
-                    ageing=rate,
-                    engine_queue=args.engine_queue,
-                    priority=args.scheduling_policy == "priority",
-                    tenants=args.tenants,
-                    latency=0.0 if name == STOCK else args.gateway_latency,
-                )
-            except ValueError as error:
-                raise ValueError(f"--policies {args.policies}: {error}") from error
-            made.append(arm)
-            if not arm.ages:
-                break
+        try:
+            arm = Arm(
+                name,
+                engine_queue=args.engine_queue,
+                priority=args.scheduling_policy == "priority",
+                tenants=args.tenants,
+                latency=0.0 if name == STOCK else args.gateway_latency,
+            )
+        except ValueError as error:
+            raise ValueError(f"--policies {args.policies}: {error}") from error
+        made += [
+            replace(arm, ageing=rate, level=level)
+            for rate in (rates if arm.ages else rates[:1])
+            for level in (levels if arm.levels else levels[:1])
+        ]
     return made
 
 

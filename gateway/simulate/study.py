@@ -118,6 +118,7 @@ class Study:
         return {
             "policy": arm.policy,
             "ageing": arm.ageing if arm.ages else None,
+            "level": arm.level if arm.levels else None,
             "load": load,
             "arrivals": self.arrivals.name,
             "kv_tokens": self.setting.kv_tokens,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from operator import itemgetter
 
 from gateway.simulate.study import Row, mean
+from scheduler.policy import LEVEL
 
 COLUMNS = (
     ("s/token", "mean_normalised_latency", ".4f"),
@@ -20,12 +21,17 @@ COLUMNS = (
 
 
 def label(row: Row) -> str:
-    """The policy, with its ageing if it has one."""
-    return row["policy"] if row["ageing"] is None else f"{row['policy']}, {row['ageing']:g}"
+    """The policy, with its ageing if it has one, and its level unless that is the usual one."""
+    words = [row["policy"]]
+    if row["ageing"] is not None:
+        words.append(f"{row['ageing']:g}")
+    if row["level"] not in (None, LEVEL):
+        words.append(f"level {row['level']:g}")
+    return ", ".join(words)
 
 
 def by_label(rows: Sequence[Row]) -> dict[str, list[Row]]:
-    """The rows of each policy and ageing, in the order in which they first came."""
+    """The rows of each policy and its settings, in the order in which they first came."""
     found: dict[str, list[Row]] = {}
     for row in rows:
         found.setdefault(label(row), []).append(row)

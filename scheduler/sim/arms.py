@@ -9,7 +9,7 @@ from scheduler.costs import StepCosts
 from scheduler.job import Job
 from scheduler.kv_forecast import deviations
 from scheduler.length import LengthDistribution
-from scheduler.policy import AGEING, POLICIES
+from scheduler.policy import AGEING, LEVEL, POLICIES
 from scheduler.scheduler import Scheduler
 from scheduler.sim.engine_config import EngineConfig
 from scheduler.sim.request import Request
@@ -42,13 +42,13 @@ class Server:
 class Arm:
     """One way to serve: a policy and the settings of the gateway that matter to it.
 
-    ``ageing`` is in nats per turn, ``engine_queue`` as ``Worker.engine_queue``, ``overflow`` the
-    probability of an outgrown KV cache that admission accepts, ``crowded`` as in ``Scheduler``.
-    With ``priority`` the engines run under ``--scheduling-policy priority`` and are sent the keys.
-    ``report_every`` is the number of tokens after which the scheduler hears of a request's progress
-    again. With ``tenants`` the requests' own count, and each gets its share. ``latency`` is the
-    seconds from the decision to send a request until the engine may take it (0 for ``stock``): what
-    ``engine_queue`` bridges.
+    ``ageing`` is in nats per turn, ``level`` over the usual length, ``engine_queue`` as
+    ``Worker.engine_queue``, ``overflow`` the probability of an outgrown KV cache that admission
+    accepts, ``crowded`` as in ``Scheduler``. With ``priority`` the engines run under
+    ``--scheduling-policy priority`` and are sent the keys. ``report_every`` is the number of tokens
+    after which the scheduler hears of a request's progress again. With ``tenants`` the requests'
+    own count, and each gets its share. ``latency`` is the seconds from the decision to send a
+    request until the engine may take it (0 for ``stock``): what ``engine_queue`` bridges.
 
     Raises:
         ValueError: there is no such policy.
@@ -56,6 +56,7 @@ class Arm:
 
     policy: str
     ageing: float = AGEING
+    level: float = LEVEL
     engine_queue: int = 2
     priority: bool = False
     report_every: int = 32
@@ -77,6 +78,14 @@ class Arm:
         make = POLICIES[self.policy]
         return make(0.0) != make(1.0)
 
+    @property
+    def levels(self) -> bool:
+        """Whether the level makes a difference."""
+        if self.policy in (STOCK, ORACLE):
+            return False
+        make = POLICIES[self.policy]
+        return make(1.0, 0.5) != make(1.0, 1.0)
+
     def server(self, server: Server) -> Server:
         """The engine as this arm runs it."""
         if not self.priority or self.policy == STOCK:
@@ -88,7 +97,8 @@ class Arm:
         if self.policy == STOCK:
             return None
         name = "sept" if self.policy == ORACLE else self.policy
-        scheduler = Scheduler(POLICIES[name](self.ageing), max_waiting=10**9, crowded=self.crowded)
+        policy = POLICIES[name](self.ageing, self.level)
+        scheduler = Scheduler(policy, max_waiting=10**9, crowded=self.crowded)
         for number, server in enumerate(servers):
             worker = Worker(
                 id=str(number),

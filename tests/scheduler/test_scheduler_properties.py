@@ -20,7 +20,7 @@ from scheduler.job import Job
 from scheduler.kv_forecast import STEPS, deviations
 from scheduler.length import LengthDistribution
 from scheduler.placement import Placement
-from scheduler.policy import POLICIES
+from scheduler.policy import LEVEL, POLICIES
 from scheduler.scheduler import Action, Dispatch, Reject, Scheduler
 from scheduler.typical import CROWDED
 from scheduler.worker import KV_BOLD, KV_OVERFLOW, KV_SHARE, REFRESH_TOKENS, Worker
@@ -431,6 +431,6 @@ def test_shortest_first_overtakes_within_the_bound_over_any_arrivals(
     for n, overtaker in enumerate(served):
         for overtaken in served[n + 1 :]:
             lead = overtaker.turn - overtaken.turn
-            sizes = (min(j.length.mean, j.level) for j in (overtaken, overtaker))
+            sizes = (min(j.length.mean, LEVEL * j.usual_tokens) for j in (overtaken, overtaker))
             spread = math.log(next(sizes) / next(sizes))
             assert lead <= 1e-6 or lead <= spread / rate + 1e-6

@@ -137,19 +137,12 @@ class VllmServer:
         return self.start()
 
     def metrics(self) -> dict[str, float]:
-        """Returns the server's `vllm:` metrics by name, summed over their labels.
-
-        Histograms give their `_sum` and `_count`. A name has the suffix `/metrics` shows.
-        """
-        totals: dict[str, float] = {}
-        for sample in self._samples():
-            if not sample.name.endswith(("_bucket", "_created")):
-                totals[sample.name] = totals.get(sample.name, 0.0) + sample.value
-        return totals
+        """Returns the server's `vllm:` metrics: see `read_metrics`."""
+        return read_metrics(self.url)
 
     def cache_config(self) -> dict[str, str]:
         """Returns the labels of `vllm:cache_config_info`; `kv_cache_size_tokens` is among them."""
-        return next(s.labels for s in self._samples() if s.name == "vllm:cache_config_info")
+        return next(s.labels for s in samples(self.url) if s.name == "vllm:cache_config_info")
 
     def cpu_seconds(self) -> float:
         """Returns the CPU time that all processes of the server have used."""
@@ -159,13 +152,6 @@ class VllmServer:
                 fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
                 ticks += int(fields[11]) + int(fields[12])  # user and system
         return ticks / os.sysconf("SC_CLK_TCK")
-
-    def _samples(self) -> Iterator[Sample]:
-        with urllib.request.urlopen(f"{self.url}/metrics", timeout=30) as reply:
-            text = reply.read().decode()
-        for family in text_string_to_metric_families(text):
-            if family.name.startswith("vllm:"):
-                yield from family.samples
 
     def _command(self) -> list[str]:
         options = {
@@ -237,6 +223,27 @@ class VllmServer:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
+
+
+def read_metrics(url: str) -> dict[str, float]:
+    """Returns the `vllm:` metrics of the server at `url` by name, summed over their labels.
+
+    Histograms give their `_sum` and `_count`. A name has the suffix `/metrics` shows.
+    """
+    totals: dict[str, float] = {}
+    for sample in samples(url):
+        if not sample.name.endswith(("_bucket", "_created")):
+            totals[sample.name] = totals.get(sample.name, 0.0) + sample.value
+    return totals
+
+
+def samples(url: str) -> Iterator[Sample]:
+    """All samples of the `vllm:` metrics of the server at `url`."""
+    with urllib.request.urlopen(f"{url}/metrics", timeout=30) as reply:
+        text = reply.read().decode()
+    for family in text_string_to_metric_families(text):
+        if family.name.startswith("vllm:"):
+            yield from family.samples
 
 
 def start_guard(group: int) -> "subprocess.Popen[bytes]":
