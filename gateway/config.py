@@ -37,6 +37,9 @@ class Listen(Section):
     """Address to bind. The default is reachable from this machine only; 0.0.0.0 from anywhere."""
     port: int = Field(default=8080, ge=0, le=65535)
     """TCP port; 0 takes a free one."""
+    keep_alive_s: int = Field(default=75, ge=1, le=3600)
+    """Seconds a client's idle connection is kept open. It must outlast what clients and balancers
+    keep (httpx 5, AWS's 60): one closed as the next request is on its way is an error there."""
 
 
 class WorkerConfig(Section):

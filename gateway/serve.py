@@ -110,6 +110,7 @@ async def _serve(config: Config, args: argparse.Namespace) -> int:
             port=config.listen.port,
             log_level="warning",
             access_log=False,
+            timeout_keep_alive=config.listen.keep_alive_s,
             timeout_graceful_shutdown=round(config.shutdown.drain_timeout_s),
         )
         return await DrainingServer(server_config, banner).run()

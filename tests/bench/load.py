@@ -110,7 +110,8 @@ async def stream_all(
 
     Seconds are those of ``clock``, which may pass slower than others.
     """
-    connector = aiohttp.TCPConnector(limit=0)
+    # Sooner than a server hangs up (uvicorn: after 5 s), which would break a request on its way.
+    connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=2.0)
     timeout = aiohttp.ClientTimeout(total=None)
     async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
         begun, tasks = clock(), []

@@ -63,6 +63,15 @@ async def test_sigterm_lets_what_runs_end_takes_nothing_new_and_exits_with_0(
         assert "Traceback" not in log
 
 
+async def test_an_idle_connection_is_kept_as_long_as_configured() -> None:
+    async with _served(LENGTHWISE_LISTEN_KEEP_ALIVE_S="1") as (_, url, _):
+        reader, writer = await asyncio.open_connection(*url.removeprefix("http://").split(":"))
+        writer.write(b"GET /health HTTP/1.1\r\nHost: gateway\r\n\r\n")
+        async with asyncio.timeout(4.0):  # uvicorn's own 5 s would be too late
+            assert (await reader.read()).startswith(b"HTTP/1.1 200")
+        writer.close()
+
+
 async def _refused(*flags: str, **env: str) -> str:
     process = await asyncio.create_subprocess_exec(
         *COMMAND, *flags, stdout=PIPE, stderr=PIPE, env={**os.environ, **env}
