@@ -168,7 +168,6 @@ class Maker(Protocol):
 
     def __call__(self, ageing: float, level: float = LEVEL) -> Policy:
         """The policy: ``ageing`` in nats of the key per turn, ``level`` as in ``sejf``."""
-        ...
 
 
 POLICIES: Mapping[str, Maker] = {

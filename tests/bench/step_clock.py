@@ -25,7 +25,6 @@ from tests.vllm.engine import VllmServer, read_metrics
 _EVERY = 0.1
 """Seconds between two looks. One costs the engine's core some 5 ms, which no step is charged."""
 
-
 SECONDS = "; seconds are those of the engine's steps, priced by its calibration"
 """What a report says of them."""
 
@@ -47,7 +46,7 @@ class Account:
 
     @classmethod
     def of(cls, metrics: dict[str, float], capacity: float) -> Account:
-        """Vllm's ``metrics`` as an account; its KV cache holds ``capacity`` tokens."""
+        """The account that vLLM's ``metrics`` give; its KV cache holds ``capacity`` tokens."""
         written = metrics["vllm:generation_tokens_total"]
         return cls(
             steps=metrics["vllm:iteration_tokens_total_count"],
