@@ -16,6 +16,7 @@ machine as fast as it was while calibrated. Real runs are repeated, and compared
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import os
 import sys
@@ -34,6 +35,7 @@ from tests.bench.validity_runs import (
     POLICIES,
     Comparison,
     Study,
+    idle_latency,
     simulated,
 )
 from tests.vllm.engine import VllmServer
@@ -60,6 +62,7 @@ def run(args: argparse.Namespace) -> tuple[list[Comparison], CostModel]:
         costs = measured_costs(server.url, args.budget_s)
         print(summary(costs), file=sys.stderr)
         with step_clock(server, costs.step_costs) as clock:
+            asyncio.run(idle_latency(server.url))  # the first chats of an engine are slow
             found = simulated(server, requests)
             study = Study(server, costs, requests, found, args.seed, clock)
             observed = [
