@@ -30,7 +30,7 @@ from tests import castillo
 from tests.bench.costs import measured_costs
 from tests.bench.load import Clock, stream_all
 from tests.bench.report import Run, ratios, summarise, write_report
-from tests.bench.step_clock import SECONDS, step_clock
+from tests.bench.step_clock import ENGINE_FLAGS, SECONDS, step_clock
 from tests.vllm.engine import VllmServer
 
 MODEL = "Qwen/Qwen2.5-7B-Instruct-1M"
@@ -111,7 +111,7 @@ def run_all(repeats: int, count: int) -> list[Run]:
         max_num_seqs=MAX_NUM_SEQS,
         scheduling_policy="priority",
         cpus=ENGINE_CPU,
-        extra_args=["--no-enable-prefix-caching"],
+        extra_args=["--no-enable-prefix-caching", *ENGINE_FLAGS],
     )
     with engine as server:
         costs = measured_costs(server.url, CALIBRATION_S).step_costs

@@ -39,7 +39,7 @@ from tests.bench.burst import CLIENT_CPU, ENGINE_CPU, MODEL, bodies, gateway_pro
 from tests.bench.costs import measured_costs
 from tests.bench.load import Clock, stream_all
 from tests.bench.report import Run, summarise, write_report
-from tests.bench.step_clock import SECONDS, step_clock
+from tests.bench.step_clock import ENGINE_FLAGS, SECONDS, step_clock
 from tests.vllm.engine import VllmServer
 
 ARMS = {"direct": "vLLM directly", "fcfs": "gateway, fcfs", "default": "gateway, default"}
@@ -66,7 +66,7 @@ class Regime:
             num_gpu_blocks_override=self.kv_blocks,
             scheduling_policy="priority",
             cpus=ENGINE_CPU,
-            extra_args=["--no-enable-prefix-caching"],
+            extra_args=["--no-enable-prefix-caching", *ENGINE_FLAGS],
         )
 
 

@@ -28,7 +28,7 @@ from gateway.calibrate.run import summary
 from gateway.cost_model import CostModel
 from tests.bench.burst import CLIENT_CPU, ENGINE_CPU, MAX_NUM_SEQS, MODEL, bodies
 from tests.bench.costs import measured_costs
-from tests.bench.step_clock import step_clock
+from tests.bench.step_clock import ENGINE_FLAGS, step_clock
 from tests.bench.validity_runs import (
     LOADS,
     MAX_OUTPUT,
@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> tuple[list[Comparison], CostModel]:
         served_model_names=[MODEL],
         max_num_seqs=MAX_NUM_SEQS,
         cpus=ENGINE_CPU,
-        extra_args=["--no-enable-prefix-caching"],
+        extra_args=["--no-enable-prefix-caching", *ENGINE_FLAGS],
     )
     with engine as server:
         costs = measured_costs(server.url, args.budget_s)

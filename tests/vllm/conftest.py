@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.bench.step_clock import ENGINE_FLAGS
 from tests.conftest import missing
 from tests.vllm import prepare
 from tests.vllm.engine import VllmServer
@@ -28,5 +29,6 @@ def vllm_server(vllm_home: Path, tmp_path_factory: pytest.TempPathFactory) -> It
         served_model_names=["tiny", "Qwen/Qwen2.5-7B-Instruct-1M"],
         max_num_seqs=8,
         scheduling_policy="priority",
+        extra_args=[*ENGINE_FLAGS],
     ) as server:
         yield server
