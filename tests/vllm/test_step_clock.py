@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
 from tests.bench.load import stream_all
-from tests.bench.step_clock import Step
+from tests.bench.step_clock import ENGINE_FLAGS, Step
 from tests.vllm.engine import VllmServer
 
 pytestmark = pytest.mark.vllm
@@ -15,17 +16,45 @@ pytestmark = pytest.mark.vllm
 LAST = 5
 
 
+def logged(server: VllmServer, begin: int = 0) -> list[Step]:
+    """The steps in a server's log from a position on."""
+    with server.log.open(errors="replace") as log:
+        log.seek(begin)
+        return [step for line in log if (step := Step.of(line)) is not None]
+
+
 def test_vllm_logs_every_step_and_token(vllm_server: VllmServer) -> None:
-    read = vllm_server.log.stat().st_size
+    begin = vllm_server.log.stat().st_size
     body = {"messages": [{"role": "user", "content": "hello"}], "model": "tiny"}
     # The last comes alone: by its end, the steps of the others are in the log.
     bodies = [{**body, "vllm_xargs": {"target_tokens": tokens}} for tokens in (40, 60, LAST)]
     records = asyncio.run(stream_all(vllm_server.url, bodies[:2], [0.0, 0.0]))
     records += asyncio.run(stream_all(vllm_server.url, bodies[2:], [0.0]))
-    with vllm_server.log.open(errors="replace") as log:
-        log.seek(read)
-        steps = [step for line in log if (step := Step.of(line)) is not None]
+    steps = logged(vllm_server, begin)
     written = sum(step.entered + step.writing for step in steps)
     assert 100 < written <= 100 + LAST
     assert sum(step.tokens - step.writing for step in steps) == 0, "nothing was preempted"
     assert sum(step.prompt_tokens for step in steps) == sum(r.prompt_tokens for r in records)
+
+
+def test_vllm_logs_what_it_computes_again_as_tokens_of_those_that_write(
+    vllm_home: Path, tmp_path: Path
+) -> None:
+    body = {"messages": [{"role": "user", "content": "hello"}], "model": "tiny"}
+    bodies = [{**body, "vllm_xargs": {"target_tokens": 300}} for _ in range(3)]
+    small = VllmServer(
+        home=vllm_home,
+        log_dir=tmp_path,
+        max_model_len=512,
+        num_gpu_blocks_override=5,
+        extra_args=["--no-enable-prefix-caching", *ENGINE_FLAGS],
+    )
+    with small as server:
+        records = asyncio.run(stream_all(server.url, bodies, [0.0] * 3))
+        preempted = server.metrics()["vllm:num_preemptions_total"]
+        steps = logged(server)
+    assert preempted > 0, "three answers of three blocks each do not fit"
+    again = [step.tokens - step.writing for step in steps if step.tokens > step.writing]
+    assert 0 < len(again) <= preempted, "some may come back together, or be preempted before"
+    assert min(again) > 100, "whole contexts"
+    assert sum(step.entered for step in steps) == len(records)
