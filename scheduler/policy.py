@@ -17,7 +17,7 @@ AGEING = 0.12
 """How fast waiting counts unless told otherwise, in nats of the key per turn. Measured: see the
 ablation in scheduler/README.md."""
 
-LEVEL = 0.9
+LEVEL = 0.85
 """From how many times the usual length on jobs are alike to ``sejf`` unless told otherwise.
 Measured: see the frontier in scheduler/README.md."""
 

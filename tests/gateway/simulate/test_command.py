@@ -82,15 +82,15 @@ def test_the_same_command_gives_the_same_report(requests: Path, tmp_path: Path) 
 def test_own_requests_are_replayed_as_they_came_and_advice_ends_it(
     requests: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    settings = ("--policies", "sejf,sept", "--ageing", "0.01,0.1", "--level", "0.5,0.9")
+    settings = ("--policies", "sejf,sept", "--ageing", "0.01,0.1", "--level", "0.5,0.85")
     flags = ("--loads", "own", "--seeds", 1, "--p99-budget", "3", "--max-num-seqs", 2)
     code, rows = simulate(tmp_path / "out", "--requests", requests, *settings, *flags)
     assert code == 0
     assert [(row["policy"], row["ageing"], row["level"]) for row in rows] == [
         ("sejf", 0.01, 0.5),
-        ("sejf", 0.01, 0.9),
+        ("sejf", 0.01, 0.85),
         ("sejf", 0.1, 0.5),
-        ("sejf", 0.1, 0.9),
+        ("sejf", 0.1, 0.85),
         ("sept", 0.01, None),
         ("sept", 0.1, None),
         ("fcfs", None, None),
@@ -164,7 +164,7 @@ def row(policy: str, ageing: float | None, mean: float, p99: float, load: str = 
     return {
         "policy": policy,
         "ageing": ageing,
-        "level": 0.9 if policy == "sejf" else None,
+        "level": 0.85 if policy == "sejf" else None,
         "load": float(load),
         "asked_load": load,
         "mean_normalised_latency": mean,
@@ -182,8 +182,8 @@ ROWS = [
 
 
 def test_the_advice_is_the_best_policy_within_the_budget() -> None:
-    assert "policy: sejf, ageing: 0.1, level: 0.9\n" in advise(ROWS, Budget(1.1, relative=True))
-    assert "policy: sejf, ageing: 0.01, level: 0.9\n" in advise(ROWS, Budget(20.0, relative=False))
+    assert "policy: sejf, ageing: 0.1, level: 0.85\n" in advise(ROWS, Budget(1.1, relative=True))
+    assert "policy: sejf, ageing: 0.01, level: 0.85\n" in advise(ROWS, Budget(20.0, relative=False))
     assert "policy: fcfs\n" in advise(ROWS, Budget(1.01, relative=True))
 
 
