@@ -1,7 +1,7 @@
 """Hundreds of real prompts with their real lengths on a real vLLM: stock, gateway + fcfs, default.
 
     python -m tests.bench.sustained --runs FILE [--regimes slots,kv] [--repeats 5]
-                                    [--requests 400] [--max-output 1000] [--out DIR]
+                                    [--requests 400] [--max-output 1000] [--out DIR] [--check]
 
 Two regimes: `slots`, 8 sequences, Poisson arrivals at load 1.05; `kv`, 96 KV blocks of 128 tokens
 and 64 sequences, load 1.15. Load 1 is what vLLM by itself achieves with all requests present at
@@ -36,6 +36,7 @@ from scheduler.records import RequestRecord
 from scheduler.sim.arrivals import poisson
 from scheduler.sim.capacity import SHARE
 from tests.bench.burst import CLIENT_CPU, ENGINE_CPU, MODEL, bodies, gateway_process
+from tests.bench.claims import Claim, check
 from tests.bench.costs import measured_costs
 from tests.bench.load import Clock, stream_all
 from tests.bench.report import Run, summarise, write_report
@@ -57,6 +58,8 @@ class Regime:
     load: float
     max_num_seqs: int
     kv_blocks: int | None = None
+    claims: tuple[Claim, ...] = ()
+    """What --check asks for."""
 
     def server(self) -> VllmServer:
         """The engine, on its core."""
@@ -70,10 +73,35 @@ class Regime:
         )
 
 
-REGIMES = (
-    Regime("slots", "8 sequences, ample KV, Poisson, load 1.05", 1.05, 8),
-    Regime("kv", "96 KV blocks of 128, 64 sequences, Poisson, load 1.15", 1.15, 64, 96),
+SLOTS = Regime(
+    "slots",
+    "8 sequences, ample KV, Poisson, load 1.05",
+    load=1.05,
+    max_num_seqs=8,
+    claims=(
+        Claim("fcfs", "direct", "mean_normalised_latency", most=1.03),
+        Claim("fcfs", "direct", "throughput_tokens", least=0.99),
+        Claim("default", "direct", "mean_normalised_latency", most=0.5),
+        Claim("default", "direct", "p99_e2e", most=1.2),
+        Claim("default", "direct", "throughput_tokens", least=0.98),
+    ),
 )
+KV = Regime(
+    "kv",
+    "96 KV blocks of 128, 64 sequences, Poisson, load 1.15",
+    load=1.15,
+    max_num_seqs=64,
+    kv_blocks=96,
+    claims=(
+        Claim("fcfs", "direct", "p99_e2e", most=1.0),
+        Claim("fcfs", "direct", "preemptions", most=0.25),
+        Claim("default", "direct", "mean_normalised_latency", most=0.6),
+        Claim("default", "direct", "p99_e2e", most=1.05),
+        Claim("default", "direct", "preemptions", most=0.25),
+        Claim("default", "direct", "throughput_tokens", least=1.0),
+    ),
+)
+REGIMES = (SLOTS, KV)
 
 
 @dataclass(slots=True)
@@ -199,6 +227,7 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=400)
     parser.add_argument("--max-output", type=int, default=1000, help="longer answers are left out")
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--check", action="store_true", help="fail unless the claims hold")
     args = parser.parse_args()
     journal = Journal(args.runs)
     wanted = [regime for regime in REGIMES if regime.name in args.regimes.split(",")]
@@ -211,6 +240,8 @@ def main() -> None:
                 bench.repeat(seed)
     for regime in wanted:
         report(regime, journal, args)
+        if args.check:
+            check(journal.runs(regime.name), regime.claims)
 
 
 def report(regime: Regime, journal: Journal, args: argparse.Namespace) -> None:
