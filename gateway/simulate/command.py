@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from scheduler.policy import AGEING, LEVEL
+from scheduler.worker import KV_OVERFLOW
 
 
 def add_simulate_arguments(parser: argparse.ArgumentParser) -> None:
@@ -144,6 +145,13 @@ def _add_runs(group: argparse._ArgumentGroup) -> None:
         "go in order of arrival (default %(default)s)",
     )
     add(
+        "--kv-overflow",
+        default=f"{KV_OVERFLOW:g}",
+        metavar="P,...",
+        help="as the gateway's setting, to try with each of its policies: how likely what runs may "
+        "outgrow the KV cache (default %(default)s)",
+    )
+    add(
         "--loads",
         metavar="LOAD,...",
         help="1 is what stock achieves with all requests present at once; own: as the requests "
@@ -167,7 +175,7 @@ def _add_runs(group: argparse._ArgumentGroup) -> None:
     add(
         "--p99-budget",
         metavar="RATIO|SECONDSs",
-        help="recommend the policy and ageing of least mean normalised latency whose p99 "
+        help="recommend the policy and settings of least mean normalised latency whose p99 "
         "end-to-end latency is at most 1.1 (times that of fcfs) or 30s",
     )
     add(

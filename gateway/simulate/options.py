@@ -123,16 +123,17 @@ def loads(args: argparse.Namespace, arrivals: Arrivals) -> list[float | None]:
 
 
 def arms(args: argparse.Namespace) -> list[Arm]:
-    """The policies, once with every rate and level that matter; fcfs where a budget refers to it.
+    """The policies, once with every setting that matters; fcfs where a budget refers to it.
 
     Raises:
-        ValueError: a policy is unknown, or a rate or level out of bounds.
+        ValueError: a policy is unknown, or a setting out of bounds.
     """
     if not 0 <= args.gateway_latency <= 60:
         raise ValueError(f"--gateway-latency {args.gateway_latency}: give seconds from 0 to 60")
     _at_least("engine_queue", args.engine_queue, 0)
     rates = numbers(float, "ageing", args.ageing, 0.0, 100.0)
     levels = numbers(float, "level", args.level, 1e-3, 1000.0)
+    overflows = numbers(float, "kv-overflow", args.kv_overflow, 1e-6, 0.5)
     names = list(dict.fromkeys(name.strip() for name in args.policies.split(",")))
     if args.p99_budget and "fcfs" not in names:
         names.append("fcfs")
@@ -149,9 +150,10 @@ def arms(args: argparse.Namespace) -> list[Arm]:
         except ValueError as error:
             raise ValueError(f"--policies {args.policies}: {error}") from error
         made += [
-            replace(arm, ageing=rate, level=level)
+            replace(arm, ageing=rate, level=level, overflow=overflow)
             for rate in (rates if arm.ages else rates[:1])
             for level in (levels if arm.levels else levels[:1])
+            for overflow in (overflows if arm.forecasts_kv else overflows[:1])
         ]
     return made
 

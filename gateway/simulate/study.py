@@ -119,6 +119,7 @@ class Study:
             "policy": arm.policy,
             "ageing": arm.ageing if arm.ages else None,
             "level": arm.level if arm.levels else None,
+            "kv_overflow": arm.overflow if arm.forecasts_kv else None,
             "load": load,
             "arrivals": self.arrivals.name,
             "kv_tokens": self.setting.kv_tokens,

@@ -7,6 +7,7 @@ from operator import itemgetter
 
 from gateway.simulate.study import Row, mean
 from scheduler.policy import LEVEL
+from scheduler.worker import KV_OVERFLOW
 
 COLUMNS = (
     ("s/token", "mean_normalised_latency", ".4f"),
@@ -21,12 +22,14 @@ COLUMNS = (
 
 
 def label(row: Row) -> str:
-    """The policy, with its ageing if it has one, and its level unless that is the usual one."""
+    """The policy, with its ageing if it has one, and what else is not as usual."""
     words = [row["policy"]]
     if row["ageing"] is not None:
         words.append(f"{row['ageing']:g}")
     if row["level"] not in (None, LEVEL):
         words.append(f"level {row['level']:g}")
+    if row["kv_overflow"] not in (None, KV_OVERFLOW):
+        words.append(f"kv_overflow {row['kv_overflow']:g}")
     return ", ".join(words)
 
 

@@ -86,6 +86,11 @@ class Arm:
         make = POLICIES[self.policy]
         return make(1.0, 0.5) != make(1.0, 1.0)
 
+    @property
+    def forecasts_kv(self) -> bool:
+        """Whether admission goes by a forecast that can be wrong, so that ``overflow`` matters."""
+        return self.forecast_kv and self.policy not in (STOCK, ORACLE)
+
     def server(self, server: Server) -> Server:
         """The engine as this arm runs it."""
         if not self.priority or self.policy == STOCK:

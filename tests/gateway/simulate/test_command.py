@@ -100,6 +100,24 @@ def test_own_requests_are_replayed_as_they_came_and_advice_ends_it(
     assert "Within p99 <= 3 x fcfs at every load: policy: " in capsys.readouterr().out
 
 
+def test_settings_are_tried_with_the_policies_that_they_matter_to(
+    requests: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = ("--policies", "stock,fcfs,sejf,oracle", "--kv-overflow", "0.05,0.3")
+    flags = ("--loads", "1", "--seeds", 1, "--kv-tokens", 2000)
+    code, rows = simulate(tmp_path / "out", "--requests", requests, *settings, *flags)
+    assert code == 0
+    assert [(row["policy"], row["kv_overflow"]) for row in rows] == [
+        ("stock", None),
+        ("fcfs", 0.05),
+        ("fcfs", 0.3),
+        ("sejf", 0.05),
+        ("sejf", 0.3),
+        ("oracle", None),
+    ]
+    assert "sejf, 0.12, kv_overflow 0.3" in capsys.readouterr().out
+
+
 def test_a_regime_map_runs_its_grid(requests: Path, tmp_path: Path) -> None:
     flags = ("--loads", "1.1", "--seeds", 1, "--policies", "sejf", "--arrivals", "poisson")
     grid = ("--regime-map", "--map-kv", "2000,4000", "--map-seqs", "2,8")
@@ -139,6 +157,7 @@ def test_a_cost_model_sets_what_the_flags_leave_open(requests: Path, tmp_path: P
         (["--arrivals", "nowhere"], "--arrivals nowhere: nowhere has no arrivals; give Parquet"),
         (["--ageing", "-1"], "--ageing: '-1'; give a number from 0"),
         (["--level", "0"], "--level: '0'; give a number from 0.001"),
+        (["--kv-overflow", "0.6"], "--kv-overflow: '0.6'; give a number from 1e-06 to 0.5"),
         (["--seeds", "0"], "--seeds 0: give at least 1"),
         (["--workers", "0"], "--workers 0: give at least 1"),
         (["--kv-tokens", "5"], "--kv-tokens 5: give at least 16"),
@@ -160,11 +179,19 @@ def test_bad_input_is_told_with_its_remedy(
     assert message in capsys.readouterr().err
 
 
-def row(policy: str, ageing: float | None, mean: float, p99: float, load: str = "1") -> Row:
+def row(
+    policy: str,
+    ageing: float | None,
+    mean: float,
+    p99: float,
+    load: str = "1",
+    kv_overflow: float = 0.05,
+) -> Row:
     return {
         "policy": policy,
         "ageing": ageing,
         "level": 0.85 if policy == "sejf" else None,
+        "kv_overflow": None if policy in ("stock", "oracle") else kv_overflow,
         "load": float(load),
         "asked_load": load,
         "mean_normalised_latency": mean,
@@ -182,15 +209,25 @@ ROWS = [
 
 
 def test_the_advice_is_the_best_policy_within_the_budget() -> None:
-    assert "policy: sejf, ageing: 0.1, level: 0.85\n" in advise(ROWS, Budget(1.1, relative=True))
-    assert "policy: sejf, ageing: 0.01, level: 0.85\n" in advise(ROWS, Budget(20.0, relative=False))
-    assert "policy: fcfs\n" in advise(ROWS, Budget(1.01, relative=True))
+    sejf, fcfs = "policy: sejf, ageing: {}, level: 0.85, kv_overflow: 0.05\n", "policy: fcfs, kv_o"
+    assert sejf.format(0.1) in advise(ROWS, Budget(1.1, relative=True))
+    assert sejf.format(0.01) in advise(ROWS, Budget(20.0, relative=False))
+    assert fcfs in advise(ROWS, Budget(1.01, relative=True))
+
+
+def test_the_advice_compares_with_the_first_fcfs() -> None:
+    bold = [
+        row("fcfs", None, 2.0, 20.0, kv_overflow=0.2),
+        row("sejf", 0.1, 0.5, 12.0, kv_overflow=0.2),
+    ]
+    assert "kv_overflow: 0.05\n" in advise([*ROWS, *bold], Budget(1.1, relative=True))
+    assert "kv_overflow: 0.2\n" in advise([*ROWS, *bold], Budget(1.25, relative=True))
 
 
 def test_the_budget_holds_at_every_load_and_a_budget_nobody_keeps_is_told() -> None:
     burst = [row("fcfs", None, 2.0, 20.0, "2"), row("sejf", 0.1, 1.0, 90.0, "2")]
     found = [one for one in ROWS if one["ageing"] != 0.01] + burst
-    assert "policy: fcfs\n" in advise(found, Budget(1.1, relative=True))
+    assert "policy: fcfs, kv_overflow: 0.05\n" in advise(found, Budget(1.1, relative=True))
     assert "No policy keeps" in advise(ROWS, Budget(1.0, relative=False))
 
 
