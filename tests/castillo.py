@@ -30,6 +30,18 @@ def find_data() -> Path | None:
     return folder if all(file.is_file() for file in files) else None
 
 
+def needed_data() -> Path:
+    """That folder, for what cannot do without.
+
+    Raises:
+        FileNotFoundError: the files are not there.
+    """
+    folder = find_data()
+    if folder is None:
+        raise FileNotFoundError("CASTILLO is missing: export LENGTHWISE_DATA=<its folder>")
+    return folder
+
+
 def requests(
     model: str,
     count: int,
@@ -70,9 +82,7 @@ def fitting_requests(
     keep: Callable[[str], bool] = bool,
 ) -> list[CastilloRequest]:
     """Draws as `requests` does: all prompts that fit, in an order of chance."""
-    folder = find_data()
-    if folder is None:
-        raise FileNotFoundError("CASTILLO is missing: set LENGTHWISE_DATA to its folder")
+    folder = needed_data()
     lengths, chance = read_lengths(folder, model, split), random.Random(seed)
     fitting = []
     for prompt_id, corpus, prompt in read_prompts(folder, split):

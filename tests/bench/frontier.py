@@ -66,10 +66,7 @@ def told(request: Request) -> Request:
 
 def draws() -> dict[str, Callable[[int], list[Request]]]:
     """Requests by seed, forecast by the shipped predictor and by one that knows."""
-    folder = castillo.find_data()
-    if folder is None:
-        raise SystemExit("CASTILLO is missing: set LENGTHWISE_DATA to its folder")
-    pool = read_pool(folder)
+    pool = read_pool(castillo.needed_data())
 
     def ours(seed: int) -> list[Request]:
         drawn = pool.draw(10 * REQUESTS, seed)

@@ -27,7 +27,7 @@ from predictor.design import Models
 from predictor.features import Prompt, extract
 from predictor.model import LOCATION, Cells, Rows, Table, cells_of, run, table
 from tests.bench.holdouts import held_out
-from tests.castillo import find_data
+from tests.castillo import needed_data
 
 Array = NDArray[np.float64]
 
@@ -221,11 +221,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, action="append", default=[])
     parser.add_argument("--write", type=Path)
     options = parser.parse_args(arguments)
-    folder = find_data()
-    if folder is None:
-        print("CASTILLO is missing: export LENGTHWISE_DATA=<its folder>", file=sys.stderr)
-        return 2
-    records = dataset.read_castillo(folder)
+    records = dataset.read_castillo(needed_data())
     lines = [f"| head | hold-out | fit, s | {' | '.join(_FIGURES)} |", "|---" * 10 + "|"]
     for seed in options.seed or [0]:
         for line in race(prepare(records, seed), seed):

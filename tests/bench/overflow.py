@@ -55,10 +55,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
     args = parser.parse_args()
-    folder = castillo.find_data()
-    if folder is None:
-        raise SystemExit("CASTILLO is missing: set LENGTHWISE_DATA to its folder")
-    pool = read_pool(folder)
+    pool = read_pool(castillo.needed_data())
     text = [f"sejf over stock, by means over seeds 0 to {args.seeds - 1}, load {LOAD}.", ""]
     for name, costs in ENGINES.items():
         head = "| KV tokens | kv_overflow | latency per token | p99 E2E | tokens/s | preemptions |"

@@ -43,9 +43,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
     texts = _texts(options.prompts)
-    if not texts:
-        print("CASTILLO is missing: export LENGTHWISE_DATA=<its folder>", file=sys.stderr)
-        return 2
     print("| model | MB | load, ms | one, ms | one, CPU ms | one, p99 ms |", end="")
     print("".join(f" batches of {size}, /s (CPU /s) |" for size in BATCHES))
     print("|---|" + "---|" * (5 + len(BATCHES)))
@@ -105,12 +102,9 @@ def _each(
 
 def _texts(count: int) -> list[str]:
     from predictor import dataset
-    from tests.castillo import find_data
+    from tests.castillo import needed_data
 
-    folder = find_data()
-    if folder is None:
-        return []
-    records = dataset.read_castillo(folder)
+    records = dataset.read_castillo(needed_data())
     validate = np.flatnonzero(records.validate)
     chosen = np.random.default_rng(0).permutation(validate)[:count]
     return [records.texts[at] for at in chosen]

@@ -29,7 +29,7 @@ from predictor.lexical import NAMES as LEXICAL
 from predictor.model import LOCATION, cells_of, table
 from predictor.predictor import LengthPredictor
 from tests.bench.holdouts import held_out
-from tests.castillo import find_data
+from tests.castillo import needed_data
 
 Array = NDArray[np.float64]
 Forecast = tuple[Array, Array]
@@ -308,11 +308,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--leave-out", action="store_true")
     parser.add_argument("--write", type=Path)
     options = parser.parse_args(arguments)
-    folder = find_data()
-    if folder is None:
-        print("CASTILLO is missing: export LENGTHWISE_DATA=<its folder>", file=sys.stderr)
-        return 2
-    records = dataset.read_castillo(folder)
+    records = dataset.read_castillo(needed_data())
     lines = [f"| predictor | hold-out | {' | '.join(FIGURES)} |", "|---" * (2 + len(FIGURES)) + "|"]
     for seed in options.seed or [0]:
         split = Split.of(records, held_out(records, seed))

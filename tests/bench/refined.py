@@ -21,7 +21,7 @@ from predictor.artifact import ArtifactError
 from predictor.encoder.runtime import Encoder
 from predictor.prompt import Prompt
 from predictor.serving import Serving
-from tests.castillo import find_data
+from tests.castillo import needed_data
 
 _WARM_UP = 20
 
@@ -34,12 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--core", type=int, default=0, help="the core to run on")
     given = parser.parse_args(arguments)
-    data = find_data()
-    if data is None:
-        print("CASTILLO is missing: set LENGTHWISE_DATA to its folder", file=sys.stderr)
-        return 2
+    texts = _texts(needed_data(), given.prompts)
     os.sched_setaffinity(0, {given.core})
-    texts = _texts(data, given.prompts)
     try:
         rows = _measured(given.model_dir, texts, given.batch)
     except ArtifactError as error:

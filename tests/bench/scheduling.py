@@ -56,9 +56,7 @@ def study(
     bound: str, arrivals: str, requests: int, model: str = MODEL, tier: str = "fast"
 ) -> Study:
     """A setting with the requests that each seed draws."""
-    folder = castillo.find_data()
-    if folder is None:
-        raise SystemExit("CASTILLO is missing: set LENGTHWISE_DATA to its folder")
+    folder = castillo.needed_data()
     source = read_pool(folder, model=model, tier=tier)
     times: list[float] = []
     if arrivals != "poisson":
