@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from statistics import mean
 
@@ -23,6 +23,7 @@ from scheduler.length import LengthDistribution
 from scheduler.sim.arms import Arm
 from scheduler.sim.request import Request
 from tests import castillo
+from tests.bench.sustained import BLOCK, MAX_OUTPUT, REGIMES, REQUESTS, Regime
 
 COSTS = StepCosts(
     base=2.1e-3,
@@ -33,30 +34,24 @@ COSTS = StepCosts(
 )
 """vLLM's CPU build with a tiny model on one core of the machine that the figures are of."""
 
+Draws = dict[str, Callable[[int], list[Request]]]
+"""Requests by seed."""
 
-@dataclass(frozen=True, slots=True)
-class Bound:
-    """What is scarce, and the load."""
-
-    text: str
-    load: float
-    setting: Setting
-
-
-SLOTS = Setting(
-    kv_tokens=2_000_000, max_num_seqs=8, max_model_len=CASTILLO_CONTEXT, block_size=128, costs=COSTS
-)
-BOUNDS = (
-    Bound("8 sequences, load 1.05", 1.05, SLOTS),
-    Bound(
-        "12,288 KV tokens, 64 sequences, load 1.15",
-        1.15,
-        replace(SLOTS, kv_tokens=12_288, max_num_seqs=64),
-    ),
-)
-REQUESTS, MAX_OUTPUT = 400, 1000
+AMPLE = 2_000_000
+"""KV tokens."""
 LEVELS = (1.2, 0.85, 0.7, 0.5, 0.35, 0.25)
 RATES = (0.05, 0.12, 0.3)
+
+
+def setting(regime: Regime) -> Setting:
+    """The regime's engine as the simulator takes it."""
+    return Setting(
+        kv_tokens=regime.kv_blocks * BLOCK if regime.kv_blocks else AMPLE,
+        max_num_seqs=regime.max_num_seqs,
+        max_model_len=CASTILLO_CONTEXT,
+        block_size=BLOCK,
+        costs=COSTS,
+    )
 
 
 def told(request: Request) -> Request:
@@ -64,7 +59,7 @@ def told(request: Request) -> Request:
     return replace(request, length=LengthDistribution.point(request.output_tokens))
 
 
-def draws() -> dict[str, Callable[[int], list[Request]]]:
+def draws() -> Draws:
     """Requests by seed, forecast by the shipped predictor and by one that knows."""
     pool = read_pool(castillo.needed_data())
 
@@ -86,17 +81,17 @@ def ratios(rows: Sequence[Row], stock: Sequence[Row]) -> str:
     )
 
 
-def table(bound: Bound, arms: dict[str, Arm], seeds: Sequence[int]) -> list[str]:
+def table(regime: Regime, draws: Draws, arms: dict[str, Arm], seeds: Sequence[int]) -> list[str]:
     """Markdown: a line for each arm."""
     columns: dict[str, list[str]] = {}
-    for name, draw in draws().items():
-        study = Study(bound.setting, draw)
-        stock = [study.row(Arm("stock"), bound.load, seed) for seed in seeds]
+    for name, draw in draws.items():
+        study = Study(setting(regime), draw)
+        stock = [study.row(Arm("stock"), regime.load, seed) for seed in seeds]
         columns[name] = [
-            ratios([study.row(arm, bound.load, seed) for seed in seeds], stock)
+            ratios([study.row(arm, regime.load, seed) for seed in seeds], stock)
             for arm in arms.values()
         ]
-    lines = [f"### {bound.text}", "", "| level | ageing | " + " | ".join(columns) + " |"]
+    lines = [f"### {regime.text}", "", "| level | ageing | " + " | ".join(columns) + " |"]
     lines += ["|---" * (2 + len(columns)) + "|"]
     cells = zip(arms, *columns.values(), strict=True)
     return [*lines, *("| " + " | ".join(line) + " |" for line in cells), ""]
@@ -117,8 +112,9 @@ def main() -> None:
         f"ratio within one. {REQUESTS} requests.",
         "",
     ]
-    for bound in BOUNDS:
-        lines += table(bound, arms, range(args.seeds))
+    drawn = draws()
+    for regime in REGIMES:
+        lines += table(regime, drawn, arms, range(args.seeds))
     print("\n".join(lines))
     (args.out / "frontier.md").write_text("\n".join(lines))
 

@@ -46,6 +46,9 @@ from tests.vllm.engine import VllmServer
 ARMS = {"direct": "vLLM directly", "fcfs": "gateway, fcfs", "default": "gateway, default"}
 PAIRS = (("fcfs", "direct"), ("default", "direct"))
 CALIBRATION_S = 40.0
+REQUESTS, MAX_OUTPUT = 400, 1000
+BLOCK = 128
+"""Tokens of a KV block of vLLM's CPU build."""
 FLAGS = {"fcfs": ("--policy", "fcfs"), "default": ()}
 
 
@@ -57,9 +60,9 @@ class Regime:
     text: str
     load: float
     max_num_seqs: int
-    kv_blocks: int | None = None
-    claims: tuple[Claim, ...] = ()
+    claims: tuple[Claim, ...]
     """What --check asks for."""
+    kv_blocks: int | None = None
 
     def server(self) -> VllmServer:
         """The engine, on its core."""
@@ -224,8 +227,10 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, required=True, metavar="FILE")
     parser.add_argument("--regimes", default=",".join(names), help="some of %(default)s")
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--requests", type=int, default=400)
-    parser.add_argument("--max-output", type=int, default=1000, help="longer answers are left out")
+    parser.add_argument("--requests", type=int, default=REQUESTS)
+    parser.add_argument(
+        "--max-output", type=int, default=MAX_OUTPUT, help="longer answers are left out"
+    )
     parser.add_argument("--out", type=Path)
     parser.add_argument("--check", action="store_true", help="fail unless the claims hold")
     args = parser.parse_args()

@@ -115,6 +115,7 @@ def test_settings_are_tried_with_the_policies_that_they_matter_to(
         ("sejf", 0.3),
         ("oracle", None),
     ]
+    assert rows[1]["mean_e2e"] != rows[2]["mean_e2e"], "it makes a difference"
     assert "sejf, 0.12, kv_overflow 0.3" in capsys.readouterr().out
 
 
