@@ -11,33 +11,36 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from gateway.backend import Backend
-from gateway.config import Config
-from gateway.discovery import Discovery
-from gateway.dispatcher import Dispatcher
-from gateway.feedback import Feedback
-from gateway.fleet import Fleet
-from gateway.forecast import Forecaster
-from gateway.learned import Learned
-from gateway.metrics import LiveState, Metrics
-from gateway.openai import ApiError
-from gateway.refits import Refits
-from gateway.relay import Relay
-from gateway.reload import Reload
-from gateway.scheduling import make_scheduler
-from gateway.service import Service
-from gateway.tenants import Tenancy
+from gateway.config.settings import Config
+from gateway.forecasting.forecaster import Forecaster
+from gateway.forecasting.learned_state import LearnedState
+from gateway.forecasting.refits import Refits
+from gateway.forecasting.reload import Reload
+from gateway.live_metrics import LiveState
+from gateway.metrics import Metrics
+from gateway.protocol.openai import ApiError
+from gateway.requests.endpoint import Endpoint
+from gateway.requests.feedback import Feedback
+from gateway.requests.lifecycle import Lifecycle
+from gateway.scheduling.build import make_scheduler
+from gateway.scheduling.dispatcher import Dispatcher
+from gateway.scheduling.tenants import Tenancy
+from gateway.workers.backend import Backend
+from gateway.workers.discovery import Discovery
+from gateway.workers.fleet import Fleet
 from predictor.adaptive import Adaptive
-from predictor.serving import Serving
+from predictor.inference.tiered import TieredPredictor
 from scheduler.scheduler import Scheduler
 
 
-def create_app(config: Config, serving: Serving | None, learned: Learned | None = None) -> FastAPI:
+def create_app(
+    config: Config, serving: TieredPredictor | None, learned: LearnedState | None = None
+) -> FastAPI:
     """The gateway as an ASGI application; ``config.workers`` and what is discovered serve.
 
     ``app.state.dispatcher`` and ``app.state.fleet`` are there for tests and the curious.
     """
-    learned = learned or Learned(Adaptive())
+    learned = learned or LearnedState(Adaptive())
     dispatcher = Dispatcher(make_scheduler(config))
     fleet = Fleet(config, dispatcher)
     tenancy = Tenancy(config.tenants, learned)
@@ -73,8 +76,8 @@ def create_app(config: Config, serving: Serving | None, learned: Learned | None 
     _add_status(app, fleet, dispatcher, metrics, tenancy)
     _add_models(app, fleet)
     feedback = Feedback(forecaster, metrics, learned.log, config.learning.keep_text)
-    service = Service(config, fleet, dispatcher, forecaster, metrics, feedback, learned, tenancy)
-    app.mount("/v1", Relay(config, fleet, service, metrics))
+    service = Lifecycle(config, fleet, dispatcher, forecaster, metrics, feedback, learned, tenancy)
+    app.mount("/v1", Endpoint(config, fleet, service, metrics))
     return app
 
 

@@ -11,21 +11,16 @@ from gateway.emulator.command import add_emulate_arguments, run_emulate
 from gateway.serve import add_serve_arguments, run_serve
 from gateway.simulate.command import add_simulate_arguments, run_simulate
 from predictor.collect.command import add_collect_arguments, run_collect
-from predictor.commands import (
-    add_predict_arguments,
-    add_train_arguments,
-    run_predict,
-    run_train,
-)
 from predictor.evaluation.command import add_evaluate_arguments, run_evaluate
-from predictor.online.commands import (
-    add_log_arguments,
+from predictor.inference.command import add_predict_arguments, run_predict
+from predictor.online.command import (
     add_refit_arguments,
     add_rollback_arguments,
-    run_log,
     run_refit,
     run_rollback,
 )
+from predictor.served.command import add_log_arguments, run_log
+from predictor.training.command import add_train_arguments, run_train
 
 COMMANDS = {
     "serve": ("run the gateway", add_serve_arguments, run_serve),

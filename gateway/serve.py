@@ -15,14 +15,15 @@ from pathlib import Path
 import uvicorn
 
 from gateway.app import create_app
-from gateway.config import Config, WorkerConfig
-from gateway.config_file import ConfigError, Location, load_config
+from gateway.config.file import ConfigError, Location, load_config
+from gateway.config.settings import Config, WorkerConfig
 from gateway.emulator import EmbeddedEmulator, EmulatorConfig
 from gateway.emulator.answers import predicted_lengths
-from gateway.launch import LaunchError, api_key, vllm_server
-from gateway.learned import Learned, LearningError
-from gateway.reload import load_serving
-from predictor.serving import one_thread
+from gateway.forecasting.learned_state import LearnedState, LearningError
+from gateway.forecasting.reload import load_serving
+from gateway.workers.launch import LaunchError, api_key, vllm_server
+from predictor.exits import bad_input
+from predictor.threads import one_thread
 
 log = logging.getLogger("lengthwise")
 
@@ -74,8 +75,7 @@ def run_serve(args: argparse.Namespace) -> int:
         config = load_config(args.config, flags=_flags(args))
         return asyncio.run(_serve(config, args))
     except (ConfigError, LaunchError, LearningError) as error:
-        print(f"lengthwise: {error}", file=sys.stderr)
-        return 2
+        return bad_input(str(error))
 
 
 def _flags(args: argparse.Namespace) -> dict[Location, object]:
@@ -91,7 +91,7 @@ def _flags(args: argparse.Namespace) -> dict[Location, object]:
 async def _serve(config: Config, args: argparse.Namespace) -> int:
     one_thread()
     sys.setswitchinterval(SWITCH_S)
-    learned = Learned.open(config.learning)
+    learned = LearnedState.open(config.learning)
     serving = load_serving(config, learned.adaptive)
     async with contextlib.AsyncExitStack() as stack:
         banner = ""

@@ -1,7 +1,7 @@
 """The predictor: from a prompt to the distribution of its answer's length."""
 
-from predictor.artifact import ArtifactError
-from predictor.features import Prompt
-from predictor.predictor import LengthPredictor, quantiles
+from predictor.artefact.format import ArtefactError
+from predictor.fast.predictor import LengthPredictor, quantiles
+from predictor.features.definition import Prompt
 
-__all__ = ["ArtifactError", "LengthPredictor", "Prompt", "quantiles"]
+__all__ = ["ArtefactError", "LengthPredictor", "Prompt", "quantiles"]

@@ -12,10 +12,23 @@ from math import log
 import numpy as np
 from numpy.typing import NDArray
 
-from predictor.calibrate import CAP_TOKENS, MASS
 from scheduler.length import LengthDistribution
 
 Array = NDArray[np.float64]
+
+QUANTILES = tuple(round(0.05 * step, 2) for step in range(1, 20))
+"""The levels that a forecast states: 0.05, 0.1, ..., 0.95."""
+
+LEVELS = np.array([0.01, 0.025, *QUANTILES, 0.975, 0.99, 0.9975])
+MASS = np.array([0.0175, 0.02, 0.0375, *([0.05] * 17), 0.0446, 0.0164, 0.009, 0.005])
+"""Atoms and their masses: each stands for the probability around it (trapezoid rule).
+
+The mass up to the atom of level q reaches beyond q and that before it does not reach q, so that
+the distribution's quantile at q is this atom, and its mean is nearly unbiased.
+"""
+
+CAP_TOKENS = 15_000
+"""Where CASTILLO's generation stopped: a capped sample is a length of at least this."""
 
 ATOMS = len(MASS) + 1
 """Atoms of a forecast: the quantiles, and the answer that never ends by itself."""

@@ -21,7 +21,7 @@ class Job:
     ``urgency`` is its class (a lower one goes first, whatever the keys); jobs of one ``affinity``
     (a session, a system prompt) find their prefix cached where the last of them ran.
 
-    The scheduler sets what recent traffic is like (``scheduler.typical``): ``usual_tokens`` are
+    The scheduler sets what recent traffic is like (``scheduler.traffic``): ``usual_tokens`` are
     expected of a request for its model in the mean; ``turn`` is its arrival, counted in the time
     for which a typical request is served.
     """

@@ -12,13 +12,13 @@ from typing import Literal
 from scheduler.fairness import TokenCounters
 from scheduler.job import Job
 from scheduler.length import LengthDistribution
-from scheduler.line import Line
+from scheduler.model_queue import ModelQueue
 from scheduler.placement import Placement
 from scheduler.policy import Policy
-from scheduler.typical import CROWDED, Crowding, Pace, UsualTokens
+from scheduler.traffic import CROWDED, Crowding, Pace, UsualTokens
 from scheduler.worker import Worker
 
-Reason = Literal["queue_full", "tenant_queue_full", "deadline", "no_worker"]
+Reason = Literal["queue_full", "tenant_queue_full", "queue_timeout", "no_healthy_worker"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Scheduler:
         max_waiting: jobs that may wait; one more is rejected with ``queue_full``.
         max_waiting_per_tenant: the same for one tenant's jobs, ``tenant_queue_full``.
         no_worker_grace: seconds a model may be without a healthy worker before its waiting jobs
-            are rejected with ``no_worker``.
+            are rejected with ``no_healthy_worker``.
         crowded: share of arrivals that meet a queue, from which on workers are filled with all
             caution as to KV memory; with fewer more boldly, with 0 never.
     """
@@ -85,7 +85,7 @@ class Scheduler:
         self._usual = UsualTokens()
         self._pace = Pace()
         self._crowding = Crowding(crowded)
-        self._lines: dict[str, Line] = {}
+        self._lines: dict[str, ModelQueue] = {}
         self._waiting: dict[str, tuple[Job, float]] = {}
         self._running: dict[str, _Sent] = {}
         self._deadlines: list[tuple[float, str]] = []
@@ -184,7 +184,7 @@ class Scheduler:
         if job.id in self._running or job.id in self._waiting:
             raise ValueError(f"job {job.id!r} is already here")
         if job.model in self._abandoned:
-            return [Reject(job, "no_worker")]
+            return [Reject(job, "no_healthy_worker")]
         job.usual_tokens = self._usual.next(job.model, job.expected_tokens)
         job.turn = self._pace.turn(job.arrival)
         self._enqueue(job, self._policy(job))
@@ -212,21 +212,21 @@ class Scheduler:
         return self._fill() if changed else []
 
     def release(
-        self, job_id: str, attained: int | None = None, *, served: float | None = None
+        self, job_id: str, attained: int | None = None, *, service_s: float | None = None
     ) -> list[Action]:
         """The one exit: forget a job, waiting or running, however it ended.
 
         ``attained`` are the tokens of its longest sequence, where the driver knows better than by
-        ``progress``; ``served`` the seconds from its dispatch to its end, if it was answered. A job
-        that is here no more (it was rejected) is no error.
+        ``progress``; ``service_s`` the seconds from its dispatch to its end, if it was answered. A
+        job that is here no more (it was rejected) is no error.
         """
         if job_id in self._running:
             sent = self._running.pop(job_id)
             job = sent.worker.remove(job_id)
             job.attained = job.attained if attained is None else attained
             self._counters.settle(job, sent.charged)
-            if served is not None:
-                self._pace.served(served)
+            if service_s is not None:
+                self._pace.observe(service_s)
             self._tell_lines(job.tenant)
             self._forget_if_idle(sent.worker)
         elif job_id in self._waiting:
@@ -255,13 +255,15 @@ class Scheduler:
         while self._deadlines and self._deadlines[0][0] <= now:
             _, job_id = heappop(self._deadlines)
             if job_id in self._waiting:
-                actions.append(Reject(self._withdraw(job_id), "deadline"))
+                actions.append(Reject(self._withdraw(job_id), "queue_timeout"))
         for model, line in self._lines.items():
             if line and not self._has_worker(model):
                 since = self._stranded_since.setdefault(model, now)
                 if now - since >= self._grace:
                     self._abandoned.add(model)
-                    actions += [Reject(self._withdraw(job.id), "no_worker") for job in list(line)]
+                    actions += [
+                        Reject(self._withdraw(job.id), "no_healthy_worker") for job in list(line)
+                    ]
         return actions + self._fill()
 
     # Decisions
@@ -269,7 +271,7 @@ class Scheduler:
     def _enqueue(self, job: Job, key: float) -> None:
         line = self._lines.get(job.model)
         if line is None:
-            line = self._lines[job.model] = Line(self._counters)
+            line = self._lines[job.model] = ModelQueue(self._counters)
         line.push(job, key)
         self._waiting[job.id] = job, key
         if job.deadline < math.inf:

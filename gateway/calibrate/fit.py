@@ -9,8 +9,8 @@ from statistics import median
 import numpy as np
 from scipy.optimize import nnls
 
+from gateway.calibrate.cost_model import Costs, Fit, Point
 from gateway.calibrate.measure import Sample
-from gateway.cost_model import Costs, Fit, Point
 
 TOLERATED = 0.05
 """Relative error beyond which a point counts less and less (Huber's weights)."""

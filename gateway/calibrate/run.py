@@ -10,14 +10,12 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
+from gateway.calibrate.cost_model import CostModel
 from gateway.calibrate.fit import fit
 from gateway.calibrate.plan import Calibration, calibrate
 from gateway.calibrate.server import CalibrationError, Server
-from gateway.cost_model import CostModel
 from predictor.collect.progress import Progress
-
-BAD_INPUT = 2
-INTERRUPTED = 130
+from predictor.exits import bad_input, interrupted
 
 
 def run(args: argparse.Namespace) -> int:
@@ -29,11 +27,9 @@ def run(args: argparse.Namespace) -> int:
         model = asyncio.run(_measure(args))
         model.save(args.out)
     except KeyboardInterrupt:
-        print("lengthwise: stopped, nothing is written", file=sys.stderr)
-        return INTERRUPTED
+        return interrupted("stopped, nothing is written")
     except (CalibrationError, ValueError, OSError) as error:
-        print(f"lengthwise: {error}", file=sys.stderr)
-        return BAD_INPUT
+        return bad_input(str(error))
     print(args.out)
     print(summary(model), file=sys.stderr)
     return 0

@@ -16,8 +16,8 @@ from typing import Any, Self
 
 import aiohttp
 
-from gateway.backend import EngineReport, parse_report
-from gateway.cost_model import Limits
+from gateway.calibrate.cost_model import Limits
+from gateway.workers.backend import EngineReport, parse_report
 
 CHAT, COMPLETIONS = "/v1/chat/completions", "/v1/completions"
 

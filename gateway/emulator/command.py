@@ -7,7 +7,7 @@ import logging
 
 from gateway.emulator.answers import Lengths, predicted_lengths
 from gateway.emulator.server import EmulatorConfig, run_emulator
-from predictor import ArtifactError, LengthPredictor
+from predictor import ArtefactError, LengthPredictor
 from scheduler.sim.engine import EngineConfig
 
 log = logging.getLogger("lengthwise")
@@ -93,6 +93,6 @@ def shipped_lengths() -> Lengths | None:
     """Answers as long as the shipped predictor expects; None, with a warning, if it cannot load."""
     try:
         return predicted_lengths(LengthPredictor.load())
-    except ArtifactError as error:
+    except ArtefactError as error:
         log.warning("no length predictor, lengths are those of published chats: %s", error)
         return None

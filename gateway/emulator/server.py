@@ -25,7 +25,7 @@ from gateway.emulator.answers import Lengths, published_lengths
 from gateway.emulator.api import EmulatorApi
 from gateway.emulator.requests import VllmError, error_body
 from gateway.emulator.worker import EmulatedWorker
-from scheduler.costs import StepCosts
+from scheduler.sim.costs import StepCosts
 from scheduler.sim.engine import Engine, EngineConfig
 
 

@@ -13,8 +13,9 @@ import pyarrow.parquet as pq
 
 from gateway.simulate.jsonl import Forecasts
 from gateway.simulate.source import Source
-from predictor.dataset import DataError, digest
-from predictor.predictor import LengthPredictor
+from predictor.data.records import DataError
+from predictor.data.splits import digest
+from predictor.fast.predictor import LengthPredictor
 from predictor.prompt import Prompt, clip
 from scheduler.length import LengthDistribution
 from scheduler.sim.request import Request

@@ -14,7 +14,7 @@ from gateway.simulate.jsonl import Forecasts, read_json_lines
 from gateway.simulate.lengths import SIGMA, ascending, read_lengths
 from gateway.simulate.served import read_served
 from gateway.simulate.source import Source
-from predictor.dataset import DataError
+from predictor.data.records import DataError
 from predictor.served import LogError
 from predictor.served import read as read_log
 

@@ -12,11 +12,11 @@ from random import Random
 from typing import Any
 
 from gateway.simulate.source import Source
-from predictor.dataset import DataError
-from predictor.lines import Line, read_requests
-from predictor.predictor import LengthPredictor
+from predictor.data.records import DataError
+from predictor.fast.predictor import LengthPredictor
+from predictor.inference.request_lines import Line, read_requests
 from predictor.prompt import Prompt
-from predictor.tiers import required
+from predictor.refined.tiers import required
 from scheduler.length import LengthDistribution
 from scheduler.sim.request import Request
 

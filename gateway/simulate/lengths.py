@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from gateway.simulate.source import Source
-from predictor.dataset import DataError
+from predictor.data.records import DataError
 from scheduler.length import LengthDistribution
 from scheduler.sim.request import Request
 

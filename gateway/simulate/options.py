@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from gateway.cost_model import load_cost_model
+from gateway.calibrate.cost_model import load_cost_model
 from gateway.simulate.castillo import MODEL
 from gateway.simulate.inputs import Options, read_times
 from gateway.simulate.source import Source
 from gateway.simulate.study import MAX_MODEL_LEN, Arrivals, Setting
-from predictor.dataset import DataError
-from scheduler.costs import StepCosts
+from predictor.data.records import DataError
 from scheduler.sim.arms import STOCK, Arm
+from scheduler.sim.costs import StepCosts
 
 Number = TypeVar("Number", int, float)
 

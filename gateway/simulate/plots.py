@@ -12,7 +12,7 @@ import numpy as np
 
 from gateway.simulate.study import Row
 from gateway.simulate.table import by_label, by_load
-from predictor.figures import figure
+from predictor.evaluation.plot_style import figure
 
 if TYPE_CHECKING:
     from matplotlib.axis import Axis

@@ -17,14 +17,12 @@ from gateway.simulate.inputs import read_source
 from gateway.simulate.plan import Plan
 from gateway.simulate.study import Row
 from gateway.simulate.table import summary
-from predictor import figures
-from predictor.artifact import ArtifactError
+from predictor.artefact.format import ArtefactError
 from predictor.collect.progress import Progress
-from predictor.serving import one_thread
+from predictor.evaluation import plot_style
+from predictor.exits import bad_input, interrupted
+from predictor.threads import one_thread
 from scheduler.sim.arms import STOCK, Arm
-
-BAD_INPUT = 2
-INTERRUPTED = 130
 
 
 def run(args: argparse.Namespace) -> int:
@@ -33,16 +31,14 @@ def run(args: argparse.Namespace) -> int:
         one_thread()
         _run(args)
     except KeyboardInterrupt:
-        print("lengthwise: stopped, nothing is written", file=sys.stderr)
-        return INTERRUPTED
-    except (ArtifactError, ValueError, OSError, figures.PlotsError) as error:
-        print(f"lengthwise: {error}", file=sys.stderr)
-        return BAD_INPUT
+        return interrupted("stopped, nothing is written")
+    except (ArtefactError, ValueError, OSError, plot_style.PlotsError) as error:
+        return bad_input(str(error))
     return 0
 
 
 def _run(args: argparse.Namespace) -> None:
-    figures.need()
+    plot_style.need()
     budget = options.budget(args)
     plan, grid = _plan(args), _grid(args)
     args.out.mkdir(parents=True, exist_ok=True)
@@ -118,12 +114,12 @@ def _heading(plan: Plan, rows: Sequence[Row]) -> str:
 
 def _write(out: Path, plan: Plan, rows: list[Row], mapped: list[Row], classes: Classes) -> None:
     files = {"report.json": json.dumps([*rows, *mapped], indent=1).encode() + b"\n"}
-    with figures.styled():
-        files["latency.png"] = figures.png(plots.against_load(rows))
-        files["classes.png"] = figures.png(plots.by_class(classes.latencies, classes.load))
+    with plot_style.styled():
+        files["latency.png"] = plot_style.png(plots.against_load(rows))
+        files["classes.png"] = plot_style.png(plots.by_class(classes.latencies, classes.load))
         if mapped:
             policy = next(row["policy"] for row in mapped if row["policy"] != STOCK)
-            files["regimes.png"] = figures.png(plots.regimes(mapped, policy, STOCK))
+            files["regimes.png"] = plot_style.png(plots.regimes(mapped, policy, STOCK))
     for name, data in files.items():
         stage = out / f".{name}.part"
         stage.write_bytes(data)

@@ -11,8 +11,8 @@ from typing import Any
 import pyarrow as pa
 
 from gateway.simulate.source import Source
-from predictor.calibrate import QUANTILES
-from predictor.dataset import DataError
+from predictor.data.records import DataError
+from predictor.outlook import QUANTILES
 from scheduler.length import LengthDistribution
 from scheduler.sim.request import Request
 

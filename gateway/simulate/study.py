@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gateway.simulate.source import start
-from scheduler.costs import StepCosts
 from scheduler.sim import arrivals
 from scheduler.sim.arms import Arm, Server
 from scheduler.sim.capacity import capacity
+from scheduler.sim.costs import StepCosts
 from scheduler.sim.engine_config import EngineConfig
 from scheduler.sim.measures import figures
 from scheduler.sim.request import Request

@@ -16,7 +16,7 @@ from math import exp, log, sqrt
 from random import Random
 from threading import Lock
 
-from predictor.adaptive import features as inputs
+from predictor.adaptive import inputs
 from predictor.adaptive.censoring import Answer, read
 from predictor.adaptive.forecast import Base, Forecast, bases, distribution
 from predictor.adaptive.history import History, View

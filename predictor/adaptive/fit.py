@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from predictor.adaptive.settings import Settings
-from predictor.calibrate import MASS
-from predictor.text_model import Array
+from predictor.fast.text_model import Array
+from predictor.outlook import MASS
 
 _LEAST = 0.02  # log tokens; keeps the logarithm of a lucky residual finite
 _FLOOR = 0.15  # log tokens; no answer counts more than one predicted this well

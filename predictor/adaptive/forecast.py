@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import exp, isfinite, log
 
-from predictor.adaptive.features import Features, features, known
+from predictor.adaptive.inputs import Features, features, known
 from predictor.adaptive.keys import Keys
-from predictor.calibrate import CAP_TOKENS, MASS
-from predictor.outlook import Outlooks
-from predictor.text_model import Array
+from predictor.fast.text_model import Array
+from predictor.outlook import CAP_TOKENS, MASS, Outlooks
 from scheduler.length import LengthDistribution
 
 _MASS = tuple(MASS.tolist())

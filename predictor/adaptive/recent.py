@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from predictor.adaptive.features import Features
 from predictor.adaptive.fit import Answers, fit, nothing
+from predictor.adaptive.inputs import Features
 from predictor.adaptive.settings import Settings
 from predictor.adaptive.shape import Shape
-from predictor.calibrate import LEVELS
-from predictor.text_model import Array
+from predictor.fast.text_model import Array
+from predictor.outlook import LEVELS
 
 ERROR, LOG_SCALE, WEIGHT, MISS, FIRST = 0, 1, 2, 3, 4
 """Columns of a row: log tokens less the predicted location, the predicted log scale, the weight

@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from predictor.adaptive.settings import Settings
-from predictor.calibrate import LEVELS, MASS
-from predictor.text_model import Array
+from predictor.fast.text_model import Array
+from predictor.outlook import LEVELS, MASS
 
 _SIZE, _HALF_LIFE = 512, 200.0
 _KEPT = 64  # shapes mixed since the errors last changed: predictors have one a model

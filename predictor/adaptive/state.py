@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from predictor.adaptive.adaptive import Adaptive
-from predictor.adaptive.features import NAMES
 from predictor.adaptive.fit import Fit
+from predictor.adaptive.inputs import NAMES
 from predictor.adaptive.recent import Recent
 from predictor.adaptive.settings import Settings
 

@@ -16,9 +16,7 @@ import pyarrow.parquet as pq
 from predictor.collect.journal import Sample
 from predictor.collect.prompts import CollectPrompt
 from predictor.collect.requests import Sampling
-
-LENGTHS, PROMPTS = "lengths_collected", "prompts_collected"
-"""Names of the files, without ``.parquet`` and ``.jsonl``."""
+from predictor.data.collected import LENGTHS, PROMPTS
 
 _ENDLESS = 14_999
 _LONG, _SPREAD = 8_499, 2.0

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from predictor.dataset import DataError
+from predictor.data.records import DataError
 from predictor.prompt import Prompt
 
 SPLIT = "validate"

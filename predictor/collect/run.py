@@ -15,10 +15,8 @@ from predictor.collect.progress import Progress
 from predictor.collect.prompts import read_prompts
 from predictor.collect.requests import Sampling
 from predictor.collect.sampling import Plan, collect
-from predictor.dataset import DataError
-
-BAD_INPUT = 2
-INTERRUPTED = 130
+from predictor.data.records import DataError
+from predictor.exits import bad_input, interrupted
 
 
 def run(args: argparse.Namespace, *, retry: Retry = RETRY) -> int:
@@ -30,11 +28,9 @@ def run(args: argparse.Namespace, *, retry: Retry = RETRY) -> int:
     try:
         _collect(args, retry)
     except KeyboardInterrupt:
-        _say("stopped; run the same command again to continue")
-        return INTERRUPTED
+        return interrupted("stopped; run the same command again to continue")
     except (CollectError, DataError, ValueError, OSError) as error:
-        _say(str(error))
-        return BAD_INPUT
+        return bad_input(str(error))
     return 0
 
 

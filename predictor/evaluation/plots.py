@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from predictor import evaluate
+from predictor.evaluation import scores
+from predictor.evaluation.measure import coverage
+from predictor.evaluation.plot_style import figure as figure_of
+from predictor.evaluation.plot_style import png, styled
 from predictor.evaluation.study import CORPUS, FORECAST, Study
-from predictor.figures import figure as figure_of
-from predictor.figures import png, styled
-from predictor.report import coverage
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,7 +44,7 @@ def _reliability(study: Study) -> Figure:
     rng = np.random.default_rng(0)
     for made in study.forecasts:
         atoms, mass, actual = made.atoms[made.prompt], made.mass[made.prompt], made.scored()[2]
-        values.append(evaluate.smooth_pit(atoms, mass, actual, made.censored, rng))
+        values.append(scores.smooth_pit(atoms, mass, actual, made.censored, rng))
         curves.append([coverage(made, share) for share in _SHARES])
     _pit(left, np.concatenate(values))
     for number, curve in enumerate(curves):

@@ -10,17 +10,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from predictor import readers, tiers
-from predictor.artifact import ArtifactError
-from predictor.dataset import DataError
+from predictor.artefact.format import ArtefactError
+from predictor.data import sources
+from predictor.data.records import DataError
 from predictor.evaluation import plots
 from predictor.evaluation.page import page
+from predictor.evaluation.plot_style import PlotsError, need
 from predictor.evaluation.study import Split, Study, split, study
 from predictor.evaluation.table import EXPLAINED, tables
-from predictor.figures import PlotsError, need
-from predictor.report import Forecaster
-
-BAD_INPUT = 2
+from predictor.exits import bad_input
+from predictor.fast.predictor import Forecaster
+from predictor.refined import tiers
 
 
 def run(args: argparse.Namespace) -> int:
@@ -36,19 +36,18 @@ def run(args: argparse.Namespace) -> int:
         _print(found)
         if args.out is not None:
             _write(args, found, parts, forecaster)
-    except (ArtifactError, DataError, PlotsError, OSError) as error:
-        print(f"lengthwise: {error}", file=sys.stderr)
-        return BAD_INPUT
+    except (ArtefactError, DataError, PlotsError, OSError) as error:
+        return bad_input(str(error))
     return 0
 
 
 def _parts(args: argparse.Namespace, forecaster: Forecaster) -> Split:
     if args.split != "test":
-        return split(readers.read_all(args.data), forecaster.manifest, args.split)
+        return split(sources.read_all(args.data), forecaster.manifest, args.split)
     # No training reads a test split, so nothing of it was seen; the baselines learn elsewhere.
-    test = readers.read_all(args.data, test=True)
+    test = sources.read_all(args.data, test=True)
     try:
-        training = readers.read_all(args.data)
+        training = sources.read_all(args.data)
     except DataError:  # the test split is all that there is
         training = test
     return Split(measured=test, training=training, seen=0, warning="")

@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from predictor import report
-from predictor.dataset import DataError, Records, held_out
-from predictor.report import Forecaster, Forecasts
-from predictor.text_model import Array
+from predictor.data.records import DataError, Records
+from predictor.data.splits import held_out
+from predictor.evaluation import measure
+from predictor.evaluation.measure import Forecasts
+from predictor.fast.predictor import Forecaster
+from predictor.fast.text_model import Array
 
 FORECAST, MODEL, CORPUS = "forecast", "model median", "corpus x model median"
 """The predictor, and the lengths seen in training of the model, and of model and corpus. The
@@ -98,7 +100,7 @@ def study(forecaster: Forecaster, parts: Split, *, seed: int = 0) -> Study:
     Raises:
         DataError: no model has two prompts.
     """
-    made = list(report.forecasts(forecaster, parts.measured))
+    made = list(measure.forecasts(forecaster, parts.measured))
     if not made:
         raise DataError("no model has samples of two prompts to measure on; give more data")
     kinds = [
@@ -114,7 +116,9 @@ def study(forecaster: Forecaster, parts: Split, *, seed: int = 0) -> Study:
 
 def _figures(kinds: Mapping[str, Forecasts], seed: int) -> Figures:
     # The same seed for each kind and model: all are scored on the same random samples.
-    return {kind: report.figures(made, np.random.default_rng(seed)) for kind, made in kinds.items()}
+    return {
+        kind: measure.figures(made, np.random.default_rng(seed)) for kind, made in kinds.items()
+    }
 
 
 def _in_corpus(kinds: list[dict[str, Forecasts]], corpus: str, seed: int) -> Figures:
@@ -131,7 +135,7 @@ def _nonempty(corpora: Mapping[str, Figures]) -> dict[str, Figures]:
 
 
 def _mean(lines: list[Figures]) -> Figures:
-    return {kind: report.mean_of([line[kind] for line in lines]) for kind in KINDS}
+    return {kind: measure.mean_of([line[kind] for line in lines]) for kind in KINDS}
 
 
 def _known(made: Forecasts, training: Records) -> Forecasts:

@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from predictor.online.commands import add_refit_arguments, run_refit
+from predictor.online.command import add_refit_arguments, run_refit
 
 parser = argparse.ArgumentParser(prog="predictor.online", description=run_refit.__doc__)
 add_refit_arguments(parser)

@@ -8,13 +8,14 @@ import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
-from predictor.calibrate import LEVELS, shape
-from predictor.design import GENERIC, KNOWN, LIMIT, base_of
-from predictor.model import LOCATION, SCALE
+from predictor.fast.inputs import GENERIC, KNOWN, LIMIT, base_of
+from predictor.fast.text_model import Array
 from predictor.online.censoring import imputed, kaplan_meier
 from predictor.online.parts import Parts
 from predictor.online.traffic import OFFSET, OWN, ROUTE, TEXT_ALL, Traffic
-from predictor.text_model import Array
+from predictor.outlook import LEVELS
+from predictor.training.boosters import LOCATION, SCALE
+from predictor.training.calibrate import shape
 
 LEARNING_RATE = 0.03
 ROUNDS, SCALE_ROUNDS = 120, 60

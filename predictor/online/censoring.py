@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from predictor.calibrate import MASS
-from predictor.text_model import Array
+from predictor.fast.text_model import Array
+from predictor.outlook import MASS
 
 _BEYOND = 0.1  # scales past a cut that lies beyond all atoms
 

@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 from scipy.stats import t as student
 
-from predictor import evaluate
-from predictor.calibrate import LEVELS
+from predictor.evaluation import scores
+from predictor.fast.text_model import Array
 from predictor.online.parts import Parts
 from predictor.online.traffic import Traffic
-from predictor.outlook import Outlooks
-from predictor.text_model import Array
+from predictor.outlook import LEVELS, Outlooks
 
 CONFIDENCE = 0.95
 
@@ -55,7 +54,7 @@ class Comparison:
 def compare(first: Parts, second: Parts, traffic: Traffic) -> Comparison:
     """Score both on logged requests (at least two)."""
     one, two = first.outlooks(traffic), second.outlooks(traffic)
-    before, after = scores(one, traffic), scores(two, traffic)
+    before, after = crps_of(one, traffic), crps_of(two, traffic)
     gain = before - after
     spread = _error(gain, traffic)
     return Comparison(
@@ -70,7 +69,7 @@ def compare(first: Parts, second: Parts, traffic: Traffic) -> Comparison:
     )
 
 
-def scores(outlooks: Outlooks, traffic: Traffic) -> Array:
+def crps_of(outlooks: Outlooks, traffic: Traffic) -> Array:
     """CRPS of each request in tokens: of min(length, limit), which a cut answer tells too.
 
     Chaining with the limit keeps the score proper (threshold-weighted CRPS; Allen, Ginsbourger
@@ -78,7 +77,7 @@ def scores(outlooks: Outlooks, traffic: Traffic) -> Array:
     """
     tokens, mass = outlooks.atoms()
     cut = np.minimum(tokens, traffic.limit[:, None])
-    return evaluate.crps(cut, mass, np.minimum(traffic.tokens, traffic.limit))
+    return scores.crps(cut, mass, np.minimum(traffic.tokens, traffic.limit))
 
 
 def coverage(outlooks: Outlooks, traffic: Traffic) -> float:
@@ -87,7 +86,7 @@ def coverage(outlooks: Outlooks, traffic: Traffic) -> float:
     ended = traffic.ended
     if not ended.any():
         return float("nan")
-    return evaluate.coverage(tokens[ended, _LOW], tokens[ended, _HIGH], traffic.tokens[ended])
+    return scores.coverage(tokens[ended, _LOW], tokens[ended, _HIGH], traffic.tokens[ended])
 
 
 def _error(gain: Array, traffic: Traffic) -> float:

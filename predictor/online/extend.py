@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from predictor.calibrate import CAP_TOKENS, TAIL_PRIOR
-from predictor.design import Models
+from predictor.fast.inputs import Models
+from predictor.fast.text_model import Array
 from predictor.online.censoring import imputed
-from predictor.online.parts import Learned, Parts
+from predictor.online.parts import LearnedState, Parts
 from predictor.online.traffic import AXIS, OWN, TEXT_ALL, Traffic
-from predictor.outlook import Outlooks
-from predictor.text_model import Array
+from predictor.outlook import CAP_TOKENS, Outlooks
+from predictor.training.calibrate import TAIL_PRIOR
 
 LEAST_RECORDS = 50
 """Ended answers from which a model is learned."""
@@ -30,7 +30,7 @@ _ROUNDS = 4  # of reweighting and imputing; settles in two or three
 _HUBER = 1.5  # robust standard deviations beyond which an answer pulls no harder
 
 
-def learn_models(base: Parts, current: Parts, traffic: Traffic) -> list[Learned]:
+def learn_models(base: Parts, current: Parts, traffic: Traffic) -> list[LearnedState]:
     """The models of ``traffic`` that ``base`` does not know; those of ``current`` are kept."""
     found = dict(current.learned)
     ended = Counter(traffic.names[at] for at in traffic.model[traffic.ended])
@@ -42,7 +42,7 @@ def learn_models(base: Parts, current: Parts, traffic: Traffic) -> list[Learned]
     return ranked[:MOST_MODELS]
 
 
-def _learn(base: Parts, name: str, traffic: Traffic) -> Learned:
+def _learn(base: Parts, name: str, traffic: Traffic) -> LearnedState:
     """Level and axes by regression on the axis scores, shrunk to what was said before.
 
     They are estimated as those of the models trained on were: from lengths, not from the
@@ -55,7 +55,7 @@ def _learn(base: Parts, name: str, traffic: Traffic) -> Learned:
     shared = usable.inputs[:, TEXT_ALL] + np.nan_to_num(usable.inputs[:, OWN])
     prior = _ridge(design, said.location - shared)
     fitted = _regress(design, shared, prior, said, usable)
-    return Learned(
+    return LearnedState(
         name=name,
         offset=float(fitted[0]),
         axes=fitted[1:],
@@ -95,7 +95,7 @@ def _regress(design: Array, shared: Array, prior: Array, said: Outlooks, rows: T
     return fitted
 
 
-def extended(base: Parts, learned: Sequence[Learned]) -> Parts:
+def extended(base: Parts, learned: Sequence[LearnedState]) -> Parts:
     """``base`` that knows the models ``learned`` too; what it says of its own is unchanged."""
     arrays = dict(base.arrays)
     for known in learned:
@@ -117,7 +117,7 @@ def extended(base: Parts, learned: Sequence[Learned]) -> Parts:
 def _with(
     arrays: Mapping[str, NDArray[Any]],
     base: Mapping[str, NDArray[Any]],
-    model: Learned,
+    model: LearnedState,
     relatives: Array,
 ) -> dict[str, NDArray[Any]]:
     """The arrays with one model more.

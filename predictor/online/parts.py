@@ -12,19 +12,19 @@ import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
-from predictor import artifact
-from predictor.artifact import ArtifactError
-from predictor.card import model_card
-from predictor.design import GENERIC, LIMIT, Models, base_of
+from predictor.artefact import format
+from predictor.artefact.card import model_card
+from predictor.artefact.format import ArtefactError
+from predictor.artefact.versions import identity
+from predictor.fast.inputs import GENERIC, LIMIT, Models, base_of
+from predictor.fast.predictor import LengthPredictor
+from predictor.fast.text_model import Array
 from predictor.online.traffic import AXIS, OFFSET, OWN, ROUTE, TEXT_ALL, Traffic
 from predictor.outlook import Outlooks
-from predictor.predictor import LengthPredictor
-from predictor.text_model import Array
-from predictor.versions import identity
 
 
 @dataclass(frozen=True, slots=True)
-class Learned:
+class LearnedState:
     """A model that was added from served traffic.
 
     Its level is ``offset``; its departure from what all models do is that of its relatives plus
@@ -51,7 +51,7 @@ class Parts:
     models: Models
     location: lgb.Booster
     scale: lgb.Booster
-    learned: Mapping[str, Learned]
+    learned: Mapping[str, LearnedState]
     files: Mapping[str, bytes] = field(default_factory=dict)
     """The encoder's, as they are: a refit leaves the refined tier alone."""
 
@@ -59,7 +59,7 @@ class Parts:
     def read(cls, folder: Path) -> Parts:
         """The artefact in ``folder``; raises ArtifactError if it cannot be served."""
         LengthPredictor.load(folder)
-        stored = artifact.read(folder)
+        stored = format.read(folder)
         encoder = [name for name in stored.manifest["files"] if name.startswith("encoder")]
         files = {name: (folder / name).read_bytes() for name in encoder}
         return cls.of(stored.manifest, stored.arrays, stored.boosters, files)
@@ -87,7 +87,7 @@ class Parts:
 
     def write(self, folder: Path) -> None:
         """Publish as a model directory."""
-        artifact.publish(
+        format.publish(
             folder,
             manifest=self.manifest,
             arrays=self.arrays,
@@ -146,13 +146,13 @@ def _run(booster: lgb.Booster, inputs: Array) -> Array:
 
 def _learned(
     manifest: Mapping[str, Any], models: Models, arrays: Mapping[str, NDArray[Any]]
-) -> dict[str, Learned]:
+) -> dict[str, LearnedState]:
     noted = manifest.get("online", {}).get("learned", {})
     try:
         found = {}
         for name, how in noted.items():
             at = models.names.index(name)
-            found[name] = Learned(
+            found[name] = LearnedState(
                 name,
                 float(arrays["offsets"][at]),
                 np.array(how["axes"], dtype=np.float64),
@@ -161,7 +161,7 @@ def _learned(
                 int(how["records"]),
             )
     except (KeyError, ValueError, TypeError, AttributeError) as error:
-        raise ArtifactError(
+        raise ArtefactError(
             f"manifest.json: online.learned is {json.dumps(noted)[:200]}, which does not fit the "
             "models; roll back with `lengthwise rollback`"
         ) from error

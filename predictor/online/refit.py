@@ -12,16 +12,16 @@ from typing import Any, Literal
 import numpy as np
 
 from predictor import served
-from predictor.artifact import ArtifactError
-from predictor.lock import exclusive
+from predictor.artefact.format import ArtefactError
+from predictor.artefact.versions import Versions, identity
+from predictor.fast.predictor import DEFAULT, LengthPredictor
+from predictor.files import exclusive
 from predictor.online.boost import continued, recalibrated
 from predictor.online.compare import Comparison, compare
 from predictor.online.extend import extended, learn_models
 from predictor.online.parts import Parts
 from predictor.online.traffic import Axes, Traffic, collect
-from predictor.predictor import DEFAULT, LengthPredictor
 from predictor.prompt import Prompt
-from predictor.versions import Versions, identity
 
 LEAST = 200
 """Ended answers since the last fit, without which there is no refit."""
@@ -127,10 +127,10 @@ def _adopt(versions: Versions, model: Path | None) -> None:
 def _stand(versions: Versions, log: Path, window: int) -> _Stand:
     folder, base = versions.current(), versions.base()
     if folder is None or base is None:
-        raise ArtifactError(f"{versions.folder} has no current version; refit with --model-dir")
+        raise ArtefactError(f"{versions.folder} has no current version; refit with --model-dir")
     current, start = Parts.read(folder), Parts.read(base)
     if current.lineage != start.lineage:
-        raise ArtifactError(
+        raise ArtefactError(
             f"{folder} was not refitted from {base}; refit with --model-dir and the model trained "
             "offline"
         )
@@ -252,4 +252,4 @@ def _try(folder: Path) -> None:
     names = [*predictor.manifest["models"], "unheard-of"]
     tokens, mass = predictor.atoms([Prompt(name, "What is it good for?") for name in names])
     if not (np.isfinite(tokens).all() and np.isfinite(mass).all() and (tokens >= 1).all()):
-        raise ArtifactError(f"{folder} forecasts nonsense; nothing was promoted")
+        raise ArtefactError(f"{folder} forecasts nonsense; nothing was promoted")

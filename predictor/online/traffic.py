@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from predictor.calibrate import CAP_TOKENS
-from predictor.design import COLUMNS
+from predictor.fast.inputs import COLUMNS
+from predictor.fast.text_model import AXES, Array
 from predictor.names import canonical
-from predictor.text_model import AXES, Array
+from predictor.outlook import CAP_TOKENS
 
 TEXT_ALL = COLUMNS.index("text_all")
 AXIS = [COLUMNS.index(f"text_axis_{axis}") for axis in range(AXES)]

@@ -1,7 +1,7 @@
 """The served log: one record of every finished request, bounded on disk, safe against crashes."""
 
-from predictor.served.record import FINISHED_ITSELF, SCHEMA, Served
+from predictor.served.record import FINISHED_ITSELF, SCHEMA, ServedRecord
 from predictor.served.segments import LogError, read
 from predictor.served.writer import ServedLog
 
-__all__ = ["FINISHED_ITSELF", "SCHEMA", "LogError", "Served", "ServedLog", "read"]
+__all__ = ["FINISHED_ITSELF", "SCHEMA", "LogError", "ServedLog", "ServedRecord", "read"]

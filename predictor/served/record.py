@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from predictor.calibrate import QUANTILES
+from predictor.outlook import QUANTILES
 
 Tier = Literal["fast", "refined", "recent"]
 Single = NDArray[np.float32]
@@ -26,7 +26,7 @@ FINISHED_ITSELF = ("stop", "tool_calls", "function_call", "content_filter")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Served:
+class ServedRecord:
     """One finished request. Times are Unix seconds, lengths tokens; None: unknown or absent.
 
     ``tenant`` and the hashes are opaque: they tell that two requests are alike, and nothing else.
@@ -85,8 +85,8 @@ def _schema() -> pa.Schema:
 
 
 def _types() -> Iterator[tuple[str, Any]]:
-    hints = get_type_hints(Served)
-    return ((field.name, hints[field.name]) for field in fields(Served))
+    hints = get_type_hints(ServedRecord)
+    return ((field.name, hints[field.name]) for field in fields(ServedRecord))
 
 
 def _arrow(kind: Any) -> tuple[pa.DataType, bool]:
@@ -109,7 +109,7 @@ SCHEMA: pa.Schema = _schema().with_metadata(
 _NAMES = tuple(name for name, _ in _types() if name != "inputs")
 
 
-def line(record: Served) -> bytes:
+def line(record: ServedRecord) -> bytes:
     """The record as a line of JSON. Numbers that are not finite become null, as does NaN in
     ``inputs``; inputs keep 7 digits, what single precision holds."""
     plain = {name: _plain(getattr(record, name)) for name in _NAMES}

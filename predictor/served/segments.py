@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.json
 import pyarrow.parquet as pq
 
-from predictor.durable import sync_folder
+from predictor.files import sync_folder
 from predictor.served.record import SCHEMA
 
 log = logging.getLogger("lengthwise")

@@ -11,8 +11,8 @@ from threading import Event, Thread
 
 import pyarrow as pa
 
-from predictor.lock import LockedError, acquire, release
-from predictor.served.record import Served, line
+from predictor.files import LockedError, acquire, release
+from predictor.served.record import ServedRecord, line
 from predictor.served.segments import LOCK, LogError, finish, prune, recover, segment_path
 
 log = logging.getLogger("lengthwise")
@@ -61,7 +61,7 @@ class ServedLog:
         self._segment_bytes = min(SEGMENT_BYTES, max_bytes // 4)
         self._max_waiting = max_waiting
         self._flush_s = flush_s
-        self._waiting: deque[Served] = deque()
+        self._waiting: deque[ServedRecord] = deque()
         self._stop = Event()
         self._failing = False
         self._rows = self._bytes = 0
@@ -91,7 +91,7 @@ class ServedLog:
                 "move it away"
             ) from error
 
-    def append(self, record: Served) -> bool:
+    def append(self, record: ServedRecord) -> bool:
         """Take in a record, in microseconds and without touching the disk; False: dropped."""
         if len(self._waiting) >= self._max_waiting or self._stop.is_set():
             self.dropped += 1

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from scheduler.costs import StepCosts
 from scheduler.job import Job
 from scheduler.kv_forecast import deviations
 from scheduler.length import LengthDistribution
 from scheduler.policy import AGEING, LEVEL, POLICIES
 from scheduler.scheduler import Scheduler
+from scheduler.sim.costs import StepCosts
 from scheduler.sim.engine_config import EngineConfig
 from scheduler.sim.request import Request
-from scheduler.typical import CROWDED
+from scheduler.traffic import CROWDED
 from scheduler.worker import KV_OVERFLOW, Worker
 
 STOCK = "stock"

@@ -13,7 +13,7 @@ from __future__ import annotations
 from heapq import heapify, heappop, heappush
 from operator import attrgetter
 
-from scheduler.costs import StepCosts
+from scheduler.sim.costs import StepCosts
 from scheduler.sim.decoding import Decoding
 from scheduler.sim.engine_config import EngineConfig
 from scheduler.sim.results import Progress, StepResult

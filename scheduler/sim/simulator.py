@@ -175,7 +175,7 @@ class _Simulation:
             return
         for name in step.finished:
             self._carry_out(
-                scheduler.release(name, served=now - (records[int(name)].dispatched or now))
+                scheduler.release(name, service_s=now - (records[int(name)].dispatched or now))
             )
         for name, generated in step.reached:
             self._carry_out(scheduler.progress(name, generated))

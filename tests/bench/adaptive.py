@@ -25,8 +25,8 @@ from typing import Any
 import numpy as np
 
 from predictor.adaptive import Adaptive, Forecast, Settings, save
-from predictor.adaptive.features import NAMES
-from predictor.dataset import Records
+from predictor.adaptive.inputs import NAMES
+from predictor.data.records import Records
 from scheduler.policy import AGEING, fcfs, sejf
 from tests.bench import adaptive_plots, adaptive_runs
 from tests.bench.adaptive_data import Said, World, said, split, world

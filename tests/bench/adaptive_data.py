@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from predictor import dataset
-from predictor.dataset import Records
-from predictor.features import feature_hash
+from predictor.data import castillo, splits
+from predictor.data.records import Records
+from predictor.features.definition import feature_hash
 from predictor.outlook import Outlooks
 from predictor.prompt import Prompt
-from predictor.train import fit
+from predictor.training.train import fit
 
 HOLDOUT = 1000
 """Prompts of the ``validate`` split that no predictor here is trained on."""
@@ -68,8 +68,8 @@ class Said:
 
 def split(data: Path) -> tuple[Records, Records]:
     """The records to train on and those held out."""
-    records = dataset.read_castillo(data)
-    out = dataset.held_out(records, dataset.holdout_rule(records, HOLDOUT))
+    records = castillo.read_castillo(data)
+    out = splits.held_out(records, splits.holdout_rule(records, HOLDOUT))
     return records.of_prompts(~out), records.of_prompts(out)
 
 

@@ -94,7 +94,7 @@ class Queue:
         if self._adaptive is not None:
             one = self._requests[int(name)]
             self._adaptive.learn(self._forecasts.pop(name), one.tokens, censored=one.cut)
-        self._carry_out(self._scheduler.release(name, served=served))
+        self._carry_out(self._scheduler.release(name, service_s=served))
 
 
 def capacity(world: World, said: Said, requests: list[Request], policy: Policy) -> float:

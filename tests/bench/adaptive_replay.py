@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from predictor import evaluate
 from predictor.adaptive import Adaptive
+from predictor.evaluation import scores
 from predictor.prompt import Prompt
 from scheduler.length import LengthDistribution
 from tests.bench.adaptive_data import Said, World
@@ -49,12 +49,12 @@ class Log:
         self.low.append(length.quantile(0.1))
         self.high.append(length.quantile(0.9))
         atoms, actual = np.array([length.tokens]), np.array([float(tokens)])
-        self.crps.append(float(evaluate.crps(atoms, np.array(length.mass), actual)[0]))
+        self.crps.append(float(scores.crps(atoms, np.array(length.mass), actual)[0]))
         self.actual.append(float(tokens))
 
     def tau(self, start: int, stop: int) -> float:
         """Kendall's tau-b of the mean forecasts of requests ``start`` to ``stop``."""
-        return evaluate.kendall_tau(
+        return scores.kendall_tau(
             np.array(self.mean[start:stop]), np.array(self.actual[start:stop])
         )
 

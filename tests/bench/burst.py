@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from predictor import LengthPredictor
-from predictor.dataset import digest
+from predictor.data.splits import digest
 from tests import castillo
 from tests.bench.claims import Claim, check
 from tests.bench.costs import measured_costs

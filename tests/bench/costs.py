@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
+from gateway.calibrate.cost_model import CostModel
 from gateway.calibrate.plan import Calibration, calibrate
 from gateway.calibrate.run import cost_model
 from gateway.calibrate.server import Server
-from gateway.cost_model import CostModel
 
 _MOST_SEQUENCES = 16
 

@@ -20,13 +20,14 @@ from time import perf_counter
 
 import numpy as np
 
-from gateway.config import PredictorConfig, Slo
-from gateway.forecast import Forecaster, Guess
+from gateway.config.settings import PredictorConfig, Slo
+from gateway.forecasting.forecaster import Forecaster, Guess
 from gateway.metrics import Metrics
-from gateway.openai import ApiRequest, parse
+from gateway.protocol.openai import ApiRequest, parse
 from gateway.serve import SWITCH_S
 from predictor import Prompt
-from predictor.serving import Serving, one_thread
+from predictor.inference.tiered import TieredPredictor
+from predictor.threads import one_thread
 from tests.castillo import requests
 
 BEAT_S = 0.001
@@ -65,7 +66,7 @@ def _parsed(fields: dict[str, object]) -> ApiRequest:
 
 
 async def _measure(
-    serving: Serving, asked: list[tuple[ApiRequest, Prompt]], rounds: int
+    serving: TieredPredictor, asked: list[tuple[ApiRequest, Prompt]], rounds: int
 ) -> dict[str, list[Lateness]]:
     """Lateness of an idle loop, while forecasting and while refining, turn by turn."""
     budget = PredictorConfig(budget_ms=10_000, refine_budget_ms=600_000)
@@ -116,7 +117,7 @@ def main() -> None:
     args = parser.parse_args()
     one_thread()
     sys.setswitchinterval(SWITCH_S)
-    serving = Serving.load(args.model_dir)
+    serving = TieredPredictor.load(args.model_dir)
     asked = _asked(args.model, args.requests)
     print("Loop late by, ms; median over the rounds, and of the most also the worst round\n")
     print("| | requests/s | median | p99 | most | worst |\n|---|---|---|---|---|---|")

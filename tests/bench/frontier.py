@@ -18,9 +18,9 @@ from statistics import mean
 from gateway.simulate.castillo import read_pool
 from gateway.simulate.options import CASTILLO_CONTEXT
 from gateway.simulate.study import Row, Setting, Study
-from scheduler.costs import StepCosts
 from scheduler.length import LengthDistribution
 from scheduler.sim.arms import Arm
+from scheduler.sim.costs import StepCosts
 from scheduler.sim.request import Request
 from tests import castillo
 from tests.bench.sustained import BLOCK, MAX_OUTPUT, REGIMES, REQUESTS, Regime

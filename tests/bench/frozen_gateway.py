@@ -15,15 +15,16 @@ from typing import Any
 import uvicorn
 
 from gateway.app import create_app
-from gateway.config import Config
+from gateway.config.settings import Config
 from gateway.serve import SWITCH_S, DrainingServer
 from predictor import LengthPredictor, Prompt
-from predictor.serving import Prediction, Serving, one_thread
+from predictor.inference.tiered import Prediction, TieredPredictor
+from predictor.threads import one_thread
 from scheduler.length import LengthDistribution
 from tests.bench.burst import announced
 
 
-class Frozen(Serving):
+class Frozen(TieredPredictor):
     """The shipped model's fast tier, as on its first day for ever."""
 
     def __init__(self) -> None:

@@ -20,12 +20,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
-from predictor import dataset, evaluate, text_fit
-from predictor.calibrate import CAP_TOKENS, LEVELS, MASS
-from predictor.crossfit import FOLDS, fit_head
-from predictor.design import Models
-from predictor.features import Prompt, extract
-from predictor.model import LOCATION, Cells, Rows, Table, cells_of, run, table
+from predictor.data import castillo, splits
+from predictor.data.records import Records
+from predictor.evaluation import scores
+from predictor.fast.inputs import Models
+from predictor.features.definition import Prompt, extract
+from predictor.outlook import CAP_TOKENS, LEVELS, MASS
+from predictor.training import text_model
+from predictor.training.boosters import LOCATION, Cells, Rows, Table, cells_of, run, table
+from predictor.training.crossfit import FOLDS, fit_head
 from tests.bench.holdouts import held_out
 from tests.castillo import needed_data
 
@@ -157,16 +160,16 @@ def _of_logs(logs: Array, mass: Array) -> Forecast:
     return Forecast(np.exp(np.clip(logs, 0.0, np.log(CAP_TOKENS))), mass)
 
 
-def prepare(records: dataset.Records, seed: int) -> Task:
+def prepare(records: Records, seed: int) -> Task:
     """The task of one hold-out."""
     out = held_out(records, seed)
     inside, outside = records.of_prompts(~out), records.of_prompts(out)
     cells, judged = cells_of(inside), cells_of(outside)
     features = extract([Prompt("", text) for text in inside.texts])
-    text = text_fit.fit(
+    text = text_model.fit(
         features,
         table(cells, len(inside.texts), len(inside.models)),
-        dataset.folds(inside.texts, 10),
+        splits.folds(inside.texts, 10),
     )
     models = Models(inside.models, text.offsets)
     places = [models.place(name) for name in models.names]
@@ -175,7 +178,7 @@ def prepare(records: dataset.Records, seed: int) -> Task:
     held = Table(judged, asked, text.model.scores(asked), models)
     return Task(
         table=learnt,
-        fold=dataset.folds(inside.texts, FOLDS),
+        fold=splits.folds(inside.texts, FOLDS),
         known=learnt.rows(np.arange(len(cells)), places),
         asked=held.rows(np.arange(len(judged)), places),
         cells=judged,
@@ -195,13 +198,13 @@ def judge(task: Task, forecast: Forecast) -> dict[str, float]:
         first = np.unique(rows, return_index=True)[1]
         lines.append(
             [
-                evaluate.crps(forecast.atoms[rows], mass[rows], seen).mean(),
-                evaluate.pinball(at[0.9][rows], seen, 0.9),
-                evaluate.pinball(at[0.975][rows], seen, 0.975),
+                scores.crps(forecast.atoms[rows], mass[rows], seen).mean(),
+                scores.pinball(at[0.9][rows], seen, 0.9),
+                scores.pinball(at[0.975][rows], seen, 0.975),
                 square[rows].mean() / np.mean(seen**2),
-                evaluate.coverage(at[0.1][rows], at[0.9][rows], seen),
-                evaluate.coverage(at[0.025][rows], at[0.975][rows], seen),
-                evaluate.kendall_tau(mean[rows[first]], seen[first]),
+                scores.coverage(at[0.1][rows], at[0.9][rows], seen),
+                scores.coverage(at[0.025][rows], at[0.975][rows], seen),
+                scores.kendall_tau(mean[rows[first]], seen[first]),
             ]
         )
     return dict(zip(_FIGURES, np.mean(lines, axis=0).tolist(), strict=True))
@@ -221,7 +224,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, action="append", default=[])
     parser.add_argument("--write", type=Path)
     options = parser.parse_args(arguments)
-    records = dataset.read_castillo(needed_data())
+    records = castillo.read_castillo(needed_data())
     lines = [f"| head | hold-out | fit, s | {' | '.join(_FIGURES)} |", "|---" * 10 + "|"]
     for seed in options.seed or [0]:
         for line in race(prepare(records, seed), seed):

@@ -7,7 +7,7 @@ import hashlib
 import numpy as np
 from numpy.typing import NDArray
 
-from predictor.dataset import Records
+from predictor.data.records import Records
 
 SHARE = 0.15
 

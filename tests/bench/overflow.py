@@ -17,8 +17,8 @@ from pathlib import Path
 from gateway.simulate.castillo import read_pool
 from gateway.simulate.options import CASTILLO_CONTEXT
 from gateway.simulate.study import Row, Setting, Study, mean
-from scheduler.costs import StepCosts
 from scheduler.sim.arms import Arm
+from scheduler.sim.costs import StepCosts
 from tests import castillo
 
 ENGINES = {

@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def measure(folder: Path | None, texts: Sequence[str]) -> Speed:
     """The speed of the model in ``folder`` (None: the one that ships)."""
     from predictor import LengthPredictor, Prompt
-    from predictor.predictor import DEFAULT
+    from predictor.fast.predictor import DEFAULT
 
     start = time.perf_counter()
     predictor = LengthPredictor.load(folder)
@@ -101,10 +101,10 @@ def _each(
 
 
 def _texts(count: int) -> list[str]:
-    from predictor import dataset
+    from predictor.data import castillo
     from tests.castillo import needed_data
 
-    records = dataset.read_castillo(needed_data())
+    records = castillo.read_castillo(needed_data())
     validate = np.flatnonzero(records.validate)
     chosen = np.random.default_rng(0).permutation(validate)[:count]
     return [records.texts[at] for at in chosen]

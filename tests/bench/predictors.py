@@ -20,14 +20,16 @@ import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
-from predictor import dataset, evaluate, text_fit
-from predictor import train as training
-from predictor.calibrate import LEVELS, MASS
-from predictor.dataset import Records
-from predictor.features import Prompt, extract
-from predictor.lexical import NAMES as LEXICAL
-from predictor.model import LOCATION, cells_of, table
-from predictor.predictor import LengthPredictor
+from predictor.data import castillo, splits
+from predictor.data.records import Records
+from predictor.evaluation import scores
+from predictor.fast.predictor import LengthPredictor
+from predictor.features.definition import Prompt, extract
+from predictor.features.surface import NAMES as LEXICAL
+from predictor.outlook import LEVELS, MASS
+from predictor.training import text_model
+from predictor.training import train as training
+from predictor.training.boosters import LOCATION, cells_of, table
 from tests.bench.holdouts import held_out
 from tests.castillo import needed_data
 
@@ -114,10 +116,10 @@ def ridge(split: Split) -> Method:
     """Ridge regression on TF-IDF words (the text model's first column) and the model's level."""
     cells = cells_of(split.inside)
     count = len(split.inside.texts)
-    text = text_fit.fit(
+    text = text_model.fit(
         extract([Prompt("", text) for text in split.inside.texts]),
         table(cells, count, len(split.inside.models)),
-        dataset.folds(split.inside.texts, 10),
+        splits.folds(split.inside.texts, 10),
     )
     away = cells.values - (text.scores[cells.prompt, 0] + text.offsets[cells.model])[:, None]
     asked = text.model.scores(extract([Prompt("", text) for text in split.held.texts]))[:, 0]
@@ -133,7 +135,7 @@ def shape_trees(split: Split) -> Method:
         return np.column_stack([lexical[prompt], model])
 
     rows = inputs(split.inside, cells.prompt, cells.model)
-    fold = dataset.folds(split.inside.texts, 2)[cells.prompt]
+    fold = splits.folds(split.inside.texts, 2)[cells.prompt]
     settings = LOCATION | {"num_threads": 1}
 
     def fit(keep: NDArray[np.bool_]) -> lgb.Booster:
@@ -187,13 +189,13 @@ def measure(method: Method, held: Records, models: Sequence[int] = ()) -> dict[s
 def _line(atoms: Array, mass: Array, samples: Array) -> list[float]:
     mass = np.broadcast_to(mass, atoms.shape)
     mean = np.sum(atoms * mass, axis=1)
-    typical = evaluate.typical(atoms, mass)
+    typical = scores.typical(atoms, mass)
     at = {level: atoms[:, np.argmin(np.abs(LEVELS - level))][:, None] for level in _READ}
-    crps = np.mean([evaluate.crps(atoms, mass, sample).mean() for sample in samples.T])
+    crps = np.mean([scores.crps(atoms, mass, sample).mean() for sample in samples.T])
     flat, own = _references(samples)
     return [
-        _mean_of(evaluate.kendall_tau, typical, samples),
-        _mean_of(evaluate.kendall_tau, mean, samples),
+        _mean_of(scores.kendall_tau, typical, samples),
+        _mean_of(scores.kendall_tau, mean, samples),
         float(np.abs(at[0.5] - samples).mean()),
         float(crps),
         float((flat - crps) / (flat - own)),
@@ -221,9 +223,9 @@ def _references(samples: Array) -> tuple[float, float]:
     """CRPS of the marginal over these prompts, and of the other samples of the same prompt."""
     marginal = np.quantile(samples, (np.arange(200) + 0.5) / 200)
     everywhere = np.broadcast_to(marginal, (samples.size, 200))
-    flat = float(evaluate.crps(everywhere, np.full(200, 1 / 200), samples.ravel()).mean())
+    flat = float(scores.crps(everywhere, np.full(200, 1 / 200), samples.ravel()).mean())
     own = [
-        evaluate.crps_of_samples(np.delete(samples, at, axis=1), samples[:, at]).mean()
+        scores.crps_of_samples(np.delete(samples, at, axis=1), samples[:, at]).mean()
         for at in range(samples.shape[1])
     ]
     return flat, float(np.mean(own))
@@ -308,7 +310,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--leave-out", action="store_true")
     parser.add_argument("--write", type=Path)
     options = parser.parse_args(arguments)
-    records = dataset.read_castillo(needed_data())
+    records = castillo.read_castillo(needed_data())
     lines = [f"| predictor | hold-out | {' | '.join(FIGURES)} |", "|---" * (2 + len(FIGURES)) + "|"]
     for seed in options.seed or [0]:
         split = Split.of(records, held_out(records, seed))

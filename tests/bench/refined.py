@@ -16,11 +16,11 @@ from pathlib import Path
 
 import numpy as np
 
-from predictor import dataset
-from predictor.artifact import ArtifactError
-from predictor.encoder.runtime import Encoder
+from predictor.artefact.format import ArtefactError
+from predictor.data import castillo
+from predictor.inference.tiered import TieredPredictor
 from predictor.prompt import Prompt
-from predictor.serving import Serving
+from predictor.refined.encoder import Encoder
 from tests.castillo import needed_data
 
 _WARM_UP = 20
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.sched_setaffinity(0, {given.core})
     try:
         rows = _measured(given.model_dir, texts, given.batch)
-    except ArtifactError as error:
+    except ArtefactError as error:
         print(error, file=sys.stderr)
         return 2
     print(f"{len(texts)} prompts, one core, load average {os.getloadavg()[0]:.1f}\n")
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _texts(data: Path, count: int) -> list[str]:
-    records = dataset.read_castillo(data)
+    records = castillo.read_castillo(data)
     texts = [text for text, out in zip(records.texts, records.validate, strict=True) if out]
     order = np.random.default_rng(0).permutation(len(texts))[:count]
     return [texts[at] for at in order]
@@ -59,7 +59,7 @@ def _texts(data: Path, count: int) -> list[str]:
 def _measured(folder: Path, texts: list[str], batch: int) -> dict[str, list[float]]:
     encoder = Encoder.load(folder)
     rows = {"encoder": _timed(encoder.encode, texts, batch)}
-    serving = Serving.load(folder)
+    serving = TieredPredictor.load(folder)
     model = serving.model.manifest["models"][0]
 
     def both(some: list[str]) -> object:

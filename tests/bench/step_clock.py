@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from multiprocessing.sharedctypes import SynchronizedArray
 from pathlib import Path
 
-from scheduler.costs import StepCosts
+from scheduler.sim.costs import StepCosts
 from tests.bench.load import Clock
 from tests.vllm.engine import VllmServer, read_metrics
 

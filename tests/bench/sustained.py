@@ -31,10 +31,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from scheduler.costs import StepCosts
 from scheduler.records import RequestRecord
 from scheduler.sim.arrivals import poisson
 from scheduler.sim.capacity import SHARE
+from scheduler.sim.costs import StepCosts
 from tests.bench.burst import CLIENT_CPU, ENGINE_CPU, MODEL, bodies, gateway_process
 from tests.bench.claims import Claim, check
 from tests.bench.costs import measured_costs

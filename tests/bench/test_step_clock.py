@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scheduler.costs import StepCosts
+from scheduler.sim.costs import StepCosts
 from tests.bench.step_clock import Hand, Meter, Step
 
 COSTS = StepCosts(

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.costs import StepCosts
 from scheduler.records import RequestRecord
+from scheduler.sim.costs import StepCosts
 from tests.bench.report import Run, ratios, summarise
 from tests.bench.sustained import ARMS, PAIRS, Journal, achieved
 

@@ -24,8 +24,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from gateway.calibrate.cost_model import CostModel
 from gateway.calibrate.run import summary
-from gateway.cost_model import CostModel
 from tests.bench.burst import CLIENT_CPU, ENGINE_CPU, MAX_NUM_SEQS, MODEL, bodies
 from tests.bench.costs import measured_costs
 from tests.bench.step_clock import ENGINE_FLAGS, step_clock

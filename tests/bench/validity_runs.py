@@ -13,7 +13,7 @@ from typing import Any
 import aiohttp
 import numpy as np
 
-from gateway.cost_model import CostModel
+from gateway.calibrate.cost_model import CostModel
 from scheduler.sim.arms import Arm, Server
 from scheduler.sim.arrivals import poisson
 from scheduler.sim.capacity import capacity

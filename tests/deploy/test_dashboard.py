@@ -12,15 +12,15 @@ from time import monotonic
 import pytest
 
 from gateway.emulator import EmbeddedEmulator, EmulatorConfig
-from predictor import ArtifactError, LengthPredictor, Prompt
+from predictor import ArtefactError, LengthPredictor, Prompt
+from predictor.inference.tiered import TieredPredictor
 from predictor.outlook import Outlooks
-from predictor.serving import Serving
 from scheduler.sim.engine import EngineConfig
 from tests.conftest import missing
 from tests.deploy.dashboard_file import alert_marks, expressions, variables
 from tests.deploy.load import Client
 from tests.deploy.prometheus import Prometheus, prometheus
-from tests.gateway.serving import gateway
+from tests.gateway.harness import gateway
 
 pytestmark = pytest.mark.prometheus
 
@@ -87,10 +87,10 @@ class _Agreeing:
         return fast
 
 
-def _predictor() -> Serving:
+def _predictor() -> TieredPredictor:
     try:
-        return Serving(LengthPredictor.load(), _Agreeing())
-    except ArtifactError as error:
+        return TieredPredictor(LengthPredictor.load(), _Agreeing())
+    except ArtefactError as error:
         missing(f"the predictor that ships ({error})", "lengthwise train")
 
 

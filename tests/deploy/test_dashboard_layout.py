@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from gateway.app import create_app
-from gateway.config import Config, Tenants
+from gateway.config.settings import Config, Tenants
 from tests.deploy.dashboard_file import dashboard, panels
 from tests.deploy.paths import DASHBOARD, DEPLOY
 

@@ -10,8 +10,8 @@ from typing import Any, get_args
 import yaml
 from pydantic import BaseModel
 
-from gateway.config import Config, Tenant, WorkerConfig
-from gateway.config_file import load_config
+from gateway.config.file import load_config
+from gateway.config.settings import Config, Tenant, WorkerConfig
 from tests.deploy.paths import DEPLOY
 
 EXAMPLE = DEPLOY / "lengthwise.yaml"

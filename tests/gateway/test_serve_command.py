@@ -12,7 +12,7 @@ from pathlib import Path
 
 import aiohttp
 
-from tests.gateway.serving import PATIENCE_S, chat, forced
+from tests.gateway.harness import PATIENCE_S, chat, forced
 
 COMMAND = [sys.executable, "-m", "gateway.cli", "serve", "--port", "0"]
 

@@ -11,8 +11,8 @@ from openai import AsyncOpenAI, OpenAI
 from yarl import URL
 
 from gateway.emulator import EmbeddedEmulator, EmulatorConfig
+from tests.gateway.harness import chat, forced, gateway, post
 from tests.gateway.scripted import answer, scripted
-from tests.gateway.serving import chat, forced, gateway, post
 
 MESSAGES: Any = [{"role": "user", "content": "Tell me a story"}]
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from predictor import LengthPredictor
-from predictor.train import train
-from tests.predictor.data import write_data
+from predictor.training.train import train
+from tests.predictor.small_castillo import write_data
 
 
 @pytest.fixture(scope="session")

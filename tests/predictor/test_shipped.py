@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from predictor import LengthPredictor, Prompt, dataset, report
-from predictor.dataset import LICENSED_CORPORA
-from predictor.features import feature_hash
-from predictor.predictor import DEFAULT
-from predictor.tiers import TIERS, forecaster
+from predictor import LengthPredictor, Prompt
+from predictor.data import castillo, splits
+from predictor.data.castillo import LICENSED_CORPORA
+from predictor.evaluation import measure
+from predictor.fast.predictor import DEFAULT
+from predictor.features.definition import feature_hash
+from predictor.refined.tiers import TIERS, forecaster
 
 SHIPPED_MODELS = {
     "Qwen/Qwen2.5-14B-Instruct",
@@ -88,12 +90,12 @@ def test_everyday_requests_are_ranked_by_what_they_ask_for(shipped: LengthPredic
 def test_its_figures_are_found_again_on_prompts_that_it_has_not_seen(
     shipped: LengthPredictor, castillo_data: Path, tier: str
 ) -> None:
-    records = dataset.read_castillo(castillo_data)
+    records = castillo.read_castillo(castillo_data)
     threshold = shipped.manifest["held_out"]["threshold"]
-    held = records.of_prompts(dataset.held_out(records, threshold))
+    held = records.of_prompts(splits.held_out(records, threshold))
     assert len(held.texts) == 340
     measured = forecaster(None, tier)
-    found = report.measure(measured, dataset.licensed(held, castillo_data))["mean"]
+    found = measure.measure(measured, castillo.licensed(held, castillo_data))["mean"]
     name = "metrics_in_scope" if tier == "fast" else "metrics_refined_in_scope"
     for figure, value in shipped.manifest[name]["mean"].items():
         if isinstance(value, float):  # 8-bit products differ a little between processors

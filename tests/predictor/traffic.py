@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 
 from predictor import LengthPredictor, Prompt
-from predictor.features import feature_hash
-from predictor.served import Served, ServedLog
-from predictor.versions import identity
-from tests.predictor.data import LEVEL, SIGMA
+from predictor.artefact.versions import identity
+from predictor.features.definition import feature_hash
+from predictor.served import ServedLog, ServedRecord
+from tests.predictor.small_castillo import LEVEL, SIGMA
 
 _TOPICS = ("tea", "rivers", "chess", "trains", "bread", "clouds", "maps", "bees", "paper", "storms")
 _KINDS = (
@@ -43,7 +43,7 @@ def serve(
     for at, (prompt, length) in enumerate(made):
         cut = max_tokens is not None and length >= max_tokens
         log.append(
-            Served(
+            ServedRecord(
                 id=f"{seed}-{at}",
                 arrival=start + at,
                 finished=start + at + 0.5,

@@ -20,7 +20,7 @@ from scheduler.policy import (
     fcfs,
     sejf,
 )
-from scheduler.typical import CROWDED, REMEMBERED, Crowding, Pace, UsualTokens
+from scheduler.traffic import CROWDED, REMEMBERED, Crowding, Pace, UsualTokens
 from tests.scheduler.builders import distributions, job
 
 SECONDS = st.floats(0, 1e5)
@@ -187,8 +187,8 @@ def test_usual_is_the_mean_of_recent_traffic_by_model() -> None:
 def test_waiting_counts_in_the_time_a_typical_request_takes() -> None:
     fast, slow = Pace(), Pace()
     for _ in range(5 * REMEMBERED):
-        fast.served(2.0)
-        slow.served(20.0)
+        fast.observe(2.0)
+        slow.observe(20.0)
     for pace in (fast, slow):
         pace.turn(100.0)
     assert fast.turn(140.0) == pytest.approx(20.0, rel=0.01)

@@ -262,8 +262,8 @@ def test_a_job_that_still_waits_at_its_deadline_is_rejected(make_scheduler: Make
     scheduler.submit(job("b", deadline=20))
     scheduler.submit(job("patient"))
     assert scheduler.expire(9.9) == []
-    assert told(scheduler.expire(10)) == ["a!deadline"]
-    assert told(scheduler.expire(1000)) == ["b!deadline"]
+    assert told(scheduler.expire(10)) == ["a!queue_timeout"]
+    assert told(scheduler.expire(1000)) == ["b!queue_timeout"]
     assert (scheduler.running, scheduler.waiting) == (1, 1)
 
 
@@ -272,7 +272,7 @@ def test_a_wide_job_that_expires_lets_those_behind_it_go(make_scheduler: MakeSch
     scheduler.submit(job("running", arrival=0, sequences=2))
     scheduler.submit(job("wide", arrival=1, sequences=4, deadline=10))
     scheduler.submit(job("narrow", arrival=2))
-    assert told(scheduler.expire(10)) == ["wide!deadline", "narrow>w"]
+    assert told(scheduler.expire(10)) == ["wide!queue_timeout", "narrow>w"]
 
 
 def test_deadlines_hold_among_thousands_that_gave_up(make_scheduler: MakeScheduler) -> None:
@@ -283,7 +283,7 @@ def test_deadlines_hold_among_thousands_that_gave_up(make_scheduler: MakeSchedul
         scheduler.release(f"gone{n}")
     scheduler.submit(job("late", deadline=20))
     assert told(scheduler.expire(9)) == []
-    assert told(scheduler.expire(15)) == ["early!deadline"]
+    assert told(scheduler.expire(15)) == ["early!queue_timeout"]
 
 
 # Workers that come and go
@@ -296,7 +296,7 @@ def test_a_model_without_a_worker_waits_for_the_grace_and_no_longer(
     scheduler.submit(job("a"))
     assert scheduler.expire(100) == []
     assert scheduler.expire(109) == []
-    assert told(scheduler.expire(110)) == ["a!no_worker"]
+    assert told(scheduler.expire(110)) == ["a!no_healthy_worker"]
 
 
 def test_a_worker_back_within_the_grace_takes_what_waits(make_scheduler: MakeScheduler) -> None:
@@ -308,7 +308,7 @@ def test_a_worker_back_within_the_grace_takes_what_waits(make_scheduler: MakeSch
     scheduler.set_health("w", healthy=False)
     scheduler.submit(job("b"))
     assert scheduler.expire(111) == [], "the grace began anew"
-    assert told(scheduler.expire(121)) == ["b!no_worker"]
+    assert told(scheduler.expire(121)) == ["b!no_healthy_worker"]
 
 
 def test_after_the_grace_new_jobs_are_rejected_at_once_until_a_worker_is_back(
@@ -319,7 +319,7 @@ def test_after_the_grace_new_jobs_are_rejected_at_once_until_a_worker_is_back(
     scheduler.submit(job("a"))
     scheduler.expire(100)
     scheduler.expire(110)
-    assert told(scheduler.submit(job("b"))) == ["b!no_worker"]
+    assert told(scheduler.submit(job("b"))) == ["b!no_healthy_worker"]
     scheduler.set_health("w", healthy=True)
     assert told(scheduler.submit(job("c"))) == ["c>w"]
 
@@ -327,7 +327,7 @@ def test_after_the_grace_new_jobs_are_rejected_at_once_until_a_worker_is_back(
 def test_a_new_worker_ends_the_rejection_as_well(make_scheduler: MakeScheduler) -> None:
     scheduler = make_scheduler(no_worker_grace=0)
     scheduler.submit(job("a"))
-    assert told(scheduler.expire(0)) == ["a!no_worker"]
+    assert told(scheduler.expire(0)) == ["a!no_healthy_worker"]
     scheduler.set_worker(worker())
     assert told(scheduler.submit(job("b"))) == ["b>w"]
 
@@ -337,7 +337,7 @@ def test_only_the_model_without_a_worker_is_rejected(make_scheduler: MakeSchedul
     scheduler.submit(job("running", model="b"))
     scheduler.submit(job("a", model="a"))
     scheduler.submit(job("b", model="b"))
-    assert told(scheduler.expire(1)) == ["a!no_worker"]
+    assert told(scheduler.expire(1)) == ["a!no_healthy_worker"]
     assert scheduler.is_waiting("b")
 
 

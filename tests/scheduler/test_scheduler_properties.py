@@ -22,7 +22,7 @@ from scheduler.length import LengthDistribution
 from scheduler.placement import Placement
 from scheduler.policy import LEVEL, POLICIES
 from scheduler.scheduler import Action, Dispatch, Reject, Scheduler
-from scheduler.typical import CROWDED
+from scheduler.traffic import CROWDED
 from scheduler.worker import KV_BOLD, KV_OVERFLOW, KV_SHARE, REFRESH_TOKENS, Worker
 from tests.scheduler.builders import distributions, job, worker
 
@@ -202,7 +202,7 @@ class AnyInterleaving(RuleBasedStateMachine):
 
     def take_reject(self, refused: Job, reason: str) -> None:
         self.rejected.add(refused.id)
-        if reason == "deadline":
+        if reason == "queue_timeout":
             assert refused.deadline <= self.now
         elif reason == "queue_full":
             assert len(self.waiting) > self.max_waiting
@@ -229,7 +229,7 @@ class AnyInterleaving(RuleBasedStateMachine):
             self.take(actions)
             assert self.scheduler.waiting <= max(before, self.max_waiting)
             refused = [a.reason for a in actions if isinstance(a, Reject) and a.job is new]
-            if "no_worker" not in refused:
+            if "no_healthy_worker" not in refused:
                 queued = bool(refused or self.of_model(new.model))
                 self.crowded[new.model] += 0.01 * (queued - self.crowded[new.model])
 
@@ -274,7 +274,7 @@ class AnyInterleaving(RuleBasedStateMachine):
 
     def release_one(self, id: str) -> None:
         ended = id in self.running
-        actions = self.scheduler.release(id, served=7.0 if ended else None)
+        actions = self.scheduler.release(id, service_s=7.0 if ended else None)
         if id in self.waiting:
             del self.waiting[id]
             self.left.add(id)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from gateway.calibrate.cost_model import load_cost_model
 from gateway.cli import main
-from gateway.cost_model import load_cost_model
 from tests.vllm.engine import VllmServer
 
 pytestmark = pytest.mark.vllm

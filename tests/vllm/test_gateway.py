@@ -15,10 +15,10 @@ import aiohttp
 import pytest
 from openai import AsyncOpenAI, OpenAI
 
-from predictor.serving import Serving
+from predictor.inference.tiered import TieredPredictor
 from tests import castillo
 from tests.bench.load import hang_up_at_random, stream_all
-from tests.gateway.serving import forced, gateway, until
+from tests.gateway.harness import forced, gateway, until
 from tests.vllm.engine import VllmServer
 
 pytestmark = pytest.mark.vllm
@@ -127,7 +127,7 @@ async def test_real_prompts_get_their_real_lengths_and_the_forecasts_cover_them(
         }
         for request in drawn
     ]
-    async with gateway(vllm_server.url, serving=Serving.load()) as running:
+    async with gateway(vllm_server.url, serving=TieredPredictor.load()) as running:
         records = await stream_all(running.url, bodies, [0.0] * len(bodies))
         await running.until_idle()
         assert [r.output_tokens for r in records] == [r.output_tokens for r in drawn]

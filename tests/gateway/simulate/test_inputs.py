@@ -16,9 +16,9 @@ import pytest
 from gateway.simulate.inputs import Options, read_source, read_times
 from gateway.simulate.lengths import forecast
 from gateway.simulate.source import Source
-from predictor.calibrate import QUANTILES
-from predictor.dataset import DataError
-from predictor.served.record import SCHEMA, Served, line
+from predictor.data.records import DataError
+from predictor.outlook import QUANTILES
+from predictor.served.record import SCHEMA, ServedRecord, line
 from scheduler.length import LengthDistribution
 from scheduler.sim.request import Request
 
@@ -38,7 +38,7 @@ def parquet(folder: Path, **columns: list[Any]) -> Path:
     return path
 
 
-def served(at: float, **fields: Any) -> Served:
+def served(at: float, **fields: Any) -> ServedRecord:
     usual: dict[str, Any] = {
         "id": f"r{at}",
         "arrival": at,
@@ -52,10 +52,10 @@ def served(at: float, **fields: Any) -> Served:
         "tier": "fast",
         "tenant": "abc",
     }
-    return Served(**{**usual, **fields})
+    return ServedRecord(**{**usual, **fields})
 
 
-def log(folder: Path, *records: Served) -> Path:
+def log(folder: Path, *records: ServedRecord) -> Path:
     (folder / "served-000000000000.jsonl").write_bytes(b"".join(map(line, records)))
     return folder
 

@@ -6,9 +6,8 @@ import numpy as np
 from scipy.stats import norm
 
 from predictor.adaptive import Adaptive, Forecast
-from predictor.calibrate import LEVELS
-from predictor.design import COLUMNS
-from predictor.outlook import Outlooks
+from predictor.fast.inputs import COLUMNS
+from predictor.outlook import LEVELS, Outlooks
 from predictor.prompt import Prompt
 
 NORMAL = norm.ppf(LEVELS)

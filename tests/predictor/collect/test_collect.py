@@ -16,10 +16,10 @@ import pytest
 from aiohttp import web
 
 from gateway.emulator import EmbeddedEmulator, EmulatorConfig
-from predictor import readers
 from predictor.collect.client import Retry
 from predictor.collect.command import add_collect_arguments
 from predictor.collect.run import run
+from predictor.data import sources
 from tests.predictor.collect.server import answered, serving
 
 IMPATIENT = Retry(attempts=4, first_s=0.001)
@@ -80,7 +80,7 @@ def test_an_emulated_model_is_collected_and_can_be_read_for_training(
         assert (row["temperature"], row["top_p"], row["max_tokens"]) == (1.0, None, 200)
     assert any(row["capped"] for row in found)
     assert not all(row["capped"] for row in found)
-    records = readers.read(out)
+    records = sources.read(out)
     assert records.texts == ["What is tea?", "Who is Bach?", "List ten rivers."]
     assert records.corpus.tolist() == ["drinks", "prompts", "prompts"]
     assert records.validate.tolist() == [True, False, True]
@@ -349,7 +349,7 @@ def test_answers_that_never_end_are_flagged_in_their_whole_cell(
     found = rows(tmp_path / "a")
     assert [row["degenerate"] for row in found] == [True] * 3 + [False] * 6
     assert [row["capped"] for row in found] == [True] + [False] * 8
-    assert readers.read(tmp_path / "a").capped.sum() == 1
+    assert sources.read(tmp_path / "a").capped.sum() == 1
 
 
 def test_prompts_in_castillos_schema_keep_their_names(
@@ -362,4 +362,4 @@ def test_prompts_in_castillos_schema_keep_their_names(
     found = rows(tmp_path / "a", "prompts")
     for name in ("prompt_id", "dataset", "split", "prompt"):
         assert [row[name] for row in found] == few[name].to_pylist()
-    assert np.all(readers.read(tmp_path / "a").tokens <= 9)
+    assert np.all(sources.read(tmp_path / "a").tokens <= 9)

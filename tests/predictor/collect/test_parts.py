@@ -12,7 +12,7 @@ from predictor.collect.journal import Journal, Sample
 from predictor.collect.output import degenerate
 from predictor.collect.progress import Progress
 from predictor.collect.prompts import read_prompts
-from predictor.dataset import DataError
+from predictor.data.records import DataError
 
 
 @pytest.mark.parametrize(

@@ -12,14 +12,15 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from predictor import LengthPredictor, dataset
-from predictor.dataset import DataError
+from predictor import LengthPredictor
+from predictor.data import castillo, splits
+from predictor.data.records import DataError
 from predictor.evaluation import plots
 from predictor.evaluation.command import add_evaluate_arguments, run_evaluate
 from predictor.evaluation.page import page
 from predictor.evaluation.study import CORPUS, FORECAST, MODEL, Study, split, study
 from predictor.evaluation.table import Table, tables
-from tests.predictor.data import BOUND, FREE
+from tests.predictor.small_castillo import BOUND, FREE
 
 PLOTS = {"reliability.png", "predicted.png", "skill.png", "tau.png"}
 NAMES = {*FREE, *BOUND}
@@ -33,7 +34,7 @@ def evaluate(*args: object) -> int:
 
 @pytest.fixture(scope="session")
 def measured(small_data: Path, small_predictor: LengthPredictor) -> Study:
-    records = dataset.read_castillo(small_data)
+    records = castillo.read_castillo(small_data)
     return study(small_predictor, split(records, small_predictor.manifest, "held-out"))
 
 
@@ -52,9 +53,9 @@ def test_the_tables_have_every_model_and_corpus(
 def test_only_prompts_held_out_by_the_manifest_are_measured_on(
     small_data: Path, small_predictor: LengthPredictor, measured: Study
 ) -> None:
-    records = dataset.read_castillo(small_data)
+    records = castillo.read_castillo(small_data)
     threshold = small_predictor.manifest["held_out"]["threshold"]
-    count = int(dataset.held_out(records, threshold).sum())
+    count = int(splits.held_out(records, threshold).sum())
     assert count == 60
     assert {len(made) for made in measured.forecasts} == {count}
     parts = split(records, small_predictor.manifest, "held-out")
@@ -83,16 +84,16 @@ def test_all_prompts_can_be_measured_on_with_a_loud_warning(
 
 
 def test_a_model_fitted_again_on_its_held_out_prompts_is_warned_of(small_data: Path) -> None:
-    records = dataset.read_castillo(small_data)
+    records = castillo.read_castillo(small_data)
     manifest = {
-        "held_out": {"threshold": dataset.holdout_rule(records, 40)},
+        "held_out": {"threshold": splits.holdout_rule(records, 40)},
         "held_out_in_training": True,
     }
     assert split(records, manifest, "held-out").warning.startswith("40 of 40 prompts may have")
 
 
 def test_a_model_that_held_nothing_out_is_refused(small_data: Path) -> None:
-    records = dataset.read_castillo(small_data)
+    records = castillo.read_castillo(small_data)
     with pytest.raises(DataError, match=r"0 of 320 prompts were held out .* --split all"):
         split(records, {"held_out": {"threshold": ""}}, "held-out")
 
@@ -158,7 +159,7 @@ def test_page_and_plots_are_written_and_need_nothing_else(
     assert all(source.startswith("data:image/png;base64,") for source in shown.sources)
     assert shown.cells >= NAMES
     assert "Warning" not in shown.words
-    records = dataset.read_castillo(small_data)
+    records = castillo.read_castillo(small_data)
     assert not any(prompt in text for prompt in records.texts)
     figures = json.loads((out / "metrics.json").read_text())
     assert set(figures["models"]) == NAMES
@@ -183,7 +184,7 @@ def test_without_matplotlib_the_tables_remain(
 
 
 def test_one_sample_a_prompt_is_enough(small_data: Path, small_predictor: LengthPredictor) -> None:
-    records = dataset.read_castillo(small_data)
+    records = castillo.read_castillo(small_data)
     parts = split(records, small_predictor.manifest, "held-out")
     rows = np.arange(len(parts.measured.tokens)) % 5 == 0  # samples of a cell follow each other
     one = replace(

@@ -9,7 +9,7 @@ from bisect import bisect_left, insort
 from dataclasses import dataclass
 from operator import attrgetter
 
-from scheduler.costs import StepCosts
+from scheduler.sim.costs import StepCosts
 from scheduler.sim.engine_config import EngineConfig
 
 _by_rank = attrgetter("rank")

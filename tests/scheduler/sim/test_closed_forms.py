@@ -10,9 +10,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scheduler.costs import StepCosts
 from scheduler.length import LengthDistribution
 from scheduler.sim.arms import Arm, Server
+from scheduler.sim.costs import StepCosts
 from scheduler.sim.engine_config import EngineConfig
 from scheduler.sim.request import Request
 from scheduler.sim.simulator import simulate

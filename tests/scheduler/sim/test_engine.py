@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scheduler.costs import StepCosts
+from scheduler.sim.costs import StepCosts
 from scheduler.sim.engine import Engine, EngineConfig, StepResult
 
 FREE = StepCosts(base=1.0, per_sequence=0.0, per_kv_token=0.0, per_prefill_token=0.0)

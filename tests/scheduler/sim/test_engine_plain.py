@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scheduler.costs import StepCosts
+from scheduler.sim.costs import StepCosts
 from scheduler.sim.engine import Engine, EngineConfig
 from tests.scheduler.sim.plain_engine import PlainEngine
 

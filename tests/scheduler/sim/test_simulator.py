@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scheduler.costs import StepCosts
 from scheduler.length import LengthDistribution
 from scheduler.sim.arms import NAMES, Arm, Server
 from scheduler.sim.arrivals import poisson
 from scheduler.sim.capacity import capacity
+from scheduler.sim.costs import StepCosts
 from scheduler.sim.engine_config import EngineConfig
 from scheduler.sim.measures import figures, quantile
 from scheduler.sim.request import Request

@@ -1,0 +1,61 @@
+"""Refits: the predictor is fitted to served traffic, again and again, in a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+from asyncio.subprocess import PIPE
+from collections.abc import Sequence
+
+from gateway.config.settings import Config
+from gateway.forecasting.learned_state import LOG, MODELS
+from gateway.metrics import Metrics
+from predictor.online.command import refit_command
+
+log = logging.getLogger("lengthwise")
+
+COUNTED = ("promoted", "kept", "rolled back")
+"""Outcomes worth counting; without enough new answers nothing is tried."""
+
+
+class Refits:
+    """Runs ``lengthwise refit`` on the served log every ``learning.refit_s`` seconds.
+
+    What it promotes is taken up by ``Reload`` like any new model.
+    """
+
+    def __init__(self, config: Config, metrics: Metrics) -> None:
+        self._config = config
+        self._metrics = metrics
+
+    async def watch(self) -> None:
+        """Refit again and again, until cancelled."""
+        learning = self._config.learning
+        if not learning.refit_s or learning.folder is None:
+            return
+        command = refit_command(
+            learning.folder / LOG, learning.folder / MODELS, model=self._config.predictor.path
+        )
+        while True:
+            await asyncio.sleep(learning.refit_s)
+            await self._refit(command)
+
+    async def _refit(self, command: Sequence[str]) -> None:
+        process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE)
+        try:
+            out, errors = await process.communicate()
+        except asyncio.CancelledError:  # the gateway ends: an unfinished refit leaves no trace
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+            raise
+        if process.returncode:
+            self._metrics.refits.labels("failed").inc()
+            log.error("a refit failed: %s", errors.decode(errors="replace").strip()[-2000:])
+            return
+        outcome = json.loads(out)
+        if outcome["action"] in COUNTED:
+            self._metrics.refits.labels(outcome["action"]).inc()
+        log.info("refit: %s, %s", outcome["action"], outcome["reason"])

@@ -1,0 +1,1 @@
+"""What is known of the wire: OpenAI bodies and errors, server-sent events, ASGI."""

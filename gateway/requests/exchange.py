@@ -1,0 +1,153 @@
+"""Proxy: one request's way to a worker and its answer's way back."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import aiohttp
+from yarl import URL
+
+from gateway.protocol.openai import ApiError, ApiRequest
+from gateway.protocol.reply import Headers, Reply
+from gateway.protocol.sse import EventStream, Usage, is_error
+from gateway.scheduling.dispatcher import Slot
+from gateway.workers.backend import FAILURES, Backend
+from gateway.workers.fleet import Fleet
+from scheduler.records import RequestRecord
+
+log = logging.getLogger("lengthwise")
+
+
+PROGRESS_TOKENS = 16
+"""Tokens of a stream between two reports to the scheduler: one KV block of vLLM's default."""
+
+_HOP_BY_HOP = {
+    *("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer"),
+    *("transfer-encoding", "upgrade", "host", "content-length"),
+}
+_NOT_FORWARDED = _HOP_BY_HOP | {"accept-encoding", "expect", "x-vllm-priority", "x-request-id"}
+_NOT_RETURNED = _HOP_BY_HOP | {"server", "date", "x-request-id"}
+
+
+class WorkerFailed(Exception):
+    """The worker broke before a byte of the answer had reached the client."""
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One request on its way through a worker; tried again while nothing has been sent back."""
+
+    request: ApiRequest
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    reply: Reply
+    record: RequestRecord
+    fleet: Fleet
+    usage: Usage = field(default_factory=Usage)
+    tokens: int = 0
+    """Of the answer so far, where it is a stream: at least so many."""
+
+    @property
+    def output_tokens(self) -> int | None:
+        """Tokens of all its sequences so far, as the worker says or as they came; None: unknown."""
+        return self.usage.output_tokens or self.tokens or None
+
+    async def forward(self, slot: Slot, worker_id: str, priority: int | None) -> int:
+        """Send the request to a worker and relay its answer; the status that went back.
+
+        Raises:
+            WorkerFailed: it broke and nothing has reached the client: another may be asked.
+            ApiError: it broke in mid-stream.
+        """
+        backend = self.fleet[worker_id]
+        try:
+            return await self._exchange(slot, backend, self.request.for_worker(priority))
+        except FAILURES as error:
+            self.fleet.suspect(worker_id)
+            log.warning("worker %s failed request %s: %r", worker_id, self.reply.request_id, error)
+            if not self.reply.started:
+                raise WorkerFailed from error
+            raise ApiError(
+                502,
+                "The worker failed in the middle of the answer. Send the request again.",
+                code="worker_failed",
+            ) from error
+
+    async def _exchange(self, slot: Slot, backend: Backend, body: bytes) -> int:
+        headers = {**self.headers, **backend.authorization()}
+        async with backend.session.request(
+            self.method,
+            URL(backend.id + self.path, encoded=True),
+            data=body or None,
+            headers=headers,
+        ) as response:
+            if response.content_type == "text/event-stream":
+                return await self._relay_events(slot, backend, response)
+            answer = await response.read()
+            if response.status >= 500 and not await self.fleet.still_healthy(backend.id):
+                raise aiohttp.ClientPayloadError(f"status {response.status} and not healthy")
+            self._read_answer(response, answer)
+            await self.reply.whole(response.status, _returned(response), answer)
+            return response.status
+
+    def _read_answer(self, response: aiohttp.ClientResponse, answer: bytes) -> None:
+        if response.content_type == "application/json" and response.status == 200:
+            try:
+                self.usage.read(json.loads(answer))
+            except ValueError:
+                log.warning("request %s: the answer is not JSON", self.reply.request_id)
+
+    async def _relay_events(
+        self, slot: Slot, backend: Backend, response: aiohttp.ClientResponse
+    ) -> int:
+        """Pass events on as they come; hold the headers back until there is a first one.
+
+        Returns the status that tells how it ended: an error in the stream counts as 500.
+        """
+        events = EventStream(hide_usage=not self.request.wants_usage, usage=self.usage)
+        reported = 0
+        async for data in response.content.iter_any():
+            out = list(events.feed(data))
+            if not out:
+                continue
+            if not self.reply.started:
+                if is_error(out[0]) and not await self.fleet.still_healthy(backend.id):
+                    raise aiohttp.ClientPayloadError("an error event, and not healthy")
+                await self._start_stream(response)
+            self.record.last_token = asyncio.get_running_loop().time()
+            self.tokens = events.tokens
+            await self.reply.write(b"".join(out))
+            if events.tokens - reported >= PROGRESS_TOKENS * slot.job.sequences:
+                reported = events.tokens
+                slot.progress(events.tokens // slot.job.sequences)
+        if not self.reply.started:
+            raise aiohttp.ClientPayloadError("the stream ended before its first event")
+        self.usage.output_tokens = self.usage.output_tokens or events.tokens
+        await self.reply.finish(events.rest)
+        return 500 if events.failed else response.status
+
+    async def _start_stream(self, response: aiohttp.ClientResponse) -> None:
+        self.record.first_token = asyncio.get_running_loop().time()
+        unbuffered = [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
+        given = [pair for pair in _returned(response) if pair[0].lower() != b"cache-control"]
+        await self.reply.start(response.status, given + unbuffered)
+
+
+def forwarded(headers: Headers, request_id: str) -> dict[str, str]:
+    """The client's headers as a worker gets them."""
+    kept = {
+        name.decode("latin-1"): value.decode("latin-1")
+        for name, value in headers
+        if name.decode("latin-1").lower() not in _NOT_FORWARDED
+    }
+    # The gateway reads the answers: they must not come compressed.
+    return {**kept, "Accept-Encoding": "identity", "X-Request-Id": request_id}
+
+
+def _returned(response: aiohttp.ClientResponse) -> Headers:
+    return [pair for pair in response.raw_headers if pair[0].decode().lower() not in _NOT_RETURNED]

@@ -1,0 +1,56 @@
+"""What the online regression sees of a forecast: a handful of numbers of about unit size."""
+
+from __future__ import annotations
+
+from math import isnan
+
+from predictor.fast.inputs import COLUMNS
+from predictor.outlook import Outlooks
+
+CENTRE = 5.6
+"""About the mean log length of real answers: what location and text scores are relative to."""
+
+_CENTRED = ("text_words", "text_all")
+_TAKEN = (*_CENTRED, *(name for name in COLUMNS if name.startswith("text_axis_")), "text_own")
+
+NAMES: tuple[str, ...] = ("one", "location", *(name for name in _TAKEN if name in COLUMNS))
+"""The features of the regression, in order."""
+
+Features = tuple[float, ...]
+"""The features of one forecast, one for each of ``NAMES``."""
+
+_AT = [COLUMNS.index(name) for name in NAMES[2:]]
+_SHIFT = [CENTRE if name in _CENTRED else 0.0 for name in NAMES[2:]]
+_ROUTE = COLUMNS.index("model_route") if "model_route" in COLUMNS else -1
+_FAR = 6.0  # a strange input must not carry the line away
+_NOTHING = (0.0,) * len(_AT)
+
+
+def features(outlooks: Outlooks) -> list[Features]:
+    """The features of each forecast; what the predictor left open (NaN) is 0.
+
+    Inputs of another width than ``COLUMNS`` tell nothing: location alone is then used.
+    """
+    locations = outlooks.location.tolist()
+    if outlooks.inputs.shape[1] != len(COLUMNS):
+        return [(1.0, _near(location - CENTRE), *_NOTHING) for location in locations]
+    rows = outlooks.inputs[:, _AT].tolist()
+    return [
+        (
+            1.0,
+            _near(location - CENTRE),
+            *[_near(x - shift) for x, shift in zip(row, _SHIFT, strict=True)],
+        )
+        for location, row in zip(locations, rows, strict=True)
+    ]
+
+
+def _near(number: float) -> float:
+    return 0.0 if isnan(number) else min(_FAR, max(-_FAR, number))
+
+
+def known(outlooks: Outlooks) -> list[bool]:
+    """Whether the predictor was trained on each forecast's model; if it does not say, no."""
+    if _ROUTE < 0 or outlooks.inputs.shape[1] != len(COLUMNS):
+        return [False] * len(outlooks)
+    return [route == 0 for route in outlooks.inputs[:, _ROUTE].tolist()]

@@ -1,0 +1,161 @@
+"""A trained model on disk: a directory that is published whole and checked when it is read.
+
+``manifest.json`` lists every other file with its SHA-256. Arrays are .npz without pickle and
+boosters gzipped LightGBM text, so that reading a model runs no code from it.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from predictor.features.definition import feature_hash
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+_RETRAIN = "train again with `lengthwise train`"
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+class ArtefactError(Exception):
+    """A model directory cannot be used; the message names the file and the remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Artefact:
+    """The parts of a model directory: its manifest, arrays and LightGBM model texts by name."""
+
+    manifest: dict[str, Any]
+    arrays: Arrays
+    boosters: Mapping[str, str]
+
+
+def publish(
+    out: Path,
+    *,
+    manifest: Mapping[str, Any],
+    arrays: Arrays,
+    boosters: Mapping[str, str],
+    texts: Mapping[str, str],
+    files: Mapping[str, bytes] | None = None,
+) -> None:
+    """Write a model directory and put it in the place of ``out`` in one step.
+
+    ``files`` are kept as they are, for parts with a format of their own.
+
+    A reader sees the old directory or the new one, never a mixture (between two renames, for an
+    instant, none); a failure leaves the old.
+    """
+    out = out.resolve()
+    out.parent.mkdir(parents=True, exist_ok=True)
+    stage = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    try:
+        written = {"arrays.npz": _npz(arrays), **(files or {})}
+        written |= {f"{name}.txt.gz": _gzip(text) for name, text in boosters.items()}
+        written |= {name: text.encode() for name, text in texts.items()}
+        for name, data in written.items():
+            (stage / name).write_bytes(data)
+        sums = {name: hashlib.sha256(data).hexdigest() for name, data in written.items()}
+        whole = {"format": FORMAT, "feature_hash": feature_hash(), **manifest, "files": sums}
+        (stage / MANIFEST).write_text(json.dumps(whole, indent=2) + "\n", encoding="utf-8")
+        stage.chmod(0o755)
+        _swap(stage, out)
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+
+
+def _swap(stage: Path, out: Path) -> None:
+    """Rename ``stage`` to ``out``; a directory already there steps aside first."""
+    if not out.exists():
+        os.replace(stage, out)
+        return
+    if any(out.iterdir()) and not (out / MANIFEST).is_file():
+        raise ArtefactError(f"{out} holds something else than a model; choose another --out")
+    aside = Path(tempfile.mkdtemp(prefix=f".{out.name}.old.", dir=out.parent))
+    os.replace(out, aside / "model")
+    os.replace(stage, out)
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def read(path: Path) -> Artefact:
+    """Read and check a model directory.
+
+    Raises:
+        ArtifactError: a file is absent, damaged or foreign, or the features have changed since.
+    """
+    manifest = _manifest(path / MANIFEST)
+    arrays: dict[str, NDArray[Any]] = {}
+    boosters: dict[str, str] = {}
+    for name, expected in manifest["files"].items():
+        data = _checked(path, name, expected)
+        try:
+            if name.endswith(".npz"):
+                with np.load(io.BytesIO(data), allow_pickle=False) as stored:
+                    arrays |= {key: stored[key] for key in stored.files}
+            elif name.endswith(".txt.gz"):
+                boosters[name.removesuffix(".txt.gz")] = gzip.decompress(data).decode()
+        except (ValueError, OSError, EOFError) as error:
+            raise ArtefactError(f"{path / name} cannot be read ({error}); {_RETRAIN}") from error
+    return Artefact(manifest, arrays, boosters)
+
+
+def _manifest(path: Path) -> dict[str, Any]:
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ArtefactError(
+            f"{path} cannot be read ({error.strerror}); give a directory made by `lengthwise train`"
+        ) from error
+    except ValueError as error:
+        raise ArtefactError(f"{path} is not JSON ({error}); {_RETRAIN}") from error
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
+        raise ArtefactError(f"{path} is not the manifest of a model; {_RETRAIN}")
+    if manifest.get("format") != FORMAT:
+        raise ArtefactError(
+            f"{path} has format {manifest.get('format')}, this version reads {FORMAT}; {_RETRAIN}"
+        )
+    if manifest.get("feature_hash") != feature_hash():
+        raise ArtefactError(
+            f"{path} was trained with other features (feature_hash "
+            f"{manifest.get('feature_hash')}, here {feature_hash()}); {_RETRAIN}"
+        )
+    return manifest
+
+
+def _checked(folder: Path, name: str, expected: object) -> bytes:
+    path = folder / name
+    if path.name != name:
+        raise ArtefactError(f"{folder / MANIFEST} names a file elsewhere, {name}; {_RETRAIN}")
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ArtefactError(f"{path} cannot be read ({error.strerror}); {_RETRAIN}") from error
+    if hashlib.sha256(data).hexdigest() != expected:
+        raise ArtefactError(
+            f"{path} is damaged (its SHA-256 is not the manifest's); copy the model again or "
+            f"{_RETRAIN}"
+        )
+    return data
+
+
+def _npz(arrays: Arrays) -> bytes:
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
+    return buffer.getvalue()
+
+
+def _gzip(text: str) -> bytes:
+    return gzip.compress(text.encode(), mtime=0)

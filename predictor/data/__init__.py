@@ -1,0 +1,1 @@
+"""Measured lengths: where they come from, and the arrays they become."""

@@ -1,0 +1,1 @@
+"""The fast tier: LightGBM on a prompt, about a millisecond."""

@@ -1,0 +1,167 @@
+"""Hand-made features of a prompt's text: its shape and what it asks for."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from predictor.features.lexicon import GROUPS
+from predictor.features.lexicon_table import TABLE, Found
+from predictor.features.tokens import NEWLINE, Index, Tokens
+
+Array = NDArray[np.float64]
+
+_COUNTED = "?!.,:;\"'`()[]{}<>=+-*/\\_|#$%&@^~"
+_COUNTED_BYTES = np.frombuffer(_COUNTED.encode(), dtype=np.uint8)
+
+
+_WIDTH = len(GROUPS) + 1
+
+
+def _among(symbols: str) -> NDArray[np.bool_]:
+    return np.isin(np.arange(256), list(symbols.encode()))
+
+
+_ENDS_SENTENCE, _GAP, _BLANK = _among(".?!"), _among(" \t\r\n\0"), _among(" \t")
+_BULLET, _STOP, _LETTER = _among("-*"), _among(".)"), _among("abcdefgh")
+_DIGIT, _UPPER = _among("0123456789"), _among("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+
+_KINDS = np.array([_UPPER, _DIGIT, np.arange(256) >= 128], dtype=np.float64).T
+_FINAL = np.array([_among("?"), _among(":"), _among("."), _among("`>")])
+
+_SHAPE = (
+    "log_chars log_words word_len unique_words upper digits non_ascii log_lines max_line "
+    "first_line last_line last_paragraph blank_lines indented bullets numbered options "
+    "log_sentences ends_question ends_colon ends_stop ends_code starts_upper last_question "
+    "opener second_opener last_opener"
+)
+_LOGGED = (
+    "log_chars log_words log_lines max_line first_line last_line last_paragraph blank_lines "
+    "bullets numbered options log_sentences"
+)
+
+NAMES: tuple[str, ...] = (
+    *_SHAPE.split(),
+    *(f"count {symbol}" for symbol in _COUNTED),
+    *(f"group {group}" for group in GROUPS),
+)
+_LOGS = np.array([name in _LOGGED.split() or name.startswith("count ") for name in NAMES])
+"""Columns that are kept as log(1 + x)."""
+
+
+def describe(tokens: Tokens, found: Found, *, chars: Index, distinct: Index) -> Array:
+    """The features of n texts, n x len(NAMES).
+
+    ``found`` are their entries in the lexicon's table, ``chars`` the characters of the
+    texts before they were clipped, ``distinct`` how many different words each has.
+    """
+    size = np.maximum(1, tokens.last - tokens.first)
+    spans = zip(tokens.first.tolist(), tokens.last.tolist(), strict=True)
+    counts = np.array([np.bincount(tokens.raw[a:b], minlength=256) for a, b in spans])
+    words, paragraph = tokens.per_text(tokens.word), _last_paragraphs(tokens)
+    lengths = np.where(tokens.word, tokens.ends - tokens.starts, 0)
+    letters = np.bincount(tokens.text, lengths, minlength=len(tokens))
+    some = np.maximum(1, words)
+    shape = [
+        np.maximum(chars, tokens.last - tokens.first),
+        words,
+        letters / some,
+        distinct / some,
+        *((counts @ _KINDS).T / size),
+        *_lines(tokens, paragraph),
+        *_ends(tokens, size),
+        *_openers(tokens, found.one, paragraph),
+    ]
+    out = np.empty((len(tokens), len(NAMES)))
+    split = len(_SHAPE.split())
+    out[:, :split] = np.array(shape).T
+    out[:, split : split + len(_COUNTED)] = counts[:, _COUNTED_BYTES]
+    np.log1p(out, out=out, where=_LOGS)
+    out[:, split + len(_COUNTED) :] = groups(tokens, found)
+    return out
+
+
+def _lines(tokens: Tokens, paragraph: Index) -> list[Array]:
+    """What the lines of each text are like, by the first bytes of each."""
+    breaks = np.flatnonzero(tokens.data == NEWLINE)
+    starts = np.sort(np.concatenate([tokens.first, breaks + 1]))
+    sizes = np.sort(np.concatenate([breaks, tokens.last])) - starts
+    first = np.searchsorted(starts, tokens.first)
+    last = np.append(first[1:], len(starts)) - 1
+    where = np.append(tokens.starts, [len(tokens.data) - 1] * 2)
+    opens = np.minimum(np.searchsorted(tokens.starts, starts), len(where) - 2)
+    at, then = where[opens], where[opens + 1]
+    opening, stop = tokens.data[at], _STOP[tokens.data[then]]
+    marks = np.array(
+        [
+            _BLANK[tokens.data[starts]],
+            _BULLET[opening],
+            _DIGIT[opening] & stop,
+            _LETTER[opening] & (then == at + 1) & stop,
+            np.ones(len(starts), dtype=np.bool_),
+        ]
+    )
+    marks &= sizes > 0
+    indented, bullets, numbered, options, filled = np.add.reduceat(
+        marks, first, axis=1, dtype=np.intp
+    )
+    lines = last - first + 1
+    return [
+        lines,
+        np.maximum.reduceat(sizes, first),
+        sizes[first],
+        sizes[last],
+        tokens.last - paragraph,
+        lines - filled,
+        indented / lines,
+        bullets,
+        numbered,
+        options,
+    ]
+
+
+def _last_paragraphs(tokens: Tokens) -> Index:
+    """Where in ``data`` the last paragraph of each text starts (n)."""
+    twice = (tokens.data[1:] == NEWLINE) & (tokens.data[:-1] == NEWLINE)
+    after = np.flatnonzero(twice) + 2
+    out = tokens.first.copy()
+    out[np.searchsorted(tokens.last, after)] = after  # of several the last stays
+    return out
+
+
+def _ends(tokens: Tokens, size: Index) -> list[Array]:
+    """The end of each text, its beginning, and how far before the end the last question stands."""
+    data, final = tokens.data, tokens.data[tokens.last - 1]
+    stops = np.flatnonzero(_ENDS_SENTENCE[data[:-1]] & _GAP[data[1:]])
+    sentences = np.bincount(np.searchsorted(tokens.last, stops), minlength=len(tokens))
+    asks = np.flatnonzero(data == ord("?"))
+    of = np.searchsorted(tokens.last, asks)
+    question = np.zeros(len(tokens))
+    question[of] = asks - tokens.first[of] + 1
+    return [
+        sentences,
+        *_FINAL[:, final],
+        _UPPER[tokens.raw[tokens.first]],
+        1.0 - question / size,
+    ]
+
+
+def _openers(tokens: Tokens, entry: Index, paragraph: Index) -> list[Array]:
+    """Codes of the first two words and of the last paragraph's first; -1 others, -2 none."""
+    words = np.flatnonzero(tokens.word)
+    code = np.append(TABLE.opener[entry[words]], [-2.0, -2.0])
+    until = np.searchsorted(words, tokens.until)
+    last = np.searchsorted(tokens.starts[words], paragraph)
+    return [
+        np.where(at < until[1:], code[np.minimum(at, len(words))], -2.0)
+        for at in (until[:-1], until[:-1] + 1, last)
+    ]
+
+
+def groups(tokens: Tokens, found: Found) -> Array:
+    """How many words and phrases of each group the texts have, n x len(GROUPS)."""
+    some = np.flatnonzero(found.entry)
+    entry, row = found.entry[some], found.text[some] * _WIDTH + 1
+    cells = np.concatenate([row + TABLE.group[entry], row + TABLE.other[entry]])
+    counts = np.bincount(cells, minlength=len(tokens) * _WIDTH)  # a row's first cell: no group
+    return counts.reshape(-1, _WIDTH)[:, 1:].astype(np.float64)

@@ -1,0 +1,76 @@
+"""`lengthwise predict`: forecasts for requests on stdin."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from predictor.artefact.format import ArtefactError
+from predictor.exits import bad_input
+from predictor.fast.predictor import LengthPredictor, quantiles
+from predictor.features.definition import Prompt
+from predictor.inference.request_lines import batches, read_requests
+from predictor.refined.tiers import TIERS, required
+from predictor.threads import one_thread
+
+if TYPE_CHECKING:
+    from predictor.refined.head import RefinedTier
+
+
+def add_predict_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``predict``."""
+    parser.add_argument(
+        "--model-dir",
+        type=Path,
+        default=None,
+        help="directory made by `lengthwise train` (default: the model that ships)",
+    )
+    parser.add_argument(
+        "--tier",
+        choices=TIERS,
+        default="fast",
+        help="fast: under a millisecond; refined: the text encoder, which requests that wait get "
+        "(default: fast)",
+    )
+
+
+def run_predict(args: argparse.Namespace) -> int:
+    """JSON requests on stdin, one a line; a JSON forecast for each on stdout, in order."""
+    one_thread()
+    try:
+        predictor = LengthPredictor.load(args.model_dir)
+        refined = required(args.model_dir) if args.tier == "refined" else None
+    except ArtefactError as error:
+        return bad_input(str(error))
+    for batch in batches(sys.stdin.fileno()):
+        prompts, problem = read_requests(batch)
+        for line in answers(predictor, prompts, refined):
+            print(json.dumps(line))
+        sys.stdout.flush()
+        if problem:
+            return bad_input(problem)
+    return 0
+
+
+def answers(
+    predictor: LengthPredictor, prompts: list[Prompt], refined: RefinedTier | None = None
+) -> Iterator[dict[str, Any]]:
+    """What ``predict`` prints for each prompt, in tokens: the stated quantiles, the mean, and the
+    typical length (the geometric mean), which orders jobs.
+    """
+    if not prompts:
+        return
+    outlooks = predictor.outlooks(prompts)
+    if refined is not None:
+        outlooks = refined.refine(prompts, outlooks)
+    for forecast in outlooks.distributions([prompt.max_tokens for prompt in prompts]):
+        levels = {level: round(value, 2) for level, value in quantiles(forecast).items()}
+        yield {
+            "typical": round(forecast.geometric_mean, 2),
+            "mean": round(forecast.mean, 2),
+            "quantiles": levels,
+        }

@@ -1,0 +1,88 @@
+"""Tiers: the fast forecasts of a model directory, and the refined ones where it has them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from predictor.artefact import format
+from predictor.artefact.format import ArtefactError
+from predictor.fast.inputs import ROUTES, Models, Place
+from predictor.fast.predictor import DEFAULT, LengthPredictor, booster
+from predictor.fast.text_model import Array
+from predictor.prompt import Prompt
+
+if TYPE_CHECKING:
+    from predictor.fast.predictor import Forecaster
+    from predictor.refined.head import RefinedTier
+
+TIERS = ("fast", "refined")
+
+
+def refined_tier(path: Path | str | None = None) -> RefinedTier | None:
+    """The refined tier of the model directory ``path`` (None: the model that ships).
+
+    Returns None if the model was trained without one.
+
+    Raises:
+        ArtifactError: it has one that cannot be used; the message names the file, or the extra
+            that is not installed.
+    """
+    from predictor.refined.head import LOCATION, RefinedTier  # noqa: PLC0415 - the encoder's libraries
+
+    folder = DEFAULT if path is None else Path(path)
+    stored = format.read(folder)
+    if LOCATION not in stored.boosters:
+        return None
+    # Refits append models to the fast tier's; the refined one knows those it was trained on.
+    known = max(0, stored.arrays["refined_shapes"].shape[-2] - len(ROUTES) + 1)
+    models = Models(stored.manifest["models"][:known], stored.arrays["offsets"][:known])
+    return RefinedTier.load(folder, stored, models, booster)
+
+
+@dataclass(frozen=True, slots=True)
+class Refined:
+    """The fast forecasts, refined: what ``report`` measures as it measures the fast ones."""
+
+    fast: LengthPredictor
+    tier: RefinedTier
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """That of the model directory."""
+        return self.fast.manifest
+
+    def place(self, model: str) -> Place:
+        """Where ``model`` stands: known, related to known models, or generic."""
+        return self.fast.place(model)
+
+    def atoms(self, prompts: Sequence[Prompt]) -> tuple[Array, Array]:
+        """The refined forecasts, not cut: tokens and masses, each n x ATOMS."""
+        return self.tier.refine(prompts, self.fast.outlooks(prompts)).atoms()
+
+
+def forecaster(path: Path | None, tier: str) -> Forecaster:
+    """The forecasts of one tier of the model directory ``path`` (None: the one that ships).
+
+    Raises:
+        ArtifactError: the model cannot be used, or has no such tier.
+    """
+    fast = LengthPredictor.load(path)
+    return fast if tier == "fast" else Refined(fast, required(path))
+
+
+def required(path: Path | str | None = None) -> RefinedTier:
+    """The refined tier, for whoever asked for it by name.
+
+    Raises:
+        ArtifactError: as ``refined_tier``, and where there is none.
+    """
+    tier = refined_tier(path)
+    if tier is None:
+        raise ArtefactError(
+            f"{path or 'the model that ships'} has no refined tier; train one with "
+            "`lengthwise train --encoder`, or ask for --tier fast"
+        )
+    return tier

@@ -1,0 +1,126 @@
+"""What the encoder reads of a prompt: clipped text, cut to word pieces.
+
+Training, export and serving share this; it needs only the ``tokenizers`` package.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from predictor.artefact.format import ArtefactError
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+HEAD_CHARS, TAIL_CHARS = 700, 500
+"""Of a longer prompt the encoder reads this much of its beginning and of its end."""
+
+HEAD_SHARE = 0.6
+"""Of the tokens that it may read, the share taken from the beginning; the rest from the end."""
+
+REMEDY = "install what the refined tier needs: `pip install 'lengthwise[refined]'`"
+"""What to do when ``tokenizers`` or ``onnxruntime`` cannot be loaded."""
+
+_RETRAIN = "train again with `lengthwise train --encoder`"
+
+PAD, UNKNOWN, START, END = "[PAD]", "[UNK]", "[CLS]", "[SEP]"
+_SPECIAL = (PAD, UNKNOWN, START, END)
+
+Ids = NDArray[np.int64]
+
+
+def clip(text: str) -> str:
+    """The first and the last characters of ``text``: what bounds the cost of cutting it up."""
+    if len(text) <= HEAD_CHARS + TAIL_CHARS:
+        return text
+    return text[:HEAD_CHARS] + "\n" + text[-TAIL_CHARS:]
+
+
+class WordPieces:
+    """Texts to token ids, at most ``limit`` of them; threads may share one."""
+
+    def __init__(self, definition: str, *, limit: int) -> None:
+        """``definition`` is the JSON text of a ``tokenizers`` WordPiece tokenizer.
+
+        Raises:
+            ArtifactError: the package is missing, or the text is no such tokenizer.
+        """
+        self._tokenizer = _tokenizer(definition)
+        start, end = (self._tokenizer.token_to_id(name) for name in (START, END))
+        if limit < 4 or start is None or end is None:
+            raise ArtefactError(
+                f"the encoder's tokenizer lacks {START} or {END}, or its limit ({limit}) is less "
+                f"than 4; {_RETRAIN}"
+            )
+        self.limit = limit
+        self._start, self._end = start, end
+        self._head = max(1, round(HEAD_SHARE * (limit - 2)))
+        self._tail = limit - 2 - self._head
+
+    def __call__(self, texts: Sequence[str]) -> list[Ids]:
+        """The token ids of each text: start, pieces of its head and of its tail, end."""
+        return [self._framed(self._pieces(clip(text))) for text in texts]
+
+    def _pieces(self, text: str) -> list[int]:
+        # One at a time: the package cuts up a batch on threads, one for each core, which leaves
+        # none to the event loop. Outside of Python's interpreter lock, 0.1 ms each.
+        (found,) = self._tokenizer.encode_batch_fast([text], add_special_tokens=False)
+        ids: list[int] = found.ids
+        return ids
+
+    def _framed(self, ids: list[int]) -> Ids:
+        if len(ids) > self._head + self._tail:
+            ids = ids[: self._head] + ids[-self._tail :]
+        return np.array([self._start, *ids, self._end], dtype=np.int64)
+
+
+def _tokenizer(definition: str) -> Tokenizer:
+    try:
+        from tokenizers import Tokenizer as Loaded  # noqa: PLC0415 - only the refined tier has it
+    except ImportError as error:
+        raise ArtefactError(f"tokenizers cannot be loaded ({error}); {REMEDY}") from error
+    try:
+        tokenizer: Tokenizer = Loaded.from_str(definition)
+    except Exception as error:  # the package raises nothing narrower
+        raise ArtefactError(f"not a tokenizer's definition ({error}); {_RETRAIN}") from error
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return tokenizer
+
+
+def prune(definition: str, texts: Iterable[str], *, least: int = 1) -> tuple[str, Ids]:
+    """The tokenizer with only the pieces that ``texts`` use, and the old ids of those kept.
+
+    A word whose own piece is dropped is cut into smaller pieces, since WordPiece takes the longest
+    that it knows; single characters therefore all stay. ``least`` is the number of occurrences
+    that keeps a piece.
+    """
+    parsed: dict[str, Any] = json.loads(definition)
+    vocabulary: dict[str, int] = parsed["model"]["vocab"]
+    counts = np.zeros(max(vocabulary.values()) + 1, dtype=np.int64)
+    for encoding in _tokenizer(definition).encode_batch([clip(text) for text in texts]):
+        np.add.at(counts, encoding.ids, 1)
+    kept = [
+        (piece, at)
+        for piece, at in sorted(vocabulary.items(), key=lambda item: item[1])
+        if counts[at] >= least or piece in _SPECIAL or _basic(piece)
+    ]
+    parsed["model"]["vocab"] = {piece: new for new, (piece, _) in enumerate(kept)}
+    parsed["added_tokens"] = [
+        token | {"id": parsed["model"]["vocab"][token["content"]]}
+        for token in parsed.get("added_tokens", [])
+        if token["content"] in parsed["model"]["vocab"]
+    ]
+    parsed["post_processor"] = parsed["padding"] = parsed["truncation"] = None
+    return json.dumps(parsed), np.array([at for _, at in kept], dtype=np.int64)
+
+
+def _basic(piece: str) -> bool:
+    """Whether the piece is one ASCII character, at a word's start or within: never dropped."""
+    core = piece.removeprefix("##")
+    return len(core) == 1 and core.isascii()

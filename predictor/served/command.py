@@ -1,0 +1,43 @@
+"""`lengthwise log`: what the served log holds."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from predictor.exits import bad_input
+from predictor.served import LogError, read
+
+
+def add_log_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``log``."""
+    parser.add_argument("--log", type=Path, required=True, help="folder of the served log")
+    parser.add_argument("--out", type=Path, default=None, help="write all records as one Parquet")
+
+
+def run_log(args: argparse.Namespace) -> int:
+    """Tell what the served log holds, as JSON; with ``--out``, write it as one file."""
+    try:
+        table = read(args.log)
+        if args.out is not None:
+            import pyarrow.parquet as pq  # noqa: PLC0415
+
+            pq.write_table(table, args.out, compression="zstd")
+    except (LogError, OSError) as error:
+        return bad_input(str(error))
+    print(json.dumps(summary(table)))
+    return 0
+
+
+def summary(table: Any) -> dict[str, Any]:
+    """Records, the first and last end (Unix seconds), and records and cut answers by model."""
+    finished = table["finished"].to_pylist()
+    models: dict[str, dict[str, int]] = {}
+    for name, cut in zip(table["model"].to_pylist(), table["censored"].to_pylist(), strict=True):
+        counts = models.setdefault(name, {"records": 0, "censored": 0})
+        counts["records"] += 1
+        counts["censored"] += cut
+    ends = {"first": finished[0], "last": finished[-1]} if finished else {}
+    return {"records": table.num_rows, **ends, "models": models}

@@ -1,0 +1,1 @@
+"""Training of both tiers. Nothing that forecasts imports it."""

@@ -1,0 +1,60 @@
+"""The refined tier's shapes: quantiles of standardised residuals by model, and by scale.
+
+Uncertain forecasts err in another way than sure ones: where the scale is large, answers are mostly
+the short ones of two kinds, so that one shape for all scales puts the upper quantiles too high
+there.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from predictor.refined.head import between
+from predictor.training.calibrate import shape
+
+Array = NDArray[np.float64]
+Index = NDArray[np.intp]
+
+KNOTS = 5
+
+_LEVELS = np.array([0, 0.002, 0.005, *(np.arange(1, 100) / 100), 0.995, 0.998, 1])
+
+
+def by_scale(
+    residuals: Array, weights: Array, scale: Array, prompt: Index, group: Index, *, groups: int
+) -> tuple[Array, Array]:
+    """Log scales (K, increasing) and, at each, every group's shape (K x groups x levels).
+
+    ``residuals`` (n x m) are divided by the ``scale`` (n) and count by ``weights`` (n x m, 0 where
+    unmeasured). The quantiles at each log scale are those of all groups; each group then shifts
+    their levels to where its own residuals stand among them. A group without rows has all rows'.
+    """
+    logs = np.log(scale)
+    knots = np.quantile(logs, (np.arange(KNOTS) + 0.5) / KNOTS)
+    near = between(logs, knots)
+    common = np.array([_quantiles(residuals, weights * part[:, None]) for part in near.T])
+    reached = np.array(
+        [
+            np.interp(row, quantiles, _LEVELS)
+            for row, quantiles in zip(residuals, near @ common, strict=True)
+        ]
+    )
+    shapes = []
+    for at in range(groups):
+        rows = group == at if np.any(group == at) else np.ones(len(group), dtype=bool)
+        counted = weights[rows] > 0
+        prompts = len(np.unique(prompt[rows]))
+        levels = shape(reached[rows][counted], weights[rows][counted], prompts)
+        shapes.append([np.interp(levels, _LEVELS, quantiles) for quantiles in common])
+    return knots, np.array(shapes).transpose(1, 0, 2)
+
+
+def _quantiles(values: Array, weights: Array) -> Array:
+    """Quantiles at ``_LEVELS`` of the values with a weight above 0."""
+    counted = weights > 0
+    values, weights = values[counted], weights[counted]
+    order = np.argsort(values)
+    reached = np.cumsum(weights[order])
+    middle = (reached - 0.5 * weights[order]) / reached[-1]
+    return np.asarray(np.interp(_LEVELS, middle, values[order]))

@@ -1,0 +1,159 @@
+"""The emulated worker answers as a real vLLM does, field by field."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from gateway.emulator import EmbeddedEmulator, EmulatorConfig
+from scheduler.sim.engine import EngineConfig
+from tests.conftest import missing
+from tests.gateway.emulator.test_emulator import forced
+from tests.vllm import prepare
+from tests.vllm.engine import VllmServer
+
+pytestmark = pytest.mark.vllm
+
+CHAT = "/v1/chat/completions"
+TEXT = "/v1/completions"
+MESSAGE = {"role": "user", "content": "Say hello to the world."}
+CONTEXT = 4096
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """The addresses of a real server and of an emulated one with the same limits."""
+    home = prepare.home()
+    if not prepare.is_prepared(home):
+        missing("the CPU build of vLLM", "python tests/vllm/prepare.py")
+    engine = EngineConfig(max_model_len=CONTEXT)
+    emulated = EmbeddedEmulator(EmulatorConfig(models=("tiny",), engine=engine, speed=50.0))
+    with VllmServer(home=home, log_dir=tmp_path_factory.mktemp("vllm")) as real, emulated:
+        yield real.url, emulated.url
+
+
+def call(url: str, path: str, body: Any = None) -> tuple[int, str]:
+    data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
+    request = urllib.request.Request(url + path, data, {"Content-Type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, timeout=60) as response:
+            return response.status, response.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+
+
+def shape(value: object) -> object:
+    """Names, their order and types; nothing of the values."""
+    if isinstance(value, dict):
+        return [(name, shape(inner)) for name, inner in value.items()]
+    if isinstance(value, list):
+        return [shape(inner) for inner in value]
+    return type(value).__name__
+
+
+def shapes(text: str) -> list[object]:
+    """The shape of a JSON reply, or those of the events of a stream."""
+    if not text.startswith("data: "):
+        return [shape(json.loads(text))]
+    events = [event.removeprefix("data: ") for event in text.split("\n\n") if event]
+    return [event if event == "[DONE]" else shape(json.loads(event)) for event in events]
+
+
+USAGE = {"stream_options": {"include_usage": True}}
+CONTINUOUS = {"stream_options": {"include_usage": True, "continuous_usage_stats": True}}
+
+
+@pytest.mark.parametrize(
+    ("path", "fields"),
+    [
+        (CHAT, {}),
+        (CHAT, {"n": 2}),
+        (CHAT, {"max_tokens": 2}),
+        (CHAT, {"stream": True}),
+        (CHAT, {"stream": True, "max_tokens": 2}),
+        (CHAT, {"stream": True, **USAGE}),
+        (CHAT, {"stream": True, **CONTINUOUS}),
+        (TEXT, {}),
+        (TEXT, {"prompt": ["a", "b"]}),
+        (TEXT, {"stream": True}),
+        (TEXT, {"stream": True, "max_tokens": 2}),
+        (TEXT, {"stream": True, **USAGE}),
+        (TEXT, {"stream": True, **CONTINUOUS}),
+    ],
+)
+def test_replies_have_the_same_fields_in_the_same_order(
+    servers: tuple[str, str], path: str, fields: dict[str, Any]
+) -> None:
+    prompt = {"messages": [MESSAGE]} if path == CHAT else {"prompt": "Hello"}
+    body = {"model": "tiny", **prompt, **forced(4), **fields}
+    (real_status, real), (status, emulated) = (call(url, path, body) for url in servers)
+    assert status == real_status == 200
+    expected, found = shapes(real), shapes(emulated)
+    # vLLM puts several tokens into one event when it lags: it may have fewer, no others.
+    events = iter(found)
+    assert all(event in events for event in expected)
+    assert expected[-1] == found[-1]
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        (CHAT, b"{"),
+        (CHAT, {}),
+        (CHAT, {"messages": "x"}),
+        (CHAT, {"messages": [MESSAGE], "max_tokens": "many"}),
+        (CHAT, {"messages": [MESSAGE], "priority": 2**70}),
+        (CHAT, {"messages": [MESSAGE], "model": "other"}),
+        (CHAT, {"messages": [MESSAGE], "max_tokens": 0}),
+        (CHAT, {"messages": [MESSAGE], "max_tokens": 9999}),
+        (CHAT, {"messages": [MESSAGE], "n": 0}),
+        (CHAT, {"messages": [MESSAGE], "n": 2, "temperature": 0}),
+        (CHAT, {"messages": [MESSAGE], **USAGE}),
+        (CHAT, {"messages": [{"role": "user", "content": "q7" * 10_000}]}),
+        (TEXT, {"prompt": [[1], "x"]}),
+        (TEXT, {"prompt": ""}),
+        (TEXT, {"prompt": [5] * (CONTEXT + 1)}),
+        (TEXT, {"prompt": [5] * CONTEXT}),
+    ],
+)
+def test_errors_have_the_same_status_type_and_parameter(
+    servers: tuple[str, str], path: str, body: Any
+) -> None:
+    (real_status, real), (status, emulated) = (call(url, path, body) for url in servers)
+    theirs, ours = json.loads(real)["error"], json.loads(emulated)["error"]
+    theirs_said, ours_said = theirs.pop("message"), ours.pop("message")
+    assert (status, ours) == (real_status, theirs), (ours_said, theirs_said)
+
+
+def test_unknown_paths_and_methods_get_the_same_answer(servers: tuple[str, str]) -> None:
+    for path in ("/v1/nothing", "/health"):
+        real, emulated = (call(url, path, {}) for url in servers)
+        assert emulated == real
+
+
+def test_models_and_tokenize_have_the_same_fields(servers: tuple[str, str]) -> None:
+    (_, real), (_, emulated) = (call(url, "/v1/models") for url in servers)
+    assert shapes(emulated) == shapes(real)
+    for body in ({"prompt": "Hello"}, {"messages": [MESSAGE]}):
+        (_, real), (_, emulated) = (call(url, "/tokenize", body) for url in servers)
+        theirs, ours = json.loads(real), json.loads(emulated)
+        assert len(theirs.pop("tokens")) == theirs["count"]
+        assert len(ours.pop("tokens")) == ours["count"]
+        assert shape(ours) == shape(theirs)
+
+
+def test_each_metric_is_one_of_vllms_with_its_labels(servers: tuple[str, str]) -> None:
+    real, emulated = (labels(call(url, "/metrics")[1]) for url in servers)
+    assert {name: emulated[name] & real.get(name, set()) for name in emulated} == emulated
+
+
+def labels(text: str) -> dict[str, set[str]]:
+    samples = [s for family in text_string_to_metric_families(text) for s in family.samples]
+    return {s.name: set(s.labels) for s in samples if s.name.startswith("vllm:")}

@@ -1,0 +1,84 @@
+"""Items awaited one by one, worked on together, on a thread that may fail or hang."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Sequence
+from threading import Event
+
+import pytest
+
+from gateway.forecasting.batcher import Batcher
+from tests.gateway.harness import until
+
+
+async def test_each_item_gets_its_own_result() -> None:
+    batcher: Batcher[int, int] = Batcher("double", lambda items: [2 * item for item in items])
+    assert await asyncio.gather(*(batcher.ask(n) for n in range(300))) == list(range(0, 600, 2))
+
+
+async def test_what_comes_while_the_thread_works_is_one_batch_of_at_most_the_limit() -> None:
+    batches: list[list[int]] = []
+    first = Event()
+
+    def work(items: list[int]) -> Sequence[int]:
+        batches.append(items)
+        first.wait()
+        return items
+
+    batcher = Batcher("sizes", work, limit=4)
+    asked = [asyncio.create_task(batcher.ask(0))]
+    await until(lambda: batches == [[0]], "the first item is at work")
+    asked += [asyncio.create_task(batcher.ask(n)) for n in range(1, 7)]
+    await asyncio.sleep(0)  # the tasks run up to where they wait
+    first.set()
+    await asyncio.gather(*asked)
+    assert batches == [[0], [1, 2, 3, 4], [5, 6]]
+
+
+async def test_a_failure_reaches_all_that_asked_and_the_next_batch_works() -> None:
+    def work(items: list[int]) -> Sequence[float]:
+        return [1 / item for item in items]
+
+    batcher = Batcher("inverse", work)
+    with pytest.raises(ZeroDivisionError):
+        await batcher.ask(0)
+    assert await batcher.ask(4) == 0.25
+
+
+async def test_too_few_results_are_a_failure() -> None:
+    batcher: Batcher[int, int] = Batcher("short", lambda items: items[1:])
+    with pytest.raises(ValueError, match="0 results for 1 items"):
+        await batcher.ask(1)
+
+
+async def test_one_that_hangs_is_seen_to_be_stuck_and_what_was_given_up_is_not_worked_on() -> None:
+    seen: list[int] = []
+    release = Event()
+
+    def work(items: list[int]) -> Sequence[int]:
+        seen.extend(items)
+        release.wait()
+        return items
+
+    batcher = Batcher("hang", work)
+    assert not batcher.stuck(0.0)
+    for item in (1, 2):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.02):
+                await batcher.ask(item)
+    assert batcher.stuck(0.01)
+    release.set()
+    assert await batcher.ask(3) == 3
+    assert seen == [1, 3]
+    await until(lambda: not batcher.stuck(0.0), "it is free again")
+
+
+async def test_closed_it_finishes_what_was_asked_for_and_its_thread_ends() -> None:
+    batcher: Batcher[int, int] = Batcher("to-be-closed", lambda items: items)
+    asked = [asyncio.create_task(batcher.ask(n)) for n in range(3)]
+    await asyncio.sleep(0)  # the tasks run up to where they wait
+    batcher.close()
+    assert await asyncio.gather(*asked) == [0, 1, 2]
+    await until(lambda: all(t.name != "to-be-closed" for t in threading.enumerate()), "it ends")

@@ -1,0 +1,139 @@
+"""A gateway on a real socket in the test's own event loop, and what tests ask of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import uvicorn
+from fastapi import FastAPI
+from openai import AsyncOpenAI
+from prometheus_client.parser import text_string_to_metric_families
+
+from gateway.app import create_app
+from gateway.config.settings import Config
+from gateway.forecasting.learned_state import LearnedState
+from predictor import LengthPredictor
+from predictor.inference.tiered import TieredPredictor
+from scheduler.scheduler import Scheduler
+
+PATIENCE_S = 30.0
+"""How long a test waits for what must happen before it fails."""
+
+
+async def until(condition: Callable[[], bool], what: str) -> None:
+    """Return once the condition holds; fail the test when it does not in time."""
+    deadline = asyncio.get_running_loop().time() + PATIENCE_S
+    while not condition():
+        assert asyncio.get_running_loop().time() < deadline, f"never: {what}"
+        await asyncio.sleep(0.01)
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield  # signals are pytest's
+
+
+@contextlib.asynccontextmanager
+async def listening(app: Any) -> AsyncIterator[str]:
+    """Serve an ASGI application on a free port of 127.0.0.1; yields its URL."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    config = uvicorn.Config(
+        app, log_level="error", lifespan="on", timeout_graceful_shutdown=1, backlog=4096
+    )
+    server = _Server(config)
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    await until(lambda: server.started or task.done(), "the server has started")
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await task
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """A running gateway."""
+
+    url: str
+    app: FastAPI
+
+    @property
+    def scheduler(self) -> Scheduler:
+        """Its scheduler."""
+        scheduler: Scheduler = self.app.state.dispatcher.scheduler
+        return scheduler
+
+    def openai(self) -> AsyncOpenAI:
+        """A client that does not retry: the tests want to see what happened."""
+        return AsyncOpenAI(base_url=self.url + "/v1", api_key="none", max_retries=0)
+
+    def metric(self, name: str, **labels: str) -> float:
+        """The sum of a metric's samples with these labels."""
+        text = self.app.state.metrics.render().decode()
+        return sum(
+            sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+            if sample.name == f"lengthwise_{name}" and labels.items() <= sample.labels.items()
+        )
+
+    async def until_idle(self) -> None:
+        """Return once nothing waits and nothing runs."""
+        scheduler = self.scheduler
+        await until(lambda: scheduler.waiting + scheduler.running == 0, "the scheduler is idle")
+        await until(lambda: self.metric("requests_in_flight") == 0, "no request is in flight")
+
+
+@contextlib.asynccontextmanager
+async def gateway(
+    *workers: str,
+    serving: TieredPredictor | None = None,
+    model: LengthPredictor | None = None,
+    **settings: Any,
+) -> AsyncIterator[Gateway]:
+    """A gateway before the workers at these URLs. Whatever the test did, it must end consistent.
+
+    ``serving`` is what it predicts with, or ``model``, which then learns into
+    ``learning.folder``. ``settings`` are the sections of the configuration; ``worker`` holds
+    settings of each worker.
+    """
+    worker = settings.pop("worker", {})
+    settings.setdefault("health", {"interval_s": 0.1})
+    config = Config.model_validate(
+        {"workers": [{"url": url, **worker} for url in workers], **settings}
+    )
+    learned = LearnedState.open(config.learning)
+    if model is not None:
+        serving = TieredPredictor(model, adaptive=learned.adaptive)
+    app = create_app(config, serving, learned)
+    async with listening(app) as url:
+        running = Gateway(url, app)
+        yield running
+        await running.until_idle()
+        running.scheduler.check()
+
+
+def chat(model: str = "emulated", **fields: Any) -> dict[str, Any]:
+    """The body of a chat request."""
+    return {"model": model, "messages": [{"role": "user", "content": "Hello"}], **fields}
+
+
+def forced(tokens: int) -> dict[str, int]:
+    """``vllm_xargs`` that make an answer exactly so many tokens long."""
+    return {"target_tokens": tokens}
+
+
+async def post(
+    session: aiohttp.ClientSession, url: str, body: dict[str, Any]
+) -> tuple[int, dict[str, Any]]:
+    """Status and JSON of a chat request."""
+    async with session.post(url + "/v1/chat/completions", json=body) as response:
+        return response.status, await response.json()

@@ -1,0 +1,333 @@
+"""What the gateway reads of a request, and what it adds before a worker gets it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.protocol.openai import (
+    GENERATING,
+    MOST_SEQUENCES,
+    USAGE_IN_STREAM,
+    ApiError,
+    ApiRequest,
+    parse,
+)
+
+JSON_TYPE = "application/json"
+
+
+def request(endpoint: str = "chat/completions", **fields: object) -> ApiRequest:
+    return parse(endpoint, "POST", JSON_TYPE, json.dumps({"model": "m", **fields}).encode())
+
+
+def refused(body: bytes) -> ApiError:
+    with pytest.raises(ApiError) as error:
+        parse("chat/completions", "POST", JSON_TYPE, body)
+    return error.value
+
+
+# Reading
+
+
+def test_a_body_is_read_and_kept_as_it_came() -> None:
+    body = b' {"model" : "m\\u0065", "stream": true}\n'
+    parsed = parse("chat/completions", "POST", JSON_TYPE, body)
+    assert (parsed.model, parsed.stream, parsed.body) == ("me", True, body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"model=m",
+        b'{"model": "m"',
+        b'{"model": "m"} x',
+        b'{"model": "\xff"}',
+        b'\xef\xbb\xbf{"model": "m"}',
+        '{"model": "m"}'.encode("utf-16"),
+        b'{"model": "m", "x": ' + b"[" * 200_000 + b"]" * 200_000 + b"}",
+        b'{"model": "m", "n": ' + b"1" * 10_000 + b"}",
+    ],
+    ids=["empty", "form", "open", "trailing", "latin", "bom", "utf16", "deep", "huge number"],
+)
+def test_what_is_not_json_is_refused(body: bytes) -> None:
+    error = refused(body)
+    assert (error.status, error.code, error.param) == (400, "invalid_json", None)
+    assert "not valid JSON" in str(error)
+    assert len(str(error)) < 300
+
+
+@pytest.mark.parametrize("body", [b"[]", b'"model"', b"5", b"null", b"true"])
+def test_json_that_is_no_object_is_refused(body: bytes) -> None:
+    error = refused(body)
+    assert (error.status, error.code) == (400, "invalid_json")
+    assert "must be a JSON object, got " in str(error)
+
+
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [
+        (b"{}", "nothing"),
+        (b'{"model": null}', "nothing"),
+        (b'{"model": ""}', '""'),
+        (b'{"model": 5}', "5"),
+        (b'{"model": ["m"]}', '["m"]'),
+    ],
+)
+def test_a_body_must_name_a_model(body: bytes, shown: str) -> None:
+    error = refused(body)
+    assert (error.status, error.code, error.param) == (400, "invalid_model", "model")
+    assert f"got {shown}. GET /v1/models lists the names." in str(error)
+
+
+def test_an_absurd_model_is_not_repeated_in_full() -> None:
+    body = json.dumps({"model": {"x": "y" * 100_000}}).encode()
+    assert len(str(refused(body))) < 300
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE", "HEAD"])
+def test_other_methods_name_no_model(method: str) -> None:
+    parsed = parse("responses/abc", method, "", b"")
+    assert (parsed.model, parsed.fields, parsed.for_worker(3)) == (None, {}, b"")
+
+
+@pytest.mark.parametrize("extra", [b"", b"Content-Type: text/plain\r\n"])
+def test_an_upload_names_its_model_in_its_form(extra: bytes) -> None:
+    body = (
+        b'--xyz\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n'
+        b"Content-Type: audio/wav\r\n\r\n{\x00\xff\r\n"
+        b'--xyz\r\nContent-Disposition: form-data; name="model"\r\n' + extra + b"\r\n"
+        b"whisper\r\n--xyz--\r\n"
+    )
+    parsed = parse("audio/transcriptions", "POST", "multipart/form-data; boundary=xyz", body)
+    assert (parsed.model, parsed.generates) == ("whisper", False)
+    assert parsed.for_worker(3) is body
+
+
+def test_an_upload_without_a_model_is_any_models() -> None:
+    parsed = parse("audio/transcriptions", "POST", "multipart/form-data; boundary=x", b"--x--\r\n")
+    assert parsed.model is None
+
+
+@pytest.mark.parametrize(
+    ("value", "streams"), [(True, True), (False, False), (None, False), ("yes", False)]
+)
+def test_only_true_asks_for_a_stream(value: object, streams: bool) -> None:
+    assert request(stream=value).stream is streams
+
+
+@pytest.mark.parametrize(
+    ("options", "wants"),
+    [
+        ({"include_usage": True}, True),
+        ({"include_usage": False}, False),
+        ({}, False),
+        (None, False),
+        ([], False),
+        ("include_usage", False),
+    ],
+)
+def test_only_include_usage_asks_for_usage(options: object, wants: bool) -> None:
+    assert request(stream=True, stream_options=options).wants_usage is wants
+
+
+# Size
+
+
+@pytest.mark.parametrize(
+    ("fields", "sequences"),
+    [
+        ({}, 1),
+        ({"n": 4}, 4),
+        ({"n": 1}, 1),
+        ({"n": 0}, 1),
+        ({"n": -3}, 1),
+        ({"n": None}, 1),
+        ({"n": "4"}, 1),
+        ({"n": True}, 1),
+        ({"prompt": "hello"}, 1),
+        ({"prompt": ["a", "b", "c"]}, 3),
+        ({"prompt": ["a", "b", "c"], "n": 2}, 6),
+        ({"prompt": [1, 2, 3, 4]}, 1),
+        ({"prompt": [[1, 2], [3, 4]]}, 2),
+        ({"prompt": []}, 1),
+        ({"prompt": {"a": 1}}, 1),
+    ],
+)
+def test_sequences_are_completions_times_prompts(fields: dict[str, Any], sequences: int) -> None:
+    assert request("completions", **fields).sequences == sequences
+
+
+@pytest.mark.parametrize(
+    ("fields", "bound"),
+    [
+        ({}, None),
+        ({"max_tokens": 7}, 7),
+        ({"max_completion_tokens": 8}, 8),
+        ({"max_output_tokens": 9}, 9),
+        ({"max_tokens": 7, "max_completion_tokens": 8}, 8),
+        ({"max_tokens": 7, "max_completion_tokens": None}, 7),
+        ({"max_tokens": 0}, None),
+        ({"max_tokens": -1}, None),
+        ({"max_tokens": None}, None),
+        ({"max_tokens": "7"}, None),
+        ({"max_tokens": 7.5}, None),
+        ({"max_tokens": [7]}, None),
+        ({"max_tokens": 10**30}, 10**30),
+    ],
+)
+def test_the_bound_on_output_is_read_under_each_of_its_names(
+    fields: dict[str, Any], bound: int | None
+) -> None:
+    assert request(**fields).max_tokens == bound
+
+
+@pytest.mark.parametrize("endpoint", ["embeddings", "tokenize", "rerank", "models"])
+def test_other_endpoints_generate_nothing(endpoint: str) -> None:
+    assert not request(endpoint).generates
+
+
+# Sending on
+
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**60), 2**60)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+KNOWN = {
+    "stream": st.booleans() | VALUES,
+    "stream_options": st.dictionaries(
+        st.sampled_from(["include_usage", "continuous_usage_stats"]), st.booleans()
+    )
+    | VALUES,
+    "priority": st.integers() | VALUES,
+    "n": VALUES,
+}
+FIELDS = st.builds(
+    lambda model, known, others: {**others, **known, "model": model},
+    st.text(min_size=1),
+    st.fixed_dictionaries({}, optional=KNOWN),
+    st.dictionaries(st.text(), VALUES, max_size=4),
+)
+LAYOUTS = st.fixed_dictionaries(
+    {
+        "indent": st.sampled_from([None, 0, 2]),
+        "ensure_ascii": st.booleans(),
+        "separators": st.sampled_from([None, (",", ":"), (" , ", " : ")]),
+        "sort_keys": st.booleans(),
+    }
+)
+ENDPOINTS = st.sampled_from([*sorted(GENERATING), "embeddings"])
+
+
+@settings(deadline=None, max_examples=60)
+@given(FIELDS, LAYOUTS, ENDPOINTS, st.none() | st.integers(), st.sampled_from(["", " ", "\r\n"]))
+def test_a_worker_gets_the_clients_body_with_priority_and_usage_and_nothing_else(
+    fields: dict[str, Any],
+    layout: dict[str, Any],
+    endpoint: str,
+    priority: int | None,
+    before: str,
+) -> None:
+    body = (before + json.dumps(fields, **layout)).encode()
+    sent = parse(endpoint, "POST", JSON_TYPE, body).for_worker(priority)
+    added: dict[str, Any] = {}
+    if priority is not None and endpoint in GENERATING:
+        added["priority"] = priority
+    options = fields.get("stream_options")
+    given_options = options if isinstance(options, dict) else {}
+    asked = given_options.get("include_usage") is True
+    if fields.get("stream") is True and endpoint in USAGE_IN_STREAM and not asked:
+        # Without include_usage it means nothing to vLLM, with it a usage in every chunk.
+        kept = {k: v for k, v in given_options.items() if k != "continuous_usage_stats"}
+        added["stream_options"] = {**kept, "include_usage": True}
+    assert json.loads(sent) == {**fields, **added}
+    if not added:
+        assert sent is body
+    elif added.keys().isdisjoint(fields):
+        assert sent.endswith(body.split(b"{", 1)[1]), "the client's own bytes"
+
+
+def test_a_clients_own_priority_is_replaced() -> None:
+    sent = json.loads(request(priority=-(10**9)).for_worker(17))
+    assert sent == {"model": "m", "priority": 17}
+
+
+def test_a_clients_priority_is_replaced_however_it_is_spelt() -> None:
+    body = b'{"model": "m", "prior\\u0069ty": -9}'
+    sent = parse("completions", "POST", JSON_TYPE, body).for_worker(17)
+    pairs = json.loads(sent, object_pairs_hook=list)
+    assert pairs == [("model", "m"), ("priority", 17)]
+
+
+def test_without_priorities_a_clients_body_is_left_alone() -> None:
+    plain = request(priority=3)
+    assert plain.for_worker(None) is plain.body
+
+
+def test_a_clients_other_stream_options_are_kept() -> None:
+    options = {"include_usage": False, "extra": [1]}
+    sent = json.loads(request(stream=True, stream_options=options).for_worker(None))
+    assert sent["stream_options"] == {"include_usage": True, "extra": [1]}
+
+
+def test_numbers_and_text_of_a_client_are_not_written_anew() -> None:
+    body = '{"model":"m","temperature":0.10,"prompt":"é\\u00e9","seed":1E2}'.encode()
+    sent = parse("completions", "POST", JSON_TYPE, body).for_worker(1)
+    assert sent.endswith(body[1:])
+
+
+# Errors
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, "invalid_request_error"),
+        (404, "invalid_request_error"),
+        (413, "invalid_request_error"),
+        (429, "rate_limit_error"),
+        (500, "server_error"),
+        (503, "server_error"),
+    ],
+)
+def test_an_error_has_the_shape_that_clients_know(status: int, kind: str) -> None:
+    error = ApiError(status, 'no "such" thing: é', code="why", param="model")
+    shape = {"message": 'no "such" thing: é', "type": kind, "param": "model", "code": "why"}
+    assert json.loads(error.body) == {"error": shape}
+
+
+def test_an_error_in_a_stream_is_one_event() -> None:
+    event = ApiError(502, "two\n\nlines", code="worker_failed").event
+    assert event.startswith(b"data: {")
+    assert event.endswith(b"}\n\n")
+    assert event.count(b"\n") == 2
+    assert json.loads(event[6:])["error"]["message"] == "two\n\nlines"
+
+
+def test_a_get_of_a_generating_endpoint_is_passed_on() -> None:
+    assert parse("chat/completions", "GET", "", b"").for_worker(1) == b""
+
+
+def test_an_upload_to_a_generating_endpoint_is_passed_on() -> None:
+    body = b'--x\r\nContent-Disposition: form-data; name="model"\r\n\r\n{m}\r\n--x--\r\n'
+    parsed = parse("chat/completions", "POST", "multipart/form-data; boundary=x", body)
+    assert parsed.for_worker(1) is body
+
+
+def test_an_absurd_n_is_bounded() -> None:
+    body = json.dumps({"model": "m", "n": 10**400}).encode()
+    assert parse("completions", "POST", "", body).sequences == MOST_SEQUENCES
+
+
+def test_true_is_no_bound_on_tokens() -> None:
+    assert parse("completions", "POST", "", b'{"model":"m","max_tokens":true}').max_tokens is None

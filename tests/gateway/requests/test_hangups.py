@@ -1,0 +1,98 @@
+"""A client that leaves frees its place and the worker stops, wherever its request was."""
+
+import asyncio
+from typing import Any
+
+import aiohttp
+import pytest
+
+from gateway.emulator import EmbeddedEmulator, EmulatorConfig
+from tests.bench.load import hang_up_at_random
+from tests.gateway.harness import Gateway, chat, forced, gateway, post, until
+
+LONG = forced(6000)
+
+
+async def _leave(task: asyncio.Task[Any]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def _worker_idle(running: Gateway, worker: EmbeddedEmulator) -> None:
+    await running.until_idle()
+    await until(
+        lambda: not worker.engine.running and not worker.engine.waiting, "the worker is idle"
+    )
+
+
+async def test_a_client_that_leaves_while_queued_never_reaches_a_worker(
+    session: aiohttp.ClientSession,
+) -> None:
+    with EmbeddedEmulator(EmulatorConfig()) as worker:
+        settings: dict[str, Any] = {"engine_queue": 0}
+        one = {"max_num_seqs": 1}
+        async with gateway(worker.url, scheduling=settings, worker=one) as running:
+            tasks = [
+                asyncio.create_task(post(session, running.url, chat(vllm_xargs=LONG)))
+                for _ in range(3)
+            ]
+            await until(lambda: running.scheduler.waiting == 2, "two wait")
+            for task in tasks[1:]:
+                await _leave(task)
+            await until(lambda: running.scheduler.waiting == 0, "nobody waits")
+            assert running.scheduler.running == 1
+            await _leave(tasks[0])
+            await _worker_idle(running, worker)
+            assert running.metric("requests_total", outcome="client_gone") == 3
+            assert running.metric("queue_wait_seconds_count") == 1
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_client_that_leaves_mid_answer_stops_the_worker(
+    session: aiohttp.ClientSession, stream: bool
+) -> None:
+    with EmbeddedEmulator(EmulatorConfig()) as worker:
+        async with gateway(worker.url) as running:
+            body = chat(stream=stream, vllm_xargs=LONG)
+            task = asyncio.create_task(post(session, running.url, body))
+            await until(lambda: bool(worker.engine.running), "it runs")
+            await _leave(task)
+            await _worker_idle(running, worker)
+            assert running.metric("requests_total", outcome="client_gone") == 1
+
+
+async def test_a_stream_given_up_after_some_chunks_stops_the_worker(
+    session: aiohttp.ClientSession,
+) -> None:
+    with EmbeddedEmulator(EmulatorConfig()) as worker:
+        async with gateway(worker.url) as running:
+            url = running.url + "/v1/chat/completions"
+            async with session.post(url, json=chat(stream=True, vllm_xargs=LONG)) as response:
+                for _ in range(10):
+                    await response.content.readline()
+                response.close()
+            await _worker_idle(running, worker)
+            assert running.metric("requests_total", outcome="client_gone") == 1
+
+
+async def test_chunks_are_not_held_back(session: aiohttp.ClientSession) -> None:
+    with EmbeddedEmulator(EmulatorConfig()) as worker:
+        async with gateway(worker.url) as running:
+            url = running.url + "/v1/chat/completions"
+            async with session.post(url, json=chat(stream=True, vllm_xargs=LONG)) as response:
+                await response.content.readline()
+                assert worker.engine.running, "the first chunk comes while the answer is written"
+                response.close()
+            await _worker_idle(running, worker)
+
+
+async def test_a_thousand_requests_with_random_hang_ups_leave_nothing_behind(
+    emulator: EmbeddedEmulator,
+) -> None:
+    async with gateway(emulator.url) as running:
+        bodies = [chat(stream=i % 2 == 0, vllm_xargs=forced(5 + i % 60)) for i in range(1000)]
+        counts = await hang_up_at_random(running.url, bodies, seed=1, longest_s=0.9)
+        await _worker_idle(running, emulator)
+        assert (counts.answered, counts.left) == (667, 333)
+        assert running.metric("requests_total", outcome="ok") == counts.answered
+        assert running.metric("requests_total") == counts.sent

@@ -1,0 +1,126 @@
+"""The queue as clients feel it: order, bounds, deadlines."""
+
+import asyncio
+from typing import Any
+
+import aiohttp
+
+from gateway.emulator import EmbeddedEmulator, EmulatorConfig
+from scheduler.sim.engine import EngineConfig
+from tests.gateway.harness import Gateway, chat, forced, gateway, post, until
+
+ONE_AT_A_TIME: dict[str, Any] = {"worker": {"max_num_seqs": 1}}
+
+
+async def _finish_order(
+    running: Gateway, session: aiohttp.ClientSession, bounds: list[int]
+) -> list[int]:
+    """The bounds of requests sent while the worker is busy, in the order of their answers."""
+    done: list[int] = []
+
+    async def ask(bound: int) -> None:
+        body = chat(max_tokens=bound, vllm_xargs=forced(bound))
+        assert (await post(session, running.url, body))[0] == 200
+        done.append(bound)
+
+    busy = asyncio.create_task(ask(3000))
+    await until(lambda: running.scheduler.running == 1, "the worker is busy")
+    tasks = []
+    for waiting, bound in enumerate(bounds, start=1):
+        tasks.append(asyncio.create_task(ask(bound)))
+        await until(lambda n=waiting: running.scheduler.waiting == n, "it waits")  # type: ignore[misc]
+    await asyncio.gather(busy, *tasks)
+    return done[1:]
+
+
+async def test_sejf_serves_the_shortest_expected_first(
+    emulator: EmbeddedEmulator, session: aiohttp.ClientSession
+) -> None:
+    settings: dict[str, Any] = {"policy": "sejf", "engine_queue": 0}
+    async with gateway(emulator.url, scheduling=settings, **ONE_AT_A_TIME) as running:
+        assert await _finish_order(running, session, [60, 5, 20, 10]) == [5, 10, 20, 60]
+
+
+async def test_fcfs_serves_in_order_of_arrival(
+    emulator: EmbeddedEmulator, session: aiohttp.ClientSession
+) -> None:
+    settings: dict[str, Any] = {"policy": "fcfs", "engine_queue": 0}
+    async with gateway(emulator.url, scheduling=settings, **ONE_AT_A_TIME) as running:
+        assert await _finish_order(running, session, [60, 5, 20, 10]) == [60, 5, 20, 10]
+
+
+async def test_a_full_queue_answers_429_and_when_to_come_back(
+    session: aiohttp.ClientSession,
+) -> None:
+    with EmbeddedEmulator(EmulatorConfig(speed=1)) as slow:
+        limits: dict[str, Any] = {"scheduling": {"engine_queue": 0}, "queue": {"max_waiting": 1}}
+        async with gateway(slow.url, **limits, **ONE_AT_A_TIME) as running:
+            body = chat(vllm_xargs=forced(5000))
+            tasks = [asyncio.create_task(post(session, running.url, body)) for _ in range(2)]
+            await until(lambda: running.scheduler.waiting == 1, "one waits")
+            url = running.url + "/v1/chat/completions"
+            async with session.post(url, json=chat()) as response:
+                assert response.status == 429
+                assert int(response.headers["Retry-After"]) >= 1
+                error = (await response.json())["error"]
+            assert error["code"] == "queue_full"
+            assert "queue.max_waiting" in error["message"]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_a_request_that_waits_too_long_is_answered_504(
+    session: aiohttp.ClientSession,
+) -> None:
+    with EmbeddedEmulator(EmulatorConfig(speed=1)) as slow:
+        limits: dict[str, Any] = {"scheduling": {"engine_queue": 0}, "queue": {"timeout_s": 0.2}}
+        async with gateway(slow.url, **limits, **ONE_AT_A_TIME) as running:
+            first = asyncio.create_task(post(session, running.url, chat(vllm_xargs=forced(5000))))
+            await until(lambda: running.scheduler.running == 1, "the worker is busy")
+            status, answer = await post(session, running.url, chat())
+            assert (status, answer["error"]["code"]) == (504, "queue_timeout")
+            first.cancel()
+            await asyncio.gather(first, return_exceptions=True)
+
+
+async def test_an_answer_that_takes_too_long_is_answered_504_and_stopped(
+    session: aiohttp.ClientSession,
+) -> None:
+    with EmbeddedEmulator(EmulatorConfig(speed=1)) as slow:
+        async with gateway(slow.url, requests={"timeout_s": 0.3}) as running:
+            status, answer = await post(session, running.url, chat(vllm_xargs=forced(5000)))
+            assert (status, answer["error"]["code"]) == (504, "request_timeout")
+            await until(lambda: not slow.engine.running, "the worker has stopped")
+
+
+async def test_the_number_of_slots_is_learned_from_the_engine(
+    session: aiohttp.ClientSession,
+) -> None:
+    engine = EngineConfig(max_num_seqs=40)
+    with EmbeddedEmulator(EmulatorConfig(engine=engine, speed=2)) as worker:
+        async with gateway(worker.url) as running:
+            body = chat(vllm_xargs=forced(200))
+            tasks = [asyncio.create_task(post(session, running.url, body)) for _ in range(150)]
+            (watched,) = running.scheduler.workers.values()
+            await until(lambda: watched.slots == 40, "all 40 slots are known")
+            answers = await asyncio.gather(*tasks)
+    assert {status for status, _ in answers} == {200}
+
+
+async def test_waiting_counts_in_the_time_that_answers_take(
+    emulator: EmbeddedEmulator, session: aiohttp.ClientSession
+) -> None:
+    async def turn(running: Gateway) -> float:
+        async with session.get(running.url + "/ready") as response:
+            return float((await response.json())["turn_s"])
+
+    async with gateway(emulator.url) as running:
+        before = await turn(running)
+        for _ in range(5):  # each takes milliseconds, far less than what is assumed at first
+            await post(session, running.url, chat(max_tokens=1))
+        after_answers = await turn(running)
+        assert after_answers < before
+        async with session.get(running.url + "/v1/models") as response:
+            assert response.status == 200
+        assert await turn(running) == after_answers, "only what is generated has a length"

@@ -1,0 +1,130 @@
+"""Better forecasts for what waits: they move it in the queue, and cost nobody anything."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from threading import Event
+from typing import Any
+
+import aiohttp
+import numpy as np
+
+from gateway.emulator import EmbeddedEmulator
+from predictor import Prompt
+from predictor.fast.predictor import LengthPredictor
+from predictor.inference.tiered import TieredPredictor
+from predictor.outlook import Outlooks
+from tests.gateway.harness import Gateway, forced, gateway, post, until
+
+SETTINGS: dict[str, Any] = {
+    "worker": {"max_num_seqs": 1},
+    "scheduling": {"policy": "sejf", "engine_queue": 0},
+}
+GENEROUS: dict[str, Any] = {"budget_ms": 10_000, "refine_budget_ms": 30_000}
+
+
+class Knowing:
+    """Reads the answer's length off the prompt: what the fast tier takes for all alike."""
+
+    def refine(self, prompts: Sequence[Prompt], fast: Outlooks) -> Outlooks:
+        known = np.log([float(prompt.text.split()[1]) for prompt in prompts])
+        return replace(fast, location=known, scale=np.full(len(known), 0.01))
+
+
+class Stalled:
+    """Never answers before it is let go."""
+
+    def __init__(self) -> None:
+        self.release = Event()
+
+    def refine(self, prompts: Sequence[Prompt], fast: Outlooks) -> Outlooks:
+        del prompts
+        self.release.wait()
+        return fast
+
+
+def _body(tokens: int) -> dict[str, Any]:
+    messages = [{"role": "user", "content": f"Write {tokens} words."}]
+    return {"model": "emulated", "messages": messages, "vllm_xargs": forced(tokens)}
+
+
+async def _queue(
+    running: Gateway, session: aiohttp.ClientSession, sizes: list[int]
+) -> tuple[list[asyncio.Task[None]], list[int]]:
+    """Requests that wait behind a long one, and the list that their sizes join as they end."""
+    done: list[int] = []
+
+    async def ask(tokens: int) -> None:
+        assert (await post(session, running.url, _body(tokens)))[0] == 200
+        done.append(tokens)
+
+    tasks = [asyncio.create_task(ask(5000))]
+    await until(lambda: running.scheduler.running == 1, "the worker is busy")
+    tasks += [asyncio.create_task(ask(tokens)) for tokens in sizes]
+    await until(lambda: running.scheduler.waiting == len(sizes), "they wait")
+    return tasks, done
+
+
+def test_many_refined_at_once_keep_their_own_forecasts() -> None:
+    serving = TieredPredictor(LengthPredictor.load(), Knowing())
+    sizes = [70, 900, 30, 500, 20, 400, 60, 800, 10, 300, 50]
+    prompts = [Prompt("emulated", f"Write {tokens} words.") for tokens in sizes]
+    refined = serving.refine(serving.predict(prompts))
+    assert [one.prompt for one in refined] == prompts
+    assert {one.tier for one in refined} == {"refined"}
+    found = [one.length.quantile(0.5) for one in refined]
+    np.testing.assert_allclose(found, sizes, rtol=0.1)
+
+
+async def test_what_waits_is_ordered_by_the_refined_forecast(
+    emulator: EmbeddedEmulator, session: aiohttp.ClientSession
+) -> None:
+    serving = TieredPredictor(LengthPredictor.load(), Knowing())
+    async with gateway(emulator.url, serving=serving, predictor=GENEROUS, **SETTINGS) as running:
+        tasks, done = await _queue(running, session, [60, 7, 30, 12])
+        await until(
+            lambda: running.metric("refinements_total", result="done") == 4, "all four are refined"
+        )
+        await asyncio.gather(*tasks)
+        assert done[1:] == [7, 12, 30, 60]
+        assert running.metric("refine_seconds_count") == 4
+
+
+async def test_a_request_that_is_served_at_once_is_not_refined(
+    emulator: EmbeddedEmulator, session: aiohttp.ClientSession
+) -> None:
+    serving = TieredPredictor(LengthPredictor.load(), Stalled())
+    async with gateway(emulator.url, serving=serving, predictor=GENEROUS, **SETTINGS) as running:
+        assert (await post(session, running.url, _body(3)))[0] == 200
+        assert running.metric("refinements_total") == 0
+
+
+async def test_a_refined_tier_that_stalls_keeps_nobody_waiting(
+    emulator: EmbeddedEmulator, session: aiohttp.ClientSession
+) -> None:
+    stalled = Stalled()
+    serving = TieredPredictor(LengthPredictor.load(), stalled)
+    budgets = GENEROUS | {"refine_budget_ms": 50}
+    async with gateway(emulator.url, serving=serving, predictor=budgets, **SETTINGS) as running:
+        tasks, done = await _queue(running, session, [5, 6, 7])
+        await asyncio.gather(*tasks)
+        assert sorted(done[1:]) == [5, 6, 7]
+        assert running.metric("refinements_total", result="late") >= 1
+        assert running.metric("refinements_total", result="done") == 0
+        stalled.release.set()
+
+
+async def test_a_refined_tier_that_fails_is_counted_and_the_fast_forecast_stands(
+    emulator: EmbeddedEmulator, session: aiohttp.ClientSession
+) -> None:
+    class Failing:
+        def refine(self, prompts: Sequence[Prompt], fast: Outlooks) -> Outlooks:
+            raise ZeroDivisionError("a fault of the refined tier")
+
+    serving = TieredPredictor(LengthPredictor.load(), Failing())
+    async with gateway(emulator.url, serving=serving, predictor=GENEROUS, **SETTINGS) as running:
+        tasks, _ = await _queue(running, session, [5, 6])
+        await asyncio.gather(*tasks)
+        assert running.metric("refinements_total", result="failed") == 2

@@ -1,0 +1,62 @@
+"""Word vectors: words of like meaning lie together, and the table can be made again."""
+
+from pathlib import Path
+
+import numpy as np
+
+from predictor.features import tokens
+from predictor.features.word_vectors import PARTS, SIZE, Single, Table, means, table
+from predictor.training import word_vectors
+
+
+def meaning(*texts: str) -> Single:
+    return means(tokens.read(texts))
+
+
+def alike(one: str, other: str) -> float:
+    left, right = meaning(one, other)[:, :SIZE]
+    return float(left @ right / np.linalg.norm(left) / np.linalg.norm(right))
+
+
+def test_words_of_like_meaning_lie_together() -> None:
+    assert alike("poem", "poetry") > alike("poem", "algorithm")
+    assert alike("Compose verses on the ocean", "Write a poem about the sea") > alike(
+        "Compose verses on the ocean", "Sort a list of integers in Java"
+    )
+
+
+def test_a_text_without_known_words_has_no_meaning() -> None:
+    assert meaning("", "qqzzxw vvkkjj").tolist() == [[0.0] * PARTS * SIZE] * 2
+
+
+def test_a_text_means_the_same_in_a_batch_as_alone() -> None:
+    texts = ["", "Write a poem", "qqzzxw", "Sort a list of numbers " * 9, ""]
+    together = meaning(*texts)
+    for at, text in enumerate(texts):
+        assert np.allclose(together[at], meaning(text)[0], atol=1e-6)
+
+
+def test_the_beginning_counts_by_itself() -> None:
+    start = "Write a poem about the sea and of the ships on it and the moon above us all"
+    one, other = meaning(start + " for me. " * 9, start + " in Java code. " * 9)
+    assert np.allclose(one[SIZE:], other[SIZE:], atol=1e-6)
+    assert not np.allclose(one[:SIZE], other[:SIZE], atol=1e-3)
+
+
+def test_of_two_words_for_a_slot_the_more_frequent_has_it() -> None:
+    words = table()
+    known = np.flatnonzero(words.slots)
+    assert 0.9 < len(known) / (len(words.hashes) - 1) <= 1
+    assert words.find(words.hashes[1:200]).tolist() == list(range(1, 200))
+
+
+def test_a_table_is_made_of_whole_words_and_read_again(tmp_path: Path) -> None:
+    words = word_vectors.whole_words(["[PAD]", "!", "the", "##ing", "poem", "in-depth", "!"], 9)
+    assert words == ["!", "the", "poem"]
+    frequency = word_vectors.frequencies(words)
+    weights = word_vectors.importance(words, frequency)
+    assert weights[1] < weights[2]
+    embeddings = np.random.default_rng(0).normal(size=(3, 60)).astype(np.float32)
+    vectors = word_vectors.reduced(embeddings, frequency, SIZE)
+    made = Table.of(words, np.pad(vectors, ((0, 0), (0, SIZE - vectors.shape[1]))), weights)
+    assert made.find(tokens.read(["poem unknown"]).hashes).tolist() == [3, 0]

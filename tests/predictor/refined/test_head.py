@@ -1,0 +1,164 @@
+"""The stacked head, with made-up tiers whose errors are known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import lightgbm as lgb
+import numpy as np
+import pytest
+
+from predictor.artefact.format import ArtefactError
+from predictor.evaluation.scores import kendall_tau
+from predictor.fast.inputs import COLUMNS, GENERIC, KNOWN, Models, Place
+from predictor.outlook import LEVELS, Outlooks
+from predictor.refined.head import RefinedHead
+from predictor.training.refined.stacking import Sample, fit_refined
+
+NAMES = ["Qwen/Qwen2.5-7B-Instruct", "mistralai/Mistral-7B-Instruct-v0.3", "acme/Solo-Instruct"]
+LEVEL = np.array([0.3, 0.0, -0.3])
+ENDLESS = 0.01
+
+
+@dataclass(frozen=True)
+class World:
+    """Cells of two noisy tiers, with the truth."""
+
+    sample: Sample
+    truth: np.ndarray[tuple[int], np.dtype[np.float64]]
+    models: Models
+
+
+def world(prompts: int, *, seed: int, route: int = KNOWN) -> World:
+    """The fast tier errs by 0.5 and says so falsely (0.2); the encoder errs by 0.3."""
+    rng = np.random.default_rng(seed)
+    models = Models(NAMES, LEVEL)
+    prompt, model = (part.ravel() for part in np.mgrid[:prompts, : len(NAMES)])
+    effect = rng.normal(5.5, 0.8, prompts)
+    truth = effect[prompt] + LEVEL[model]
+    count = len(prompt)
+    columns = effect[:, None] + LEVEL + rng.normal(0, 0.3, (prompts, 1))
+    encoded = np.column_stack([columns, np.full(prompts, np.log(0.3))])[prompt].astype(np.float32)
+    outlooks = Outlooks(
+        location=truth + rng.normal(0, 0.5, prompts)[prompt],
+        scale=np.full(count, 0.2),
+        shape=np.zeros((count, len(LEVELS))),
+        endless=np.full(count, ENDLESS),
+        inputs=rng.normal(size=(count, len(COLUMNS))),
+    )
+    known = [models.place(name) for name in NAMES]
+    places = [known[at] if route == KNOWN else models.generic() for at in model]
+    values = truth[:, None] + rng.normal(0, 0.2, (count, 5))
+    ones = np.ones(count)
+    sample = Sample(outlooks, encoded, places, prompt, model, values, ones, ones)
+    return World(sample, truth, models)
+
+
+@pytest.fixture(scope="module")
+def head() -> RefinedHead:
+    made = world(400, seed=0)
+    return fit_refined(made.sample, made.models)
+
+
+def refined(head: RefinedHead, of: World) -> Outlooks:
+    return head.refine(of.sample.outlooks, of.sample.encoded, of.sample.places)
+
+
+def test_the_head_is_better_than_either_tier(head: RefinedHead) -> None:
+    new = world(300, seed=1)
+    better = refined(head, new).location
+    encoder = new.sample.encoded[np.arange(len(new.truth)), new.sample.model].astype(np.float64)
+    fast = new.sample.outlooks.location
+    tau = kendall_tau(better, new.truth)
+    assert tau > kendall_tau(encoder, new.truth) + 0.01
+    assert tau > kendall_tau(fast, new.truth) + 0.1
+    np.testing.assert_allclose(head.blend[KNOWN, :2], [0.26, 0.74], atol=0.08)
+
+
+def test_intervals_cover_what_they_say_although_the_fast_tiers_do_not(head: RefinedHead) -> None:
+    new = world(600, seed=2)
+    better = refined(head, new)
+    inside = []
+    for low, high in ((0.1, 0.9), (0.0125, 0.99)):
+        ends = [
+            better.location + better.scale * better.shape[:, np.argmin(np.abs(LEVELS - level))]
+            for level in (low, high)
+        ]
+        values = new.sample.values
+        inside.append(np.mean((values >= ends[0][:, None]) & (values <= ends[1][:, None])))
+    assert inside == pytest.approx([0.8, 0.9775], abs=0.03)
+
+
+def test_what_the_head_does_not_know_it_leaves_alone(head: RefinedHead) -> None:
+    new = world(5, seed=3)
+    better = refined(head, new)
+    np.testing.assert_array_equal(better.endless, ENDLESS)
+    np.testing.assert_array_equal(better.inputs, new.sample.outlooks.inputs)
+
+
+@pytest.mark.parametrize("caution", [0.4, 1.0])
+def test_caution_keeps_that_much_of_the_way_back_to_the_fast_location(
+    head: RefinedHead, caution: float
+) -> None:
+    new = world(20, seed=7)
+    fast, bold = new.sample.outlooks.location, refined(head, new).location
+    found = refined(replace(head, caution=caution), new).location
+    np.testing.assert_allclose(found, caution * fast + (1 - caution) * bold)
+
+
+def test_a_route_without_any_rows_keeps_the_fast_location_in_its_blend(head: RefinedHead) -> None:
+    np.testing.assert_allclose(head.blend[GENERIC], [1.0, 0.0, 0.0])
+
+
+def test_a_model_never_seen_is_refined_from_the_mean_over_models() -> None:
+    made = world(400, seed=4, route=GENERIC)
+    fitted = fit_refined(made.sample, made.models)
+    new = world(200, seed=5, route=GENERIC)
+    assert fitted.blend[GENERIC, 1] > 0.4
+    better = kendall_tau(refined(fitted, new).location, new.truth)
+    assert better > kendall_tau(new.sample.outlooks.location, new.truth) + 0.03
+
+
+def test_a_stored_head_answers_as_before(head: RefinedHead) -> None:
+    boosters = {name: lgb.Booster(model_str=text) for name, text in head.boosters().items()}
+    again = RefinedHead.from_parts(head.arrays(), boosters, head.models)
+    new = world(20, seed=6)
+    np.testing.assert_allclose(refined(again, new).location, refined(head, new).location)
+    np.testing.assert_allclose(refined(again, new).scale, refined(head, new).scale)
+
+
+@pytest.mark.parametrize(
+    "lost", ["refined_blend", "refined_knots", "refined_shapes", "refined_trust", "refined_caution"]
+)
+def test_a_missing_part_is_named(head: RefinedHead, lost: str) -> None:
+    arrays = {name: value for name, value in head.arrays().items() if name != lost}
+    boosters = {name: lgb.Booster(model_str=text) for name, text in head.boosters().items()}
+    with pytest.raises(ArtefactError, match=rf"lacks '{lost}'.*lengthwise train --encoder"):
+        RefinedHead.from_parts(arrays, boosters, head.models)
+
+
+def test_parts_of_different_models_are_refused(head: RefinedHead) -> None:
+    fewer = Models(NAMES[:2], LEVEL[:2])
+    boosters = {name: lgb.Booster(model_str=text) for name, text in head.boosters().items()}
+    with pytest.raises(ArtefactError, match="do not fit together"):
+        RefinedHead.from_parts(head.arrays(), boosters, fewer)
+
+
+def test_one_prompt_is_refined_as_in_a_batch(head: RefinedHead) -> None:
+    new = world(10, seed=7)
+    whole = refined(head, new)
+    fast, place = new.sample.outlooks, new.sample.places[0]
+    one = head.refine(
+        replace(
+            fast,
+            location=fast.location[:1],
+            scale=fast.scale[:1],
+            shape=fast.shape[:1],
+            endless=fast.endless[:1],
+            inputs=fast.inputs[:1],
+        ),
+        new.sample.encoded[:1],
+        [Place(place.route, place.weights)],
+    )
+    assert one.location[0] == pytest.approx(whole.location[0])
+    assert one.scale[0] == pytest.approx(whole.scale[0])
