@@ -1,4 +1,4 @@
-"""Files that several processes share: locks that die with their holder, renames that last."""
+"""Locks, atomic writes and durable renames for files that several processes share."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
+
+PARTIAL = ".partial"
+"""Suffix of a file that ``atomic_write`` has not finished; a crash leaves the file behind."""
 
 
 class LockedError(OSError):
@@ -14,65 +18,106 @@ class LockedError(OSError):
 
 
 def acquire(path: Path) -> int:
-    """Lock ``path`` (made if absent) for this process; ``release`` the returned descriptor.
+    """Lock the file ``path`` for this process and return the descriptor for ``release``.
 
-    The system lets go of the lock when the process ends, however it ends: none goes stale.
+    The file and its folder are made if absent. The file then holds the process's id. The operating
+    system releases the lock when the process ends, so no lock outlives its process.
 
     Raises:
-        LockedError: somebody else holds it.
+        LockedError: another process holds the lock.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        _lock(handle)
+        lock(descriptor)
     except OSError as error:
-        holder = os.read(handle, 20).decode("ascii", "replace").strip()
-        os.close(handle)
+        holder = os.read(descriptor, 20).decode("ascii", "replace").strip()
+        os.close(descriptor)
         who = f"process {holder}" if holder else "another process"
-        raise LockedError(f"{path} is held by {who}; wait for it, or end it") from error
-    os.ftruncate(handle, 0)
-    os.write(handle, f"{os.getpid()}\n".encode())
-    return handle
+        raise LockedError(f"{path} is locked by {who}; wait for that process or stop it") from error
+    os.ftruncate(descriptor, 0)
+    os.write(descriptor, f"{os.getpid()}\n".encode())
+    return descriptor
 
 
-def release(handle: int) -> None:
-    """Let go of what ``acquire`` returned; the file stays, so that nobody locks a removed one."""
+def release(descriptor: int) -> None:
+    """Release the lock that ``acquire`` returned.
+
+    The file stays: a process that locked a deleted file would not exclude the next one.
+    """
     with suppress(OSError):
-        os.ftruncate(handle, 0)
-    os.close(handle)
+        os.ftruncate(descriptor, 0)
+    os.close(descriptor)
 
 
 @contextmanager
 def exclusive(path: Path) -> Iterator[None]:
-    """``acquire`` and ``release`` around a block."""
-    handle = acquire(path)
+    """Hold the lock of the file ``path`` during a block; raises LockedError as ``acquire``."""
+    descriptor = acquire(path)
     try:
         yield
     finally:
-        release(handle)
+        release(descriptor)
 
 
 if sys.platform == "win32":
     import msvcrt
 
-    def _lock(handle: int) -> None:
-        os.lseek(handle, 1024, os.SEEK_SET)  # beyond the text, which others may then read
-        msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-        os.lseek(handle, 0, os.SEEK_SET)
+    def lock(descriptor: int) -> None:
+        """Lock an open file until the file is closed; raises OSError if it is locked already."""
+        os.lseek(descriptor, 1024, os.SEEK_SET)  # past the text, which other processes may read
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        os.lseek(descriptor, 0, os.SEEK_SET)
 else:
     import fcntl
 
-    def _lock(handle: int) -> None:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    def lock(descriptor: int) -> None:
+        """Lock an open file until the file is closed; raises OSError if it is locked already."""
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-def sync_folder(folder: Path) -> None:
-    """Make renames in ``folder`` last through a power cut, where the system can."""
+@contextmanager
+def atomic_write(path: Path) -> Iterator[IO[bytes]]:
+    """Give a binary file whose content becomes the file ``path`` when the block ends.
+
+    A reader sees the old file or the new one, never a part. The new content survives a power cut
+    once the block has ended. If the block raises, the old file stays.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    partial = path.with_name(path.name + PARTIAL)
     try:
-        handle = os.open(folder, os.O_RDONLY)
-    except OSError:  # Windows opens no folders
+        with partial.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        rename(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write ``data`` to the file ``path`` in one step; see ``atomic_write``."""
+    with atomic_write(path) as file:
+        file.write(data)
+
+
+def rename(source: Path, target: Path) -> None:
+    """Rename ``source`` to ``target`` in one step; the rename survives a power cut.
+
+    A file that ``target`` names is replaced. Both paths are in the same file system.
+    """
+    os.replace(source, target)
+    _sync_folder(target.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:  # Windows cannot open a folder
         return
     try:
-        os.fsync(handle)
+        os.fsync(descriptor)
     finally:
-        os.close(handle)
+        os.close(descriptor)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import zipfile
 import zlib
 from array import array
@@ -19,6 +18,7 @@ from predictor.adaptive.fit import Fit
 from predictor.adaptive.inputs import NAMES
 from predictor.adaptive.recent import Recent
 from predictor.adaptive.settings import Settings
+from predictor.files import atomic_write
 
 VERSION = 1
 
@@ -33,12 +33,8 @@ class StateError(ValueError):
 
 def save(adaptive: Adaptive, path: Path) -> None:
     """Write the state to ``path`` (npz, a few MB) at once or not at all."""
-    part = path.with_name(path.name + ".part")
-    with part.open("wb") as file:
+    with atomic_write(path) as file:
         np.savez(file, **state(adaptive))  # type: ignore[arg-type]
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
 
 
 def load(path: Path, settings: Settings | None = None) -> Adaptive:

@@ -10,7 +10,6 @@ import gzip
 import hashlib
 import io
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -22,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from predictor.features.definition import feature_hash
+from predictor.files import rename
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -80,13 +80,13 @@ def publish(
 def _swap(stage: Path, out: Path) -> None:
     """Rename ``stage`` to ``out``; a directory already there steps aside first."""
     if not out.exists():
-        os.replace(stage, out)
+        rename(stage, out)
         return
     if any(out.iterdir()) and not (out / MANIFEST).is_file():
         raise ArtefactError(f"{out} holds something else than a model; choose another --out")
     aside = Path(tempfile.mkdtemp(prefix=f".{out.name}.old.", dir=out.parent))
-    os.replace(out, aside / "model")
-    os.replace(stage, out)
+    rename(out, aside / "model")
+    rename(stage, out)
     shutil.rmtree(aside, ignore_errors=True)
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from predictor.artefact.format import MANIFEST, ArtefactError
-from predictor.files import exclusive, sync_folder
+from predictor.files import exclusive, rename
 
 KEEP = 5
 """Versions that are kept besides the current one, the one before it and the base."""
@@ -99,8 +99,7 @@ class Versions:
             for file in sorted(source.iterdir()):
                 _copy(file, stage / file.name)
             stage.chmod(0o755)
-            os.replace(stage, root / name)
-            sync_folder(root)
+            rename(stage, root / name)
             self._prune(spare=name)
         return name
 
@@ -210,8 +209,7 @@ class Versions:
         link = self.folder / ".current.new"
         link.unlink(missing_ok=True)
         link.symlink_to(Path("versions") / version)
-        os.replace(link, self.folder / "current")
-        sync_folder(self.folder)
+        rename(link, self.folder / "current")
 
     def _prune(self, spare: str) -> None:
         wanted = {spare, *(path.name for path in (self.current(), self.previous()) if path)}

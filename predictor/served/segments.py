@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import logging
-import os
 import re
 from collections.abc import Iterator
 from contextlib import suppress
@@ -15,14 +14,13 @@ import pyarrow as pa
 import pyarrow.json
 import pyarrow.parquet as pq
 
-from predictor.files import sync_folder
+from predictor.files import PARTIAL, atomic_write
 from predictor.served.record import SCHEMA
 
 log = logging.getLogger("lengthwise")
 
 LOCK = "lock"
 _NAME = re.compile(r"served-(\d{12})\.(parquet|jsonl)")
-_PARTIAL = ".partial"
 _ATTEMPTS = 5
 
 _REQUIRED = [field.name for field in SCHEMA if not field.nullable]
@@ -167,13 +165,8 @@ def finish(path: Path) -> tuple[Path, int]:
     table, skipped = load(path)
     out = path.with_suffix(".parquet")
     if table.num_rows:
-        partial = path.with_suffix(_PARTIAL)
-        with partial.open("wb") as file:
+        with atomic_write(out) as file:
             pq.write_table(table, file, compression="zstd")
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, out)
-        sync_folder(path.parent)
     path.unlink()
     return out, skipped
 
@@ -183,7 +176,7 @@ def recover(folder: Path) -> tuple[int, int]:
     skipped = 0
     for path in _leftovers(folder):
         twin = path.with_suffix(".parquet")
-        if path.suffix == _PARTIAL or twin.exists():  # not finished, or finished but not removed
+        if path.suffix == PARTIAL or twin.exists():  # not finished, or finished but not removed
             path.unlink()
         else:
             torn = not path.read_bytes().endswith(b"\n") and path.stat().st_size > 0
@@ -193,7 +186,7 @@ def recover(folder: Path) -> tuple[int, int]:
 
 def _leftovers(folder: Path) -> Iterator[Path]:
     yield from sorted(folder.glob("served-*.jsonl"))
-    yield from sorted(folder.glob(f"served-*{_PARTIAL}"))
+    yield from sorted(folder.glob(f"served-*{PARTIAL}"))
 
 
 def prune(folder: Path, max_bytes: int, *, before: int) -> int:

@@ -1,7 +1,6 @@
 """Published versions: switched in one step, a step back at hand, old ones pruned."""
 
 import json
-import multiprocessing
 import os
 from pathlib import Path
 
@@ -166,17 +165,3 @@ def test_of_two_writers_one_is_refused(tmp_path: Path, source: Path) -> None:
     ):
         versions.rollback(who="me", reason="bad")
     assert versions.rollback(who="me", reason="bad") == "000001"
-
-
-def _hold(path: Path) -> None:
-    with exclusive(path):
-        os._exit(1)
-
-
-def test_a_lock_dies_with_its_holder(tmp_path: Path) -> None:
-    holder = multiprocessing.get_context("spawn").Process(target=_hold, args=(tmp_path / "lock",))
-    holder.start()
-    holder.join()
-    assert holder.exitcode == 1
-    with exclusive(tmp_path / "lock"):
-        assert (tmp_path / "lock").read_text().strip() == str(os.getpid())

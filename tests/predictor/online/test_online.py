@@ -258,7 +258,7 @@ def test_the_command_refits_in_a_process_of_its_own(
     with exclusive(store / "refit.lock"):
         busy = subprocess.run(line, capture_output=True, text=True, check=False)
     assert busy.returncode == 2
-    assert "refit.lock is held by process" in busy.stderr
+    assert "refit.lock is locked by process" in busy.stderr
     told = summary(served.read(log))
     assert told["records"] == 600
     assert told["models"][FRESH]["censored"] == 0
