@@ -129,7 +129,7 @@ def _of_worker(fleet: Fleet, backend: Backend, scheduler: Scheduler) -> dict[str
         "in_flight": len(worker) if worker is not None else 0,
         "expected_work": round(worker.work) if worker is not None else 0,
         "kv_peak": round(worker.kv_peak) if worker is not None else 0,
-        "kv_capacity": worker.kv_tokens if worker is not None else None,
+        "kv_capacity": worker.spec.kv_tokens if worker is not None else None,
         "running": backend.report.running,
         "waiting": backend.report.waiting,
         "kv_usage": backend.report.kv_usage,

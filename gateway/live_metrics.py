@@ -84,11 +84,11 @@ class LiveState(Collector):
             draining.add_metric(name, self._fleet.draining(backend.id))
             worker = self._dispatcher.scheduler.workers.get(backend.id)
             if worker is not None:
-                slots.add_metric(name, worker.slots)
+                slots.add_metric(name, worker.spec.slots)
                 sent.add_metric(name, worker.sequences)
                 work.add_metric(name, worker.work)
                 peak.add_metric(name, worker.kv_peak)
-                _add(capacity, name, worker.kv_tokens)
+                _add(capacity, name, worker.spec.kv_tokens)
         yield from (healthy, up, draining, slots, sent, work, peak, capacity)
 
     def _engines(self) -> Iterator[Metric]:

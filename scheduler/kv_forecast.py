@@ -117,7 +117,7 @@ class KvForecast:
 _NOTHING = Outline(_ZEROS, _ZEROS)
 
 
-def deviations(overflow: float) -> float:
+def deviations_for(overflow: float) -> float:
     """Standard deviations over the mean that are exceeded with probability ``overflow`` (<= 0.5).
 
     Raises:

@@ -15,7 +15,7 @@ REMEMBERED = 100_000
 
 def least_work(worker: Worker) -> tuple[float, float]:
     """Expected remaining output tokens per slot and speed; among equals, the less loaded."""
-    return worker.work / (worker.slots * worker.speed), worker.load
+    return worker.work / (worker.spec.slots * worker.spec.speed), worker.load
 
 
 @dataclass(slots=True)

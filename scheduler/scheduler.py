@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from heapq import heapify, heappop, heappush
 from operator import itemgetter
 from typing import Literal
@@ -17,6 +17,7 @@ from scheduler.placement import Placement
 from scheduler.policy import Policy
 from scheduler.traffic import CROWDED, Crowding, Pace, UsualTokens
 from scheduler.worker import Worker
+from scheduler.worker_spec import WorkerSpec
 
 Reason = Literal["queue_full", "tenant_queue_full", "queue_timeout", "no_healthy_worker"]
 
@@ -136,25 +137,21 @@ class Scheduler:
 
     # Workers
 
-    def set_worker(self, worker: Worker) -> list[Action]:
-        """Add a worker, or change one's models, capacity and health; its jobs stay its own."""
-        known = self._workers.setdefault(worker.id, worker)
-        self._removed.discard(worker.id)
-        if known is not worker:
-            known.take_settings(worker)
-        return self.set_health(worker.id, worker.healthy)
+    def set_worker(self, spec: WorkerSpec, *, healthy: bool = True) -> list[Action]:
+        """Add a worker, or replace one's spec; the jobs that run there stay."""
+        self._removed.discard(spec.id)
+        if spec.id in self._workers:
+            self._workers[spec.id].replace_spec(spec)
+        else:
+            self._workers[spec.id] = Worker(spec)
+        return self.set_health(spec.id, healthy)
 
     def remove_worker(self, worker_id: str) -> list[Action]:
         """Send nothing more to a worker and forget it once what runs there has ended."""
         worker = self._workers[worker_id]
-        worker.draining = True
+        worker.replace_spec(replace(worker.spec, draining=True))
         self._removed.add(worker_id)
         self._forget_if_idle(worker)
-        return self._fill()
-
-    def set_slots(self, worker_id: str, slots: int) -> list[Action]:
-        """Change how many sequences a worker runs at once."""
-        self._workers[worker_id].slots = slots
         return self._fill()
 
     def observe_kv(self, worker_id: str, held: float, prefix_hits: float) -> list[Action]:
@@ -335,7 +332,7 @@ class Scheduler:
         return None
 
     def _serving(self, model: str) -> list[Worker]:
-        return [w for w in self._workers.values() if w.takes_jobs and model in w.models]
+        return [w for w in self._workers.values() if w.takes_jobs and model in w.spec.models]
 
     def _has_worker(self, model: str) -> bool:
         return bool(self._serving(model))

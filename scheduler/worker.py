@@ -6,19 +6,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from scheduler.job import Job
-from scheduler.kv_forecast import KvForecast, Outline, deviations, outline
+from scheduler.kv_forecast import KvForecast, Outline, outline
 from scheduler.length import LengthDistribution
+from scheduler.worker_spec import WorkerSpec
 
-KV_OVERFLOW = 0.05
-"""Probability, by the forecast, that what runs outgrows its share of the KV cache, up to which more
-is sent."""
+KV_LIMIT_CAUTIOUS = 0.97
+"""With full caution, admit until the KV peak plus its margin is 97 % of the cache. The rest allows
+for the coarse steps of the forecast."""
 
-KV_SHARE = 0.97
-"""Part of the KV cache that is planned with: the forecast's steps are coarse."""
-
-KV_BOLD = 1.2
-"""Part of it that the expected peak may come to where nobody waits. The engine then has the last
-word: it takes in what there is room for now, and preempts if too much lasts."""
+KV_LIMIT_UNCAUTIOUS = 1.2
+"""With no caution, admit until the expected KV peak is 120 % of the cache. The engine then admits
+what fits its free blocks, and preempts if the cache overflows."""
 
 REFRESH_TOKENS = 16
 """Tokens an answer grows by before its part of the forecast is taken anew."""
@@ -33,26 +31,10 @@ class _Placed:
 
 @dataclass(slots=True)
 class Worker:
-    """A worker and the jobs the scheduler has sent to it.
+    """A worker's spec, its health and the jobs that the scheduler has sent to the worker."""
 
-    ``slots`` is the engine's limit of concurrent sequences (vLLM's ``max_num_seqs``) and
-    ``engine_queue`` how many more it may hold waiting, so that a slot that falls free is taken in
-    the very next engine step. ``kv_tokens`` is the KV-cache capacity in tokens, None if unknown,
-    in blocks of ``kv_block``. ``deviations`` above the expected peak must fit the
-    cache: they stand for the probability that it overflows. ``speed`` is the worker's rate relative
-    to the others'. One that is ``draining`` gets nothing new and ends what it has.
-    """
-
-    id: str
-    models: frozenset[str]
-    slots: int
-    kv_tokens: int | None = None
-    engine_queue: int = 2
+    spec: WorkerSpec
     healthy: bool = True
-    kv_block: int = 16
-    speed: float = 1.0
-    draining: bool = False
-    deviations: float = deviations(KV_OVERFLOW)
     _jobs: dict[str, _Placed] = field(default_factory=dict)
     _sequences: int = 0
     _work: float = 0.0
@@ -70,19 +52,21 @@ class Worker:
     def __contains__(self, job_id: object) -> bool:
         return job_id in self._jobs
 
-    def take_settings(self, told: Worker) -> None:
-        """Become what ``told`` describes; the jobs here stay."""
-        self.models, self.slots, self.speed = told.models, told.slots, told.speed
-        self.kv_tokens, self.engine_queue = told.kv_tokens, told.engine_queue
-        self.draining, self.deviations = told.draining, told.deviations
-        if self.kv_block != told.kv_block:
-            self.kv_block = told.kv_block
+    @property
+    def id(self) -> str:
+        """The worker's name."""
+        return self.spec.id
+
+    def replace_spec(self, spec: WorkerSpec) -> None:
+        """Take a new spec; the jobs here stay, and a new block size recounts their KV memory."""
+        before, self.spec = self.spec, spec
+        if before.kv_block != spec.kv_block:
             self._recount()
 
     @property
     def takes_jobs(self) -> bool:
-        """Whether anything may be sent here at all."""
-        return self.healthy and not self.draining
+        """Whether the scheduler may send jobs here at all."""
+        return self.healthy and not self.spec.draining
 
     @property
     def sequences(self) -> int:
@@ -97,28 +81,32 @@ class Worker:
     @property
     def kv_peak(self) -> float:
         """KV tokens at the peak to come, as ``deviations`` tells."""
-        return self._kv.peak(self.deviations)
+        return self._kv.peak(self.spec.deviations)
 
     @property
     def load(self) -> float:
         """The scarcer resource's use: 1 is a worker filled to its limit."""
-        kv = self.kv_peak / self.kv_tokens if self.kv_tokens else 0.0
-        return max(self._sequences / self.slots, kv)
+        kv = self.kv_peak / self.spec.kv_tokens if self.spec.kv_tokens else 0.0
+        return max(self._sequences / self.spec.slots, kv)
 
     def fits(self, job: Job, caution: float = 1.0) -> bool:
         """Whether the job may be sent now. A worker with nothing to do takes anything.
 
-        With all ``caution`` (1) the peak to come, ``deviations`` above what is expected, must fit
-        into ``KV_SHARE`` of the cache; with none (0), the expected peak into ``KV_BOLD`` of it.
+        With full ``caution`` (1) the expected KV peak plus ``deviations`` standard deviations must
+        fit into ``KV_LIMIT_CAUTIOUS`` of the cache; with none (0), the expected KV peak alone into
+        ``KV_LIMIT_UNCAUTIOUS`` of the cache.
         """
+        spec = self.spec
         if not self._jobs:
             return True
-        if self._sequences + job.sequences > self.slots + self.engine_queue:
+        if self._sequences + job.sequences > spec.slots + spec.engine_queue:
             return False
-        if self.kv_tokens is None:
+        if spec.kv_tokens is None:
             return True
-        capacity = self.kv_tokens * (KV_BOLD - caution * (KV_BOLD - KV_SHARE))
-        return self._kv.admits(self._outline(job), capacity, caution * self.deviations)
+        limit = KV_LIMIT_UNCAUTIOUS - caution * (KV_LIMIT_UNCAUTIOUS - KV_LIMIT_CAUTIOUS)
+        return self._kv.admits(
+            self._outline(job), spec.kv_tokens * limit, caution * spec.deviations
+        )
 
     def add(self, job: Job) -> None:
         """Count a job that is sent here."""
@@ -167,7 +155,7 @@ class Worker:
         return asked[2]
 
     def _fresh_outline(self, job: Job) -> Outline:
-        return outline(job, block=self.kv_block, shared=self._shared)
+        return outline(job, block=self.spec.kv_block, shared=self._shared)
 
     def _count(self, placed: _Placed, outlined: Outline) -> None:
         self._kv.put(placed.job.id, outlined)

@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from scheduler.policy import AGEING, LEVEL
-from scheduler.worker import KV_OVERFLOW
+from scheduler.worker_spec import ENGINE_QUEUE, KV_OVERFLOW_PROBABILITY
 
 _HOST = re.compile(r"(?!.*\.\.)[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?")
 
@@ -101,7 +101,7 @@ class Scheduling(Section):
     level: float = Field(default=LEVEL, gt=0, le=1000)
     """From how many times the mean expected length on requests are alike to sejf and go in order of
     arrival. Lower spares the slowest, higher the mean."""
-    kv_overflow: float = Field(default=KV_OVERFLOW, gt=0, le=0.5)
+    kv_overflow: float = Field(default=KV_OVERFLOW_PROBABILITY, gt=0, le=0.5)
     """Probability, by the forecasts, that what runs on a worker outgrows its KV cache, up to which
     more is sent there. Less preempts less and leaves memory empty. As long as hardly any request
     has to wait, more is sent."""
@@ -110,7 +110,7 @@ class Scheduling(Section):
     `prompt_cache_key` or `user`. prefix: with the same system prompt, else first message."""
     affinity_slack: float = Field(default=0.25, gt=0, le=10)
     """How much fuller than the least loaded that worker may be, in parts of a full worker."""
-    engine_queue: int = Field(default=2, ge=0, le=1024)
+    engine_queue: int = Field(default=ENGINE_QUEUE, ge=0, le=1024)
     """Requests a worker may hold beyond its slots, so that a slot that falls free is taken in the
     next engine step. More cost order, fewer cost throughput."""
     send_priority: bool = True

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from scheduler.policy import AGEING, LEVEL
-from scheduler.worker import KV_OVERFLOW
+from scheduler.worker_spec import ENGINE_QUEUE, KV_OVERFLOW_PROBABILITY
 
 
 def add_simulate_arguments(parser: argparse.ArgumentParser) -> None:
@@ -146,7 +146,7 @@ def _add_runs(group: argparse._ArgumentGroup) -> None:
     )
     add(
         "--kv-overflow",
-        default=f"{KV_OVERFLOW:g}",
+        default=f"{KV_OVERFLOW_PROBABILITY:g}",
         metavar="P,...",
         help="as the gateway's setting, to try with each of its policies: how likely what runs may "
         "outgrow the KV cache (default %(default)s)",
@@ -158,7 +158,13 @@ def _add_runs(group: argparse._ArgumentGroup) -> None:
         "or the trace came (default 0.7,0.9,1.0,1.1)",
     )
     add("--seeds", type=int, default=5, metavar="N", help="repeats (default %(default)s)")
-    add("--engine-queue", type=int, default=2, metavar="N", help="as the gateway's setting")
+    add(
+        "--engine-queue",
+        type=int,
+        default=ENGINE_QUEUE,
+        metavar="N",
+        help="as the gateway's setting",
+    )
     add(
         "--gateway-latency",
         type=float,

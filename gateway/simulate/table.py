@@ -7,7 +7,7 @@ from operator import itemgetter
 
 from gateway.simulate.study import Row, mean
 from scheduler.policy import LEVEL
-from scheduler.worker import KV_OVERFLOW
+from scheduler.worker_spec import KV_OVERFLOW_PROBABILITY
 
 COLUMNS = (
     ("s/token", "mean_normalised_latency", ".4f"),
@@ -28,7 +28,7 @@ def label(row: Row) -> str:
         words.append(f"{row['ageing']:g}")
     if row["level"] not in (None, LEVEL):
         words.append(f"level {row['level']:g}")
-    if row["kv_overflow"] not in (None, KV_OVERFLOW):
+    if row["kv_overflow"] not in (None, KV_OVERFLOW_PROBABILITY):
         words.append(f"kv_overflow {row['kv_overflow']:g}")
     return ", ".join(words)
 

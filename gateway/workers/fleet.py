@@ -187,9 +187,8 @@ class Fleet:
             self._dispatcher.apply(watched.observe_kv(self._dispatcher.scheduler))
 
     def _tell_scheduler(self, watched: WatchedWorker) -> None:
-        worker = watched.worker(self._config.scheduling)
-        worker.healthy = watched.healthy
-        self._dispatcher.apply(self._dispatcher.scheduler.set_worker(worker))
+        spec, scheduler = watched.spec(self._config.scheduling), self._dispatcher.scheduler
+        self._dispatcher.apply(scheduler.set_worker(spec, healthy=watched.healthy))
 
     async def _failed(self, watched: WatchedWorker, error: BaseException) -> None:
         """Count a failed probe; a slow answer is given time, a broken connection is not."""
@@ -215,8 +214,7 @@ class Fleet:
             return
         watched.observe_load()
         if not watched.leaving:
-            worker = watched.worker(self._config.scheduling)
-            self._dispatcher.apply(self._dispatcher.scheduler.set_slots(worker.id, worker.slots))
+            self._tell_scheduler(watched)
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

@@ -9,18 +9,15 @@ from dataclasses import dataclass, field
 from gateway.config.settings import Scheduling
 from gateway.workers.backend import Backend
 from gateway.workers.estimates import LearnedSlots, PrefixHits
-from scheduler.kv_forecast import deviations
+from scheduler.kv_forecast import deviations_for
 from scheduler.scheduler import Action, Scheduler
-from scheduler.worker import Worker
+from scheduler.worker_spec import KV_BLOCK, WorkerSpec
 
 ANY_MODEL = ""
 """What a request without a model asks for (a GET): every worker has it."""
 
 DEFAULT_SLOTS = 256
 """For a server that neither says what it runs nor is configured: vLLM's own default."""
-
-KV_BLOCK = 16
-"""Tokens of a KV block where the server does not say: vLLM's default."""
 
 
 @dataclass(slots=True)
@@ -44,11 +41,11 @@ class WatchedWorker:
         """Whether it is healthy and gets new work."""
         return self.healthy and not self.leaving and not self.backend.config.draining
 
-    def worker(self, settings: Scheduling) -> Worker:
-        """The worker as the scheduler is to see it."""
+    def spec(self, settings: Scheduling) -> WorkerSpec:
+        """The worker as configured and reported, for the scheduler."""
         config, report = self.backend.config, self.backend.report
         slots = self.slots.value if report.running is not None else DEFAULT_SLOTS
-        return Worker(
+        return WorkerSpec(
             id=self.backend.id,
             models=frozenset((*self.backend.models, ANY_MODEL)),
             slots=config.max_num_seqs or slots,
@@ -57,7 +54,7 @@ class WatchedWorker:
             kv_block=report.kv_block or KV_BLOCK,
             speed=config.speed,
             draining=config.draining,
-            deviations=deviations(settings.kv_overflow),
+            deviations=deviations_for(settings.kv_overflow),
         )
 
     def observe_load(self) -> None:
@@ -72,9 +69,9 @@ class WatchedWorker:
         """Tell the scheduler what the engine's KV cache holds and how much of it is shared."""
         report, worker = self.backend.report, scheduler.workers[self.backend.id]
         self.hits.observe(report)
-        if report.kv_usage is None or worker.kv_tokens is None:
+        if report.kv_usage is None or (capacity := worker.spec.kv_tokens) is None:
             return []
-        return scheduler.observe_kv(worker.id, report.kv_usage * worker.kv_tokens, self.hits.rate)
+        return scheduler.observe_kv(worker.id, report.kv_usage * capacity, self.hits.rate)
 
     def is_learning(self, scheduler: Scheduler) -> bool:
         """Whether the worker is full by our count, others wait, and its real limit is unknown."""
@@ -82,4 +79,4 @@ class WatchedWorker:
             return False
         worker = scheduler.workers[self.backend.id]
         unproven = self.slots.value != self.slots.most_running
-        return bool(scheduler.waiting) and worker.sequences >= worker.slots and unproven
+        return bool(scheduler.waiting) and worker.sequences >= worker.spec.slots and unproven

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from scheduler.job import Job
-from scheduler.kv_forecast import deviations
+from scheduler.kv_forecast import deviations_for
 from scheduler.length import LengthDistribution
 from scheduler.policy import AGEING, LEVEL, POLICIES
 from scheduler.scheduler import Scheduler
@@ -14,7 +14,7 @@ from scheduler.sim.costs import StepCosts
 from scheduler.sim.engine_config import EngineConfig
 from scheduler.sim.request import Request
 from scheduler.traffic import CROWDED
-from scheduler.worker import KV_OVERFLOW, Worker
+from scheduler.worker_spec import ENGINE_QUEUE, KV_OVERFLOW_PROBABILITY, WorkerSpec
 
 STOCK = "stock"
 """First come, first served, straight into the engines: nothing of ours."""
@@ -43,7 +43,7 @@ class Arm:
     """One way to serve: a policy and the settings of the gateway that matter to it.
 
     ``ageing`` is in nats per turn, ``level`` over the usual length, ``engine_queue`` as
-    ``Worker.engine_queue``, ``overflow`` the probability of an outgrown KV cache that admission
+    ``WorkerSpec.engine_queue``, ``overflow`` the probability of an outgrown KV cache that admission
     accepts, ``crowded`` as in ``Scheduler``. With ``priority`` the engines run under
     ``--scheduling-policy priority`` and are sent the keys. ``report_every`` is the number of tokens
     after which the scheduler hears of a request's progress again. With ``tenants`` the requests'
@@ -57,10 +57,10 @@ class Arm:
     policy: str
     ageing: float = AGEING
     level: float = LEVEL
-    engine_queue: int = 2
+    engine_queue: int = ENGINE_QUEUE
     priority: bool = False
     report_every: int = 32
-    overflow: float = KV_OVERFLOW
+    overflow: float = KV_OVERFLOW_PROBABILITY
     crowded: float = CROWDED
     forecast_kv: bool = True
     tenants: bool = False
@@ -105,16 +105,16 @@ class Arm:
         policy = POLICIES[name](self.ageing, self.level)
         scheduler = Scheduler(policy, max_waiting=10**9, crowded=self.crowded)
         for number, server in enumerate(servers):
-            worker = Worker(
+            spec = WorkerSpec(
                 id=str(number),
                 models=models,
                 slots=server.config.max_num_seqs,
                 kv_tokens=server.kv_tokens if self.forecast_kv else None,
                 engine_queue=self.engine_queue,
                 kv_block=server.config.block_size,
-                deviations=deviations(self.overflow),
+                deviations=deviations_for(self.overflow),
             )
-            scheduler.set_worker(worker)
+            scheduler.set_worker(spec)
         return scheduler
 
     def job(self, job_id: str, request: Request, now: float) -> Job:

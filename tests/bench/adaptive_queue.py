@@ -16,7 +16,7 @@ from scheduler.job import Job
 from scheduler.policy import Policy
 from scheduler.scheduler import Action, Dispatch, Scheduler
 from scheduler.sim.engine import Engine, EngineConfig
-from scheduler.worker import Worker
+from scheduler.worker_spec import WorkerSpec
 from tests.bench.adaptive_data import Said, World
 from tests.bench.adaptive_replay import Floats, Request, prompt_of
 
@@ -40,7 +40,7 @@ class Queue:
     def __init__(self, world: World, said: Said, policy: Policy, adaptive: Adaptive | None) -> None:
         self._world, self._said, self._adaptive = world, said, adaptive
         self._scheduler = Scheduler(policy, max_waiting=10**6)
-        self._scheduler.set_worker(Worker(_WORKER, frozenset(world.models), SLOTS))
+        self._scheduler.set_worker(WorkerSpec(_WORKER, frozenset(world.models), SLOTS))
         self._engine = Engine(_CONFIG)
         self._forecasts: dict[str, Forecast] = {}
         self._requests: list[Request] = []

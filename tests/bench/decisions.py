@@ -21,7 +21,8 @@ from scheduler.job import Job
 from scheduler.length import LengthDistribution
 from scheduler.policy import sejf
 from scheduler.scheduler import Dispatch, Scheduler
-from scheduler.worker import REFRESH_TOKENS, Worker
+from scheduler.worker import REFRESH_TOKENS
+from scheduler.worker_spec import WorkerSpec
 
 CALLS = 3_000
 KV_TOKENS = 24_000
@@ -38,7 +39,7 @@ class Full:
         self.running: dict[str, Job] = {}
         self.scheduler = Scheduler(sejf(0.03), max_waiting=10 * waiting)
         for n in range(workers):
-            self.scheduler.set_worker(Worker(f"w{n}", frozenset({"m"}), 256, KV_TOKENS))
+            self.scheduler.set_worker(WorkerSpec(f"w{n}", frozenset({"m"}), 256, KV_TOKENS))
         while self.scheduler.waiting < waiting:
             self.submit(self.job())
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from scheduler.job import Job
 from scheduler.length import LengthDistribution
-from scheduler.worker import Worker
+from scheduler.worker_spec import KV_BLOCK, WorkerSpec
 
 
 def job(
@@ -44,25 +44,23 @@ def job(
     )
 
 
-def worker(
+def spec(
     id: str = "w",
     *,
     models: Iterable[str] = ("m",),
     slots: int = 1,
     kv_tokens: int | None = None,
     engine_queue: int = 0,
-    healthy: bool = True,
-    kv_block: int = 16,
+    kv_block: int = KV_BLOCK,
     speed: float = 1.0,
-) -> Worker:
-    """A worker of one slot and nothing beyond it, unless told otherwise."""
-    return Worker(
+) -> WorkerSpec:
+    """The spec of a worker of one slot and no engine queue by default."""
+    return WorkerSpec(
         id=id,
         models=frozenset(models),
         slots=slots,
         kv_tokens=kv_tokens,
         engine_queue=engine_queue,
-        healthy=healthy,
         kv_block=kv_block,
         speed=speed,
     )

@@ -10,7 +10,7 @@ from hypothesis import settings
 
 from scheduler.policy import Policy, fcfs
 from scheduler.scheduler import Scheduler
-from scheduler.worker import Worker
+from scheduler.worker_spec import WorkerSpec
 
 # A busy machine makes no test fail: there is no time limit on an example.
 settings.register_profile("lengthwise", deadline=None, max_examples=60, print_blob=True)
@@ -18,11 +18,11 @@ settings.load_profile("lengthwise")
 
 
 class MakeScheduler(Protocol):
-    """Makes a scheduler that knows ``workers``; every one made is checked at the end."""
+    """Makes a scheduler with workers of the ``specs``; every one made is checked at the end."""
 
     def __call__(
         self,
-        workers: Iterable[Worker] = (),
+        specs: Iterable[WorkerSpec] = (),
         *,
         policy: Policy = fcfs,
         max_waiting: int = 10_000,
@@ -35,15 +35,15 @@ def make_scheduler() -> Iterator[MakeScheduler]:
     made: list[Scheduler] = []
 
     def make(
-        workers: Iterable[Worker] = (),
+        specs: Iterable[WorkerSpec] = (),
         *,
         policy: Policy = fcfs,
         max_waiting: int = 10_000,
         no_worker_grace: float = 10.0,
     ) -> Scheduler:
         scheduler = Scheduler(policy, max_waiting=max_waiting, no_worker_grace=no_worker_grace)
-        for known in workers:
-            scheduler.set_worker(known)
+        for spec in specs:
+            scheduler.set_worker(spec)
         made.append(scheduler)
         return scheduler
 

@@ -7,7 +7,7 @@ import pytest
 from scheduler.fairness import TokenCounters
 from scheduler.policy import sejf
 from scheduler.scheduler import Dispatch, Reject, Scheduler
-from tests.scheduler.builders import job, worker
+from tests.scheduler.builders import job, spec
 from tests.scheduler.conftest import MakeScheduler
 
 
@@ -24,7 +24,7 @@ def serve_all(scheduler: Scheduler, running: str, tokens: dict[str, int]) -> lis
 def test_a_flood_of_one_tenant_delays_another_by_one_job_at_most(
     make_scheduler: MakeScheduler,
 ) -> None:
-    scheduler = make_scheduler([worker()])
+    scheduler = make_scheduler([spec()])
     scheduler.submit(job("running", tenant="flood"))
     for n in range(50):
         scheduler.submit(job(f"f{n}", tenant="flood", arrival=n))
@@ -34,7 +34,7 @@ def test_a_flood_of_one_tenant_delays_another_by_one_job_at_most(
 
 
 def test_tokens_are_shared_by_weight(make_scheduler: MakeScheduler) -> None:
-    scheduler = make_scheduler([worker()])
+    scheduler = make_scheduler([spec()])
     scheduler.submit(job("running", tenant="x"))
     tokens = {}
     for n in range(40):
@@ -46,7 +46,7 @@ def test_tokens_are_shared_by_weight(make_scheduler: MakeScheduler) -> None:
 
 
 def test_a_tenants_own_order_is_kept(make_scheduler: MakeScheduler) -> None:
-    scheduler = make_scheduler([worker()], policy=sejf(0.03))
+    scheduler = make_scheduler([spec()], policy=sejf(0.03))
     scheduler.submit(job("running", tenant="a"))
     for n, tokens in enumerate((500, 20, 90, 3)):
         scheduler.submit(job(f"a{n}", tenant="a", tokens=tokens))
@@ -58,7 +58,7 @@ def test_a_tenants_own_order_is_kept(make_scheduler: MakeScheduler) -> None:
 
 
 def test_who_wrote_more_than_forecast_pays_for_it(make_scheduler: MakeScheduler) -> None:
-    scheduler = make_scheduler([worker()])
+    scheduler = make_scheduler([spec()])
     scheduler.submit(job("running", tenant="x"))
     tokens = {}
     for n in range(20):
@@ -93,7 +93,7 @@ def test_tenants_who_left_are_forgotten() -> None:
 
 
 def test_a_lower_class_goes_first_whatever_the_keys(make_scheduler: MakeScheduler) -> None:
-    scheduler = make_scheduler([worker()], policy=sejf(0.03))
+    scheduler = make_scheduler([spec()], policy=sejf(0.03))
     scheduler.submit(job("running"))
     scheduler.submit(job("batch", urgency=1, tokens=1))
     scheduler.submit(job("interactive", urgency=0, tokens=5000, arrival=100))
@@ -102,7 +102,7 @@ def test_a_lower_class_goes_first_whatever_the_keys(make_scheduler: MakeSchedule
 
 def test_a_tenants_queue_is_bounded_for_itself() -> None:
     scheduler = Scheduler(sejf(0.03), max_waiting_per_tenant=2)
-    scheduler.set_worker(worker())
+    scheduler.set_worker(spec())
     scheduler.submit(job("running", tenant="a"))
     assert scheduler.submit(job("a1", tenant="a")) == []
     assert scheduler.submit(job("a2", tenant="a")) == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from scheduler.placement import Placement
 from scheduler.scheduler import Action, Dispatch, Scheduler
-from tests.scheduler.builders import job, worker
+from tests.scheduler.builders import job, spec
 from tests.scheduler.conftest import MakeScheduler
 
 
@@ -25,19 +25,19 @@ def worker_of(actions: list[Action]) -> str:
 
 
 def test_a_job_goes_where_the_least_work_remains(make_scheduler: MakeScheduler) -> None:
-    scheduler = make_scheduler([worker("v", slots=8), worker("w", slots=8)])
+    scheduler = make_scheduler([spec("v", slots=8), spec("w", slots=8)])
     assert place(scheduler, 1000, 100, 100, 100) == ["v", "w", "w", "w"]
     scheduler.progress("0", 990)
     assert place(scheduler, 100) == ["v"]
 
 
 def test_a_faster_worker_gets_more(make_scheduler: MakeScheduler) -> None:
-    scheduler = make_scheduler([worker("slow", slots=30), worker("fast", slots=30, speed=3.0)])
+    scheduler = make_scheduler([spec("slow", slots=30), spec("fast", slots=30, speed=3.0)])
     assert place(scheduler, *[100] * 20).count("fast") == 15
 
 
 def test_a_session_stays_where_its_prefix_is_cached(make_scheduler: MakeScheduler) -> None:
-    workers = [worker("v", slots=8), worker("w", slots=8)]
+    workers = [spec("v", slots=8), spec("w", slots=8)]
     scheduler = Scheduler(lambda one: one.arrival, placement=Placement(slack=0.3))
     for one in workers:
         scheduler.set_worker(one)
@@ -51,7 +51,7 @@ def test_a_session_stays_where_its_prefix_is_cached(make_scheduler: MakeSchedule
 def test_a_worker_that_is_removed_ends_what_it_has_and_is_forgotten(
     make_scheduler: MakeScheduler,
 ) -> None:
-    scheduler = make_scheduler([worker("old", slots=2), worker("new", slots=2)])
+    scheduler = make_scheduler([spec("old", slots=2), spec("new", slots=2)])
     assert place(scheduler, 100) == ["old"]
     scheduler.remove_worker("old")
     assert place(scheduler, 100, 100) == ["new", "new"]
@@ -59,6 +59,6 @@ def test_a_worker_that_is_removed_ends_what_it_has_and_is_forgotten(
     scheduler.release("0")
     assert "old" not in scheduler.workers
     scheduler.remove_worker("new")
-    scheduler.set_worker(worker("new", slots=2))  # it is back before it was empty
+    scheduler.set_worker(spec("new", slots=2))  # it is back before it was empty
     scheduler.release("1")
     assert "new" in scheduler.workers

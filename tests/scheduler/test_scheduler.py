@@ -9,7 +9,7 @@ import pytest
 from scheduler.length import LengthDistribution
 from scheduler.policy import Aged, expected_output, sejf
 from scheduler.scheduler import Action, Dispatch, Reject
-from tests.scheduler.builders import job, worker
+from tests.scheduler.builders import job, spec
 from tests.scheduler.conftest import MakeScheduler
 
 SEJF = sejf(0.03)
@@ -29,7 +29,7 @@ def told(actions: Iterable[Action]) -> list[str]:
 
 
 def test_a_job_that_finds_room_goes_at_once(make_scheduler: MakeScheduler) -> None:
-    scheduler = make_scheduler([worker()])
+    scheduler = make_scheduler([spec()])
     assert told(scheduler.submit(job("a"))) == ["a>w"]
     assert (scheduler.waiting, scheduler.running) == (0, 1)
 
@@ -37,7 +37,7 @@ def test_a_job_that_finds_room_goes_at_once(make_scheduler: MakeScheduler) -> No
 def test_a_job_that_finds_none_waits_until_a_place_is_released(
     make_scheduler: MakeScheduler,
 ) -> None:
-    scheduler = make_scheduler([worker()])
+    scheduler = make_scheduler([spec()])
     scheduler.submit(job("a"))
     assert scheduler.submit(job("b")) == []
     assert scheduler.is_waiting("b")
@@ -46,7 +46,7 @@ def test_a_job_that_finds_none_waits_until_a_place_is_released(
 
 
 def test_the_shortest_goes_first(make_scheduler: MakeScheduler) -> None:
-    scheduler = make_scheduler([worker()], policy=SEJF)
+    scheduler = make_scheduler([spec()], policy=SEJF)
     scheduler.submit(job("running"))
     for id, tokens in [("long", 900), ("short", 10), ("middle", 80)]:
         scheduler.submit(job(id, tokens=tokens))
@@ -57,7 +57,7 @@ def test_the_shortest_goes_first(make_scheduler: MakeScheduler) -> None:
 def test_jobs_of_equal_key_go_in_the_order_in_which_they_came(
     make_scheduler: MakeScheduler,
 ) -> None:
-    scheduler = make_scheduler([worker(slots=3)])
+    scheduler = make_scheduler([spec(slots=3)])
     scheduler.set_health("w", healthy=False)
     for id in "bac":
         scheduler.submit(job(id))
@@ -65,26 +65,26 @@ def test_jobs_of_equal_key_go_in_the_order_in_which_they_came(
 
 
 def test_a_job_goes_to_the_worker_with_the_least_load(make_scheduler: MakeScheduler) -> None:
-    scheduler = make_scheduler([worker("small", slots=2), worker("large", slots=8)])
+    scheduler = make_scheduler([spec("small", slots=2), spec("large", slots=8)])
     sent = [told(scheduler.submit(job(f"j{n}")))[0].split(">")[1] for n in range(10)]
     assert sent.count("small") == 2
     assert sent[1:4] == ["large"] * 3, "1/2 of the small worker is more than 3/8 of the large one"
 
 
 def test_full_kv_memory_is_load(make_scheduler: MakeScheduler) -> None:
-    scheduler = make_scheduler([worker(id, slots=8, kv_tokens=1000) for id in ("v", "w")])
+    scheduler = make_scheduler([spec(id, slots=8, kv_tokens=1000) for id in ("v", "w")])
     scheduler.submit(job("wide", prompt=900))
     assert told([*scheduler.submit(job("b")), *scheduler.submit(job("c"))]) == ["b>w", "c>w"]
 
 
 def test_a_job_goes_only_where_its_model_is_served(make_scheduler: MakeScheduler) -> None:
-    scheduler = make_scheduler([worker("v", models="a"), worker("w", models="b")])
+    scheduler = make_scheduler([spec("v", models="a"), spec("w", models="b")])
     assert told(scheduler.submit(job("j", model="b"))) == ["j>w"]
     assert scheduler.submit(job("k", model="b")) == []
 
 
 def test_a_model_without_room_does_not_hold_up_another(make_scheduler: MakeScheduler) -> None:
-    scheduler = make_scheduler([worker("v", models="a"), worker("w", models="b")])
+    scheduler = make_scheduler([spec("v", models="a"), spec("w", models="b")])
     scheduler.submit(job("a1", model="a"))
     scheduler.submit(job("a2", model="a"))
     assert told(scheduler.submit(job("b1", model="b"))) == ["b1>w"]
@@ -92,7 +92,7 @@ def test_a_model_without_room_does_not_hold_up_another(make_scheduler: MakeSched
 
 
 def test_models_that_share_a_worker_share_it_by_key(make_scheduler: MakeScheduler) -> None:
-    scheduler = make_scheduler([worker(models="ab")], policy=SEJF)
+    scheduler = make_scheduler([spec(models="ab")], policy=SEJF)
     scheduler.submit(job("running", model="a"))
     scheduler.submit(job("long", model="a", tokens=500))
     scheduler.submit(job("short", model="b", tokens=5))
@@ -103,7 +103,7 @@ def test_a_wide_job_is_not_passed_by_a_narrow_one_of_its_model(
     make_scheduler: MakeScheduler,
 ) -> None:
     # It would starve: something narrow could always be squeezed in.
-    scheduler = make_scheduler([worker(slots=4)])
+    scheduler = make_scheduler([spec(slots=4)])
     scheduler.submit(job("running", arrival=0, sequences=2))
     scheduler.submit(job("wide", arrival=1, sequences=4))
     assert scheduler.submit(job("narrow", arrival=2)) == []
@@ -111,7 +111,7 @@ def test_a_wide_job_is_not_passed_by_a_narrow_one_of_its_model(
 
 
 def test_a_wide_job_that_gives_up_lets_those_behind_it_go(make_scheduler: MakeScheduler) -> None:
-    scheduler = make_scheduler([worker(slots=4)])
+    scheduler = make_scheduler([spec(slots=4)])
     scheduler.submit(job("running", arrival=0, sequences=2))
     scheduler.submit(job("wide", arrival=1, sequences=4))
     scheduler.submit(job("narrow", arrival=2))
@@ -119,7 +119,7 @@ def test_a_wide_job_that_gives_up_lets_those_behind_it_go(make_scheduler: MakeSc
 
 
 def test_the_key_of_a_dispatch_is_the_policys(make_scheduler: MakeScheduler) -> None:
-    scheduler = make_scheduler([worker()], policy=SEJF)
+    scheduler = make_scheduler([spec()], policy=SEJF)
     sent = job("a", arrival=100, tokens=30)
     (action,) = scheduler.submit(sent)
     assert action == Dispatch(sent, "w", SEJF(sent))
@@ -127,7 +127,7 @@ def test_the_key_of_a_dispatch_is_the_policys(make_scheduler: MakeScheduler) -> 
 
 @pytest.mark.parametrize("second", ["running", "waiting"])
 def test_a_job_cannot_be_submitted_twice(make_scheduler: MakeScheduler, second: str) -> None:
-    scheduler = make_scheduler([worker()])
+    scheduler = make_scheduler([spec()])
     scheduler.submit(job("running"))
     scheduler.submit(job("waiting"))
     with pytest.raises(ValueError, match=f"'{second}' is already here"):
@@ -149,7 +149,7 @@ def test_the_longest_wait_is_told_for_each_model(make_scheduler: MakeScheduler) 
 
 
 def test_a_better_forecast_moves_a_waiting_job(make_scheduler: MakeScheduler) -> None:
-    scheduler = make_scheduler([worker()], policy=SEJF)
+    scheduler = make_scheduler([spec()], policy=SEJF)
     scheduler.submit(job("running"))
     scheduler.submit(job("a", tokens=50))
     scheduler.submit(job("b", tokens=60))
@@ -158,7 +158,7 @@ def test_a_better_forecast_moves_a_waiting_job(make_scheduler: MakeScheduler) ->
 
 
 def test_a_shorter_forecast_may_make_a_job_fit(make_scheduler: MakeScheduler) -> None:
-    scheduler = make_scheduler([worker(slots=9, kv_tokens=1000)])
+    scheduler = make_scheduler([spec(slots=9, kv_tokens=1000)])
     scheduler.submit(job("running", prompt=500))
     scheduler.submit(job("a", tokens=5000))
     assert told(scheduler.reprice("a", LengthDistribution.point(20))) == ["a>w"]
@@ -167,7 +167,7 @@ def test_a_shorter_forecast_may_make_a_job_fit(make_scheduler: MakeScheduler) ->
 def test_a_new_forecast_leaves_a_running_job_and_a_stranger_as_they_are(
     make_scheduler: MakeScheduler,
 ) -> None:
-    scheduler = make_scheduler([worker()])
+    scheduler = make_scheduler([spec()])
     running = job("a", tokens=50)
     scheduler.submit(running)
     assert scheduler.reprice("a", LengthDistribution.point(9)) == []
@@ -178,7 +178,7 @@ def test_a_new_forecast_leaves_a_running_job_and_a_stranger_as_they_are(
 def test_an_answer_that_grows_beyond_its_forecast_keeps_the_next_job_waiting(
     make_scheduler: MakeScheduler,
 ) -> None:
-    scheduler = make_scheduler([worker(slots=9, kv_tokens=1000)])
+    scheduler = make_scheduler([spec(slots=9, kv_tokens=1000)])
     scheduler.submit(job("a", prompt=0, tokens=100))
     assert scheduler.progress("a", 800) == []
     assert scheduler.submit(job("b", prompt=500)) == []
@@ -189,7 +189,7 @@ def test_an_answer_that_grows_beyond_its_forecast_keeps_the_next_job_waiting(
 
 
 def test_a_job_that_is_gone_may_be_released_again(make_scheduler: MakeScheduler) -> None:
-    scheduler = make_scheduler([worker()])
+    scheduler = make_scheduler([spec()])
     scheduler.submit(job("a"))
     scheduler.release("a")
     assert scheduler.release("a") == []
@@ -198,7 +198,7 @@ def test_a_job_that_is_gone_may_be_released_again(make_scheduler: MakeScheduler)
 
 
 def test_a_failed_job_waits_again_in_its_old_place(make_scheduler: MakeScheduler) -> None:
-    scheduler = make_scheduler([worker("v"), worker("w")])
+    scheduler = make_scheduler([spec("v"), spec("w")])
     failed = job("a", arrival=1)
     (first,) = scheduler.submit(failed)
     scheduler.submit(job("b", arrival=2))
@@ -213,14 +213,14 @@ def test_a_failed_job_waits_again_in_its_old_place(make_scheduler: MakeScheduler
 
 
 def test_a_failed_job_goes_at_once_where_there_is_room(make_scheduler: MakeScheduler) -> None:
-    scheduler = make_scheduler([worker("v"), worker("w")])
+    scheduler = make_scheduler([spec("v"), spec("w")])
     scheduler.submit(job("a"))
     scheduler.set_health("v", healthy=False)
     assert told(scheduler.requeue("a")) == ["a>w"]
 
 
 def test_a_failed_job_is_taken_back_into_a_full_queue(make_scheduler: MakeScheduler) -> None:
-    scheduler = make_scheduler([worker()], max_waiting=1)
+    scheduler = make_scheduler([spec()], max_waiting=1)
     scheduler.submit(job("a", arrival=1))
     scheduler.submit(job("b", arrival=2))
     scheduler.set_health("w", healthy=False)
@@ -233,7 +233,7 @@ def test_a_failed_job_is_taken_back_into_a_full_queue(make_scheduler: MakeSchedu
 
 
 def test_a_full_queue_rejects_the_one_who_comes(make_scheduler: MakeScheduler) -> None:
-    scheduler = make_scheduler([worker()], policy=SEJF, max_waiting=2)
+    scheduler = make_scheduler([spec()], policy=SEJF, max_waiting=2)
     for id in ("running", "a", "b"):
         scheduler.submit(job(id))
     one_more = job("c", tokens=1)
@@ -250,13 +250,13 @@ def test_the_bound_is_on_all_models_together(make_scheduler: MakeScheduler) -> N
 
 
 def test_without_a_queue_a_free_worker_still_takes_jobs(make_scheduler: MakeScheduler) -> None:
-    scheduler = make_scheduler([worker()], max_waiting=0)
+    scheduler = make_scheduler([spec()], max_waiting=0)
     assert told(scheduler.submit(job("a"))) == ["a>w"]
     assert told(scheduler.submit(job("b"))) == ["b!queue_full"]
 
 
 def test_a_job_that_still_waits_at_its_deadline_is_rejected(make_scheduler: MakeScheduler) -> None:
-    scheduler = make_scheduler([worker()])
+    scheduler = make_scheduler([spec()])
     scheduler.submit(job("running", deadline=5))
     scheduler.submit(job("a", deadline=10))
     scheduler.submit(job("b", deadline=20))
@@ -268,7 +268,7 @@ def test_a_job_that_still_waits_at_its_deadline_is_rejected(make_scheduler: Make
 
 
 def test_a_wide_job_that_expires_lets_those_behind_it_go(make_scheduler: MakeScheduler) -> None:
-    scheduler = make_scheduler([worker(slots=4)])
+    scheduler = make_scheduler([spec(slots=4)])
     scheduler.submit(job("running", arrival=0, sequences=2))
     scheduler.submit(job("wide", arrival=1, sequences=4, deadline=10))
     scheduler.submit(job("narrow", arrival=2))
@@ -300,7 +300,7 @@ def test_a_model_without_a_worker_waits_for_the_grace_and_no_longer(
 
 
 def test_a_worker_back_within_the_grace_takes_what_waits(make_scheduler: MakeScheduler) -> None:
-    scheduler = make_scheduler([worker(slots=2)], no_worker_grace=10)
+    scheduler = make_scheduler([spec(slots=2)], no_worker_grace=10)
     scheduler.set_health("w", healthy=False)
     scheduler.submit(job("a"))
     scheduler.expire(100)
@@ -314,7 +314,7 @@ def test_a_worker_back_within_the_grace_takes_what_waits(make_scheduler: MakeSch
 def test_after_the_grace_new_jobs_are_rejected_at_once_until_a_worker_is_back(
     make_scheduler: MakeScheduler,
 ) -> None:
-    scheduler = make_scheduler([worker()], no_worker_grace=10)
+    scheduler = make_scheduler([spec()], no_worker_grace=10)
     scheduler.set_health("w", healthy=False)
     scheduler.submit(job("a"))
     scheduler.expire(100)
@@ -328,12 +328,12 @@ def test_a_new_worker_ends_the_rejection_as_well(make_scheduler: MakeScheduler) 
     scheduler = make_scheduler(no_worker_grace=0)
     scheduler.submit(job("a"))
     assert told(scheduler.expire(0)) == ["a!no_healthy_worker"]
-    scheduler.set_worker(worker())
+    scheduler.set_worker(spec())
     assert told(scheduler.submit(job("b"))) == ["b>w"]
 
 
 def test_only_the_model_without_a_worker_is_rejected(make_scheduler: MakeScheduler) -> None:
-    scheduler = make_scheduler([worker(models="b")], no_worker_grace=0)
+    scheduler = make_scheduler([spec(models="b")], no_worker_grace=0)
     scheduler.submit(job("running", model="b"))
     scheduler.submit(job("a", model="a"))
     scheduler.submit(job("b", model="b"))
@@ -344,7 +344,7 @@ def test_only_the_model_without_a_worker_is_rejected(make_scheduler: MakeSchedul
 def test_an_unhealthy_worker_gets_nothing_and_keeps_its_jobs(
     make_scheduler: MakeScheduler,
 ) -> None:
-    scheduler = make_scheduler([worker(slots=2)])
+    scheduler = make_scheduler([spec(slots=2)])
     scheduler.submit(job("a"))
     assert scheduler.set_health("w", healthy=False) == []
     assert scheduler.submit(job("b")) == []
@@ -353,43 +353,43 @@ def test_an_unhealthy_worker_gets_nothing_and_keeps_its_jobs(
 
 
 def test_a_worker_that_grows_takes_more_at_once(make_scheduler: MakeScheduler) -> None:
-    scheduler = make_scheduler([worker(slots=1)])
+    scheduler = make_scheduler([spec(slots=1)])
     for id in "abcd":
         scheduler.submit(job(id))
-    assert told(scheduler.set_slots("w", 3)) == ["b>w", "c>w"]
+    assert told(scheduler.set_worker(spec(slots=3))) == ["b>w", "c>w"]
 
 
 def test_a_worker_that_shrinks_drains_to_its_new_size(make_scheduler: MakeScheduler) -> None:
-    scheduler = make_scheduler([worker(slots=3)])
+    scheduler = make_scheduler([spec(slots=3)])
     for id in "abcd":
         scheduler.submit(job(id))
-    scheduler.set_slots("w", 1)
+    scheduler.set_worker(spec(slots=1))
     released = [told(scheduler.release(id)) for id in "abc"]
     assert released == [[], [], ["d>w"]]
 
 
 def test_a_worker_told_anew_keeps_its_jobs(make_scheduler: MakeScheduler) -> None:
-    scheduler = make_scheduler([worker(models="a")])
+    scheduler = make_scheduler([spec(models="a")])
     scheduler.submit(job("a1", model="a"))
     scheduler.submit(job("b1", model="b"))
-    again = worker(models="b", slots=2, kv_tokens=10_000, engine_queue=1)
+    again = spec(models="b", slots=2, kv_tokens=10_000, engine_queue=1)
     assert told(scheduler.set_worker(again)) == ["b1>w"]
     known = scheduler.workers["w"]
     assert {running.id for running in known} == {"a1", "b1"}
-    assert (known.slots, known.kv_tokens, known.engine_queue) == (2, 10_000, 1)
+    assert known.spec == again
 
 
 def test_a_worker_told_while_down_stays_down(make_scheduler: MakeScheduler) -> None:
     scheduler = make_scheduler()
     scheduler.submit(job("a"))
-    assert scheduler.set_worker(worker(healthy=False)) == []
-    assert told(scheduler.set_worker(worker())) == ["a>w"]
+    assert scheduler.set_worker(spec(), healthy=False) == []
+    assert told(scheduler.set_worker(spec())) == ["a>w"]
 
 
 def test_a_job_that_needs_much_memory_does_not_starve_beside_another_model(
     make_scheduler: MakeScheduler,
 ) -> None:
-    two_models = worker(models="ab", slots=4, kv_tokens=1000)
+    two_models = spec(models="ab", slots=4, kv_tokens=1000)
     scheduler = make_scheduler([two_models], policy=Aged(expected_output, 1.0))
     for n in range(2):
         scheduler.submit(job(f"b{n}", model="b", arrival=n, prompt=400, tokens=10))
@@ -403,7 +403,7 @@ def test_a_job_that_needs_much_memory_does_not_starve_beside_another_model(
 def test_a_burst_fills_an_idle_workers_cache_and_a_lasting_queue_leaves_the_margin(
     make_scheduler: MakeScheduler,
 ) -> None:
-    scheduler = make_scheduler([worker(slots=100, kv_tokens=1000, kv_block=1)])
+    scheduler = make_scheduler([spec(slots=100, kv_tokens=1000, kv_block=1)])
 
     def running_of_burst(number: int) -> int:
         for at in range(6):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from copy import deepcopy
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -17,14 +17,15 @@ from hypothesis.stateful import (
 )
 
 from scheduler.job import Job
-from scheduler.kv_forecast import STEPS, deviations
+from scheduler.kv_forecast import STEPS
 from scheduler.length import LengthDistribution
 from scheduler.placement import Placement
 from scheduler.policy import LEVEL, POLICIES
 from scheduler.scheduler import Action, Dispatch, Reject, Scheduler
 from scheduler.traffic import CROWDED
-from scheduler.worker import KV_BOLD, KV_OVERFLOW, KV_SHARE, REFRESH_TOKENS, Worker
-from tests.scheduler.builders import distributions, job, worker
+from scheduler.worker import KV_LIMIT_CAUTIOUS, KV_LIMIT_UNCAUTIOUS, REFRESH_TOKENS, Worker
+from scheduler.worker_spec import WorkerSpec
+from tests.scheduler.builders import distributions, job, spec
 
 MODELS = ("a", "b")
 LONGEST = 1000
@@ -42,15 +43,16 @@ POLICY_SPREAD = {
 }
 """The largest difference of two keys at the same arrival."""
 
-WORKERS = st.builds(
-    worker,
+SPECS = st.builds(
+    spec,
     id=st.sampled_from(["v", "w", "x"]),
     models=st.sets(st.sampled_from(MODELS), min_size=1),
     slots=st.integers(1, 4),
     kv_tokens=st.none() | st.integers(100, 3000),
     engine_queue=st.integers(0, 2),
-    healthy=st.sampled_from([True, True, True, False]),
+    kv_block=st.sampled_from([16, 16, 16, 128]),
 )
+WORKERS = st.builds(Worker, spec=SPECS, healthy=st.sampled_from([True, True, True, False]))
 JOBS = st.builds(
     job,
     id=st.just("named when it is submitted"),
@@ -73,18 +75,21 @@ def kv_fits(
 
     ``counted`` are the jobs at the worker with the tokens they had when last counted.
     """
-    if at.kv_tokens is None:
+    if at.spec.kv_tokens is None:
         return True
-    capacity = at.kv_tokens * (KV_BOLD - caution * (KV_BOLD - KV_SHARE))
+    limit = KV_LIMIT_UNCAUTIOUS - caution * (KV_LIMIT_UNCAUTIOUS - KV_LIMIT_CAUTIOUS)
+    capacity = at.spec.kv_tokens * limit
     for step in STEPS:
         mean = variance = 0.0
         for one, attained in [*counted, (new, 0)]:
             before = one.length.survival(attained)
             alive = one.length.survival(attained + step) / before if before > 0 else step == 0
-            size = one.prompt_tokens + one.sequences * (attained + step + (at.kv_block - 1) / 2)
+            size = one.prompt_tokens + one.sequences * (
+                attained + step + (at.spec.kv_block - 1) / 2
+            )
             mean += alive * size
             variance += size * size * alive * (1 - alive)
-        peak = mean + caution * deviations(KV_OVERFLOW) * math.sqrt(max(variance, 0.0))
+        peak = mean + caution * at.spec.deviations * math.sqrt(max(variance, 0.0))
         if peak > capacity + margin:
             return False
     return True
@@ -135,16 +140,16 @@ class AnyInterleaving(RuleBasedStateMachine):
         self.left: set[str] = set()  # released while waiting
         self.retried: dict[str, int] = {}
         self.crowded = dict.fromkeys(MODELS, 0.0)  # share of the arrivals that met a queue
-        self.workers: dict[str, Worker] = {}  # their settings; these hold no jobs
+        self.workers: dict[str, Worker] = {}  # without jobs
         self.last_served: dict[str, float] = {}
         self.stranded_since: dict[str, float] = {}
         for known in workers:
-            self.set_worker(known)
+            self.set_worker(known.spec, known.healthy)
 
     # What the account says
 
     def serves(self, model: str) -> bool:
-        return any(w.healthy and model in w.models for w in self.workers.values())
+        return any(w.healthy and model in w.spec.models for w in self.workers.values())
 
     def caution(self, model: str) -> float:
         return min(1.0, self.crowded[model] / CROWDED)
@@ -154,13 +159,13 @@ class AnyInterleaving(RuleBasedStateMachine):
         return [(self.jobs[id], tokens) for id, tokens in here]
 
     def fits(self, waiting: Job, at: Worker) -> bool:
-        if not at.healthy or waiting.model not in at.models:
+        if not at.healthy or waiting.model not in at.spec.models:
             return False
         here = self.counted(at)
         if not here:
             return True
         sequences = sum(running.sequences for running, _ in here)
-        if sequences + waiting.sequences > at.slots + at.engine_queue:
+        if sequences + waiting.sequences > at.spec.slots + at.spec.engine_queue:
             return False
         # A margin for sums taken in another order: neither "fits" nor "does not" is checked there.
         return kv_fits(here, waiting, at, -1e-3, self.caution(waiting.model))
@@ -183,11 +188,11 @@ class AnyInterleaving(RuleBasedStateMachine):
         sent, at = action.job, self.workers[action.worker_id]
         assert action.key == key
         assert at.healthy
-        assert sent.model in at.models
+        assert sent.model in at.spec.models
         others = self.counted(at)
         sequences = sum(running.sequences for running, _ in others)
         if others:
-            assert sequences + sent.sequences <= at.slots + at.engine_queue
+            assert sequences + sent.sequences <= at.spec.slots + at.spec.engine_queue
             assert kv_fits(others, sent, at, 1e-3, self.caution(sent.model))
         for id in self.of_model(sent.model):
             assert sent.urgency <= self.jobs[id].urgency, "a class behind was sent first"
@@ -313,12 +318,17 @@ class AnyInterleaving(RuleBasedStateMachine):
                 self.stranded_since.setdefault(model, self.now)
 
     @SOMETHING_SUBMITTED
-    @rule(told=WORKERS)
-    def set_worker(self, told: Worker) -> None:
+    @rule(spec=SPECS, healthy=st.sampled_from([True, True, True, False]))
+    def set_worker(self, spec: WorkerSpec, healthy: bool) -> None:
         self.note_service()
-        self.workers[told.id] = deepcopy(told)
+        known = self.workers.get(spec.id)
+        if known is not None and known.spec.kv_block != spec.kv_block:
+            for id, (where, key, _) in self.running.items():
+                if where == spec.id:
+                    self.running[id] = (where, key, self.jobs[id].attained)
+        self.workers[spec.id] = Worker(spec, healthy)
         self.note_service()
-        self.take(self.scheduler.set_worker(told))
+        self.take(self.scheduler.set_worker(spec, healthy=healthy))
 
     @SOMETHING_SUBMITTED
     @rule(data=st.data())
@@ -333,9 +343,8 @@ class AnyInterleaving(RuleBasedStateMachine):
     @SOMETHING_SUBMITTED
     @rule(data=st.data(), slots=st.integers(1, 4))
     def set_slots(self, data: st.DataObject, slots: int) -> None:
-        id = data.draw(st.sampled_from([*self.workers]))
-        self.workers[id].slots = slots
-        self.take(self.scheduler.set_slots(id, slots))
+        known = self.workers[data.draw(st.sampled_from([*self.workers]))]
+        self.set_worker(replace(known.spec, slots=slots), known.healthy)
 
     # What always holds
 
@@ -362,7 +371,7 @@ class AnyInterleaving(RuleBasedStateMachine):
     @invariant()
     def no_job_waits_beside_a_worker_with_room_unless_another_is_before_it(self) -> None:
         for at in self.workers.values():
-            here = [id for id in self.waiting if self.jobs[id].model in at.models]
+            here = [id for id in self.waiting if self.jobs[id].model in at.spec.models]
             # Whoever is first is among the most urgent: if all of those fit, somebody should go.
             first = min((self.jobs[id].urgency for id in here), default=0)
             fitting = [
@@ -377,8 +386,7 @@ class AnyInterleaving(RuleBasedStateMachine):
         for id in list(self.workers):
             self.workers[id].healthy = False
             self.take(self.scheduler.set_health(id, False))
-        self.workers["last"] = worker("last", models=MODELS)
-        self.take(self.scheduler.set_worker(worker("last", models=MODELS)))
+        self.set_worker(spec("last", models=MODELS), healthy=True)
         for _ in self.jobs:
             for id in list(self.running):
                 self.release_one(id)
@@ -400,7 +408,7 @@ ARRIVALS = st.lists(
 def order_of_service(policy: str, rate: float, arrivals: list[tuple[str, float, int]]) -> list[Job]:
     """The jobs as a worker of one slot takes them, all having come while the first one runs."""
     scheduler = Scheduler(POLICIES[policy](rate))
-    scheduler.set_worker(worker(models=MODELS))
+    scheduler.set_worker(spec(models=MODELS))
     now, order = 0.0, [job("first", model="a")]
     scheduler.submit(order[0])
     for n, (model, gap, tokens) in enumerate(arrivals):

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.kv_forecast import deviations
+from scheduler.kv_forecast import deviations_for
 from scheduler.length import LengthDistribution
-from scheduler.worker import KV_BOLD, KV_SHARE
-from tests.scheduler.builders import distributions, job, worker
+from scheduler.worker import KV_LIMIT_CAUTIOUS, KV_LIMIT_UNCAUTIOUS, Worker
+from tests.scheduler.builders import distributions, job, spec
 
 
 def test_a_worker_takes_its_slots_and_a_few_for_the_engines_queue() -> None:
-    w = worker(slots=3, engine_queue=2)
+    w = Worker(spec(slots=3, engine_queue=2))
     for n in range(5):
         assert w.fits(job(f"j{n}"))
         w.add(job(f"j{n}"))
@@ -21,7 +23,7 @@ def test_a_worker_takes_its_slots_and_a_few_for_the_engines_queue() -> None:
 
 
 def test_every_sequence_takes_a_slot() -> None:
-    w = worker(slots=4)
+    w = Worker(spec(slots=4))
     w.add(job("a", sequences=3))
     assert w.fits(job("b"))
     assert not w.fits(job("c", sequences=2))
@@ -29,15 +31,15 @@ def test_every_sequence_takes_a_slot() -> None:
 
 def test_jobs_fit_whose_peaks_together_stay_within_the_cache() -> None:
     # Both end with the 64th step; at the grid's last one before, the 32nd, both are largest.
-    w = worker(slots=100, kv_tokens=1000, kv_block=1)
+    w = Worker(spec(slots=100, kv_tokens=1000, kv_block=1))
     w.add(job("a", prompt=400, tokens=64))
-    left = int(KV_SHARE * 1000) - 400 - 2 * 32
+    left = int(KV_LIMIT_CAUTIOUS * 1000) - 400 - 2 * 32
     assert w.fits(job("b", prompt=left, tokens=64))
     assert not w.fits(job("c", prompt=left + 1, tokens=64))
 
 
 def test_a_job_that_will_have_ended_leaves_its_room_to_one_that_grows() -> None:
-    w = worker(slots=100, kv_tokens=1000, kv_block=1)
+    w = Worker(spec(slots=100, kv_tokens=1000, kv_block=1))
     w.add(job("a", prompt=500, tokens=30))
     # Final sizes would sum to 1330: but the first is gone when the second is large.
     assert w.fits(job("b", prompt=100, tokens=700))
@@ -48,8 +50,8 @@ def test_more_is_admitted_where_an_overflow_may_be_likelier() -> None:
     length = LengthDistribution((100, 1000), (0.7, 0.3))
     admitted = []
     for overflow in (0.05, 0.5):
-        w = worker(slots=100, kv_tokens=5000)
-        w.deviations = deviations(overflow)
+        cautious = replace(spec(slots=100, kv_tokens=5000), deviations=deviations_for(overflow))
+        w = Worker(cautious)
         while w.fits(job("next", prompt=100, tokens=length)):
             w.add(job(f"j{len(w)}", prompt=100, tokens=length))
         admitted.append(len(w))
@@ -57,19 +59,19 @@ def test_more_is_admitted_where_an_overflow_may_be_likelier() -> None:
 
 
 def test_without_caution_the_expected_peak_may_pass_the_cache_a_little() -> None:
-    w = worker(slots=100, kv_tokens=1000, kv_block=1)
+    w = Worker(spec(slots=100, kv_tokens=1000, kv_block=1))
     w.add(job("a", prompt=400, tokens=64))
-    whole = int(KV_BOLD * 1000) - 400 - 2 * 32
+    whole = int(KV_LIMIT_UNCAUTIOUS * 1000) - 400 - 2 * 32
     assert w.fits(job("b", prompt=whole, tokens=64), caution=0.0)
     assert not w.fits(job("b", prompt=whole, tokens=64), caution=1.0)
     assert not w.fits(job("c", prompt=whole + 1, tokens=64), caution=0.0)
-    between = whole - int((KV_BOLD - KV_SHARE) * 500) - 1
+    between = whole - int((KV_LIMIT_UNCAUTIOUS - KV_LIMIT_CAUTIOUS) * 500) - 1
     assert w.fits(job("d", prompt=between - 1, tokens=64), caution=0.5)
     assert not w.fits(job("e", prompt=between + 1, tokens=64), caution=0.5)
 
 
 def test_a_prefix_that_many_share_is_held_once() -> None:
-    w = worker(slots=100, kv_tokens=2000, kv_block=1)
+    w = Worker(spec(slots=100, kv_tokens=2000, kv_block=1))
     for n in range(3):
         w.add(job(f"j{n}", prompt=600, tokens=20))
     another = job("another", prompt=600, tokens=20)
@@ -80,7 +82,7 @@ def test_a_prefix_that_many_share_is_held_once() -> None:
 
 
 def test_a_report_that_lags_does_not_count_as_sharing() -> None:
-    w = worker(slots=100, kv_tokens=2000, kv_block=1)
+    w = Worker(spec(slots=100, kv_tokens=2000, kv_block=1))
     w.add(job("a", prompt=1500, tokens=20))
     for _ in range(30):
         w.observe_kv(held=0.0, prefix_hits=0.0)
@@ -88,18 +90,18 @@ def test_a_report_that_lags_does_not_count_as_sharing() -> None:
 
 
 def test_without_a_known_capacity_only_slots_count() -> None:
-    w = worker(slots=2, kv_tokens=None)
+    w = Worker(spec(slots=2, kv_tokens=None))
     w.add(job("a", prompt=10**9))
     assert w.fits(job("b", prompt=10**9))
 
 
 def test_an_idle_worker_takes_what_would_fit_nowhere() -> None:
-    w = worker(slots=1, kv_tokens=100)
+    w = Worker(spec(slots=1, kv_tokens=100))
     assert w.fits(job("a", prompt=5000, sequences=50))
 
 
 def test_an_answer_that_grows_beyond_its_forecast_leaves_less_room() -> None:
-    w = worker(slots=10, kv_tokens=1000)
+    w = Worker(spec(slots=10, kv_tokens=1000))
     w.add(job("a", prompt=0, tokens=100))
     next_one = job("b", prompt=500, tokens=2)
     assert w.fits(next_one)
@@ -108,7 +110,7 @@ def test_an_answer_that_grows_beyond_its_forecast_leaves_less_room() -> None:
 
 
 def test_the_load_is_that_of_the_scarcer_resource() -> None:
-    w = worker(slots=4, kv_tokens=1000, kv_block=1)
+    w = Worker(spec(slots=4, kv_tokens=1000, kv_block=1))
     assert w.load == 0
     w.add(job("a", prompt=50, tokens=16))
     assert w.load == 1 / 4
@@ -117,7 +119,7 @@ def test_the_load_is_that_of_the_scarcer_resource() -> None:
 
 
 def test_a_job_that_ends_gives_back_what_it_took() -> None:
-    w = worker(slots=4, kv_tokens=1000)
+    w = Worker(spec(slots=4, kv_tokens=1000))
     w.add(job("a", sequences=3))
     w.progress("a", 17)
     assert w.remove("a").id == "a"
@@ -126,11 +128,11 @@ def test_a_job_that_ends_gives_back_what_it_took() -> None:
 
 def test_a_job_that_is_not_there_cannot_end_there() -> None:
     with pytest.raises(KeyError):
-        worker().remove("a")
+        Worker(spec()).remove("a")
 
 
 def test_a_worker_names_its_jobs() -> None:
-    w = worker(slots=2)
+    w = Worker(spec(slots=2))
     w.add(job("a"))
     w.add(job("b"))
     assert {running.id for running in w} == {"a", "b"}
@@ -150,7 +152,7 @@ STEPS = st.lists(
 def test_the_totals_are_the_sums_over_the_jobs_after_any_history(
     steps: list[tuple[str, int, int]], lengths: list[LengthDistribution]
 ) -> None:
-    w = worker(slots=8, kv_tokens=10_000)
+    w = Worker(spec(slots=8, kv_tokens=10_000))
     for n, (what, which, tokens) in enumerate(steps):
         present = sorted(running.id for running in w)
         if what == "add" or not present:

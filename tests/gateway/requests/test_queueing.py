@@ -103,7 +103,7 @@ async def test_the_number_of_slots_is_learned_from_the_engine(
             body = chat(vllm_xargs=forced(200))
             tasks = [asyncio.create_task(post(session, running.url, body)) for _ in range(150)]
             (watched,) = running.scheduler.workers.values()
-            await until(lambda: watched.slots == 40, "all 40 slots are known")
+            await until(lambda: watched.spec.slots == 40, "all 40 slots are known")
             answers = await asyncio.gather(*tasks)
     assert {status for status, _ in answers} == {200}
 

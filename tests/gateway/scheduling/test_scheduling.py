@@ -117,7 +117,7 @@ def test_the_overflow_accepted_is_the_schedulers() -> None:
     def kept_free(overflow: float) -> float:
         config = Config.model_validate({"scheduling": {"kv_overflow": overflow}})
         watched = WatchedWorker(Backend(WorkerConfig.model_validate({"url": "http://w"})))
-        return watched.worker(config.scheduling).deviations
+        return watched.spec(config.scheduling).deviations
 
     assert kept_free(0.5) == 0
     assert kept_free(0.05) == pytest.approx(1.645, abs=1e-3)
@@ -147,7 +147,7 @@ def test_what_the_engine_shares_between_prompts_is_not_counted_twice() -> None:
     )
     watched.backend.models = {"m": {}}
     watched.healthy = True
-    scheduler.set_worker(watched.worker(Config().scheduling))
+    scheduler.set_worker(watched.spec(Config().scheduling))
     (worker,) = scheduler.workers.values()
     for n in range(4):
         scheduler.submit(job(f"j{n}", prompt=1000))

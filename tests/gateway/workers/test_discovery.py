@@ -86,9 +86,9 @@ async def test_a_worker_that_comes_back_while_it_leaves_is_used_again(
         stream = asyncio.create_task(long_stream(session, running))
         await until(lambda: running.scheduler.running == 1, "it runs")
         put(path, f"- url: {emulator.url}\n")
-        await until(lambda: running.scheduler.workers[slow.url].draining, "it leaves")
+        await until(lambda: running.scheduler.workers[slow.url].spec.draining, "it leaves")
         put(path, f"- url: {slow.url}\n")
-        await until(lambda: not running.scheduler.workers[slow.url].draining, "it is back")
+        await until(lambda: not running.scheduler.workers[slow.url].spec.draining, "it is back")
         assert (await stream)[0] == 200
         await until(lambda: members(running) == {slow.url}, "the other is gone")
         assert (await post(session, running.url, chat(max_tokens=3)))[0] == 200
@@ -101,15 +101,15 @@ async def test_settings_of_a_worker_change_with_the_file(
     async with gateway(queue={"no_worker_grace_s": 0.2}, **found(path)) as running:
         put(path, f"- {{url: {emulator.url}, draining: true, speed: 2.5, max_num_seqs: 3}}\n")
         (worker,) = running.scheduler.workers.values()
-        await until(lambda: worker.draining, "it drains")
-        assert (worker.speed, worker.slots) == (2.5, 3)
+        await until(lambda: worker.spec.draining, "it drains")
+        assert (worker.spec.speed, worker.spec.slots) == (2.5, 3)
         assert (await post(session, running.url, chat()))[0] == 503
         async with session.get(running.url + "/ready") as response:
             assert response.status == 503
             (line,) = (await response.json())["workers"]
         assert (line["draining"], line["healthy"], line["kv_peak"]) == (True, True, 0)
         put(path, f"- url: {emulator.url}\n")
-        await until(lambda: not worker.draining, "it serves again")
+        await until(lambda: not worker.spec.draining, "it serves again")
         assert (await post(session, running.url, chat(max_tokens=3)))[0] == 200
 
 

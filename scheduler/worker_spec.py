@@ -1,0 +1,46 @@
+"""WorkerSpec: what one vLLM server is and how far the scheduler may fill it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from scheduler.kv_forecast import deviations_for
+
+ENGINE_QUEUE = 2
+"""Sequences that an engine may hold beyond its slots, by default."""
+
+KV_BLOCK = 16
+"""Tokens in a KV block of vLLM, by default."""
+
+KV_OVERFLOW_PROBABILITY = 0.05
+"""Default probability, by the forecasts, that the running jobs outgrow the KV cache: the scheduler
+sends a worker more jobs up to this probability."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSpec:
+    """One worker as configured and reported. A change replaces the whole spec.
+
+    Args:
+        id: the worker's name in every call and action of the scheduler.
+        models: the models that the worker serves.
+        slots: the engine's limit of concurrent sequences (vLLM's ``max_num_seqs``).
+        kv_tokens: capacity of the KV cache in tokens, None if unknown.
+        engine_queue: sequences that the engine may hold beyond its slots. The engine fills a free
+            slot from this queue in the very next step.
+        kv_block: tokens in one KV block.
+        speed: the worker's rate relative to the other workers' rates.
+        draining: whether the worker gets no new jobs and ends the jobs it has.
+        deviations: the KV peak that must fit the cache is the expected peak plus so many standard
+            deviations; see ``deviations_for``.
+    """
+
+    id: str
+    models: frozenset[str]
+    slots: int
+    kv_tokens: int | None = None
+    engine_queue: int = ENGINE_QUEUE
+    kv_block: int = KV_BLOCK
+    speed: float = 1.0
+    draining: bool = False
+    deviations: float = deviations_for(KV_OVERFLOW_PROBABILITY)
