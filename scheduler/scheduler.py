@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from heapq import heapify, heappop, heappush
 from operator import itemgetter
-from typing import Literal
 
+from scheduler.actions import Action, Dispatch, Reason, Reject
 from scheduler.fairness import TokenCounters
 from scheduler.job import Job
 from scheduler.length import LengthDistribution
@@ -18,28 +18,6 @@ from scheduler.policy import Policy
 from scheduler.traffic import CROWDED, Crowding, Pace, UsualTokens
 from scheduler.worker import Worker
 from scheduler.worker_spec import WorkerSpec
-
-Reason = Literal["queue_full", "tenant_queue_full", "queue_timeout", "no_healthy_worker"]
-
-
-@dataclass(frozen=True, slots=True)
-class Dispatch:
-    """Send this job to that worker. ``key`` orders it inside the engine too."""
-
-    job: Job
-    worker_id: str
-    key: float
-
-
-@dataclass(frozen=True, slots=True)
-class Reject:
-    """Answer this job with an error; the scheduler has forgotten it."""
-
-    job: Job
-    reason: Reason
-
-
-Action = Dispatch | Reject
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import asyncio
 import uuid
 from dataclasses import dataclass, replace
 from math import ceil
+from typing import assert_never
 
 from gateway.config.settings import Config
 from gateway.forecasting.forecaster import Forecaster, Guess
@@ -22,9 +23,9 @@ from gateway.scheduling.dispatcher import Dispatcher, Rejected, Slot
 from gateway.scheduling.tenants import Tenancy
 from gateway.workers.fleet import Fleet
 from predictor import Prompt
+from scheduler.actions import Dispatch
 from scheduler.engine_priority import priority
 from scheduler.job import Job
-from scheduler.scheduler import Dispatch
 
 
 class WorkerRefused(Exception):
@@ -153,30 +154,24 @@ class Lifecycle:
         return priority(dispatch.job.urgency, dispatch.key)
 
     def _rejection(self, rejected: Rejected, job: Job) -> ApiError:
-        queue = self.config.queue
-        if rejected.reason == "queue_full":
-            return ApiError(
-                429,
-                f"{queue.max_waiting} requests wait already (queue.max_waiting). Try again later.",
-                code="queue_full",
-                retry_after=self.dispatcher.drain_seconds(),
-            )
-        if rejected.reason == "tenant_queue_full":
-            return ApiError(
-                429,
-                f"{tenant_bound(self.config)} of your requests wait already "
-                "(tenants.max_waiting). Try again later.",
-                code="tenant_queue_full",
-                retry_after=self.dispatcher.drain_seconds(),
-            )
-        if rejected.reason == "queue_timeout":
-            return ApiError(
-                504,
-                f"No worker was free within {queue.timeout_s:g} s (queue.timeout_s).",
-                code="queue_timeout",
-                retry_after=self.dispatcher.drain_seconds(),
-            )
-        return no_worker(job.model, self.config)
+        queue, reason = self.config.queue, rejected.reason
+        match reason:
+            case "queue_full":
+                status = 429
+                text = f"{queue.max_waiting} requests wait already (queue.max_waiting). "
+                text += "Try again later."
+            case "tenant_queue_full":
+                status = 429
+                text = f"{tenant_bound(self.config)} of your requests wait already "
+                text += "(tenants.max_waiting). Try again later."
+            case "queue_timeout":
+                status = 504
+                text = f"No worker was free within {queue.timeout_s:g} s (queue.timeout_s)."
+            case "no_healthy_worker":
+                return no_worker(job.model, self.config)
+            case _:
+                assert_never(reason)
+        return ApiError(status, text, code=reason, retry_after=self.dispatcher.drain_seconds())
 
 
 def no_worker(model: str, config: Config) -> ApiError:

@@ -8,9 +8,10 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from scheduler.actions import Action, Dispatch, Reject
 from scheduler.job import Job
 from scheduler.length import LengthDistribution
-from scheduler.scheduler import Action, Dispatch, Reject, Scheduler
+from scheduler.scheduler import Scheduler
 
 TICK_S = 0.1
 """How often deadlines are looked at, in seconds."""

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from gateway.config.settings import Scheduling
 from gateway.workers.backend import Backend
 from gateway.workers.estimates import LearnedSlots, PrefixHits
+from scheduler.actions import Action
 from scheduler.kv_forecast import deviations_for
-from scheduler.scheduler import Action, Scheduler
+from scheduler.scheduler import Scheduler
 from scheduler.worker_spec import KV_BLOCK, WorkerSpec
 
 ANY_MODEL = ""

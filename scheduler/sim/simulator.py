@@ -12,15 +12,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
 
+from scheduler.actions import Action, Dispatch
+from scheduler.engine_priority import priority
 from scheduler.records import RequestRecord
-from scheduler.scheduler import Action, Dispatch
 from scheduler.sim.arms import Arm, Server
 from scheduler.sim.engine import Engine
 from scheduler.sim.request import Request
 from scheduler.sim.results import Progress
-
-PRIORITY_STEPS = 1000
-"""The gateway sends the key to the engine as an integer, in thousandths."""
 
 
 @dataclass(slots=True)
@@ -136,11 +134,11 @@ class _Simulation:
 
     def _send(self, at: int, worker: int, key: float) -> None:
         self._records[at].dispatched = self._now
-        priority = round(key * PRIORITY_STEPS) if self._arm.priority else 0
+        steps = priority(0, key) if self._arm.priority else 0
         if self._arm.latency:
-            self._sent.append((self._now + self._arm.latency, at, worker, priority))
+            self._sent.append((self._now + self._arm.latency, at, worker, steps))
         else:
-            self._receive(at, worker, priority)
+            self._receive(at, worker, steps)
 
     def _receive(self, at: int, worker: int, priority: int) -> None:
         request = self._requests[at]

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from predictor.adaptive import Adaptive, Forecast
+from scheduler.actions import Action, Dispatch
 from scheduler.job import Job
 from scheduler.policy import Policy
-from scheduler.scheduler import Action, Dispatch, Scheduler
+from scheduler.scheduler import Scheduler
 from scheduler.sim.engine import Engine, EngineConfig
 from scheduler.worker_spec import WorkerSpec
 from tests.bench.adaptive_data import Said, World

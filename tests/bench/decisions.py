@@ -17,10 +17,11 @@ from typing import Any
 
 import numpy as np
 
+from scheduler.actions import Dispatch
 from scheduler.job import Job
 from scheduler.length import LengthDistribution
 from scheduler.policy import sejf
-from scheduler.scheduler import Dispatch, Scheduler
+from scheduler.scheduler import Scheduler
 from scheduler.worker import REFRESH_TOKENS
 from scheduler.worker_spec import WorkerSpec
 

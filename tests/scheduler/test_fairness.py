@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from scheduler.actions import Dispatch, Reject
 from scheduler.fairness import TokenCounters
 from scheduler.policy import sejf
-from scheduler.scheduler import Dispatch, Reject, Scheduler
+from scheduler.scheduler import Scheduler
 from tests.scheduler.builders import job, spec
 from tests.scheduler.conftest import MakeScheduler
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from scheduler.actions import Action, Dispatch
 from scheduler.placement import Placement
-from scheduler.scheduler import Action, Dispatch, Scheduler
+from scheduler.scheduler import Scheduler
 from tests.scheduler.builders import job, spec
 from tests.scheduler.conftest import MakeScheduler
 

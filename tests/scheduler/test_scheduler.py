@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 import pytest
 
+from scheduler.actions import Action, Dispatch, Reject
 from scheduler.length import LengthDistribution
 from scheduler.policy import Aged, expected_output, sejf
-from scheduler.scheduler import Action, Dispatch, Reject
 from tests.scheduler.builders import job, spec
 from tests.scheduler.conftest import MakeScheduler
 

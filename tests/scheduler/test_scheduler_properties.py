@@ -16,12 +16,13 @@ from hypothesis.stateful import (
     rule,
 )
 
+from scheduler.actions import Action, Dispatch, Reject
 from scheduler.job import Job
 from scheduler.kv_forecast import STEPS
 from scheduler.length import LengthDistribution
 from scheduler.placement import Placement
 from scheduler.policy import LEVEL, POLICIES
-from scheduler.scheduler import Action, Dispatch, Reject, Scheduler
+from scheduler.scheduler import Scheduler
 from scheduler.traffic import CROWDED
 from scheduler.worker import KV_LIMIT_CAUTIOUS, KV_LIMIT_UNCAUTIOUS, REFRESH_TOKENS, Worker
 from scheduler.worker_spec import WorkerSpec
