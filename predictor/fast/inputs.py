@@ -36,6 +36,11 @@ COLUMNS: tuple[str, ...] = (
 LIMIT = LEXICAL_NAMES.index("asked_limit")
 """The column of a stated limit, in the lexical features as in the boosters' inputs."""
 
+TEXT_ALL = COLUMNS.index("text_all")
+AXIS = [COLUMNS.index(f"text_axis_{axis}") for axis in range(AXES)]
+OFFSET, OWN, ROUTE = (COLUMNS.index(f) for f in ("model_offset", "text_own", "model_route"))
+"""Columns of the boosters' inputs."""
+
 _OBEYED = 0.6  # of the way, in log tokens, to a limit that the prompt states
 _SHORTER, _LONGER = 2.5, 1.5  # at most so far: a number misread must not carry a forecast away
 
@@ -46,6 +51,26 @@ class Place:
 
     route: int
     weights: Array
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The places of n prompts' models: ``routes`` (n) and ``weights`` (n x M)."""
+
+    routes: NDArray[np.intp]
+    weights: Array
+
+    @classmethod
+    def of(cls, places: Sequence[Place]) -> Places:
+        """The places as arrays."""
+        return cls(
+            np.array([place.route for place in places], dtype=np.intp),
+            np.array([place.weights for place in places]).reshape(len(places), -1),
+        )
+
+    def rows(self, rows: NDArray[np.intp]) -> Places:
+        """The places at the indices ``rows``, which may repeat."""
+        return Places(self.routes[rows], self.weights[rows])
 
 
 def base_of(level: Array | float, said: Array, limit: Array) -> Array:
@@ -100,19 +125,28 @@ class Models:
         """Which shape serves: a known model's own (0..M-1), that of related, of generic ones."""
         return np.where(route == KNOWN, model, len(self.names) + route - RELATED)
 
-    def inputs(
-        self, features: TextFeatures, scores: Array, places: Sequence[Place]
-    ) -> tuple[Array, Array]:
+    def inputs(self, features: TextFeatures, scores: Array, places: Places) -> tuple[Array, Array]:
         """The boosters' inputs (n x len(COLUMNS)) of n prompts, each for the model at its place.
 
         And what the location's answers are added to, in log tokens (n); see ``base_of``.
         """
-        weights = np.array([place.weights for place in places]).reshape(len(places), -1)
-        routes = np.array([place.route for place in places])
-        level = weights @ self.offsets
-        own = np.einsum("nm,nm->n", scores[:, SHARED:], weights)
-        base = base_of(level, scores[:, ALL] + own, features.lexical[:, LIMIT])
-        unknown = np.where(routes == GENERIC, nan, 0.0)
-        place = np.array([level + unknown, own + unknown, routes]).T
-        parts = [features.lexical, features.context, scores[:, :SHARED], place]
+        own = np.einsum("nm,nm->n", scores[:, SHARED:], places.weights)
+        limit = features.lexical[:, LIMIT]
+        model_columns, base = self.model_inputs(
+            places, own=own, text_all=scores[:, ALL], limit=limit
+        )
+        parts = [features.lexical, features.context, scores[:, :SHARED], model_columns]
         return np.concatenate(parts, axis=1), base
+
+    def model_inputs(
+        self, places: Places, *, own: Array, text_all: Array, limit: Array
+    ) -> tuple[Array, Array]:
+        """The inputs at the columns OFFSET, OWN and ROUTE (n x 3), and the base (n).
+
+        ``own`` (n) is the text model's score of each prompt's own model, ``text_all`` the score
+        over all models, ``limit`` the column LIMIT. The base is in log tokens; see ``base_of``.
+        """
+        level = places.weights @ self.offsets
+        base = base_of(level, text_all + own, limit)
+        unknown = np.where(places.routes == GENERIC, nan, 0.0)
+        return np.array([level + unknown, own + unknown, places.routes]).T, base

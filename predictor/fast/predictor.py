@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
-
 from predictor.artefact import format
 from predictor.artefact.format import ArtefactError
-from predictor.fast.inputs import COLUMNS, Models, Place
+from predictor.fast.forecast import forecast
+from predictor.fast.inputs import COLUMNS, Models, Place, Places
 from predictor.fast.text_model import Array, TextModel
-from predictor.fast.trees import Trees
 from predictor.features.definition import Prompt, extract
 from predictor.outlook import LEVELS, QUANTILES, Outlooks
 from scheduler.length import LengthDistribution
@@ -46,8 +44,8 @@ class LengthPredictor:
     ) -> None:
         self._text = text
         self._models = models
-        self._location = Trees(location)
-        self._scale = Trees(scale)
+        self._location = location
+        self._scale = scale
         self._shapes = shapes
         self._capped = capped
         self.manifest = manifest
@@ -83,7 +81,7 @@ class LengthPredictor:
         fits = (
             self._shapes.shape == (models + 2, len(LEVELS))
             and self._capped.shape == (models + 1,)
-            and self._location.columns == self._scale.columns == len(COLUMNS)
+            and self._location.num_feature() == self._scale.num_feature() == len(COLUMNS)
         )
         if not fits:
             raise ArtefactError(
@@ -106,18 +104,19 @@ class LengthPredictor:
 
     def outlooks(self, prompts: Sequence[Prompt]) -> Outlooks:
         """The forecasts of n prompts as location, scale and shape."""
-        places = [self._models.place(prompt.model) for prompt in prompts]
+        places = Places.of([self._models.place(prompt.model) for prompt in prompts])
         features = extract(prompts)
         scores = self._text.scores(features)
-        rows, base = self._models.inputs(features, scores, places)
-        weights = np.array([place.weights for place in places])
-        routes = np.array([place.route for place in places])
-        return Outlooks(
-            location=base + self._location.run(rows),
-            scale=np.exp(self._scale.run(rows)),
-            shape=self._shapes[self._models.group(routes, weights.argmax(axis=1))],
-            endless=weights @ self._capped[:-1] + (1 - weights.sum(axis=1)) * self._capped[-1],
-            inputs=rows,
+        inputs, base = self._models.inputs(features, scores, places)
+        return forecast(
+            inputs,
+            base,
+            places,
+            models=self._models,
+            location=self._location,
+            scale=self._scale,
+            shapes=self._shapes,
+            capped=self._capped,
         )
 
 

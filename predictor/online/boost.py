@@ -8,11 +8,11 @@ import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
-from predictor.fast.inputs import GENERIC, KNOWN, LIMIT, base_of
+from predictor.fast.inputs import GENERIC, KNOWN, LIMIT, OFFSET, OWN, ROUTE, TEXT_ALL, base_of
 from predictor.fast.text_model import Array
 from predictor.online.censoring import imputed, kaplan_meier
 from predictor.online.parts import Parts
-from predictor.online.traffic import OFFSET, OWN, ROUTE, TEXT_ALL, Traffic
+from predictor.online.traffic import Traffic
 from predictor.outlook import LEVELS
 from predictor.training.boosters import LOCATION, SCALE
 from predictor.training.calibrate import shape

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from predictor.fast.inputs import Models
+from predictor.fast.inputs import AXIS, OWN, TEXT_ALL, Models
 from predictor.fast.text_model import Array
 from predictor.online.censoring import imputed
 from predictor.online.parts import LearnedState, Parts
-from predictor.online.traffic import AXIS, OWN, TEXT_ALL, Traffic
+from predictor.online.traffic import Traffic
 from predictor.outlook import CAP_TOKENS, Outlooks
 from predictor.training.calibrate import TAIL_PRIOR
 

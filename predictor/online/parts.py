@@ -16,10 +16,11 @@ from predictor.artefact import format
 from predictor.artefact.card import model_card
 from predictor.artefact.format import ArtefactError
 from predictor.artefact.versions import identity
-from predictor.fast.inputs import GENERIC, LIMIT, Models, base_of
+from predictor.fast.forecast import forecast
+from predictor.fast.inputs import AXIS, LIMIT, OFFSET, OWN, ROUTE, TEXT_ALL, Models, Places
 from predictor.fast.predictor import LengthPredictor
 from predictor.fast.text_model import Array
-from predictor.online.traffic import AXIS, OFFSET, OWN, ROUTE, TEXT_ALL, Traffic
+from predictor.online.traffic import Traffic
 from predictor.outlook import Outlooks
 
 
@@ -108,40 +109,33 @@ class Parts:
 
     def see(self, traffic: Traffic) -> tuple[Array, Array]:
         """The boosters' inputs of logged requests and the base of their locations (n)."""
-        inputs, base = traffic.inputs.copy(), np.empty(len(traffic))
-        for at, name in enumerate(traffic.names):
-            rows = traffic.model == at
-            place = self.models.place(name)
-            own = np.nan_to_num(inputs[rows, OWN])
+        inputs = traffic.inputs.copy()
+        own = np.nan_to_num(inputs[:, OWN])
+        for model, name in enumerate(traffic.names):
             if name in self.learned:
-                own += inputs[rows][:, AXIS] @ self.learned[name].axes
-            level = float(place.weights @ self.models.offsets)
-            unknown = np.nan if place.route == GENERIC else 0.0
-            inputs[rows, OFFSET] = level + unknown
-            inputs[rows, OWN] = own + unknown
-            inputs[rows, ROUTE] = place.route
-            base[rows] = base_of(level, inputs[rows, TEXT_ALL] + own, inputs[rows, LIMIT])
+                rows = traffic.model == model
+                own[rows] += inputs[rows][:, AXIS] @ self.learned[name].axes
+        inputs[:, [OFFSET, OWN, ROUTE]], base = self.models.model_inputs(
+            self._places(traffic), own=own, text_all=inputs[:, TEXT_ALL], limit=inputs[:, LIMIT]
+        )
         return inputs, base
 
     def outlooks(self, traffic: Traffic) -> Outlooks:
         """What this artefact says of logged requests."""
         inputs, base = self.see(traffic)
-        places = [self.models.place(name) for name in traffic.names]
-        weights = np.array([place.weights for place in places])[traffic.model]
-        routes = np.array([place.route for place in places], dtype=np.intp)[traffic.model]
-        capped = self.arrays["capped"]
-        group = self.models.group(routes, weights.argmax(axis=1))
-        return Outlooks(
-            location=base + _run(self.location, inputs),
-            scale=np.exp(_run(self.scale, inputs)),
-            shape=np.asarray(self.arrays["shapes"][group]),
-            endless=np.asarray(weights @ capped[:-1] + (1 - weights.sum(axis=1)) * capped[-1]),
-            inputs=inputs,
+        return forecast(
+            inputs,
+            base,
+            self._places(traffic),
+            models=self.models,
+            location=self.location,
+            scale=self.scale,
+            shapes=self.arrays["shapes"],
+            capped=self.arrays["capped"],
         )
 
-
-def _run(booster: lgb.Booster, inputs: Array) -> Array:
-    return np.asarray(booster.predict(inputs, num_threads=1), dtype=np.float64)
+    def _places(self, traffic: Traffic) -> Places:
+        return Places.of([self.models.place(name) for name in traffic.names]).rows(traffic.model)
 
 
 def _learned(

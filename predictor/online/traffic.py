@@ -11,14 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from predictor.fast.inputs import COLUMNS
-from predictor.fast.text_model import AXES, Array
+from predictor.fast.inputs import AXIS, COLUMNS, OWN
+from predictor.fast.text_model import Array
 from predictor.names import canonical
 from predictor.outlook import CAP_TOKENS
-
-TEXT_ALL = COLUMNS.index("text_all")
-AXIS = [COLUMNS.index(f"text_axis_{axis}") for axis in range(AXES)]
-OFFSET, OWN, ROUTE = (COLUMNS.index(f) for f in ("model_offset", "text_own", "model_route"))
 
 Axes = Mapping[str, Array]
 """What an artefact has learned of models from traffic: the weights of the axes, by name."""

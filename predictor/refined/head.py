@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from predictor.artefact.format import Artefact, ArtefactError
-from predictor.fast.inputs import GENERIC, ROUTES, Models, Place
+from predictor.fast.forecast import boosted
+from predictor.fast.inputs import GENERIC, ROUTES, Models, Place, Places
 from predictor.names import canonical
 from predictor.outlook import LEVELS, Outlooks
 from predictor.prompt import Prompt
@@ -87,13 +88,12 @@ class RefinedHead:
         self, outlooks: Outlooks, encoded: NDArray[np.float32], places: Sequence[Place]
     ) -> Outlooks:
         """Better forecasts of the same n prompts; ``places`` are where their models stand."""
-        weights = np.array([place.weights for place in places]).reshape(len(places), -1)
-        routes = np.array([place.route for place in places], dtype=np.intp)
-        rows = stack(outlooks, encoded, weights)
-        base = blended(self.blend, outlooks, encoded, weights, routes)
-        group = self.models.group(routes, weights.argmax(axis=1))
-        location = base + _run(self.location, rows)
-        scale = steadied(outlooks.scale, _run(self.scale, rows), self.level, self.trust)
+        at = Places.of(places)
+        rows = stack(outlooks, encoded, at.weights)
+        base = blended(self.blend, outlooks, encoded, at.weights, at.routes)
+        group = self.models.group(at.routes, at.weights.argmax(axis=1))
+        location = base + boosted(self.location, rows)
+        scale = steadied(outlooks.scale, boosted(self.scale, rows), self.level, self.trust)
         near = between(np.log(scale), self.knots)
         return replace(
             outlooks,
@@ -214,7 +214,3 @@ def between(logs: Array, knots: Array) -> Array:
     """How near each of n log scales is to each of K ``knots`` (n x K, rows sum to 1)."""
     each = [np.interp(logs, knots, unit) for unit in np.eye(len(knots))]
     return np.column_stack(each)
-
-
-def _run(booster: Booster, rows: Array) -> Array:
-    return np.asarray(booster.predict(rows, num_threads=1), dtype=np.float64)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from predictor.data.cut_answers import beyond
 from predictor.data.records import Records
-from predictor.fast.inputs import Models, Place
+from predictor.fast.inputs import Models, Place, Places
 from predictor.fast.text_model import Array
 from predictor.features.definition import TextFeatures
 from predictor.training.calibrate import endless
@@ -135,7 +135,7 @@ class Table:
     def rows(self, cell: Index, places: list[Place], weight: float = 1.0) -> Rows:
         """Rows of the cells ``cell``, each model standing at its place in ``places`` (M)."""
         prompt = self.cells.prompt[cell]
-        at = [places[model] for model in self.cells.model[cell]]
+        at = Places.of(places).rows(self.cells.model[cell])
         scores = self.scores[prompt]
         dense = self.features.dense(prompt)
         inputs, base = self.models.inputs(dense, scores, at)

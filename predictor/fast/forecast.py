@@ -1,0 +1,47 @@
+"""The forecast formula: from the boosters' inputs to location, scale and shape."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from predictor.fast.inputs import Models, Places
+from predictor.fast.text_model import Array
+from predictor.outlook import Outlooks
+
+if TYPE_CHECKING:
+    from lightgbm import Booster
+
+
+def forecast(
+    inputs: Array,
+    base: Array,
+    places: Places,
+    *,
+    models: Models,
+    location: Booster,
+    scale: Booster,
+    shapes: Array,
+    capped: Array,
+) -> Outlooks:
+    """The forecasts of n prompts from the boosters' ``inputs`` (n x len(COLUMNS)).
+
+    ``base`` (n, log tokens) is added to the output of the booster ``location``; the booster
+    ``scale`` gives the log of the scale. ``shapes`` (M + 2 x levels) are the standardised quantiles
+    of each model trained on, of related and of generic ones; ``capped`` (M + 1) are the rates of
+    answers that do not end, of each model and of generic ones.
+    """
+    weights = places.weights
+    return Outlooks(
+        location=base + boosted(location, inputs),
+        scale=np.exp(boosted(scale, inputs)),
+        shape=shapes[models.group(places.routes, weights.argmax(axis=1))],
+        endless=weights @ capped[:-1] + (1 - weights.sum(axis=1)) * capped[-1],
+        inputs=inputs,
+    )
+
+
+def boosted(booster: Booster, inputs: Array) -> Array:
+    """The output of ``booster`` for n rows of inputs (n), on the calling thread."""
+    return np.asarray(booster.predict(inputs, num_threads=1), dtype=np.float64)
