@@ -43,7 +43,7 @@ def create_app(
     learned = learned or LearnedState(Adaptive())
     dispatcher = Dispatcher(make_scheduler(config))
     fleet = Fleet(config, dispatcher)
-    tenancy = Tenancy(config.tenants, learned)
+    tenancy = Tenancy(config.tenants, learned.adaptive.salt)
     metrics = Metrics(config.slo)
     metrics.registry.register(LiveState(dispatcher, fleet, tenancy))
     discovery = Discovery(config, fleet, metrics)
@@ -76,7 +76,7 @@ def create_app(
     _add_status(app, fleet, dispatcher, metrics, tenancy)
     _add_models(app, fleet)
     feedback = Feedback(forecaster, metrics, learned.log, config.learning.keep_text)
-    service = Lifecycle(config, fleet, dispatcher, forecaster, metrics, feedback, learned, tenancy)
+    service = Lifecycle(config, fleet, dispatcher, forecaster, metrics, feedback, tenancy)
     app.mount("/v1", Endpoint(config, fleet, service, metrics))
     return app
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass
-from hashlib import blake2b
 from pathlib import Path
 
 from gateway.config.settings import Learning
@@ -20,8 +18,6 @@ LOG, STATE, MODELS = "served", "adaptive.npz", "models"
 
 SAVE_S = 300.0
 """Seconds between two writings of the state: what a crash may cost."""
-
-_CREDENTIALS = ("authorization", "x-api-key", "api-key")
 
 
 class LearningError(Exception):
@@ -53,15 +49,6 @@ class LearnedState:
         learned._save()  # the salt, without which a crash would give all tenants new names
         return learned
 
-    def tenant(self, headers: Mapping[str, str]) -> str:
-        """An opaque name for whoever holds the request's key; "" without one.
-
-        Keyed with a salt that does not leave this machine: the log cannot be searched for a key.
-        """
-        key = credential(headers)
-        hashed = blake2b(key.encode("utf-8", "replace"), digest_size=8, key=self.adaptive.salt)
-        return hashed.hexdigest() if key else ""
-
     async def keep_saving(self) -> None:
         """Write the state down every few minutes, until cancelled."""
         while self.folder is not None:
@@ -81,12 +68,6 @@ class LearnedState:
             save(self.adaptive, self.folder / STATE)
         except OSError as error:
             log.error("what was learned cannot be kept in %s: %s", self.folder, error)
-
-
-def credential(headers: Mapping[str, str]) -> str:
-    """The header that tells whose request it is, as it was sent; "" without one."""
-    given = {name.lower(): value for name, value in headers.items()}
-    return next((given[name] for name in _CREDENTIALS if given.get(name)), "")
 
 
 def _remembered(path: Path) -> Adaptive:

@@ -10,7 +10,6 @@ from typing import assert_never
 
 from gateway.config.settings import Config
 from gateway.forecasting.forecaster import Forecaster, Guess
-from gateway.forecasting.learned_state import LearnedState
 from gateway.metrics import NO_MODEL, Metrics
 from gateway.protocol.openai import ApiError
 from gateway.requests.exchange import Exchange, WorkerFailed
@@ -20,7 +19,7 @@ from gateway.requests.refine import refining
 from gateway.scheduling.affinity import affinity
 from gateway.scheduling.build import tenant_bound
 from gateway.scheduling.dispatcher import Dispatcher, Rejected, Slot
-from gateway.scheduling.tenants import Tenancy
+from gateway.scheduling.tenants import Claim, Tenancy
 from gateway.workers.fleet import Fleet
 from predictor import Prompt
 from scheduler.actions import Dispatch
@@ -46,7 +45,6 @@ class Lifecycle:
     forecaster: Forecaster
     metrics: Metrics
     feedback: Feedback
-    learned: LearnedState
     tenancy: Tenancy
 
     async def serve(self, exchange: Exchange, model: str) -> None:
@@ -78,15 +76,17 @@ class Lifecycle:
         self.feedback.answered(passage)
 
     async def _begin(self, exchange: Exchange, model: str) -> Passage:
-        tenant = self.learned.tenant(exchange.headers)
-        prompt = replace(Prompt.from_request(exchange.request.fields), tenant=tenant)
+        owner = self.tenancy.identify(exchange.headers)
+        prompt = replace(Prompt.from_request(exchange.request.fields), tenant=owner.pseudonym)
         room = self.fleet.max_model_len(model) - self.forecaster.prompt_tokens(prompt)
         guess = await self.forecaster.guess(exchange.request, prompt, room)
-        return Passage(exchange, self._job(exchange, model, prompt, guess), prompt, guess)
+        job = self._job(exchange, model, prompt, guess, owner.claim)
+        return Passage(exchange, job, prompt, guess)
 
-    def _job(self, exchange: Exchange, model: str, prompt: Prompt, guess: Guess) -> Job:
+    def _job(
+        self, exchange: Exchange, model: str, prompt: Prompt, guess: Guess, claim: Claim
+    ) -> Job:
         arrival, request = exchange.record.arrival, exchange.request
-        claim = self.tenancy.claim(exchange.headers)
         return Job(
             id=f"{exchange.reply.request_id}-{uuid.uuid4().hex[:8]}",  # clients may repeat theirs
             model=model,

@@ -1,34 +1,54 @@
-"""Tenancy: whose request it is, by its API key, and under which name that may be shown."""
+"""Tenancy: whose request a request is, read once from its API key."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import blake2b
 
 from gateway.config.settings import Tenants
-from gateway.forecasting.learned_state import LearnedState, credential
 
 SHOWN = 20
-"""Tenants with a metric of their own, in the configuration's order: each is a time series."""
+"""Number of configured tenants with a time series of their own, in the configuration's order."""
 
 OTHER = "other"
-"""The label of all the rest."""
+"""Label of the metric that counts all other tenants together."""
+
+_KEY_HEADERS = ("authorization", "x-api-key", "api-key")
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a request's key entitles it to."""
+    """Treatment that a request's API key entitles the request to."""
 
     tenant: str = ""
+    """Name for fairness and metrics; "" while all requests count as one tenant."""
     share: float = 1.0
+    """Weight of the tenant against other tenants."""
     urgency: int = 0
+    """Class of the request: a lower class goes first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Owner of one request."""
+
+    pseudonym: str
+    """Opaque name for the served log and the adaptive layer; "" for a request without a key."""
+    claim: Claim
 
 
 class Tenancy:
-    """Looks up API keys. Keys not configured are told apart by opaque names."""
+    """Identifies the owner of each request by API key.
 
-    def __init__(self, settings: Tenants, learned: LearnedState) -> None:
-        self._learned = learned
+    Args:
+        settings: the section ``tenants``.
+        salt: secret bytes that key the hash of an API key. The salt stays on this machine, so
+            nobody can search the served log for the hash of a known key.
+    """
+
+    def __init__(self, settings: Tenants, salt: bytes) -> None:
+        self._salt = salt
         self._fair = settings.fair
         self._names = [tenant.name for tenant in settings.known]
         self._claims = {
@@ -42,21 +62,35 @@ class Tenancy:
 
     @property
     def fair(self) -> bool:
-        """Whether tenants are told apart at all."""
+        """Whether tenants are told apart for fairness."""
         return self._fair
 
-    def claim(self, headers: Mapping[str, str]) -> Claim:
-        """The claim of whoever holds the request's key."""
-        given = credential(headers)
-        scheme, _, bearer = given.partition(" ")
-        known = self._claims.get(bearer.strip() if scheme.lower() == "bearer" else given)
-        if known is not None:
-            return known
-        return Claim(self._learned.tenant(headers) if self._fair else "")
+    def identify(self, headers: Mapping[str, str]) -> Identity:
+        """The owner of a request with these headers."""
+        credential = _credential(headers)
+        pseudonym = self._pseudonym(credential) if credential else ""
+        claim = self._claims.get(_api_key(credential))
+        return Identity(pseudonym, claim or Claim(pseudonym if self._fair else ""))
 
     def shown(self, counts: Mapping[str, int]) -> dict[str, int]:
-        """Numbers by tenant, few enough for metrics: the first of the configured, and the rest."""
+        """Counts by tenant for metrics: the first ``SHOWN`` configured tenants and the rest."""
         numbers = dict.fromkeys((*self._names[:SHOWN], OTHER), 0)
         for tenant, count in counts.items():
             numbers[tenant if tenant in self._names[:SHOWN] else OTHER] += count
         return numbers
+
+    def _pseudonym(self, credential: str) -> str:
+        text = credential.encode("utf-8", "replace")
+        return blake2b(text, digest_size=8, key=self._salt).hexdigest()
+
+
+def _credential(headers: Mapping[str, str]) -> str:
+    """The value of the first header that carries an API key; "" without one."""
+    values = {name.lower(): value for name, value in headers.items()}
+    return next((values[name] for name in _KEY_HEADERS if values.get(name)), "")
+
+
+def _api_key(credential: str) -> str:
+    """The API key in a credential: the token of ``Bearer TOKEN``, else the whole credential."""
+    scheme, _, token = credential.partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else credential

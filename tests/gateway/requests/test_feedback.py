@@ -12,7 +12,6 @@ import pytest
 from gateway.config.settings import Learning
 from gateway.emulator import EmbeddedEmulator
 from gateway.forecasting.learned_state import LearnedState, LearningError
-from predictor.adaptive import Adaptive
 from predictor.fast.predictor import LengthPredictor
 from tests.gateway.harness import chat, forced, gateway, post, until
 
@@ -120,23 +119,13 @@ def test_two_gateways_may_not_write_to_one_folder(tmp_path: Path) -> None:
     LearnedState.open(Learning(folder=tmp_path)).close()
 
 
-def test_a_crash_does_not_rename_the_tenants(tmp_path: Path) -> None:
+def test_a_crash_does_not_change_the_salt_and_so_no_pseudonym(tmp_path: Path) -> None:
     crashed = LearnedState.open(Learning(folder=tmp_path))
-    name = crashed.tenant({"Authorization": "Bearer a"})
     assert crashed.log is not None
     crashed.log.close()  # and nothing else is written down
     again = LearnedState.open(Learning(folder=tmp_path))
-    assert again.tenant({"Authorization": "Bearer a"}) == name
+    assert again.adaptive.salt == crashed.adaptive.salt
     again.close()
-
-
-def test_tenants_are_told_apart_by_their_keys_and_not_named_by_them() -> None:
-    learned = LearnedState(Adaptive())
-    names = [learned.tenant({"Authorization": key}) for key in ("Bearer a", "Bearer b")]
-    assert len({*names, ""}) == 3
-    assert learned.tenant({"authorization": "Bearer a"}) == names[0]
-    assert learned.tenant({"X-Other": "Bearer a"}) == ""
-    assert LearnedState(Adaptive()).tenant({"Authorization": "Bearer a"}) != names[0]
 
 
 async def test_the_log_takes_in_records_while_many_answers_end(

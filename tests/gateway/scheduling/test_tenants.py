@@ -9,9 +9,7 @@ import pytest
 
 from gateway.config.settings import Tenants
 from gateway.emulator import EmbeddedEmulator, EmulatorConfig
-from gateway.forecasting.learned_state import LearnedState
 from gateway.scheduling.tenants import Tenancy
-from predictor.adaptive import Adaptive
 from tests.gateway.harness import Gateway, chat, forced, gateway, until
 
 ONE_AT_A_TIME: dict[str, Any] = {
@@ -20,6 +18,8 @@ ONE_AT_A_TIME: dict[str, Any] = {
 }
 KEYS = {"chat": "sk-chat-secret", "batch": "sk-batch-secret", "stranger": "sk-stranger-secret"}
 KNOWN = [{"name": name, "api_key": KEYS[name]} for name in ("chat", "batch")]
+
+SALT = b"of one machine"
 
 
 async def ask(
@@ -187,22 +187,39 @@ async def test_a_workers_own_key_takes_the_place_of_the_clients(
 )
 def test_a_key_is_known_in_whichever_header_it_comes(headers: dict[str, str]) -> None:
     settings = Tenants.model_validate({"fair": True, "known": KNOWN})
-    assert Tenancy(settings, LearnedState(Adaptive())).claim(headers).tenant == "chat"
+    assert Tenancy(settings, SALT).identify(headers).claim.tenant == "chat"
 
 
 def test_keys_that_are_not_configured_are_told_apart_without_being_shown() -> None:
-    tenancy = Tenancy(Tenants(fair=True), LearnedState(Adaptive()))
-    one, two = (tenancy.claim({"Authorization": f"Bearer {key}"}) for key in ("a-key", "b-key"))
-    assert one.tenant != two.tenant
-    assert "a-key" not in one.tenant
-    assert tenancy.claim({}).tenant == ""
+    tenancy = Tenancy(Tenants(fair=True), SALT)
+    headers = ({"Authorization": f"Bearer {key}"} for key in ("a-key", "b-key"))
+    first, second = (tenancy.identify(each).claim.tenant for each in headers)
+    assert first != second
+    assert "a-key" not in first
+    assert tenancy.identify({}).claim.tenant == ""
 
 
 def test_metrics_show_twenty_tenants_and_the_rest_together() -> None:
     known = [{"name": f"t{n}", "api_key": f"k{n}"} for n in range(30)]
-    tenancy = Tenancy(
-        Tenants.model_validate({"fair": True, "known": known}), LearnedState(Adaptive())
-    )
+    tenancy = Tenancy(Tenants.model_validate({"fair": True, "known": known}), SALT)
     shown = tenancy.shown({f"t{n}": 1 for n in range(30)} | {"an opaque name": 5})
     assert len(shown) == 21
     assert shown["other"] == 15
+
+
+def test_a_pseudonym_depends_on_the_key_and_the_salt_and_shows_neither() -> None:
+    tenancy = Tenancy(Tenants(), SALT)
+    first, second = (tenancy.identify({"Authorization": key}) for key in ("Bearer a", "Bearer b"))
+    assert len({first.pseudonym, second.pseudonym, ""}) == 3
+    assert tenancy.identify({"authorization": "Bearer a"}) == first
+    assert tenancy.identify({"X-Other": "Bearer a"}).pseudonym == ""
+    elsewhere = Tenancy(Tenants(), b"of another machine")
+    assert elsewhere.identify({"Authorization": "Bearer a"}).pseudonym != first.pseudonym
+
+
+def test_a_named_tenant_has_a_pseudonym_in_the_log_too() -> None:
+    headers = {"authorization": f"Bearer {KEYS['chat']}"}
+    settings = Tenants.model_validate({"fair": True, "known": KNOWN})
+    owner = Tenancy(settings, SALT).identify(headers)
+    assert owner.pseudonym == Tenancy(Tenants(), SALT).identify(headers).pseudonym
+    assert (owner.claim.tenant, len(owner.pseudonym)) == ("chat", 16)
