@@ -18,10 +18,11 @@ from gateway.forecasting.refits import Refits
 from gateway.forecasting.reload import Reload
 from gateway.live_metrics import LiveState
 from gateway.metrics import Metrics
-from gateway.protocol.openai import ApiError
+from gateway.protocol.errors import ApiError
 from gateway.requests.endpoint import Endpoint
 from gateway.requests.feedback import Feedback
 from gateway.requests.lifecycle import Lifecycle
+from gateway.requests.rejections import Rejections
 from gateway.scheduling.build import make_scheduler
 from gateway.scheduling.dispatcher import Dispatcher
 from gateway.scheduling.tenants import Tenancy
@@ -76,7 +77,10 @@ def create_app(
     _add_status(app, fleet, dispatcher, metrics, tenancy)
     _add_models(app, fleet)
     feedback = Feedback(forecaster, metrics, learned.log, config.learning.keep_text)
-    service = Lifecycle(config, fleet, dispatcher, forecaster, metrics, feedback, tenancy)
+    rejections = Rejections(config, dispatcher)
+    service = Lifecycle(
+        config, fleet, dispatcher, rejections, forecaster, metrics, feedback, tenancy
+    )
     app.mount("/v1", Endpoint(config, fleet, service, metrics))
     return app
 

@@ -17,7 +17,7 @@ from typing import Any, Self
 import aiohttp
 
 from gateway.calibrate.cost_model import Limits
-from gateway.workers.backend import EngineReport, parse_report
+from gateway.workers.engine_report import EngineReport, parse_report
 
 CHAT, COMPLETIONS = "/v1/chat/completions", "/v1/completions"
 

@@ -1,4 +1,4 @@
-"""The OpenAI protocol as far as a gateway must know it: the fields it reads, its errors."""
+"""The fields of an OpenAI request that the gateway reads or adds."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import json
 import re
 from dataclasses import dataclass
 from typing import Any
+
+from gateway.protocol.errors import ApiError
 
 GENERATING = frozenset({"chat/completions", "completions", "responses", "messages"})
 """Endpoints under /v1/ whose answers have a length worth forecasting."""
@@ -15,41 +17,6 @@ MOST_SEQUENCES = 65_536
 
 USAGE_IN_STREAM = frozenset({"chat/completions", "completions"})
 """Endpoints that know ``stream_options.include_usage``."""
-
-
-class ApiError(Exception):
-    """An answer that is an error, in OpenAI's shape.
-
-    ``code`` is the machine-readable reason; ``param`` the field at fault; ``retry_after`` seconds.
-    """
-
-    def __init__(
-        self,
-        status: int,
-        message: str,
-        *,
-        code: str,
-        param: str | None = None,
-        retry_after: int | None = None,
-    ) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
-        self.param = param
-        self.retry_after = retry_after
-
-    @property
-    def body(self) -> bytes:
-        """The JSON that goes to the client."""
-        kind = "invalid_request_error" if self.status < 429 else "server_error"
-        kind = "rate_limit_error" if self.status == 429 else kind
-        error = {"message": str(self), "type": kind, "param": self.param, "code": self.code}
-        return json.dumps({"error": error}).encode()
-
-    @property
-    def event(self) -> bytes:
-        """The same as a server-sent event, for a stream that has begun."""
-        return b"data: " + self.body + b"\n\n"
 
 
 @dataclass(frozen=True, slots=True)

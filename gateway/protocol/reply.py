@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
-from gateway.protocol.openai import ApiError
-
-Headers = list[tuple[bytes, bytes]]
+from gateway.protocol.errors import ApiError
+from gateway.protocol.headers import Headers
 
 
 @dataclass(slots=True)

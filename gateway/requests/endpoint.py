@@ -12,10 +12,13 @@ from typing import Any
 from gateway.config.settings import Config
 from gateway.metrics import NO_MODEL, Metrics
 from gateway.protocol.disconnect import ClientGone, Receive, unless_gone
-from gateway.protocol.openai import ApiError, ApiRequest, parse
-from gateway.protocol.reply import Headers, Reply
-from gateway.requests.exchange import Exchange, forwarded
-from gateway.requests.lifecycle import Lifecycle, WorkerRefused, no_worker
+from gateway.protocol.errors import ApiError
+from gateway.protocol.headers import Headers, forwarded, header
+from gateway.protocol.openai import ApiRequest, parse
+from gateway.protocol.reply import Reply
+from gateway.requests.exchange import Exchange
+from gateway.requests.lifecycle import Lifecycle, WorkerRefused
+from gateway.requests.rejections import no_healthy_worker
 from gateway.workers.fleet import Fleet
 from gateway.workers.watched_worker import ANY_MODEL
 from scheduler.records import RequestRecord
@@ -42,7 +45,7 @@ class Endpoint:
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1003, "reason": "HTTP only"})
             return
-        request_id = _header(scope["headers"], b"x-request-id") or uuid.uuid4().hex
+        request_id = header(scope["headers"], b"x-request-id") or uuid.uuid4().hex
         reply = Reply(send, request_id)
         labels, outcome = _Labels(), "cancelled"
         self.metrics.in_flight.inc()
@@ -73,7 +76,7 @@ class Endpoint:
         endpoint, method = scope["path"].removeprefix("/v1/"), scope["method"]
         if ".." in endpoint.split("/"):  # what a worker has beside /v1/ is not for clients
             raise ApiError(404, f"{scope['path'][:200]} is not served.", code="not_found")
-        request = parse(endpoint, method, _header(headers, b"content-type"), body)
+        request = parse(endpoint, method, header(headers, b"content-type"), body)
         labels.endpoint = endpoint if request.generates else "other"
         model = self._known_model(request)
         labels.model = model or NO_MODEL
@@ -116,7 +119,7 @@ class Endpoint:
         if request.model in models:
             return request.model
         if not self.fleet.all_known:
-            raise no_worker(request.model, self.config)
+            raise no_healthy_worker(request.model, self.config)
         raise ApiError(
             404,
             f"model {request.model[:200]!r} is not served here. "
@@ -139,7 +142,3 @@ def _target(scope: MutableMapping[str, Any]) -> str:
     path: bytes = scope.get("raw_path") or scope["path"].encode()
     query: bytes = scope["query_string"]
     return (path + b"?" + query if query else path).decode("latin-1")
-
-
-def _header(headers: Headers, name: bytes) -> str:
-    return next((value.decode("latin-1") for key, value in headers if key == name), "")

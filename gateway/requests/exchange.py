@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 import aiohttp
 from yarl import URL
 
-from gateway.protocol.openai import ApiError, ApiRequest
-from gateway.protocol.reply import Headers, Reply
+from gateway.protocol.errors import ApiError
+from gateway.protocol.headers import returned, without_buffering
+from gateway.protocol.openai import ApiRequest
+from gateway.protocol.reply import Reply
 from gateway.protocol.sse import EventStream, Usage, is_error
 from gateway.scheduling.dispatcher import Slot
 from gateway.workers.backend import FAILURES, Backend
@@ -24,13 +26,6 @@ log = logging.getLogger("lengthwise")
 
 PROGRESS_TOKENS = 16
 """Tokens of a stream between two reports to the scheduler: one KV block of vLLM's default."""
-
-_HOP_BY_HOP = {
-    *("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer"),
-    *("transfer-encoding", "upgrade", "host", "content-length"),
-}
-_NOT_FORWARDED = _HOP_BY_HOP | {"accept-encoding", "expect", "x-vllm-priority", "x-request-id"}
-_NOT_RETURNED = _HOP_BY_HOP | {"server", "date", "x-request-id"}
 
 
 class WorkerFailed(Exception):
@@ -92,7 +87,7 @@ class Exchange:
             if response.status >= 500 and not await self.fleet.still_healthy(backend.id):
                 raise aiohttp.ClientPayloadError(f"status {response.status} and not healthy")
             self._read_answer(response, answer)
-            await self.reply.whole(response.status, _returned(response), answer)
+            await self.reply.whole(response.status, returned(response.raw_headers), answer)
             return response.status
 
     def _read_answer(self, response: aiohttp.ClientResponse, answer: bytes) -> None:
@@ -133,21 +128,5 @@ class Exchange:
 
     async def _start_stream(self, response: aiohttp.ClientResponse) -> None:
         self.record.first_token = asyncio.get_running_loop().time()
-        unbuffered = [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
-        given = [pair for pair in _returned(response) if pair[0].lower() != b"cache-control"]
-        await self.reply.start(response.status, given + unbuffered)
-
-
-def forwarded(headers: Headers, request_id: str) -> dict[str, str]:
-    """The client's headers as a worker gets them."""
-    kept = {
-        name.decode("latin-1"): value.decode("latin-1")
-        for name, value in headers
-        if name.decode("latin-1").lower() not in _NOT_FORWARDED
-    }
-    # The gateway reads the answers: they must not come compressed.
-    return {**kept, "Accept-Encoding": "identity", "X-Request-Id": request_id}
-
-
-def _returned(response: aiohttp.ClientResponse) -> Headers:
-    return [pair for pair in response.raw_headers if pair[0].decode().lower() not in _NOT_RETURNED]
+        headers = without_buffering(returned(response.raw_headers))
+        await self.reply.start(response.status, headers)

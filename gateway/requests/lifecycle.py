@@ -6,18 +6,17 @@ import asyncio
 import uuid
 from dataclasses import dataclass, replace
 from math import ceil
-from typing import assert_never
 
 from gateway.config.settings import Config
 from gateway.forecasting.forecaster import Forecaster, Guess
 from gateway.metrics import NO_MODEL, Metrics
-from gateway.protocol.openai import ApiError
+from gateway.protocol.errors import ApiError
 from gateway.requests.exchange import Exchange, WorkerFailed
 from gateway.requests.feedback import Feedback
 from gateway.requests.passage import Passage
 from gateway.requests.refine import refining
+from gateway.requests.rejections import Rejections
 from gateway.scheduling.affinity import affinity
-from gateway.scheduling.build import tenant_bound
 from gateway.scheduling.dispatcher import Dispatcher, Rejected, Slot
 from gateway.scheduling.tenants import Claim, Tenancy
 from gateway.workers.fleet import Fleet
@@ -42,6 +41,7 @@ class Lifecycle:
     config: Config
     fleet: Fleet
     dispatcher: Dispatcher
+    rejections: Rejections
     forecaster: Forecaster
     metrics: Metrics
     feedback: Feedback
@@ -141,7 +141,7 @@ class Lifecycle:
             async with refining(slot, self.forecaster, passage):
                 dispatch = await slot.wait()
         except Rejected as rejected:
-            raise self._rejection(rejected, job) from None
+            raise self.rejections.error(rejected.reason, job.model) from None
         now = asyncio.get_running_loop().time()
         if record.dispatched is None:
             self.metrics.queue_wait.labels(job.model or NO_MODEL).observe(now - job.arrival)
@@ -152,34 +152,3 @@ class Lifecycle:
         if not self.config.scheduling.send_priority:
             return None
         return priority(dispatch.job.urgency, dispatch.key)
-
-    def _rejection(self, rejected: Rejected, job: Job) -> ApiError:
-        queue, reason = self.config.queue, rejected.reason
-        match reason:
-            case "queue_full":
-                status = 429
-                text = f"{queue.max_waiting} requests wait already (queue.max_waiting). "
-                text += "Try again later."
-            case "tenant_queue_full":
-                status = 429
-                text = f"{tenant_bound(self.config)} of your requests wait already "
-                text += "(tenants.max_waiting). Try again later."
-            case "queue_timeout":
-                status = 504
-                text = f"No worker was free within {queue.timeout_s:g} s (queue.timeout_s)."
-            case "no_healthy_worker":
-                return no_worker(job.model, self.config)
-            case _:
-                assert_never(reason)
-        return ApiError(status, text, code=reason, retry_after=self.dispatcher.drain_seconds())
-
-
-def no_worker(model: str, config: Config) -> ApiError:
-    """The error for a model that no healthy worker serves."""
-    return ApiError(
-        503,
-        f"No healthy worker serves {model[:200] or 'this request'!r} now. GET /ready tells what "
-        "the workers' state is.",
-        code="no_healthy_worker",
-        retry_after=max(1, round(config.health.interval_s)),
-    )

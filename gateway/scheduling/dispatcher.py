@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from gateway.scheduling.retry_after import QueueRetryAfter
 from scheduler.actions import Action, Dispatch, Reject
 from scheduler.job import Job
 from scheduler.length import LengthDistribution
@@ -74,7 +74,7 @@ class Dispatcher:
     def __init__(self, scheduler: Scheduler) -> None:
         self.scheduler = scheduler
         self._futures: dict[str, asyncio.Future[Action]] = {}
-        self._finished: deque[float] = deque(maxlen=256)
+        self._retry_after = QueueRetryAfter()
 
     @asynccontextmanager
     async def slot(self, job: Job) -> AsyncIterator[Slot]:
@@ -88,7 +88,7 @@ class Dispatcher:
             yield slot
         finally:
             del self._futures[job.id]
-            self._finished.append(asyncio.get_running_loop().time())
+            self._retry_after.observe_end(asyncio.get_running_loop().time())
             self.apply(self.scheduler.release(job.id, slot.attained, service_s=slot.service_s))
 
     def expect(self, job_id: str) -> asyncio.Future[Action]:
@@ -104,13 +104,9 @@ class Dispatcher:
             if not future.done():  # its client may just have hung up: it is on its way out
                 future.set_result(action)
 
-    def drain_seconds(self) -> int:
-        """Seconds until the queue has moved up by a tenth, from the recent rate: a Retry-After."""
-        if len(self._finished) < 2:
-            return 1
-        span = asyncio.get_running_loop().time() - self._finished[0]
-        rate = len(self._finished) / max(span, 1e-3)
-        return max(1, min(60, round(0.1 * self.scheduler.waiting / rate)))
+    def retry_after(self) -> int:
+        """Seconds after which a client that found the queue full should come back."""
+        return self._retry_after.seconds(asyncio.get_running_loop().time(), self.scheduler.waiting)
 
     async def watch_deadlines(self) -> None:
         """Expire waiting jobs, until cancelled."""

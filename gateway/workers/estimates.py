@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from gateway.workers.backend import EngineReport
+from gateway.workers.engine_report import EngineReport
 
 
 @dataclass(slots=True)

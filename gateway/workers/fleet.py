@@ -10,7 +10,8 @@ from typing import Any
 
 from gateway.config.settings import Config, WorkerConfig
 from gateway.scheduling.dispatcher import Dispatcher
-from gateway.workers.backend import FAILURES, Backend, EngineReport
+from gateway.workers.backend import FAILURES, Backend
+from gateway.workers.engine_report import EngineReport
 from gateway.workers.estimates import LearnedSlots
 from gateway.workers.watched_worker import WatchedWorker
 

@@ -9,14 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.protocol.openai import (
-    GENERATING,
-    MOST_SEQUENCES,
-    USAGE_IN_STREAM,
-    ApiError,
-    ApiRequest,
-    parse,
-)
+from gateway.protocol.errors import ApiError
+from gateway.protocol.openai import GENERATING, MOST_SEQUENCES, USAGE_IN_STREAM, ApiRequest, parse
 
 JSON_TYPE = "application/json"
 

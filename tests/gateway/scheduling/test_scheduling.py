@@ -11,7 +11,8 @@ from gateway.emulator import EmbeddedEmulator, EmulatorConfig
 from gateway.protocol.openai import ApiRequest
 from gateway.scheduling.affinity import affinity
 from gateway.scheduling.build import policy
-from gateway.workers.backend import Backend, EngineReport
+from gateway.workers.backend import Backend
+from gateway.workers.engine_report import EngineReport
 from gateway.workers.estimates import PrefixHits
 from gateway.workers.watched_worker import WatchedWorker
 from scheduler.engine_priority import priority

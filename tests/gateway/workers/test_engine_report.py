@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.workers.backend import EngineReport, parse_report
+from gateway.workers.engine_report import EngineReport, parse_report
 
 LABELS = 'engine="{engine}",model_name="Qwen/Qwen3-8B"'
 
