@@ -10,11 +10,9 @@ from dataclasses import dataclass
 from math import log
 
 import numpy as np
-from numpy.typing import NDArray
 
+from predictor.arrays import Array
 from scheduler.length import LengthDistribution
-
-Array = NDArray[np.float64]
 
 QUANTILES = tuple(round(0.05 * step, 2) for step in range(1, 20))
 """The levels that a forecast states: 0.05, 0.1, ..., 0.95."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from predictor.adaptive.settings import Settings
-from predictor.fast.text_model import Array
+from predictor.arrays import Array
 from predictor.outlook import MASS
 
 _LEAST = 0.02  # log tokens; keeps the logarithm of a lucky residual finite

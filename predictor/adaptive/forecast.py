@@ -8,7 +8,7 @@ from math import exp, isfinite, log
 
 from predictor.adaptive.inputs import Features, features, known
 from predictor.adaptive.keys import Keys
-from predictor.fast.text_model import Array
+from predictor.arrays import Array
 from predictor.outlook import CAP_TOKENS, MASS, Outlooks
 from scheduler.length import LengthDistribution
 

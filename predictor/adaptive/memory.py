@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from predictor.adaptive.keys import NO_KEY
-from predictor.fast.text_model import Array
+from predictor.arrays import Array
 
 COUNT, TOTAL, SQUARES, EPOCH, FIRST = 0, 1, 2, 3, 4
 """Places in a row: answers (recent ones count more), their sum, the sum of squares around their

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from predictor.adaptive.fit import Answers, fit, nothing
 from predictor.adaptive.inputs import Features
 from predictor.adaptive.settings import Settings
 from predictor.adaptive.shape import Shape
-from predictor.fast.text_model import Array
+from predictor.arrays import Array, Flags
 from predictor.outlook import LEVELS
 
 ERROR, LOG_SCALE, WEIGHT, MISS, FIRST = 0, 1, 2, 3, 4
@@ -82,7 +81,7 @@ class Recent:
         fresh = self.count - self.changed
         self._due = self.count + max(1, min(16, fresh // 16))
 
-    def _latest(self, most: int) -> tuple[Array, Array, NDArray[np.bool_]]:
+    def _latest(self, most: int) -> tuple[Array, Array, Flags]:
         """The latest rows, oldest first, their age in answers, and which precede a change."""
         size = min(self.count, len(self.rows), most)
         number = np.arange(self.count - size, self.count)

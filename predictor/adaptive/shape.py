@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from predictor.adaptive.settings import Settings
-from predictor.fast.text_model import Array
+from predictor.arrays import Array
 from predictor.outlook import LEVELS, MASS
 
 _SIZE, _HALF_LIFE = 512, 200.0

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from predictor.arrays import Array, Indices
 from predictor.data.records import DataError, Records
 
 LICENSED_CORPORA = ("Apps", "BigCodeBench", "DS1000", "DollyDataset", "Mbpp")
@@ -64,11 +65,11 @@ def _strings(table: pa.Table, column: str) -> NDArray[np.object_]:
     return np.asarray(strings, dtype=np.object_)
 
 
-def _numbers(table: pa.Table, column: str) -> NDArray[np.float64]:
+def _numbers(table: pa.Table, column: str) -> Array:
     return np.asarray(table[column].to_numpy(), dtype=np.float64)
 
 
-def _lookup(wanted: NDArray[np.object_], known: NDArray[np.object_]) -> NDArray[np.intp]:
+def _lookup(wanted: NDArray[np.object_], known: NDArray[np.object_]) -> Indices:
     at = {name: i for i, name in enumerate(known)}
     try:
         return np.array([at[name] for name in wanted], dtype=np.intp)

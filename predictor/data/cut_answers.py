@@ -8,13 +8,10 @@ form of Schmee and Hahn 1979); a draw from the same distribution keeps the sprea
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import log_ndtr, ndtr, ndtri
 
+from predictor.arrays import Array, Flags, Indices
 from predictor.outlook import CAP_TOKENS
-
-Array = NDArray[np.float64]
-Index = NDArray[np.intp]
 
 _ROUNDS = 40
 _PRIOR = 1.0  # samples by which a prompt is drawn to the mean: all of its samples may be cut
@@ -22,7 +19,7 @@ _MOST = float(np.log(CAP_TOKENS))
 
 
 def beyond(
-    logs: Array, cut: NDArray[np.bool_], prompt: Index, model: Index, *, seed: int = 0
+    logs: Array, cut: Flags, prompt: Indices, model: Indices, *, seed: int = 0
 ) -> tuple[Array, Array]:
     """Log lengths (n) with those ``cut`` replaced: by their means, and by draws.
 
@@ -43,9 +40,7 @@ def beyond(
     return mean, drawn
 
 
-def _two_way(
-    values: Array, cut: NDArray[np.bool_], prompt: Index, model: Index
-) -> tuple[Array, float]:
+def _two_way(values: Array, cut: Flags, prompt: Indices, model: Indices) -> tuple[Array, float]:
     """Fitted prompt + model of each sample, and the spread of the uncut ones around it."""
     mean = float(values.mean())
     of_prompt, of_model = np.zeros(prompt.max() + 1), np.zeros(model.max() + 1)

@@ -14,12 +14,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 from scipy.stats import norm
 
+from predictor.arrays import Array, Flags, Indices
 from predictor.data.records import DataError
-
-Array = NDArray[np.float64]
 
 SOURCES = {
     "oasst_eval": "OpenAssistant model evaluations (oasst_eval), Apache-2.0",
@@ -95,13 +93,13 @@ def _extra(name: str, prompts: pa.Table, lengths: pa.Table, shut: set[str]) -> E
     return Extra(name, [row["prompt"] for row in kept], effect)
 
 
-def _levels(lengths: pa.Table) -> NDArray[np.intp]:
+def _levels(lengths: pa.Table) -> Indices:
     keys = [lengths[key].to_pylist() for key in _KEYS if key in lengths.column_names]
     _, level = np.unique([str(key) for key in zip(*keys, strict=True)], return_inverse=True)
     return np.asarray(level, dtype=np.intp)
 
 
-def _cut(lengths: pa.Table, tokens: Array) -> NDArray[np.bool_]:
+def _cut(lengths: pa.Table, tokens: Array) -> Flags:
     if "maybe_capped" in lengths.column_names:
         return np.asarray(lengths["maybe_capped"].to_numpy(zero_copy_only=False), dtype=np.bool_)
     if "max_tokens" in lengths.column_names:
@@ -111,10 +109,10 @@ def _cut(lengths: pa.Table, tokens: Array) -> NDArray[np.bool_]:
 
 
 def effects(
-    prompt: NDArray[np.intp],
-    level: NDArray[np.intp],
+    prompt: Indices,
+    level: Indices,
     logs: Array,
-    cut: NDArray[np.bool_],
+    cut: Flags,
     *,
     prompts: int,
 ) -> Array:

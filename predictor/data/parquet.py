@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from predictor.arrays import Array
 from predictor.data.records import DataError
 
 
@@ -34,6 +35,6 @@ def strings(table: pa.Table, column: str) -> NDArray[np.object_]:
     return np.asarray(values, dtype=np.object_)
 
 
-def numbers(table: pa.Table, column: str) -> NDArray[np.float64]:
+def numbers(table: pa.Table, column: str) -> Array:
     """A column of numbers or truth values."""
     return np.asarray(table[column].to_numpy(zero_copy_only=False), dtype=np.float64)

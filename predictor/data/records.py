@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from predictor.arrays import Array, Flags, Indices
+
 
 class DataError(ValueError):
     """The training data cannot be used; the message says which file and what to do."""
@@ -23,14 +25,14 @@ class Records:
 
     texts: list[str]
     corpus: NDArray[np.str_]
-    validate: NDArray[np.bool_]
+    validate: Flags
     models: list[str]
-    prompt: NDArray[np.intp]
-    model: NDArray[np.intp]
-    tokens: NDArray[np.float64]
-    capped: NDArray[np.bool_]
+    prompt: Indices
+    model: Indices
+    tokens: Array
+    capped: Flags
 
-    def of_prompts(self, keep: NDArray[np.bool_]) -> Records:
+    def of_prompts(self, keep: Flags) -> Records:
         """The samples of the prompts marked in ``keep`` (P), prompts renumbered."""
         number = np.cumsum(keep) - 1
         rows = keep[self.prompt]

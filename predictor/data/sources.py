@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from predictor.arrays import Indices
 from predictor.data.castillo import read_castillo
 from predictor.data.castillo_published import is_hub, read_hub
 from predictor.data.collected import LENGTHS, read_collected
@@ -134,6 +134,6 @@ def merge(parts: Sequence[Records]) -> Records:
     )
 
 
-def _numbered(keys: Sequence[str], known: dict[str, int]) -> NDArray[np.intp]:
+def _numbered(keys: Sequence[str], known: dict[str, int]) -> Indices:
     """The number of each key among ``known``, to which new ones are added."""
     return np.array([known.setdefault(key, len(known)) for key in keys], dtype=np.intp)

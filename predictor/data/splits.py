@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 
 import numpy as np
-from numpy.typing import NDArray
 
+from predictor.arrays import Flags, Indices
 from predictor.data.records import Records
 
 
@@ -28,12 +28,12 @@ def holdout_rule(records: Records, count: int) -> str:
     return ordered[count - 1] if count > 0 else ""
 
 
-def held_out(records: Records, threshold: str) -> NDArray[np.bool_]:
+def held_out(records: Records, threshold: str) -> Flags:
     """Which prompts the rule keeps out of training: ``validate`` and digest <= threshold."""
     small = np.array([digest(text) <= threshold for text in records.texts], dtype=np.bool_)
     return np.asarray(small & records.validate)
 
 
-def folds(texts: list[str], count: int) -> NDArray[np.intp]:
+def folds(texts: list[str], count: int) -> Indices:
     """A fold (0..count-1) for each prompt by its digest's end: equal texts stay together."""
     return np.array([int(digest(text)[-8:], 16) % count for text in texts], dtype=np.intp)

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from predictor.arrays import Array, Flags, Indices
 from predictor.data.records import Records
 from predictor.evaluation import scores
 from predictor.fast.inputs import ROUTES
 from predictor.fast.predictor import Forecaster
-from predictor.fast.text_model import Array
 from predictor.features.definition import Prompt
 from predictor.outlook import CAP_TOKENS
 
@@ -39,15 +39,15 @@ class Forecasts:
     atoms: Array
     mass: Array
     corpus: NDArray[np.str_]
-    chars: NDArray[np.intp]
-    prompt: NDArray[np.intp]
+    chars: Indices
+    prompt: Indices
     tokens: Array
-    censored: NDArray[np.bool_]
+    censored: Flags
 
     def __len__(self) -> int:
         return len(self.atoms)
 
-    def of(self, keep: NDArray[np.bool_]) -> Forecasts:
+    def of(self, keep: Flags) -> Forecasts:
         """Those of the prompts marked in ``keep`` (n)."""
         rows = keep[self.prompt]
         return replace(
@@ -138,7 +138,7 @@ def figures(made: Forecasts, rng: np.random.Generator) -> dict[str, float]:
     draws = [_drawn(made, rng) for _ in range(_DRAWS)]
     typical, chars = made.typical(), made.chars.astype(np.float64)
 
-    def over(score: Callable[[NDArray[np.intp]], float]) -> float:
+    def over(score: Callable[[Indices], float]) -> float:
         return round(float(np.mean([score(drawn) for drawn in draws])), 4)
 
     atoms, mass, actual = made.scored()
@@ -160,7 +160,7 @@ def figures(made: Forecasts, rng: np.random.Generator) -> dict[str, float]:
     }
 
 
-def _drawn(made: Forecasts, rng: np.random.Generator) -> NDArray[np.intp]:
+def _drawn(made: Forecasts, rng: np.random.Generator) -> Indices:
     """One random sample of each prompt."""
     counts = np.bincount(made.prompt, minlength=len(made))
     starts = np.cumsum(counts) - counts
@@ -178,7 +178,7 @@ def coverage(made: Forecasts, share: float) -> float:
     return scores.coverage(np.where(made.censored, np.minimum(low, actual), low), high, actual)
 
 
-def _ceiling(made: Forecasts, drawn: NDArray[np.intp]) -> float:
+def _ceiling(made: Forecasts, drawn: Indices) -> float:
     """Tau of the median of a prompt's other samples against the one drawn: what noise leaves."""
     other = np.ones(len(made.tokens), dtype=np.bool_)
     other[drawn] = False
@@ -212,7 +212,7 @@ def _marginal(tokens: Array, actual: Array) -> float:
     return float(scores.crps(atoms, mass, actual).mean())
 
 
-def _own(made: Forecasts, counts: NDArray[np.intp]) -> float:
+def _own(made: Forecasts, counts: Indices) -> float:
     """Mean CRPS of a prompt's other samples, prompts with equally many samples at a time."""
     total = number = 0.0
     for size in np.unique(counts[counts >= 3]):
@@ -228,7 +228,7 @@ def by_corpus(predictor: Forecaster, records: Records, *, seed: int = 0) -> dict
     """Kendall's tau within each corpus, mean over the models."""
     taus: dict[str, float] = {}
     for corpus in np.unique(records.corpus):
-        part: NDArray[np.bool_] = records.corpus == corpus
+        part: Flags = records.corpus == corpus
         lines = measure(predictor, records.of_prompts(part), seed=seed)
         taus[str(corpus)] = float(lines[MEAN].get("tau", float("nan")))
     return taus

@@ -7,10 +7,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import kendalltau
 
-Array = NDArray[np.float64]
+from predictor.arrays import Array, Flags
 
 
 def kendall_tau(predicted: Array, actual: Array) -> float:
@@ -92,7 +91,7 @@ def level(atoms: Array, mass: Array, actual: Array) -> Array:
 
 
 def smooth_pit(
-    atoms: Array, mass: Array, actual: Array, censored: NDArray[np.bool_], rng: np.random.Generator
+    atoms: Array, mass: Array, actual: Array, censored: Flags, rng: np.random.Generator
 ) -> Array:
     """``pit`` of forecasts whose atoms stand for the probability around them (``level``).
 

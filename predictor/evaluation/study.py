@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from predictor.arrays import Array
 from predictor.data.records import DataError, Records
 from predictor.data.splits import held_out
 from predictor.evaluation import measure
 from predictor.evaluation.measure import Forecasts
 from predictor.fast.predictor import Forecaster
-from predictor.fast.text_model import Array
 
 FORECAST, MODEL, CORPUS = "forecast", "model median", "corpus x model median"
 """The predictor, and the lengths seen in training of the model, and of model and corpus. The

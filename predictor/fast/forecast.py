@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from predictor.arrays import Array
 from predictor.fast.inputs import Models, Places
-from predictor.fast.text_model import Array
 from predictor.outlook import Outlooks
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from functools import lru_cache
 from math import exp, isnan, nan
 
 import numpy as np
-from numpy.typing import NDArray
 
-from predictor.fast.text_model import ALL, AXES, SHARED, Array
+from predictor.arrays import Array, Indices
+from predictor.fast.text_model import ALL, AXES, SHARED
 from predictor.features.definition import CONTEXT_NAMES, LEXICAL_NAMES, TextFeatures
 from predictor.names import canonical, traits
 
@@ -57,7 +57,7 @@ class Place:
 class Places:
     """The places of n prompts' models: ``routes`` (n) and ``weights`` (n x M)."""
 
-    routes: NDArray[np.intp]
+    routes: Indices
     weights: Array
 
     @classmethod
@@ -68,7 +68,7 @@ class Places:
             np.array([place.weights for place in places]).reshape(len(places), -1),
         )
 
-    def rows(self, rows: NDArray[np.intp]) -> Places:
+    def rows(self, rows: Indices) -> Places:
         """The places at the indices ``rows``, which may repeat."""
         return Places(self.routes[rows], self.weights[rows])
 
@@ -121,7 +121,7 @@ class Models:
         total = float(weights.sum())
         return Place(RELATED, weights / total) if total > 0 else self.generic()
 
-    def group(self, route: NDArray[np.intp], model: NDArray[np.intp]) -> NDArray[np.intp]:
+    def group(self, route: Indices, model: Indices) -> Indices:
         """Which shape serves: a known model's own (0..M-1), that of related, of generic ones."""
         return np.where(route == KNOWN, model, len(self.names) + route - RELATED)
 

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from predictor.arrays import Array
 from predictor.artefact import format
 from predictor.artefact.format import ArtefactError
 from predictor.fast.forecast import forecast
 from predictor.fast.inputs import COLUMNS, Models, Place, Places
-from predictor.fast.text_model import Array, TextModel
+from predictor.fast.text_model import TextModel
 from predictor.features.definition import Prompt, extract
 from predictor.outlook import LEVELS, QUANTILES, Outlooks
 from scheduler.length import LengthDistribution

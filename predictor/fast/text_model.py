@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from predictor.arrays import Array, Half, Single
 from predictor.features.definition import TextFeatures
 from predictor.features.ngrams import BUCKETS, Counts
 from predictor.features.word_vectors import SIZE
@@ -30,10 +31,6 @@ SHARED = 2 + AXES
 _CLIP = 4.0  # standard deviations; a strange prompt must not carry the line away
 
 _DAMPED = (1 + np.log(np.maximum(1, np.arange(1024)))).astype(np.float32)  # of a count
-
-Array = NDArray[np.float64]
-Single = NDArray[np.float32]
-Half = NDArray[np.float16]
 
 
 def frequencies(counts: Counts) -> Single:

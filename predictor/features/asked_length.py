@@ -5,12 +5,10 @@ from __future__ import annotations
 from math import nan
 
 import numpy as np
-from numpy.typing import NDArray
 
+from predictor.arrays import Array, Flags, Indices
 from predictor.features.lexicon_table import TABLE, Found
-from predictor.features.tokens import Index, Tokens
-
-Array = NDArray[np.float64]
+from predictor.features.tokens import Tokens
 
 NAMES = ("asked_tokens", "asked_items", "asked_number", "asked_limit")
 LIMIT = NAMES.index("asked_limit")
@@ -48,7 +46,7 @@ def requests(tokens: Tokens, found: Found) -> Array:
     return np.asarray(np.log1p(out))
 
 
-def _outer(tokens: Tokens, text: Index, at: Index) -> NDArray[np.bool_]:
+def _outer(tokens: Tokens, text: Indices, at: Indices) -> Flags:
     """Whether what starts at ``at`` is near the beginning or the end of its text.
 
     There stands what is demanded of a text that is handed over.
@@ -56,7 +54,7 @@ def _outer(tokens: Tokens, text: Index, at: Index) -> NDArray[np.bool_]:
     return np.asarray((at - tokens.first[text] <= _BRIEF) | (tokens.last[text] - at <= _BRIEF))
 
 
-def _assents(text: Index, entry: Index, outer: NDArray[np.bool_]) -> Index:
+def _assents(text: Indices, entry: Indices, outer: Flags) -> Indices:
     """The texts that want one word of assent: "limit your response to 'acknowledged'"."""
     at = np.flatnonzero(TABLE.assent[entry] & outer)
     before = np.maximum(0, at[:, None] - 1 - np.arange(_REACH + 1))
@@ -64,9 +62,7 @@ def _assents(text: Index, entry: Index, outer: NDArray[np.bool_]) -> Index:
     return np.asarray(text[at[told]])
 
 
-def _count(
-    out: Array, text: Index, entry: Index, value: Array, bounding: NDArray[np.bool_]
-) -> None:
+def _count(out: Array, text: Indices, entry: Indices, value: Array, bounding: Flags) -> None:
     """Put what the words that are numbers count into the rows of their texts.
 
     ``value`` is each word's number (NaN: none), and ``bounding`` marks those that make a number
@@ -86,7 +82,7 @@ def _count(
     np.fmax.at(out.reshape(-1), (of * len(NAMES) + _COLUMNS)[kept], values[kept])
 
 
-def _numbers(tokens: Tokens, words: Index, spelt: Array) -> Array:
+def _numbers(tokens: Tokens, words: Indices, spelt: Array) -> Array:
     """The number that each word is, NaN for none."""
     starts = tokens.starts[words]
     digits = np.flatnonzero(tokens.data[starts] - 48 < 10)
@@ -103,9 +99,7 @@ def _numbers(tokens: Tokens, words: Index, spelt: Array) -> Array:
     return out
 
 
-def _units(
-    text: Index, entry: Index, at: Index
-) -> tuple[Array, NDArray[np.bool_], NDArray[np.bool_]]:
+def _units(text: Indices, entry: Indices, at: Indices) -> tuple[Array, Flags, Flags]:
     """For the number at each ``at`` the tokens of its unit, or that it counts items.
 
     Last, whether the unit stands right behind the number and measures a whole answer.

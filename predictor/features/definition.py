@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
 
+from predictor.arrays import Array, Indices, Single
 from predictor.features import asked_length, lexicon, ngrams, request, surface, tokens, word_vectors
 from predictor.features.lexicon_table import find
 from predictor.names import canonical, traits
@@ -51,13 +51,13 @@ class TextFeatures:
     (n x len(CONTEXT_NAMES)), hashed words and byte runs, and what the words mean (``meaning``).
     """
 
-    lexical: NDArray[np.float64]
-    context: NDArray[np.float64]
+    lexical: Array
+    context: Array
     words: ngrams.Counts
     runs: ngrams.Counts
-    meaning: word_vectors.Single
+    meaning: Single
 
-    def dense(self, at: NDArray[np.intp]) -> TextFeatures:
+    def dense(self, at: Indices) -> TextFeatures:
         """The dense features of some prompts, with no words and runs."""
         nothing = ngrams.Counts(at[:0], at[:0], np.zeros(1, np.intp))
         return TextFeatures(self.lexical[at], self.context[at], nothing, nothing, self.meaning[at])

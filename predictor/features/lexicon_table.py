@@ -8,6 +8,7 @@ from math import nan
 import numpy as np
 from numpy.typing import NDArray
 
+from predictor.arrays import Array, Flags, Indices
 from predictor.features.lexicon import (
     ARTICLES,
     ASSENT,
@@ -24,7 +25,7 @@ from predictor.features.lexicon import (
     UNIT_TOKENS,
     WORDS,
 )
-from predictor.features.tokens import Hashes, Index, Tokens, pairs, read, triples
+from predictor.features.tokens import Hashes, Tokens, pairs, read, triples
 
 _MORE_ITEMS = ("strategies", "countries", "activities")
 _UNITS = UNIT_TOKENS | {unit + "s": tokens for unit, tokens in UNIT_TOKENS.items()}
@@ -50,21 +51,21 @@ class Table:
     hashes: Hashes
     group: NDArray[np.int16]
     other: NDArray[np.int16]
-    number: NDArray[np.float64]
-    unit: NDArray[np.float64]
-    opener: NDArray[np.float64]
-    item: NDArray[np.bool_]
-    measure: NDArray[np.bool_]
-    limiting: NDArray[np.bool_]
-    bounding: NDArray[np.bool_]
-    article: NDArray[np.bool_]
-    curt: NDArray[np.bool_]
-    saying: NDArray[np.bool_]
-    assent: NDArray[np.bool_]
+    number: Array
+    unit: Array
+    opener: Array
+    item: Flags
+    measure: Flags
+    limiting: Flags
+    bounding: Flags
+    article: Flags
+    curt: Flags
+    saying: Flags
+    assent: Flags
 
-    def find(self, hashes: Hashes) -> Index:
+    def find(self, hashes: Hashes) -> Indices:
         """The entry of each hash, 0 for none."""
-        entry: Index = self.slots[(hashes * np.uint64(_MIX)) >> _SHIFT].astype(np.intp)
+        entry: Indices = self.slots[(hashes * np.uint64(_MIX)) >> _SHIFT].astype(np.intp)
         entry[self.hashes[entry] != hashes] = 0
         return entry
 
@@ -76,17 +77,17 @@ class Found:
     First of each token by itself (t), then with the next (t - 1), then with the next two (t - 2).
     """
 
-    entry: Index
-    text: Index
+    entry: Indices
+    text: Indices
     tokens: int
 
     @property
-    def one(self) -> Index:
+    def one(self) -> Indices:
         """The entry of each token by itself."""
         return self.entry[: self.tokens]
 
     @property
-    def three(self) -> Index:
+    def three(self) -> Indices:
         """The entry of each token with the next two."""
         return self.entry[max(0, 2 * self.tokens - 1) :]
 

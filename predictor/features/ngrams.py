@@ -9,7 +9,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from predictor.features.tokens import Hashes, Index, Tokens
+from predictor.arrays import Indices
+from predictor.features.tokens import Hashes, Tokens
 
 Buckets = NDArray[np.uint32]
 
@@ -33,9 +34,9 @@ class Counts:
     ``until[i + 1]``.
     """
 
-    buckets: Index
-    counts: Index
-    until: Index
+    buckets: Indices
+    counts: Indices
+    until: Indices
 
     def __len__(self) -> int:
         return len(self.until) - 1
@@ -56,7 +57,7 @@ class Read:
 
     words: Counts
     runs: Counts
-    vocabulary: Index
+    vocabulary: Indices
 
 
 def count(tokens: Tokens, two: Hashes) -> Read:
@@ -73,7 +74,7 @@ def count(tokens: Tokens, two: Hashes) -> Read:
     )
 
 
-def _sorts(words: int, of_runs: Index, texts: int) -> list[slice]:
+def _sorts(words: int, of_runs: Indices, texts: int) -> list[slice]:
     """What to sort by itself: the runs of each text are apart already, and fit a nearer cache."""
     if texts == 1:
         return [slice(None)]
@@ -82,7 +83,7 @@ def _sorts(words: int, of_runs: Index, texts: int) -> list[slice]:
     return [slice(a, b) for a, b in pairwise(cuts)] + [slice(cuts[-1], None)]
 
 
-def _words(tokens: Tokens, mixed: Hashes, two: Hashes) -> tuple[Buckets, Index]:
+def _words(tokens: Tokens, mixed: Hashes, two: Hashes) -> tuple[Buckets, Indices]:
     """Buckets of words, pairs, and the first and the last of each; and whose they are."""
     hashes, text, until = tokens.hashes, tokens.text, tokens.until
     same = text[1:] == text[:-1]
@@ -97,7 +98,7 @@ def _words(tokens: Tokens, mixed: Hashes, two: Hashes) -> tuple[Buckets, Index]:
     return np.concatenate([mixed, rest]).astype(np.uint32), rows
 
 
-def _runs(tokens: Tokens) -> tuple[Buckets, Index]:
+def _runs(tokens: Tokens) -> tuple[Buckets, Indices]:
     """Buckets of runs of four bytes, all digits alike; and whose they are."""
     data = _FOLD[tokens.data]
     if len(data) < _RUN:
@@ -112,7 +113,7 @@ def _runs(tokens: Tokens) -> tuple[Buckets, Index]:
     return buckets[at], rows
 
 
-def _count(buckets: Buckets, rows: Index, texts: int, sorts: Sequence[slice]) -> Counts:
+def _count(buckets: Buckets, rows: Indices, texts: int, sorts: Sequence[slice]) -> Counts:
     keys = (rows.astype(np.uint32) << np.uint32(BITS)) | buckets
     for part in sorts:
         keys[part].sort()

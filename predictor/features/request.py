@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from math import log1p, nan
 
 import numpy as np
-from numpy.typing import NDArray
 
+from predictor.arrays import Array
 from predictor.prompt import Prompt
 
 NAMES = (
@@ -28,7 +28,7 @@ NAMES = (
 )
 
 
-def describe(prompts: Sequence[Prompt]) -> NDArray[np.float64]:
+def describe(prompts: Sequence[Prompt]) -> Array:
     """The features of n requests, n x len(NAMES); NaN for what a request leaves open."""
     return np.array([_of(prompt) for prompt in prompts]).reshape(-1, len(NAMES))
 

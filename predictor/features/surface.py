@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from predictor.arrays import Array, Flags, Indices
 from predictor.features.lexicon import GROUPS
 from predictor.features.lexicon_table import TABLE, Found
-from predictor.features.tokens import NEWLINE, Index, Tokens
-
-Array = NDArray[np.float64]
+from predictor.features.tokens import NEWLINE, Tokens
 
 _COUNTED = "?!.,:;\"'`()[]{}<>=+-*/\\_|#$%&@^~"
 _COUNTED_BYTES = np.frombuffer(_COUNTED.encode(), dtype=np.uint8)
@@ -18,7 +16,7 @@ _COUNTED_BYTES = np.frombuffer(_COUNTED.encode(), dtype=np.uint8)
 _WIDTH = len(GROUPS) + 1
 
 
-def _among(symbols: str) -> NDArray[np.bool_]:
+def _among(symbols: str) -> Flags:
     return np.isin(np.arange(256), list(symbols.encode()))
 
 
@@ -49,7 +47,7 @@ _LOGS = np.array([name in _LOGGED.split() or name.startswith("count ") for name 
 """Columns that are kept as log(1 + x)."""
 
 
-def describe(tokens: Tokens, found: Found, *, chars: Index, distinct: Index) -> Array:
+def describe(tokens: Tokens, found: Found, *, chars: Indices, distinct: Indices) -> Array:
     """The features of n texts, n x len(NAMES).
 
     ``found`` are their entries in the lexicon's table, ``chars`` the characters of the
@@ -81,7 +79,7 @@ def describe(tokens: Tokens, found: Found, *, chars: Index, distinct: Index) -> 
     return out
 
 
-def _lines(tokens: Tokens, paragraph: Index) -> list[Array]:
+def _lines(tokens: Tokens, paragraph: Indices) -> list[Array]:
     """What the lines of each text are like, by the first bytes of each."""
     breaks = np.flatnonzero(tokens.data == NEWLINE)
     starts = np.sort(np.concatenate([tokens.first, breaks + 1]))
@@ -120,7 +118,7 @@ def _lines(tokens: Tokens, paragraph: Index) -> list[Array]:
     ]
 
 
-def _last_paragraphs(tokens: Tokens) -> Index:
+def _last_paragraphs(tokens: Tokens) -> Indices:
     """Where in ``data`` the last paragraph of each text starts (n)."""
     twice = (tokens.data[1:] == NEWLINE) & (tokens.data[:-1] == NEWLINE)
     after = np.flatnonzero(twice) + 2
@@ -129,7 +127,7 @@ def _last_paragraphs(tokens: Tokens) -> Index:
     return out
 
 
-def _ends(tokens: Tokens, size: Index) -> list[Array]:
+def _ends(tokens: Tokens, size: Indices) -> list[Array]:
     """The end of each text, its beginning, and how far before the end the last question stands."""
     data, final = tokens.data, tokens.data[tokens.last - 1]
     stops = np.flatnonzero(_ENDS_SENTENCE[data[:-1]] & _GAP[data[1:]])
@@ -146,7 +144,7 @@ def _ends(tokens: Tokens, size: Index) -> list[Array]:
     ]
 
 
-def _openers(tokens: Tokens, entry: Index, paragraph: Index) -> list[Array]:
+def _openers(tokens: Tokens, entry: Indices, paragraph: Indices) -> list[Array]:
     """Codes of the first two words and of the last paragraph's first; -1 others, -2 none."""
     words = np.flatnonzero(tokens.word)
     code = np.append(TABLE.opener[entry[words]], [-2.0, -2.0])

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from predictor.arrays import Flags, Indices
+
 Bytes = NDArray[np.uint8]
 Hashes = NDArray[np.uint64]
-Index = NDArray[np.intp]
 
 _BLOCK_BYTES = 1 << 17  # texts are read in blocks of about this size, which stay in the cache
 _MOST_BYTES = 20_000  # of one text: what ``clip`` keeps, were it all of four-byte characters
@@ -69,19 +70,19 @@ class Tokens:
 
     raw: Bytes
     data: Bytes
-    first: Index
-    last: Index
-    text: Index
-    starts: Index
-    ends: Index
-    word: NDArray[np.bool_]
+    first: Indices
+    last: Indices
+    text: Indices
+    starts: Indices
+    ends: Indices
+    word: Flags
     hashes: Hashes
-    until: Index
+    until: Indices
 
     def __len__(self) -> int:
         return len(self.first)
 
-    def per_text(self, tokens: NDArray[np.bool_]) -> Index:
+    def per_text(self, tokens: Flags) -> Indices:
         """How many of the marked tokens each text has (n)."""
         return np.bincount(self.text[tokens], minlength=len(self))
 

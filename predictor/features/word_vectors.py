@@ -14,9 +14,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from predictor.features.tokens import Hashes, Index, Tokens, blocks, read
-
-Single = NDArray[np.float32]
+from predictor.arrays import Indices, Single
+from predictor.features.tokens import Hashes, Tokens, blocks, read
 
 FILE = Path(__file__).parent / "words.npz"
 SIZE = 64
@@ -58,9 +57,9 @@ class Table:
             np.concatenate([np.zeros((1, rows.shape[1])), rows]).astype(np.float32),
         )
 
-    def find(self, hashes: Hashes) -> Index:
+    def find(self, hashes: Hashes) -> Indices:
         """The word of each hash, 0 for none."""
-        word: Index = self.slots[_slot(hashes)].astype(np.intp)
+        word: Indices = self.slots[_slot(hashes)].astype(np.intp)
         word[self.hashes[word] != hashes] = 0
         return word
 

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 import lightgbm as lgb
 import numpy as np
-from numpy.typing import NDArray
 
+from predictor.arrays import Array, Flags, Indices
 from predictor.fast.inputs import GENERIC, KNOWN, LIMIT, OFFSET, OWN, ROUTE, TEXT_ALL, base_of
-from predictor.fast.text_model import Array
 from predictor.online.censoring import imputed, kaplan_meier
 from predictor.online.parts import Parts
 from predictor.online.traffic import Traffic
@@ -38,7 +37,7 @@ class _Rows:
     base: Array
     target: Array
     weight: Array
-    fold: NDArray[np.intp]
+    fold: Indices
 
 
 def continued(start: Parts, traffic: Traffic) -> Parts:
@@ -75,7 +74,7 @@ def recalibrated(start: Parts, traffic: Traffic) -> Parts:
     return Parts.of(start.manifest, {**start.arrays, "shapes": shapes}, start.boosters, start.files)
 
 
-def _usable(traffic: Traffic) -> NDArray[np.bool_]:
+def _usable(traffic: Traffic) -> Flags:
     """Answers without end are counted, not fitted."""
     return np.asarray(traffic.ended | traffic.censored)
 
@@ -84,7 +83,7 @@ def _rounds(traffic: Traffic) -> int:
     return int(min(ROUNDS, len(traffic) // RECORDS_A_ROUND + 1))
 
 
-def _rows(start: Parts, traffic: Traffic, target: Array, fold: NDArray[np.intp]) -> _Rows:
+def _rows(start: Parts, traffic: Traffic, target: Array, fold: Indices) -> _Rows:
     """The requests as they are, first, then some again as those of a model not known."""
     inputs, base = start.see(traffic)
     again = np.flatnonzero(np.random.default_rng(1).random(len(traffic)) < _HIDDEN_SHARE)
@@ -127,7 +126,7 @@ def _out_of_fold(booster: lgb.Booster, rows: _Rows, count: int) -> Array:
     return located
 
 
-def _where(rows: _Rows, keep: NDArray[np.bool_]) -> _Rows:
+def _where(rows: _Rows, keep: Flags) -> _Rows:
     return _Rows(
         rows.inputs[keep], rows.base[keep], rows.target[keep], rows.weight[keep], rows.fold[keep]
     )
@@ -167,7 +166,7 @@ def _shapes(start: Parts, traffic: Traffic, location: Array, scale: Array) -> Ar
     return shapes
 
 
-def _quantiles(residuals: Array, censored: NDArray[np.bool_], before: Array) -> Array:
+def _quantiles(residuals: Array, censored: Flags, before: Array) -> Array:
     """Quantiles at LEVELS; above what the cuts let one see, as far from there as before."""
     mass, left = kaplan_meier(residuals, censored)
     seen = mass > 0

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from predictor.fast.text_model import Array
+from predictor.arrays import Array, Flags
 from predictor.outlook import MASS
 
 _BEYOND = 0.1  # scales past a cut that lies beyond all atoms
 
 
-def imputed(logs: Array, censored: NDArray[np.bool_], at: Array, scale: Array, z: Array) -> Array:
+def imputed(logs: Array, censored: Flags, at: Array, scale: Array, z: Array) -> Array:
     """Log lengths (n) with the censored ones replaced by their expectation beyond the cut.
 
     Expectations are those of the forecast: location ``at``, ``scale`` (n), quantiles ``z``
@@ -27,7 +26,7 @@ def imputed(logs: Array, censored: NDArray[np.bool_], at: Array, scale: Array, z
     return out
 
 
-def kaplan_meier(values: Array, censored: NDArray[np.bool_]) -> tuple[Array, float]:
+def kaplan_meier(values: Array, censored: Flags) -> tuple[Array, float]:
     """The probability of each value (n; 0 where censored) and what is left beyond the last one.
 
     Kaplan and Meier 1958; at ties the uncensored come first.

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from scipy.stats import t as student
 
+from predictor.arrays import Array
 from predictor.evaluation import scores
-from predictor.fast.text_model import Array
 from predictor.online.parts import Parts
 from predictor.online.traffic import Traffic
 from predictor.outlook import LEVELS, Outlooks

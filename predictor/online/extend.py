@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from predictor.arrays import Array
 from predictor.fast.inputs import AXIS, OWN, TEXT_ALL, Models
-from predictor.fast.text_model import Array
 from predictor.online.censoring import imputed
 from predictor.online.parts import LearnedState, Parts
 from predictor.online.traffic import Traffic

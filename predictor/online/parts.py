@@ -12,6 +12,7 @@ import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
+from predictor.arrays import Array
 from predictor.artefact import format
 from predictor.artefact.card import model_card
 from predictor.artefact.format import ArtefactError
@@ -19,7 +20,6 @@ from predictor.artefact.versions import identity
 from predictor.fast.forecast import forecast
 from predictor.fast.inputs import AXIS, LIMIT, OFFSET, OWN, ROUTE, TEXT_ALL, Models, Places
 from predictor.fast.predictor import LengthPredictor
-from predictor.fast.text_model import Array
 from predictor.online.traffic import Traffic
 from predictor.outlook import Outlooks
 

@@ -11,16 +11,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from predictor.arrays import Array, Flags, Indices
 from predictor.fast.inputs import AXIS, COLUMNS, OWN
-from predictor.fast.text_model import Array
 from predictor.names import canonical
 from predictor.outlook import CAP_TOKENS
 
 Axes = Mapping[str, Array]
 """What an artefact has learned of models from traffic: the weights of the axes, by name."""
-
-Flags = NDArray[np.bool_]
-Index = NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +31,13 @@ class Traffic:
     """
 
     names: list[str]
-    model: Index
+    model: Indices
     finished: Array
     inputs: Array
     tokens: Array
     censored: Flags
     limit: Array
-    prompt: Index
+    prompt: Indices
 
     def __len__(self) -> int:
         return len(self.model)
@@ -138,7 +135,7 @@ def _flags(column: Any) -> Flags:
     return np.asarray(column.to_numpy(), dtype=np.bool_)
 
 
-def _prompts(hashes: list[str]) -> Index:
+def _prompts(hashes: list[str]) -> Indices:
     """A number for each distinct prompt; one without a hash is a prompt of its own."""
     known: dict[str, int] = {}
     return np.array(

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from predictor.arrays import Single
 from predictor.artefact.format import ArtefactError
 from predictor.refined.word_pieces import REMEDY, Ids, WordPieces
 from predictor.threads import give_way
@@ -31,8 +31,6 @@ _BATCH_TOKENS = 512
 
 _NICE = 10
 """A tenth of a processor's time where another wants all of it."""
-
-Single = NDArray[np.float32]
 
 
 class Encoder:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from predictor.arrays import Array, Indices, Single
 from predictor.artefact.format import Artefact, ArtefactError
 from predictor.fast.forecast import boosted
 from predictor.fast.inputs import GENERIC, ROUTES, Models, Place, Places
@@ -26,7 +27,6 @@ from predictor.threads import give_way
 if TYPE_CHECKING:
     from lightgbm import Booster
 
-Array = NDArray[np.float64]
 
 LOCATION, SCALE = "refined_location", "refined_scale"
 """Names of the boosters in a model directory."""
@@ -34,7 +34,7 @@ LOCATION, SCALE = "refined_location", "refined_scale"
 _RETRAIN = "train again with `lengthwise train --encoder`"
 
 
-def stack(outlooks: Outlooks, encoded: NDArray[np.float32], weights: Array) -> Array:
+def stack(outlooks: Outlooks, encoded: Single, weights: Array) -> Array:
     """What the refined boosters see of n prompts (n x (columns of ``inputs`` + 7)).
 
     ``encoded`` (n x D) are the encoder's outputs, its first M columns the models'; ``weights``
@@ -84,9 +84,7 @@ class RefinedHead:
     shapes: Array
     models: Models
 
-    def refine(
-        self, outlooks: Outlooks, encoded: NDArray[np.float32], places: Sequence[Place]
-    ) -> Outlooks:
+    def refine(self, outlooks: Outlooks, encoded: Single, places: Sequence[Place]) -> Outlooks:
         """Better forecasts of the same n prompts; ``places`` are where their models stand."""
         at = Places.of(places)
         rows = stack(outlooks, encoded, at.weights)
@@ -195,9 +193,9 @@ class RefinedTier:
 def blended(
     blend: Array,
     outlooks: Outlooks,
-    encoded: NDArray[np.float32],
+    encoded: Single,
     weights: Array,
-    routes: NDArray[np.intp],
+    routes: Indices,
 ) -> Array:
     """The blend of both tiers' locations in log tokens (n), by each prompt's route."""
     columns = np.asarray(encoded, dtype=np.float64)[:, : weights.shape[1]]

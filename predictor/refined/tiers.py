@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from predictor.arrays import Array
 from predictor.artefact import format
 from predictor.artefact.format import ArtefactError
 from predictor.fast.inputs import ROUTES, Models, Place
 from predictor.fast.predictor import DEFAULT, LengthPredictor, booster
-from predictor.fast.text_model import Array
 from predictor.prompt import Prompt
 
 if TYPE_CHECKING:

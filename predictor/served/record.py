@@ -14,12 +14,11 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
+from predictor.arrays import Single
 from predictor.outlook import QUANTILES
 
 Tier = Literal["fast", "refined", "recent"]
-Single = NDArray[np.float32]
 
 FINISHED_ITSELF = ("stop", "tool_calls", "function_call", "content_filter")
 """Finish reasons of answers that ended by themselves; any other cuts the length off."""

@@ -6,16 +6,13 @@ from dataclasses import dataclass
 
 import lightgbm as lgb
 import numpy as np
-from numpy.typing import NDArray
 
+from predictor.arrays import Array, Flags, Indices
 from predictor.data.cut_answers import beyond
 from predictor.data.records import Records
 from predictor.fast.inputs import Models, Place, Places
-from predictor.fast.text_model import Array
 from predictor.features.definition import TextFeatures
 from predictor.training.calibrate import endless
-
-Index = NDArray[np.intp]
 
 # Huber's loss: answers that degenerate or refuse must not move the others. The figures were chosen
 # by Kendall's tau on two sets of held-out prompts of CASTILLO.
@@ -52,8 +49,8 @@ class Cells:
     publisher's ``validate`` prompts.
     """
 
-    prompt: Index
-    model: Index
+    prompt: Indices
+    model: Indices
     centre: Array
     values: Array
     weight: Array
@@ -88,7 +85,7 @@ def cells_of(records: Records) -> Cells:
     return Cells(prompt, model, centre, values, weight, share)
 
 
-def _weights(records: Records, prompt: Index) -> tuple[Array, Array]:
+def _weights(records: Records, prompt: Indices) -> tuple[Array, Array]:
     """Training and calibration weights of cells, by corpus; a mean of 1 each."""
     names, corpus = np.unique(records.corpus, return_inverse=True)
     cells = np.maximum(1, np.bincount(corpus[prompt], minlength=len(names)))
@@ -113,12 +110,12 @@ def table(cells: Cells, prompts: int, models: int) -> Array:
 class Rows:
     """Training rows: cells (indices) seen by a route, with inputs, base and weight of each."""
 
-    cell: Index
+    cell: Indices
     inputs: Array
     base: Array
     weight: Array
 
-    def where(self, keep: NDArray[np.bool_]) -> Rows:
+    def where(self, keep: Flags) -> Rows:
         """The rows marked in ``keep``."""
         return Rows(self.cell[keep], self.inputs[keep], self.base[keep], self.weight[keep])
 
@@ -132,7 +129,7 @@ class Table:
     scores: Array
     models: Models
 
-    def rows(self, cell: Index, places: list[Place], weight: float = 1.0) -> Rows:
+    def rows(self, cell: Indices, places: list[Place], weight: float = 1.0) -> Rows:
         """Rows of the cells ``cell``, each model standing at its place in ``places`` (M)."""
         prompt = self.cells.prompt[cell]
         at = Places.of(places).rows(self.cells.model[cell])
@@ -141,7 +138,7 @@ class Table:
         inputs, base = self.models.inputs(dense, scores, at)
         return Rows(cell, inputs, base, self.cells.weight[cell] * weight)
 
-    def training_rows(self, cell: Index, hidden: Index, rng: np.random.Generator) -> Rows:
+    def training_rows(self, cell: Indices, hidden: Indices, rng: np.random.Generator) -> Rows:
         """Rows that teach all routes: each cell as it is, some again with its model unseen."""
         names, known = self.models.names, self.models
         parts = [self.rows(cell, [known.place(name) for name in names])]

@@ -8,13 +8,12 @@ Vovk 2015), so that 80 % of new prompts' lengths fall within the central 80 %.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from predictor.fast.text_model import Array
+from predictor.arrays import Array, Flags, Indices
 from predictor.outlook import CAP_TOKENS, LEVELS
 
 
-def endless(tokens: Array, capped: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def endless(tokens: Array, capped: Flags) -> Flags:
     """Which answers ran to the end of what CASTILLO allowed: those that never end."""
     return np.asarray(capped & (tokens >= CAP_TOKENS - 1))
 
@@ -38,7 +37,7 @@ def shape(residuals: Array, weights: Array, prompts: int) -> Array:
     return np.asarray(np.interp(wanted, middle, residuals[order]))
 
 
-def capped_rates(model: NDArray[np.intp], capped: NDArray[np.bool_], models: int) -> Array:
+def capped_rates(model: Indices, capped: Flags, models: int) -> Array:
     """The share of answers that never ended, for each model and last for an unseen one."""
     overall = float(capped.mean()) if len(capped) else 0.0
     ran = np.bincount(model[capped], minlength=models)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import lightgbm as lgb
 import numpy as np
 
-from predictor.fast.text_model import Array
-from predictor.training.boosters import Index, Rows, Table, fit_location, fit_scale, run
+from predictor.arrays import Array, Indices
+from predictor.training.boosters import Rows, Table, fit_location, fit_scale, run
 from predictor.training.calibrate import shape
 
 FOLDS = 5
@@ -25,11 +25,11 @@ class OutOfFold:
     columns) and the ``fold`` (n, 0..crossfit.FOLDS-1) whose prompts and models were left out.
     """
 
-    cell: Index
+    cell: Indices
     location: Array
     scale: Array
     inputs: Array
-    fold: Index
+    fold: Indices
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +51,10 @@ class _Judged:
 
     rows: Rows
     located: Array
-    fold: Index
+    fold: Indices
 
 
-def fit_head(table: Table, fold: Index, *, threads: int, say: Say) -> Head:
+def fit_head(table: Table, fold: Indices, *, threads: int, say: Say) -> Head:
     """Fit location and scale on all cells and the shapes on out-of-fold residuals.
 
     ``fold`` (P) tells each prompt's fold. Unseen models are judged by models hidden from the fit
@@ -84,7 +84,9 @@ def fit_head(table: Table, fold: Index, *, threads: int, say: Say) -> Head:
     return Head(location, scale, _shapes(table, merged, scaled), out_of_fold)
 
 
-def _judge(table: Table, inside: Index, outside: Index, part: int, threads: int) -> list[_Judged]:
+def _judge(
+    table: Table, inside: Indices, outside: Indices, part: int, threads: int
+) -> list[_Judged]:
     """Out-of-fold locations of the cells ``outside`` by each route."""
     models = len(table.models.names)
     rng = np.random.default_rng(part)
@@ -108,7 +110,7 @@ def _judge(table: Table, inside: Index, outside: Index, part: int, threads: int)
     return found
 
 
-def _full(rows: Rows, part: int) -> Index:
+def _full(rows: Rows, part: int) -> Indices:
     return np.full(len(rows.cell), part, dtype=np.intp)
 
 

@@ -5,17 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import lapack, solve_triangular
 from scipy.sparse import csr_array
 
+from predictor.arrays import Array, Indices, Single
 from predictor.fast.text_model import (
     ALL,
     AXES,
-    Array,
     Likeness,
     Scaling,
-    Single,
     TextModel,
     frequencies,
     matrix,
@@ -79,7 +77,7 @@ def effects(cells: Array) -> tuple[Array, Array]:
 def fit(
     features: TextFeatures,
     cells: Array,
-    fold: NDArray[np.intp],
+    fold: Indices,
     others: Array | None = None,
 ) -> Fitted:
     """Fit all columns on P prompts; ``cells`` P x M mean log lengths, ``fold`` (P) for scores.
@@ -160,7 +158,7 @@ class _Inputs:
         return _LINEAR / float(self.standard.shape[1])
 
 
-def _inputs(features: TextFeatures, answered: NDArray[np.intp]) -> _Inputs:
+def _inputs(features: TextFeatures, answered: Indices) -> _Inputs:
     scaling = _scaling(features)
     standard = scaling.standard(features)
     views = scaling.views(standard, features)
@@ -188,7 +186,7 @@ def _scaling(features: TextFeatures) -> Scaling:
     return Scaling(known.mean(axis=0), _spread(known), _single(means.mean(axis=0)), _single(width))
 
 
-def _landmarks(answered: NDArray[np.intp]) -> NDArray[np.intp]:
+def _landmarks(answered: Indices) -> Indices:
     """Which prompts are landmarks, by how many models answered each: they are known best."""
     many = np.flatnonzero(answered >= _MANY * answered.max(initial=0))
     if len(many) < _LANDMARKS:
@@ -196,7 +194,7 @@ def _landmarks(answered: NDArray[np.intp]) -> NDArray[np.intp]:
     return many[np.linspace(0, len(many) - 1, _LANDMARKS).astype(np.intp)]
 
 
-def _likeness(views: list[Array | Single], at: NDArray[np.intp]) -> tuple[Likeness, Array, Array]:
+def _likeness(views: list[Array | Single], at: Indices) -> tuple[Likeness, Array, Array]:
     """The kernels around landmarks, the coordinates of all prompts by them, and ``root``."""
     likeness = Likeness.around(
         [view[at].astype(np.float16) for view in views],
@@ -266,7 +264,7 @@ def _axes(own: Array) -> tuple[Array, Array]:
     return middle, axes
 
 
-def _ridge(kernel: Single, target: Array, noise: Array, fold: NDArray[np.intp]) -> _Ridge:
+def _ridge(kernel: Single, target: Array, noise: Array, fold: Indices) -> _Ridge:
     """Weighted kernel ridge; a prompt with a target is scored without its own fold.
 
     With A the inverse of kernel + noise and a = A target, leaving out a block b changes its

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from predictor.arrays import Array
 from predictor.artefact import format
 from predictor.artefact.card import model_card
 from predictor.data import castillo, other_models, sources, splits
@@ -54,7 +54,7 @@ class Trained:
     models: Models
     text: Fitted
     head: Head
-    capped: NDArray[np.float64]
+    capped: Array
     rows: int
     prompts: int
 
@@ -194,7 +194,7 @@ def fit(records: Records, extras: Sequence[Extra], *, threads: int, say: Say) ->
     return Trained(cells, models, text, head, capped, len(records.tokens), prompts)
 
 
-def _others(extras: Sequence[Extra]) -> tuple[list[str], NDArray[np.float64]]:
+def _others(extras: Sequence[Extra]) -> tuple[list[str], Array]:
     """Texts and effects, relative to each other, of extra prompts for the text model."""
     texts: list[str] = []
     effects = [np.zeros(0)]

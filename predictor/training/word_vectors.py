@@ -15,10 +15,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from predictor.arrays import Array, Single
 from predictor.features import tokens
-from predictor.features.word_vectors import FILE, SIZE, Single, write
+from predictor.features.word_vectors import FILE, SIZE, write
 
 WORDS = 22_000
 
@@ -59,21 +59,21 @@ def whole_words(vocabulary: Sequence[str], count: int) -> list[str]:
     return sorted(found.values(), key=lambda word: not word.isascii())
 
 
-def frequencies(words: Sequence[str]) -> NDArray[np.float64]:
+def frequencies(words: Sequence[str]) -> Array:
     """How often words occur, from their order alone (Zipf's law); symbols like the first word."""
     is_word = np.array([len(word) > 1 for word in words])
     rank = np.maximum(0, np.cumsum(is_word) - 1)
     return np.asarray(0.1 / (rank + 3.0))
 
 
-def importance(words: Sequence[str], frequency: NDArray[np.float64]) -> Single:
+def importance(words: Sequence[str], frequency: Array) -> Single:
     """Weights of words in a mean: rare ones say more (Arora, Liang and Ma 2017)."""
     weight = _RARE / (_RARE + frequency)
     symbol = np.array([len(word) == 1 for word in words])
     return np.where(symbol, _SYMBOL, weight).astype(np.float32)
 
 
-def reduced(embeddings: Single, frequency: NDArray[np.float64], size: int) -> Single:
+def reduced(embeddings: Single, frequency: Array, size: int) -> Single:
     """The directions that matter most: principal components, words weighed by frequency."""
     units = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
     weight = np.sqrt(frequency)

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import lightgbm as lgb
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import t as student
 
+from predictor.arrays import Array, Indices
 from predictor.data import castillo, splits
 from predictor.data.records import Records
 from predictor.evaluation import scores
@@ -31,8 +31,6 @@ from predictor.training.boosters import LOCATION, Cells, Rows, Table, cells_of, 
 from predictor.training.crossfit import FOLDS, fit_head
 from tests.bench.holdouts import held_out
 from tests.castillo import needed_data
-
-Array = NDArray[np.float64]
 
 _QUANTILE_LEVELS = (0.025, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.975)
 _BINS = 20
@@ -50,13 +48,13 @@ class Task:
     """
 
     table: Table
-    fold: NDArray[np.intp]
+    fold: Indices
     known: Rows
     asked: Rows
     cells: Cells
 
     @property
-    def model(self) -> NDArray[np.intp]:
+    def model(self) -> Indices:
         """The model of each row asked for."""
         return self.cells.model[self.asked.cell]
 

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import lightgbm as lgb
 import numpy as np
-from numpy.typing import NDArray
 
+from predictor.arrays import Array, Flags, Indices
 from predictor.data import castillo, splits
 from predictor.data.records import Records
 from predictor.evaluation import scores
@@ -33,10 +33,9 @@ from predictor.training.boosters import LOCATION, cells_of, table
 from tests.bench.holdouts import held_out
 from tests.castillo import needed_data
 
-Array = NDArray[np.float64]
 Forecast = tuple[Array, Array]
 """Atoms (n x m tokens) and masses (m or n x m)."""
-Method = Callable[[NDArray[np.intp], int], Forecast]
+Method = Callable[[Indices, int], Forecast]
 """Forecasts for held-out prompts (indices), for a model (index)."""
 
 _SHAPE = [
@@ -63,7 +62,7 @@ class Split:
     held: Records
 
     @classmethod
-    def of(cls, records: Records, out: NDArray[np.bool_]) -> Split:
+    def of(cls, records: Records, out: Flags) -> Split:
         """All but the prompts marked ``out``, and those."""
         return cls(records.of_prompts(~out), records.of_prompts(out))
 
@@ -79,7 +78,7 @@ def _trained(records: Records) -> LengthPredictor:
 
 
 def _asking(predictor: LengthPredictor, held: Records) -> Method:
-    def ask(prompts: NDArray[np.intp], model: int) -> Forecast:
+    def ask(prompts: Indices, model: int) -> Forecast:
         return predictor.atoms([Prompt(held.models[model], held.texts[at]) for at in prompts])
 
     return ask
@@ -101,7 +100,7 @@ def corpus_median(split: Split) -> Method:
     inside = split.inside
     corpus = inside.corpus[inside.prompt]
 
-    def ask(prompts: NDArray[np.intp], model: int) -> Forecast:
+    def ask(prompts: Indices, model: int) -> Forecast:
         of = split.held.corpus[prompts]
         own = inside.model == model
         known = {
@@ -130,7 +129,7 @@ def shape_trees(split: Split) -> Method:
     """LightGBM on five figures of the text's shape and the model."""
     cells = cells_of(split.inside)
 
-    def inputs(records: Records, prompt: NDArray[np.intp], model: NDArray[np.intp]) -> Array:
+    def inputs(records: Records, prompt: Indices, model: Indices) -> Array:
         lexical = extract([Prompt("", text) for text in records.texts]).lexical[:, _SHAPE]
         return np.column_stack([lexical[prompt], model])
 
@@ -138,7 +137,7 @@ def shape_trees(split: Split) -> Method:
     fold = splits.folds(split.inside.texts, 2)[cells.prompt]
     settings = LOCATION | {"num_threads": 1}
 
-    def fit(keep: NDArray[np.bool_]) -> lgb.Booster:
+    def fit(keep: Flags) -> lgb.Booster:
         data = lgb.Dataset(rows[keep], cells.centre[keep], categorical_feature=[len(_SHAPE)])
         return lgb.train(settings, data, 200)
 
@@ -158,13 +157,11 @@ def shape_trees(split: Split) -> Method:
     )
 
 
-def _around(
-    away: Array, model: NDArray[np.intp], located: Callable[[NDArray[np.intp], int], Array]
-) -> Method:
+def _around(away: Array, model: Indices, located: Callable[[Indices, int], Array]) -> Method:
     """A location with the quantiles of each model's residuals around it."""
     shapes = [np.nanquantile(away[model == at], LEVELS) for at in range(int(model.max()) + 1)]
 
-    def ask(prompts: NDArray[np.intp], model: int) -> Forecast:
+    def ask(prompts: Indices, model: int) -> Forecast:
         return np.exp(located(prompts, model)[:, None] + shapes[model]), MASS
 
     return ask
@@ -255,7 +252,7 @@ def table_of(split: Split, seed: int) -> list[str]:
     return lines + by_corpus
 
 
-def _on(part: NDArray[np.bool_], method: Method) -> Method:
+def _on(part: Flags, method: Method) -> Method:
     """The method for the prompts marked in ``part``, numbered among them."""
     of = np.flatnonzero(part)
     return lambda prompts, model: method(of[prompts], model)

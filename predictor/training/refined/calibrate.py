@@ -8,13 +8,10 @@ there.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from predictor.arrays import Array, Indices
 from predictor.refined.head import between
 from predictor.training.calibrate import shape
-
-Array = NDArray[np.float64]
-Index = NDArray[np.intp]
 
 KNOTS = 5
 
@@ -22,7 +19,7 @@ _LEVELS = np.array([0, 0.002, 0.005, *(np.arange(1, 100) / 100), 0.995, 0.998, 1
 
 
 def by_scale(
-    residuals: Array, weights: Array, scale: Array, prompt: Index, group: Index, *, groups: int
+    residuals: Array, weights: Array, scale: Array, prompt: Indices, group: Indices, *, groups: int
 ) -> tuple[Array, Array]:
     """Log scales (K, increasing) and, at each, every group's shape (K x groups x levels).
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from predictor.arrays import Array, Single
 from predictor.refined.word_pieces import Ids, WordPieces, prune
 from predictor.training.refined import weights
 from predictor.training.refined.loop import Say, Settings, device, padded, train
@@ -21,7 +21,6 @@ from predictor.training.refined.targets import Targets
 
 __all__ = ["Say", "Settings", "Trained", "averaged", "columns", "fit", "further", "predict"]
 
-Single = NDArray[np.float32]
 
 _EVAL_BATCH = 64
 _PEAK_TEXTS = 256  # read to see how large activations get
@@ -39,7 +38,7 @@ class Trained:
     net: Net
     tokenizer: str
     settings: Settings
-    centre: NDArray[np.float64]
+    centre: Array
     spread: float
     peaks: dict[str, Single] = field(default_factory=dict)
 
@@ -139,7 +138,7 @@ def predict(trained: Trained, texts: list[str]) -> Single:
     return out
 
 
-def columns(raw: Single, centre: NDArray[np.float64], spread: float) -> Single:
+def columns(raw: Single, centre: Array, spread: float) -> Single:
     """The net's outputs as log tokens of each column, and last the log size of the error."""
     lengths = centre + spread * (raw[:, :1] + raw[:, 1 : len(centre) + 1])
     size = raw[:, len(centre) + 1 :] + math.log(spread)

@@ -15,7 +15,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-Single = NDArray[np.float32]
+from predictor.arrays import Single
 
 FUSED = "com.microsoft"
 _OPSET, _FUSED_OPSET, _IR = 17, 1, 8

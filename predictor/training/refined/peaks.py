@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from predictor.arrays import Single
 from predictor.training.refined.net import Net
-
-Single = NDArray[np.float32]
 
 SPIKED = ("up", "down")
 """The products of a layer whose inputs have a channel or two that tower above all others."""

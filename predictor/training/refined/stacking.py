@@ -6,15 +6,12 @@ from dataclasses import dataclass
 
 import lightgbm as lgb
 import numpy as np
-from numpy.typing import NDArray
 
+from predictor.arrays import Array, Flags, Indices, Single
 from predictor.fast.inputs import ROUTES, Models, Place
 from predictor.outlook import Outlooks
 from predictor.refined.head import RefinedHead, blended, said, stack, steadied
 from predictor.training.refined.calibrate import by_scale
-
-Array = NDArray[np.float64]
-Index = NDArray[np.intp]
 
 FOLDS = 5
 
@@ -62,10 +59,10 @@ class Sample:
     """
 
     outlooks: Outlooks
-    encoded: NDArray[np.float32]
+    encoded: Single
     places: list[Place]
-    prompt: Index
-    model: Index
+    prompt: Indices
+    model: Indices
     values: Array
     weight: Array
     share: Array
@@ -106,10 +103,10 @@ class _Frame:
 
     sample: Sample
     weights: Array
-    routes: Index
+    routes: Indices
     rows: Array
     centre: Array
-    fold: Index
+    fold: Indices
     threads: int
 
     @classmethod
@@ -129,14 +126,14 @@ class _Frame:
         sample = self.sample
         return blended(blend, sample.outlooks, sample.encoded, self.weights, self.routes)
 
-    def fit(self, keep: NDArray[np.bool_]) -> _Fit:
+    def fit(self, keep: Flags) -> _Fit:
         """Blend and booster of the cells marked in ``keep``."""
         blend = _blend(self, keep)
         left = self.centre - self.base(blend)
         return _Fit(blend, self.boost(left, keep, _LOCATION, _LOCATION_ROUNDS))
 
     def boost(
-        self, target: Array, keep: NDArray[np.bool_], settings: dict[str, object], rounds: int
+        self, target: Array, keep: Flags, settings: dict[str, object], rounds: int
     ) -> lgb.Booster:
         settings = settings | {"num_threads": self.threads}
         weight = self.sample.weight[keep]
@@ -144,14 +141,14 @@ class _Frame:
         return lgb.train(settings, data, rounds)
 
 
-def _folds(prompt: Index) -> Index:
+def _folds(prompt: Indices) -> Indices:
     """A fold for each cell; a prompt's cells stay together."""
     _, number = np.unique(prompt, return_inverse=True)
     rng = np.random.default_rng(0)
     return np.asarray(rng.permutation(int(number.max()) + 1)[number] % FOLDS, dtype=np.intp)
 
 
-def _blend(frame: _Frame, keep: NDArray[np.bool_]) -> Array:
+def _blend(frame: _Frame, keep: Flags) -> Array:
     """Ridge regression of each route's mean log lengths on both tiers' locations."""
     sample = frame.sample
     columns = np.asarray(sample.encoded, dtype=np.float64)[:, : frame.weights.shape[1]]

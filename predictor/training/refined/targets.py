@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from predictor.arrays import Array
 from predictor.data.other_models import Extra
 from predictor.training.boosters import Cells, table
 from predictor.training.text_model import effects
-
-Array = NDArray[np.float64]
 
 _FEW_MODELS = 3.0  # a prompt that k models answered weighs k / (k + 3): few tell less of it
 

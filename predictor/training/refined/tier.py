@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from predictor.arrays import Flags, Indices, Single
 from predictor.data import splits
 from predictor.data.other_models import Extra
 from predictor.data.records import DataError, Records
@@ -31,9 +31,6 @@ from predictor.training.refined.export import files
 from predictor.training.refined.fit import Say, Settings, Trained
 from predictor.training.refined.stacking import Sample, fit_refined
 from predictor.training.refined.targets import Targets, targets
-
-Array = NDArray[np.float64]
-Index = NDArray[np.intp]
 
 _JUDGED_FOLDS = 2  # one leaves the head too few prompts: its CRPS is 1 to 2 % worse
 _FURTHER_EPOCHS, _FURTHER_RATE, _FURTHER_HEAD_RATE = 2, 1e-4, 1e-3
@@ -128,7 +125,7 @@ def _later(settings: Settings, epochs: int) -> Settings:
     )
 
 
-def _without(whole: Targets, judged: NDArray[np.bool_]) -> Targets:
+def _without(whole: Targets, judged: Flags) -> Targets:
     """The targets without the prompts marked in ``judged``; those of extras all stay."""
     keep = np.ones(len(whole.texts), dtype=bool)
     keep[: len(judged)] = ~judged
@@ -137,7 +134,7 @@ def _without(whole: Targets, judged: NDArray[np.bool_]) -> Targets:
 
 
 def _sample(
-    cells: Cells, fast: OutOfFold, rows: Index, encoded: NDArray[np.float32], models: Models
+    cells: Cells, fast: OutOfFold, rows: Indices, encoded: Single, models: Models
 ) -> Sample:
     cell = fast.cell[rows]
     places = [

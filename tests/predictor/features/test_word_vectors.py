@@ -4,8 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
+from predictor.arrays import Single
 from predictor.features import tokens
-from predictor.features.word_vectors import PARTS, SIZE, Single, Table, means, table
+from predictor.features.word_vectors import PARTS, SIZE, Table, means, table
 from predictor.training import word_vectors
 
 

@@ -5,14 +5,11 @@ from __future__ import annotations
 from math import erf
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from predictor.arrays import Array, Single
 
 
-def columns(
-    weights: dict[str, NDArray[np.float32]], ids: list[int], *, heads: int, whole: int
-) -> Array:
+def columns(weights: dict[str, Single], ids: list[int], *, heads: int, whole: int) -> Array:
     """The outputs of the net with ``weights`` for one prompt's token ids, without padding.
 
     From layer ``whole`` on, tokens go in pairs; a last one without a neighbour goes alone.

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
+from predictor.arrays import Array, Indices
 from predictor.outlook import LEVELS
 from predictor.refined.head import between
 from predictor.training.refined.calibrate import by_scale
 
-Array = NDArray[np.float64]
-World = tuple[Array, Array, NDArray[np.intp]]
+World = tuple[Array, Array, Indices]
 
 LOW, HIGH = (int(np.argmin(np.abs(LEVELS - level))) for level in (0.1, 0.9))
 

@@ -7,9 +7,8 @@ import struct
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-Single = NDArray[np.float32]
+from predictor.arrays import Single
 
 WORDS = ("write", "a", "poem", "about", "the", "sea", "sort", "list", "of", "number", "##s", "sh")
 LETTERS = tuple("abcdefghijklmnopqrstuvwxyz0123456789.,")
