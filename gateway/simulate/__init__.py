@@ -1,1 +1,1 @@
-"""``lengthwise simulate``: requests with their forecasts, through the scheduler in virtual time."""
+"""``lengthwise simulate``: policies compared on recorded requests, in virtual time."""

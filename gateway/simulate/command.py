@@ -1,4 +1,4 @@
-"""The arguments of ``lengthwise simulate``."""
+"""The flags of ``lengthwise simulate``."""
 
 from __future__ import annotations
 
@@ -11,22 +11,26 @@ from scheduler.worker_spec import ENGINE_QUEUE, KV_OVERFLOW_PROBABILITY
 
 
 def add_simulate_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of ``simulate``."""
+    """Add the flags of ``simulate``."""
     _add_requests(parser.add_argument_group("requests"))
+    _add_castillo(parser.add_argument_group("requests from CASTILLO (without --requests)"))
+    _add_forecasts(parser.add_argument_group("forecasts"))
     _add_engines(parser.add_argument_group("engines"))
+    _add_engine_limits(parser.add_argument_group("engine limits, named as vLLM names them"))
+    _add_policies(parser.add_argument_group("policies and their settings"))
     _add_runs(parser.add_argument_group("runs"))
+    _add_results(parser.add_argument_group("results"))
 
 
 def run_simulate(args: argparse.Namespace) -> int:
     """Simulate, print the table, write report and plots: see ``run.run``."""
-    from gateway.simulate.run import run  # noqa: PLC0415 - other commands need none of it
+    from gateway.simulate.run import run  # noqa: PLC0415 - other commands start without pyarrow
 
     return run(args)
 
 
 def _add_requests(group: argparse._ArgumentGroup) -> None:
-    add = group.add_argument
-    add(
+    group.add_argument(
         "--requests",
         type=Path,
         metavar="FILE",
@@ -34,165 +38,207 @@ def _add_requests(group: argparse._ArgumentGroup) -> None:
         "(folder or Parquet), or Parquet with lengths only (input_tokens, output_tokens); "
         "default: CASTILLO",
     )
-    add(
+    group.add_argument(
         "--count",
         type=int,
         metavar="N",
-        help="requests in a run (default: all of the file, 2000 of CASTILLO)",
+        help="requests per run (default: all requests of the file, 2000 of CASTILLO)",
     )
-    add(
+    group.add_argument(
         "--arrivals",
         metavar="poisson|gamma[:CV]|own|TRACE",
-        help="gamma: bursts, with gaps of coefficient of variation CV (default 2); own: as the "
-        "requests came; TRACE: as in that Parquet file (column t) or served log "
-        "(default: own if the requests have arrivals, else poisson)",
+        help="gamma: bursts, gaps with coefficient of variation CV (default 2); own: the arrivals "
+        "recorded with the requests; TRACE: the arrivals of a Parquet file (column t, seconds) or "
+        "of a served log (default: own if recorded, else poisson)",
     )
-    add(
+    group.add_argument(
+        "--tenants",
+        action="store_true",
+        help="give each tenant its share, as tenants.fair does (tenants of a served log, or the "
+        "column client of a trace of lengths)",
+    )
+
+
+def _add_castillo(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
         "--data",
         type=Path,
         metavar="DIR",
         default=Path(os.environ.get("LENGTHWISE_DATA") or "../shared/data"),
         help="CASTILLO's folder (default: $LENGTHWISE_DATA, else ../shared/data)",
     )
-    add("--model", metavar="NAME", help="whose lengths are taken of CASTILLO")
-    add(
+    group.add_argument("--model", metavar="NAME", help="model whose answer lengths are simulated")
+    group.add_argument(
         "--prompts",
         choices=("held-out", "all"),
         default="held-out",
-        help="of CASTILLO, those kept out of the predictor's training, or all of its split "
-        "validate (default %(default)s)",
+        help="held-out: prompts that the predictor was not trained on; all: every prompt of the "
+        "split validate (default %(default)s)",
     )
-    add(
+
+
+def _add_forecasts(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
         "--model-dir",
         type=Path,
         metavar="DIR",
-        help="predictor made by `lengthwise train` (default: the one that ships)",
+        help="predictor written by `lengthwise train` (default: the shipped predictor)",
     )
-    add(
+    group.add_argument(
         "--tier",
         choices=("fast", "refined"),
         default="fast",
-        help="whose forecasts (default %(default)s)",
+        help="tier of the predictor that forecasts prompts (default %(default)s)",
     )
-    add(
+    group.add_argument(
         "--forecast-sigma",
         type=float,
         default=0.55,
         metavar="SIGMA",
-        help="error of forecasts drawn for lengths alone, standard deviation in log tokens "
-        "(default %(default)s)",
+        help="for lengths without prompts: error of the drawn forecasts, standard deviation in "
+        "log tokens (default %(default)s)",
     )
 
 
 def _add_engines(group: argparse._ArgumentGroup) -> None:
-    add = group.add_argument
-    add("--workers", type=int, default=1, metavar="N", help="engines (default %(default)s)")
-    add(
+    group.add_argument(
+        "--workers", type=int, default=1, metavar="N", help="engines (default %(default)s)"
+    )
+    group.add_argument(
         "--kv-tokens",
         type=int,
         metavar="N",
-        help="KV cache of each in tokens (default: the cost model's, else 24000)",
+        help="KV cache of each engine in tokens (default: from the cost model, else 24000)",
     )
-    add(
-        "--max-num-seqs",
-        type=int,
-        metavar="N",
-        help="as vLLM's (default: the cost model's, else 256)",
-    )
-    add("--max-num-batched-tokens", type=int, default=2048, metavar="N", help="as vLLM's")
-    add("--block-size", type=int, default=16, metavar="N", help="as vLLM's (default %(default)s)")
-    add(
-        "--max-model-len",
-        type=int,
-        metavar="N",
-        help="as vLLM's (default: the cost model's, else 131072)",
-    )
-    add(
+    group.add_argument(
         "--cost-model",
         type=Path,
         metavar="FILE",
-        help="what a step costs, from `lengthwise calibrate` (default: an 8B model on an A100)",
+        help="seconds per engine step, written by `lengthwise calibrate` (default: an 8B model on "
+        "an A100)",
     )
-    add(
+
+
+def _add_engine_limits(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--max-num-seqs",
+        type=int,
+        metavar="N",
+        help="sequences per step (default: from the cost model, else 256)",
+    )
+    group.add_argument(
+        "--max-num-batched-tokens",
+        type=int,
+        default=2048,
+        metavar="N",
+        help="tokens per step (default %(default)s)",
+    )
+    group.add_argument(
+        "--block-size",
+        type=int,
+        default=16,
+        metavar="N",
+        help="tokens per KV block (default %(default)s)",
+    )
+    group.add_argument(
+        "--max-model-len",
+        type=int,
+        metavar="N",
+        help="context in tokens (default: from the cost model, else 131072; 4096 for CASTILLO)",
+    )
+    group.add_argument(
         "--scheduling-policy",
         choices=("fcfs", "priority"),
         default="priority",
-        help="as vLLM's, for all policies but stock (default %(default)s, as the gateway wants it)",
+        help="order of vLLM's own queue for every policy but stock (default %(default)s, which "
+        "the gateway expects)",
     )
 
 
-def _add_runs(group: argparse._ArgumentGroup) -> None:
-    add = group.add_argument
-    add(
+def _add_policies(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
         "--policies",
         default="stock,fcfs,sejf,oracle",
         metavar="NAME,...",
-        help="stock: the engines alone; fcfs and others: the gateway's; oracle: sejf that knows "
-        "the lengths (default %(default)s)",
+        help="stock: vLLM without the gateway; oracle: sept with the true lengths as forecasts; "
+        "any other name: a policy of the gateway (default %(default)s)",
     )
-    add(
+    group.add_argument(
         "--ageing",
         default=f"{AGEING:g}",
         metavar="RATE,...",
-        help="ageing rates to try with each policy that ages, in nats per usual service time "
-        "(default %(default)s)",
+        help="ageing rates to try with each policy that ages, in nats per turn (default "
+        "%(default)s)",
     )
-    add(
+    group.add_argument(
         "--level",
         default=f"{LEVEL:g}",
         metavar="LEVEL,...",
-        help="levels to try with sejf: requests longer than so many times the mean expected length "
-        "go in order of arrival (default %(default)s)",
+        help="levels to try with sejf: requests expected to exceed LEVEL times the model's mean "
+        "length all count as that long and go in arrival order (default %(default)s)",
     )
-    add(
+    group.add_argument(
         "--kv-overflow",
         default=f"{KV_OVERFLOW_PROBABILITY:g}",
         metavar="P,...",
-        help="as the gateway's setting, to try with each of its policies: how likely what runs may "
-        "outgrow the KV cache (default %(default)s)",
+        help="values of scheduling.kv_overflow to try with each policy of the gateway: accepted "
+        "probability that running requests outgrow the KV cache (default %(default)s)",
     )
-    add(
-        "--loads",
-        metavar="LOAD,...",
-        help="1 is what stock achieves with all requests present at once; own: as the requests "
-        "or the trace came (default 0.7,0.9,1.0,1.1)",
-    )
-    add("--seeds", type=int, default=5, metavar="N", help="repeats (default %(default)s)")
-    add(
+    group.add_argument(
         "--engine-queue",
         type=int,
         default=ENGINE_QUEUE,
         metavar="N",
-        help="as the gateway's setting",
+        help="scheduling.engine_queue of the gateway (default %(default)s)",
     )
-    add(
+    group.add_argument(
         "--gateway-latency",
         type=float,
         default=0.0,
         metavar="SECONDS",
-        help="from the gateway's decision until the engine has the request, all policies but "
-        "stock (default 0): what --engine-queue bridges",
+        help="from the gateway's decision until the engine has the request, for every policy but "
+        "stock (default 0); --engine-queue hides it",
     )
-    add(
-        "--tenants",
+
+
+def _add_runs(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--loads",
+        metavar="LOAD,...",
+        help="arrival rate / the highest rate that stock sustains; own: the recorded rate of the "
+        "requests or of the trace (default 0.7,0.9,1.0,1.1)",
+    )
+    group.add_argument(
+        "--seeds", type=int, default=5, metavar="N", help="repeats (default %(default)s)"
+    )
+    group.add_argument(
+        "--regime-map",
         action="store_true",
-        help="give tenants (a served log's, or the column client of lengths alone) their shares",
+        help="also compare the first policy that ages with stock for each KV capacity, sequence "
+        "limit and load (many runs)",
     )
-    add(
+    group.add_argument(
+        "--map-kv",
+        default="12000,24000,48000,96000",
+        metavar="N,...",
+        help="KV capacities of the map in tokens (default %(default)s)",
+    )
+    group.add_argument(
+        "--map-seqs",
+        default="16,32,64,128,256",
+        metavar="N,...",
+        help="sequence limits of the map (default %(default)s)",
+    )
+
+
+def _add_results(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
         "--p99-budget",
         metavar="RATIO|SECONDSs",
         help="recommend the policy and settings of least mean normalised latency whose p99 "
-        "end-to-end latency is at most 1.1 (times that of fcfs) or 30s",
+        "end-to-end latency is at most RATIO times the p99 of fcfs (1.1), or at most SECONDS (30s)",
     )
-    add(
-        "--regime-map",
-        action="store_true",
-        help="also compare the first policy that ages with stock over KV capacities, sequence "
-        "limits and loads: many runs",
-    )
-    add("--map-kv", default="12000,24000,48000,96000", metavar="N,...", help="its KV capacities")
-    add("--map-seqs", default="16,32,64,128,256", metavar="N,...", help="its sequence limits")
-    add(
+    group.add_argument(
         "--out",
         type=Path,
         required=True,

@@ -1,11 +1,11 @@
-"""The table on the terminal: one line for each load and policy, means over the seeds."""
+"""The table on the terminal: one line per load and policy, with means over the seeds."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from operator import itemgetter
 
-from gateway.simulate.study import Row, mean
+from gateway.simulate.study import ReportRow, mean
 from scheduler.policy import LEVEL
 from scheduler.worker_spec import KV_OVERFLOW_PROBABILITY
 
@@ -19,10 +19,11 @@ COLUMNS = (
     ("preempted", "preemptions", ",.0f"),
     ("max wait", "max_wait", ".1f"),
 )
+_POLICY_COLUMN = 1
 
 
-def label(row: Row) -> str:
-    """The policy, with its ageing if it has one, and what else is not as usual."""
+def label(row: ReportRow) -> str:
+    """The policy, its ageing rate if it has one, and each setting that is not the default."""
     words = [row["policy"]]
     if row["ageing"] is not None:
         words.append(f"{row['ageing']:g}")
@@ -33,44 +34,43 @@ def label(row: Row) -> str:
     return ", ".join(words)
 
 
-def by_label(rows: Sequence[Row]) -> dict[str, list[Row]]:
-    """The rows of each policy and its settings, in the order in which they first came."""
-    found: dict[str, list[Row]] = {}
+def by_label(rows: Sequence[ReportRow]) -> dict[str, list[ReportRow]]:
+    """The rows by ``label``, in the order of first appearance."""
+    groups: dict[str, list[ReportRow]] = {}
     for row in rows:
-        found.setdefault(label(row), []).append(row)
-    return found
+        groups.setdefault(label(row), []).append(row)
+    return groups
 
 
-def by_load(rows: Sequence[Row]) -> dict[float, list[Row]]:
-    """The rows of each load asked for, ascending.
+def by_load(rows: Sequence[ReportRow]) -> dict[float, list[ReportRow]]:
+    """The rows by requested load, ascending.
 
-    Where a trace's own was asked for, it differs from seed to seed: its mean stands for it.
+    The load of a trace differs from seed to seed; the key is then the mean over the seeds.
     """
-    asked: dict[str, list[Row]] = {}
+    groups: dict[str, list[ReportRow]] = {}
     for row in rows:
-        asked.setdefault(row["asked_load"], []).append(row)
-    means = [(mean(found, "load"), found) for found in asked.values()]
+        groups.setdefault(row["asked_load"], []).append(row)
+    means = [(mean(group, "load"), group) for group in groups.values()]
     return dict(sorted(means, key=itemgetter(0)))
 
 
-def summary(rows: Sequence[Row]) -> str:
-    """The whole table: seconds, and means over the seeds."""
-    head = ["load", "policy", *(title for title, _, _ in COLUMNS)]
-    lines = [head]
-    for load, of_load in by_load(rows).items():
-        for name, found in by_label(of_load).items():
-            cells = [format(mean(found, key), style) for _, key, style in COLUMNS]
+def summary(rows: Sequence[ReportRow]) -> str:
+    """The whole table; times are in seconds."""
+    lines = [["load", "policy", *(title for title, _, _ in COLUMNS)]]
+    for load, at_load in by_load(rows).items():
+        for name, group in by_label(at_load).items():
+            cells = [format(mean(group, column), style) for _, column, style in COLUMNS]
             lines.append([f"{load:.2f}", name, *cells])
-    return aligned(lines)
+    return align(lines)
 
 
-def aligned(lines: Sequence[Sequence[str]]) -> str:
-    """Columns of equal width: the second to the left, all others to the right."""
-    widths = [max(len(line[at]) for line in lines) for at in range(len(lines[0]))]
+def align(lines: Sequence[Sequence[str]]) -> str:
+    """Columns of equal width: the policy to the left, all others to the right."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
         "  ".join(
-            cell.ljust(width) if at == 1 else cell.rjust(width)
-            for at, (cell, width) in enumerate(zip(line, widths, strict=True))
+            cell.ljust(width) if column == _POLICY_COLUMN else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
         ).rstrip()
         for line in lines
     )

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from scheduler.sim.simulator import Outcome
 
 
-def figures(outcome: Outcome) -> dict[str, float]:
+def run_statistics(outcome: Outcome) -> dict[str, float]:
     """Latencies in seconds, over all requests served; throughput in output tokens a second.
 
     ``throughput_tokens`` is over the whole run, whose end may be a few long answers alone in the

@@ -15,9 +15,10 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import mean
 
-from gateway.simulate.castillo import read_pool
+from gateway.simulate.engine_setup import EngineSetup
+from gateway.simulate.inputs.castillo import castillo_source
 from gateway.simulate.options import CASTILLO_CONTEXT
-from gateway.simulate.study import Row, Setting, Study
+from gateway.simulate.study import ReportRow, Study
 from scheduler.length import LengthDistribution
 from scheduler.sim.arms import Arm
 from scheduler.sim.costs import StepCosts
@@ -43,9 +44,9 @@ LEVELS = (1.2, 0.85, 0.7, 0.5, 0.35, 0.25)
 RATES = (0.05, 0.12, 0.3)
 
 
-def setting(regime: Regime) -> Setting:
+def setting(regime: Regime) -> EngineSetup:
     """The regime's engine as the simulator takes it."""
-    return Setting(
+    return EngineSetup(
         kv_tokens=regime.kv_blocks * BLOCK if regime.kv_blocks else AMPLE,
         max_num_seqs=regime.max_num_seqs,
         max_model_len=CASTILLO_CONTEXT,
@@ -61,7 +62,7 @@ def told(request: Request) -> Request:
 
 def draws() -> Draws:
     """Requests by seed, forecast by the shipped predictor and by one that knows."""
-    pool = read_pool(castillo.needed_data())
+    pool = castillo_source(castillo.needed_data())
 
     def ours(seed: int) -> list[Request]:
         drawn = pool.draw(10 * REQUESTS, seed)
@@ -73,7 +74,7 @@ def draws() -> Draws:
     }
 
 
-def ratios(rows: Sequence[Row], stock: Sequence[Row]) -> str:
+def ratios(rows: Sequence[ReportRow], stock: Sequence[ReportRow]) -> str:
     """Latency per token and p99, means over the seeds of the ratio within one."""
     return " @ ".join(
         f"{mean(row[column] / other[column] for row, other in zip(rows, stock, strict=True)):.2f}"

@@ -14,9 +14,10 @@ import argparse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from gateway.simulate.castillo import read_pool
+from gateway.simulate.engine_setup import EngineSetup
+from gateway.simulate.inputs.castillo import castillo_source
 from gateway.simulate.options import CASTILLO_CONTEXT
-from gateway.simulate.study import Row, Setting, Study, mean
+from gateway.simulate.study import ReportRow, Study, mean
 from scheduler.sim.arms import Arm
 from scheduler.sim.costs import StepCosts
 from tests import castillo
@@ -36,7 +37,7 @@ LOAD = 1.15
 COLUMNS = ("mean_normalised_latency", "p99_e2e", "throughput_tokens", "preemptions")
 
 
-def ratios(rows: Sequence[Row], stock: Sequence[Row]) -> list[str]:
+def ratios(rows: Sequence[ReportRow], stock: Sequence[ReportRow]) -> list[str]:
     """Ratios of the means over the seeds: in some of them stock preempts nobody."""
     return [f"{mean(rows, column) / mean(stock, column):.2f}" for column in COLUMNS]
 
@@ -47,7 +48,7 @@ def lines(study: Study, seeds: Sequence[int]) -> Iterator[list[str]]:
     for overflow in OVERFLOWS:
         arm = Arm("sejf", overflow=overflow, priority=True)
         rows = [study.row(arm, LOAD, seed) for seed in seeds]
-        yield [f"{study.setting.kv_tokens:,}", f"{overflow:g}", *ratios(rows, stock)]
+        yield [f"{study.setup.kv_tokens:,}", f"{overflow:g}", *ratios(rows, stock)]
 
 
 def main() -> None:
@@ -56,13 +57,13 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
     args = parser.parse_args()
-    pool = read_pool(castillo.needed_data())
+    pool = castillo_source(castillo.needed_data())
     text = [f"sejf over stock, by means over seeds 0 to {args.seeds - 1}, load {LOAD}.", ""]
     for name, costs in ENGINES.items():
         head = "| KV tokens | kv_overflow | latency per token | p99 E2E | tokens/s | preemptions |"
         text += [f"### {name}", "", head, "|---" * 6 + "|"]
         for cache in CACHES:
-            setting = Setting(kv_tokens=cache, max_model_len=CASTILLO_CONTEXT, costs=costs)
+            setting = EngineSetup(kv_tokens=cache, max_model_len=CASTILLO_CONTEXT, costs=costs)
             study = Study(setting, lambda seed: pool.draw(1000, seed))
             for cells in lines(study, range(args.seeds)):
                 text.append("| " + " | ".join(cells) + " |")

@@ -18,15 +18,17 @@ from statistics import mean
 
 import pyarrow.parquet as pq
 
-from gateway.simulate.castillo import MODEL, read_pool
+from gateway.simulate.arrival_process import ArrivalProcess
+from gateway.simulate.engine_setup import EngineSetup
+from gateway.simulate.inputs.castillo import MODEL, castillo_source
 from gateway.simulate.options import CASTILLO_CONTEXT as CONTEXT
-from gateway.simulate.study import Arrivals, Row, Setting, Study
+from gateway.simulate.study import ReportRow, Study
 from scheduler.policy import AGEING
 from scheduler.sim.arms import Arm
 from tests import castillo
 
-KV_BOUND = Setting(kv_tokens=24_000, max_num_seqs=256, max_model_len=CONTEXT)
-SEQUENCE_BOUND = Setting(kv_tokens=2_000_000, max_num_seqs=48, max_model_len=CONTEXT)
+KV_BOUND = EngineSetup(kv_tokens=24_000, max_num_seqs=256, max_model_len=CONTEXT)
+SEQUENCE_BOUND = EngineSetup(kv_tokens=2_000_000, max_num_seqs=48, max_model_len=CONTEXT)
 LOADS = {"kv": (0.7, 1.15), "sequences": (0.7, 1.0, 1.05)}
 ARMS = {
     "stock": Arm("stock"),
@@ -57,16 +59,27 @@ def study(
 ) -> Study:
     """A setting with the requests that each seed draws."""
     folder = castillo.needed_data()
-    source = read_pool(folder, model=model, tier=tier)
+    source = castillo_source(folder, model=model, tier=tier)
     times: list[float] = []
     if arrivals != "poisson":
         table = pq.read_table(folder / f"traces_{arrivals}.parquet", columns=["t"])
         times = sorted(table["t"].to_numpy().tolist())
     setting = KV_BOUND if bound == "kv" else SEQUENCE_BOUND
-    return Study(setting, lambda seed: source.draw(requests, seed), Arrivals(arrivals, times=times))
+    return Study(
+        setting, lambda seed: source.draw(requests, seed), ArrivalProcess(arrivals, times=times)
+    )
 
 
-def ratio(rows: list[Row], control: list[Row], column: str) -> str:
+def runs(study: Study, load: float, seeds: int) -> list[ReportRow]:
+    """The rows of every arm; ``policy`` in a row is the arm's name in ``ARMS``."""
+    return [
+        study.row(arm, load, seed) | {"policy": name}
+        for seed in range(seeds)
+        for name, arm in ARMS.items()
+    ]
+
+
+def ratio(rows: list[ReportRow], control: list[ReportRow], column: str) -> str:
     """Mean over the seeds of the ratio, with the least and the greatest."""
     found = [
         row[column] / max(other[column], 1e-9) for row, other in zip(rows, control, strict=True)
@@ -74,14 +87,14 @@ def ratio(rows: list[Row], control: list[Row], column: str) -> str:
     return f"{mean(found):.2f} ({min(found):.2f}..{max(found):.2f})"
 
 
-def closed(rows: list[Row], fcfs: list[Row], oracle: list[Row]) -> str:
+def closed(rows: list[ReportRow], fcfs: list[ReportRow], oracle: list[ReportRow]) -> str:
     """Which part of the way from fcfs to the oracle, in mean normalised latency."""
     column = "mean_normalised_latency"
     ours, worst, best = (mean(row[column] for row in found) for found in (rows, fcfs, oracle))
     return f"{100 * (worst - ours) / (worst - best):.0f} %" if worst > 1.02 * best else "-"
 
 
-def table(rows: list[Row], title: str) -> str:
+def table(rows: list[ReportRow], title: str) -> str:
     """Markdown: one line an arm, seconds and ratios to stock."""
     head = ["", "s/token", "of stock", "gap closed", "p99 E2E s", "of stock", "of fcfs"]
     head += ["tokens/s", "preempted", "longest wait s"]
@@ -121,11 +134,11 @@ def main() -> None:
     ]
     for bound, loads in LOADS.items():
         for arrivals in ("poisson", "azure2023_conv"):
-            of = study(bound, arrivals, args.requests, args.model, args.tier)
+            studied = study(bound, arrivals, args.requests, args.model, args.tier)
             for load in loads:
                 print(bound, arrivals, load, file=sys.stderr)
-                found = list(of.rows(ARMS, [load], range(args.seeds)))
-                text.append(table(found, f"Bound by {bound}, {arrivals} arrivals, load {load}"))
+                rows = runs(studied, load, args.seeds)
+                text.append(table(rows, f"Bound by {bound}, {arrivals} arrivals, load {load}"))
     print("\n\n".join(text))
     (args.out / "scheduling.md").write_text("\n\n".join(text) + "\n")
 

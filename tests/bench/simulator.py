@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from gateway.simulate.lengths import SIGMA, forecast
+from gateway.simulate.inputs.length_trace import SIGMA, draw_forecast
 from scheduler.sim.arms import STOCK, Arm, Server
 from scheduler.sim.arrivals import poisson
 from scheduler.sim.capacity import capacity
@@ -66,7 +66,7 @@ def draw(count: int) -> list[Request]:
     requests = []
     for _ in range(count):
         length = min(LONGEST, max(1, round(rng.lognormvariate(5.7, 0.9))))
-        requests.append(Request(rng.randint(20, 400), length, forecast(length, SIGMA, rng)))
+        requests.append(Request(rng.randint(20, 400), length, draw_forecast(length, SIGMA, rng)))
     return requests
 
 

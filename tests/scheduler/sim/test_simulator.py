@@ -14,7 +14,7 @@ from scheduler.sim.arrivals import poisson
 from scheduler.sim.capacity import capacity
 from scheduler.sim.costs import StepCosts
 from scheduler.sim.engine_config import EngineConfig
-from scheduler.sim.measures import figures, quantile
+from scheduler.sim.measures import quantile, run_statistics
 from scheduler.sim.request import Request
 from scheduler.sim.simulator import simulate
 
@@ -86,7 +86,7 @@ def test_a_request_that_fits_no_engine_is_dropped_and_counted() -> None:
     outcome = simulate([request(100), request(5)], [0.0, 0.0], [small], Arm("fcfs"))
     assert outcome.dropped == 1
     assert outcome.records[0].finished is None
-    assert figures(outcome)["requests"] == 1
+    assert run_statistics(outcome)["requests"] == 1
 
 
 def test_load_one_is_what_the_engines_do_when_everything_is_there() -> None:
@@ -100,7 +100,7 @@ def test_load_one_is_what_the_engines_do_when_everything_is_there() -> None:
 
 def test_the_figures_are_those_of_the_records() -> None:
     outcome = simulate([request(4), request(2)], [0.0, 0.0], [server()], Arm("fcfs"))
-    found = figures(outcome)
+    found = run_statistics(outcome)
     assert found["mean_e2e"] == pytest.approx((4 + 6) / 2)
     assert found["mean_normalised_latency"] == pytest.approx((1 + 3) / 2)
     assert found["throughput_tokens"] == pytest.approx(1.0)
@@ -110,7 +110,7 @@ def test_the_figures_are_those_of_the_records() -> None:
 
 def test_sustained_throughput_ends_with_the_last_arrival() -> None:
     outcome = simulate([request(6), request(6)], [0.0, 4.0], [server()], Arm("fcfs"))
-    found = figures(outcome)
+    found = run_statistics(outcome)
     assert found["throughput_tokens"] == pytest.approx(12 / 12)
     assert found["throughput_sustained"] == pytest.approx(4 / 4)
 

@@ -1,0 +1,63 @@
+"""Experiment: all runs of one command, arms x loads x seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from gateway.simulate.arrival_process import ArrivalProcess
+from gateway.simulate.engine_setup import EngineSetup
+from gateway.simulate.inputs.source import RequestSource
+from gateway.simulate.study import ReportRow, Study
+from scheduler.sim.arms import Arm
+from scheduler.sim.request import Request
+from scheduler.sim.simulator import Outcome
+
+Observer = Callable[[ReportRow, Outcome], None]
+"""Called with each run, before the records of the run are dropped."""
+
+OWN_LOAD = "own"
+"""``requested_load`` of a run at the load of the trace as recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """Arms x loads x seeds; a load of None is the load of the trace as recorded."""
+
+    source: RequestSource
+    setup: EngineSetup
+    arrivals: ArrivalProcess
+    arms: Sequence[Arm]
+    loads: Sequence[float | None]
+    seeds: range
+    count: int
+
+    @property
+    def runs(self) -> int:
+        """The number of runs."""
+        return len(self.arms) * len(self.loads) * len(self.seeds)
+
+    def draw(self, seed: int) -> list[Request]:
+        """The requests of a seed."""
+        return self.source.draw(self.count, seed, in_order=self.arrivals.own)
+
+    def rows(self, observe: Observer = lambda row, outcome: None) -> Iterator[ReportRow]:
+        """The report rows of all runs; the arms of a seed share requests and arrivals.
+
+        Raises:
+            ValueError: no request fits the engines.
+        """
+        for seed in self.seeds:
+            study = Study(self.setup, self.draw, self.arrivals)
+            for requested in self.loads:
+                load = study.load(requested, seed)
+                for arm in self.arms:
+                    row, outcome = study.run(arm, load, seed)
+                    row["asked_load"] = load_name(requested)
+                    observe(row, outcome)
+                    yield row
+
+
+def load_name(load: float | None) -> str:
+    """A requested load as it is written in the column ``asked_load``."""
+    return OWN_LOAD if load is None else f"{load:g}"

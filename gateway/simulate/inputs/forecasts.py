@@ -1,0 +1,30 @@
+"""Forecasts of prompts by the predictor's fast or refined tier."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from predictor.fast.predictor import LengthPredictor
+from predictor.prompt import Prompt
+from predictor.refined.tiers import required
+from scheduler.length import LengthDistribution
+
+
+def forecast_batches(
+    batches: Iterable[Sequence[Prompt]], model_dir: Path | None, tier: str
+) -> Iterator[list[LengthDistribution]]:
+    """One length distribution per prompt, each cut at the prompt's ``max_tokens``.
+
+    ``model_dir`` holds the predictor (None: the shipped one); ``tier`` is "fast" or "refined".
+
+    Raises:
+        ArtefactError: the predictor cannot be loaded, or has no such tier.
+    """
+    predictor = LengthPredictor.load(model_dir)
+    refined = required(model_dir) if tier == "refined" else None
+    for prompts in batches:
+        outlooks = predictor.outlooks(prompts)
+        if refined is not None:
+            outlooks = refined.refine(prompts, outlooks)
+        yield outlooks.distributions([prompt.max_tokens for prompt in prompts])
