@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,12 +10,13 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from gateway.background import Background
 from gateway.config.settings import Config
 from gateway.forecasting.forecaster import Forecaster
 from gateway.forecasting.learned_state import LearnedState
 from gateway.forecasting.refits import Refits
 from gateway.forecasting.reload import Reload
-from gateway.live_metrics import LiveState
+from gateway.live_metrics import LiveMetrics
 from gateway.metrics import Metrics
 from gateway.protocol.errors import ApiError
 from gateway.requests.endpoint import Endpoint
@@ -26,12 +26,11 @@ from gateway.requests.rejections import Rejections
 from gateway.scheduling.build import make_scheduler
 from gateway.scheduling.dispatcher import Dispatcher
 from gateway.scheduling.tenants import Tenancy
-from gateway.workers.backend import Backend
 from gateway.workers.discovery import Discovery
 from gateway.workers.fleet import Fleet
+from gateway.workers.status import worker_statuses
 from predictor.adaptive import Adaptive
 from predictor.inference.tiered import TieredPredictor
-from scheduler.scheduler import Scheduler
 
 
 def create_app(
@@ -46,29 +45,17 @@ def create_app(
     fleet = Fleet(config, dispatcher)
     tenancy = Tenancy(config.tenants, learned.adaptive.salt)
     metrics = Metrics(config.slo)
-    metrics.registry.register(LiveState(dispatcher, fleet, tenancy))
+    metrics.registry.register(LiveMetrics(dispatcher, fleet, tenancy))
     discovery = Discovery(config, fleet, metrics)
     forecaster = Forecaster(serving, metrics, config.predictor)
     reload = Reload(config, forecaster, learned.adaptive, metrics)
 
+    background = Background(fleet, discovery, dispatcher, reload, learned, Refits(config, metrics))
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await discovery.look()
-        await fleet.probe()  # so that the first request finds the workers known
-        tasks = [
-            asyncio.create_task(fleet.watch()),
-            asyncio.create_task(discovery.watch()),
-            asyncio.create_task(dispatcher.watch_deadlines()),
-            asyncio.create_task(reload.watch()),
-            asyncio.create_task(learned.keep_saving()),
-            asyncio.create_task(Refits(config, metrics).watch()),
-        ]
-        yield
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await fleet.close()
-        await asyncio.to_thread(learned.close)
+        async with background.running():
+            yield
 
     app = FastAPI(title="Lengthwise", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.add_exception_handler(HTTPException, _no_route)
@@ -105,12 +92,11 @@ def _add_status(
     async def ready() -> JSONResponse:
         """200 while some worker takes requests; the body is what to look at when one is stuck."""
         scheduler = dispatcher.scheduler
-        workers = [_of_worker(fleet, backend, scheduler) for backend in fleet.backends]
         state: dict[str, Any] = {
             "status": "ready" if fleet.ready else "no_healthy_worker",
             "waiting": scheduler.waiting_by_model(),
             "turn_s": round(scheduler.turn_seconds, 3),
-            "workers": workers,
+            "workers": [worker.as_json() for worker in worker_statuses(fleet, scheduler)],
         }
         if tenancy.fair:
             state["waiting_by_tenant"] = tenancy.shown(scheduler.waiting_by_tenant())
@@ -120,24 +106,6 @@ def _add_status(
     async def prometheus() -> Response:
         """Prometheus text."""
         return Response(metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
-
-
-def _of_worker(fleet: Fleet, backend: Backend, scheduler: Scheduler) -> dict[str, Any]:
-    """A worker's line in /ready; what is expected is in tokens."""
-    worker = scheduler.workers.get(backend.id)
-    return {
-        "url": backend.id,
-        "healthy": fleet.healthy(backend.id),
-        "draining": fleet.draining(backend.id),
-        "models": list(backend.models),
-        "in_flight": len(worker) if worker is not None else 0,
-        "expected_work": round(worker.work) if worker is not None else 0,
-        "kv_peak": round(worker.kv_peak) if worker is not None else 0,
-        "kv_capacity": worker.spec.kv_tokens if worker is not None else None,
-        "running": backend.report.running,
-        "waiting": backend.report.waiting,
-        "kv_usage": backend.report.kv_usage,
-    }
 
 
 def _add_models(app: FastAPI, fleet: Fleet) -> None:

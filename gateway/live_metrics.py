@@ -1,8 +1,8 @@
-"""Live metrics: gauges of queue, tenants, workers and engines, read at the moment of a scrape."""
+"""Live metrics: gauges of queue, tenants, workers and engines, read at the scrape."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from time import monotonic
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -12,10 +12,11 @@ from gateway.metrics import NO_MODEL
 from gateway.scheduling.dispatcher import Dispatcher
 from gateway.scheduling.tenants import Tenancy
 from gateway.workers.fleet import Fleet
+from gateway.workers.status import WorkerStatus, worker_statuses
 
 
-class LiveState(Collector):
-    """Queue and workers, read at the moment of the scrape: gauges that cannot drift."""
+class LiveMetrics(Collector):
+    """Gauges read from the gateway's state at each scrape: no gauge can drift from the state."""
 
     def __init__(self, dispatcher: Dispatcher, fleet: Fleet, tenancy: Tenancy) -> None:
         self._dispatcher = dispatcher
@@ -23,15 +24,16 @@ class LiveState(Collector):
         self._tenancy = tenancy
 
     def describe(self) -> list[Metric]:
-        """Nothing before there is a worker: names are checked at the first scrape."""
+        """No names at registration: prometheus_client checks the names at the first scrape."""
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """The gauges. What a worker has not said, or cannot say now, is left out."""
+        """The gauges. A figure that a worker has never told, or cannot tell now, is left out."""
+        workers = worker_statuses(self._fleet, self._dispatcher.scheduler)
         yield from self._queue()
         yield from self._tenants()
-        yield from self._workers()
-        yield from self._engines()
+        yield from _workers(workers)
+        yield from _engines(workers)
 
     def _queue(self) -> Iterator[Metric]:
         length = GaugeMetricFamily(
@@ -62,49 +64,47 @@ class LiveState(Collector):
             waiting.add_metric([tenant], count)
         yield waiting
 
-    def _workers(self) -> Iterator[Metric]:
-        healthy = GaugeMetricFamily(
-            "lengthwise_healthy_workers",
-            "Workers that answer their probes; 0 also while none has been found",
-            value=sum(self._fleet.healthy(backend.id) for backend in self._fleet.backends),
-        )
-        up = _worker_gauge("up", "1 while the worker answers its probes")
-        draining = _worker_gauge("draining", "1 while it gets nothing new and ends what it has")
-        slots = _worker_gauge("slots", "Sequences it runs at once, configured or learned")
-        sent = _worker_gauge("in_flight_sequences", "Sequences the gateway has there")
-        work = _worker_gauge("expected_tokens", "Output tokens those are still expected to write")
-        peak = _worker_gauge(
-            "kv_peak_tokens",
-            "KV tokens at the coming peak of what those hold together, by the forecast that admits",
-        )
-        capacity = _worker_gauge("kv_cache_capacity_tokens", "KV-cache capacity")
-        for backend in self._fleet.backends:
-            name = [backend.id]
-            up.add_metric(name, self._fleet.healthy(backend.id))
-            draining.add_metric(name, self._fleet.draining(backend.id))
-            worker = self._dispatcher.scheduler.workers.get(backend.id)
-            if worker is not None:
-                slots.add_metric(name, worker.spec.slots)
-                sent.add_metric(name, worker.sequences)
-                work.add_metric(name, worker.work)
-                peak.add_metric(name, worker.kv_peak)
-                _add(capacity, name, worker.spec.kv_tokens)
-        yield from (healthy, up, draining, slots, sent, work, peak, capacity)
 
-    def _engines(self) -> Iterator[Metric]:
-        usage = _worker_gauge("kv_cache_usage_ratio", "KV-cache use, 0 to 1, as the engine reports")
-        running = _worker_gauge("running_sequences", "Sequences running, as the engine reports")
-        waiting = _worker_gauge("waiting_sequences", "Sequences waiting in the engine")
-        preemptions = CounterMetricFamily(
-            "lengthwise_worker_preemptions", "Preemptions, as the engine counts", labels=["worker"]
-        )
-        for backend in self._fleet.backends:
-            name, report = [backend.id], backend.report
-            _add(usage, name, report.kv_usage)
-            _add(running, name, report.running)
-            _add(waiting, name, report.waiting)
-            _add(preemptions, name, report.preemptions)
-        yield from (usage, running, waiting, preemptions)
+def _workers(workers: Sequence[WorkerStatus]) -> Iterator[Metric]:
+    yield GaugeMetricFamily(
+        "lengthwise_healthy_workers",
+        "Workers that answer their probes; 0 also while none has been found",
+        value=sum(worker.healthy for worker in workers),
+    )
+    up = _worker_gauge("up", "1 while the worker answers its probes")
+    draining = _worker_gauge("draining", "1 while it gets nothing new and ends what it has")
+    slots = _worker_gauge("slots", "Sequences it runs at once, configured or learned")
+    sent = _worker_gauge("in_flight_sequences", "Sequences the gateway has there")
+    work = _worker_gauge("expected_tokens", "Output tokens those are still expected to write")
+    peak = _worker_gauge(
+        "kv_peak_tokens",
+        "KV tokens at the coming peak of what those hold together, by the forecast that admits",
+    )
+    capacity = _worker_gauge("kv_cache_capacity_tokens", "KV-cache capacity")
+    for worker in workers:
+        _add(up, worker, worker.healthy)
+        _add(draining, worker, worker.draining)
+        _add(slots, worker, worker.slots)
+        _add(sent, worker, worker.sequences)
+        _add(work, worker, worker.expected_tokens)
+        _add(peak, worker, worker.kv_peak_tokens)
+        _add(capacity, worker, worker.kv_capacity_tokens)
+    yield from (up, draining, slots, sent, work, peak, capacity)
+
+
+def _engines(workers: Sequence[WorkerStatus]) -> Iterator[Metric]:
+    usage = _worker_gauge("kv_cache_usage_ratio", "KV-cache use, 0 to 1, as the engine reports")
+    running = _worker_gauge("running_sequences", "Sequences running, as the engine reports")
+    waiting = _worker_gauge("waiting_sequences", "Sequences waiting in the engine")
+    preemptions = CounterMetricFamily(
+        "lengthwise_worker_preemptions", "Preemptions, as the engine counts", labels=["worker"]
+    )
+    for worker in workers:
+        _add(usage, worker, worker.engine.kv_usage)
+        _add(running, worker, worker.engine.running)
+        _add(waiting, worker, worker.engine.waiting)
+        _add(preemptions, worker, worker.engine.preemptions)
+    yield from (usage, running, waiting, preemptions)
 
 
 def _worker_gauge(name: str, text: str) -> GaugeMetricFamily:
@@ -112,7 +112,7 @@ def _worker_gauge(name: str, text: str) -> GaugeMetricFamily:
 
 
 def _add(
-    family: GaugeMetricFamily | CounterMetricFamily, labels: list[str], value: float | None
+    family: GaugeMetricFamily | CounterMetricFamily, worker: WorkerStatus, value: float | None
 ) -> None:
     if value is not None:
-        family.add_metric(labels, value)
+        family.add_metric([worker.url], value)

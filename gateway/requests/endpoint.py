@@ -20,7 +20,7 @@ from gateway.requests.exchange import Exchange
 from gateway.requests.lifecycle import Lifecycle, WorkerRefused
 from gateway.requests.rejections import no_healthy_worker
 from gateway.workers.fleet import Fleet
-from gateway.workers.watched_worker import ANY_MODEL
+from gateway.workers.member import ANY_MODEL
 from scheduler.records import RequestRecord
 
 log = logging.getLogger("lengthwise")

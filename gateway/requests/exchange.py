@@ -17,8 +17,9 @@ from gateway.protocol.openai import ApiRequest
 from gateway.protocol.reply import Reply
 from gateway.protocol.sse import EventStream, Usage, is_error
 from gateway.scheduling.dispatcher import Slot
-from gateway.workers.backend import FAILURES, Backend
+from gateway.workers.backend import FAILURES
 from gateway.workers.fleet import Fleet
+from gateway.workers.member import Member
 from scheduler.records import RequestRecord
 
 log = logging.getLogger("lengthwise")
@@ -59,11 +60,11 @@ class Exchange:
             WorkerFailed: it broke and nothing has reached the client: another may be asked.
             ApiError: it broke in mid-stream.
         """
-        backend = self.fleet[worker_id]
+        member = self.fleet[worker_id]
         try:
-            return await self._exchange(slot, backend, self.request.for_worker(priority))
+            return await self._exchange(slot, member, self.request.for_worker(priority))
         except FAILURES as error:
-            self.fleet.suspect(worker_id)
+            self.fleet.health.suspect(member)
             log.warning("worker %s failed request %s: %r", worker_id, self.reply.request_id, error)
             if not self.reply.started:
                 raise WorkerFailed from error
@@ -73,7 +74,8 @@ class Exchange:
                 code="worker_failed",
             ) from error
 
-    async def _exchange(self, slot: Slot, backend: Backend, body: bytes) -> int:
+    async def _exchange(self, slot: Slot, member: Member, body: bytes) -> int:
+        backend = member.backend
         headers = {**self.headers, **backend.authorization()}
         async with backend.session.request(
             self.method,
@@ -82,9 +84,9 @@ class Exchange:
             headers=headers,
         ) as response:
             if response.content_type == "text/event-stream":
-                return await self._relay_events(slot, backend, response)
+                return await self._relay_events(slot, member, response)
             answer = await response.read()
-            if response.status >= 500 and not await self.fleet.still_healthy(backend.id):
+            if response.status >= 500 and not await self.fleet.health.still_healthy(member):
                 raise aiohttp.ClientPayloadError(f"status {response.status} and not healthy")
             self._read_answer(response, answer)
             await self.reply.whole(response.status, returned(response.raw_headers), answer)
@@ -98,7 +100,7 @@ class Exchange:
                 log.warning("request %s: the answer is not JSON", self.reply.request_id)
 
     async def _relay_events(
-        self, slot: Slot, backend: Backend, response: aiohttp.ClientResponse
+        self, slot: Slot, member: Member, response: aiohttp.ClientResponse
     ) -> int:
         """Pass events on as they come; hold the headers back until there is a first one.
 
@@ -111,7 +113,7 @@ class Exchange:
             if not out:
                 continue
             if not self.reply.started:
-                if is_error(out[0]) and not await self.fleet.still_healthy(backend.id):
+                if is_error(out[0]) and not await self.fleet.health.still_healthy(member):
                     raise aiohttp.ClientPayloadError("an error event, and not healthy")
                 await self._start_stream(response)
             self.record.last_token = asyncio.get_running_loop().time()

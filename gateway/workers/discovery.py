@@ -57,7 +57,7 @@ class Discovery:
 
     def _show(self) -> None:
         """Have a metric of every worker, and of none that has left."""
-        here = {backend.id for backend in self._fleet.backends}
+        here = {member.id for member in self._fleet.members}
         for worker_id in here - self._shown:
             self._metrics.expect_worker(worker_id)
         for worker_id in self._shown - here:

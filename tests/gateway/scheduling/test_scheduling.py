@@ -14,7 +14,7 @@ from gateway.scheduling.build import policy
 from gateway.workers.backend import Backend
 from gateway.workers.engine_report import EngineReport
 from gateway.workers.estimates import PrefixHits
-from gateway.workers.watched_worker import WatchedWorker
+from gateway.workers.member import Member
 from scheduler.engine_priority import priority
 from scheduler.policy import LeastSlack
 from scheduler.scheduler import Scheduler
@@ -117,8 +117,8 @@ def test_the_order_by_objective_takes_the_objective() -> None:
 def test_the_overflow_accepted_is_the_schedulers() -> None:
     def kept_free(overflow: float) -> float:
         config = Config.model_validate({"scheduling": {"kv_overflow": overflow}})
-        watched = WatchedWorker(Backend(WorkerConfig.model_validate({"url": "http://w"})))
-        return watched.spec(config.scheduling).deviations
+        member = Member(Backend(WorkerConfig.model_validate({"url": "http://w"})))
+        return member.spec(config.scheduling).deviations
 
     assert kept_free(0.5) == 0
     assert kept_free(0.05) == pytest.approx(1.645, abs=1e-3)
@@ -143,20 +143,18 @@ def test_the_part_of_prompts_found_cached_is_that_between_two_reports() -> None:
 
 def test_what_the_engine_shares_between_prompts_is_not_counted_twice() -> None:
     scheduler = Scheduler(policy(Config()))
-    watched = WatchedWorker(
-        Backend(WorkerConfig.model_validate({"url": "http://w", "kv_tokens": 10_000}))
-    )
-    watched.backend.models = {"m": {}}
-    watched.healthy = True
-    scheduler.set_worker(watched.spec(Config().scheduling))
+    member = Member(Backend(WorkerConfig.model_validate({"url": "http://w", "kv_tokens": 10_000})))
+    member.backend.models = {"m": {}}
+    member.healthy = True
+    scheduler.set_worker(member.spec(Config().scheduling))
     (worker,) = scheduler.workers.values()
     for n in range(4):
         scheduler.submit(job(f"j{n}", prompt=1000))
     before = worker.kv_peak
     for n in range(30):
-        watched.backend.report = EngineReport(
+        member.backend.report = EngineReport(
             kv_usage=0.16, prefix_queries=1000.0 * n, prefix_hits=800.0 * n
         )
-        watched.observe_kv(scheduler)
+        member.observe_kv(scheduler)
     assert worker.kv_peak < before - 1500
     scheduler.check()

@@ -41,7 +41,7 @@ def found(path: Path) -> dict[str, Any]:
 
 def members(running: Gateway) -> set[str]:
     """The workers that the gateway is connected to."""
-    return {backend.id for backend in running.app.state.fleet.backends}
+    return {member.id for member in running.app.state.fleet.members}
 
 
 async def long_stream(session: aiohttp.ClientSession, running: Gateway) -> tuple[int, bytes]:

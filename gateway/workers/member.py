@@ -1,4 +1,4 @@
-"""Watched: what is known of one worker, and how it stands to the scheduler."""
+"""Member: one worker of the fleet, with its connection, its health and what is known of it."""
 
 from __future__ import annotations
 
@@ -15,39 +15,52 @@ from scheduler.scheduler import Scheduler
 from scheduler.worker_spec import KV_BLOCK, WorkerSpec
 
 ANY_MODEL = ""
-"""What a request without a model asks for (a GET): every worker has it."""
+"""Model of a request that names none (a GET): every worker serves this model."""
 
 DEFAULT_SLOTS = 256
-"""For a server that neither says what it runs nor is configured: vLLM's own default."""
+"""Slots of a server that reports no load and has no ``max_num_seqs``: vLLM's own default."""
 
 
 @dataclass(slots=True)
-class WatchedWorker:
-    """A worker's connection, its health, and what it told. One ``leaving`` ends its work."""
+class Member:
+    """One worker of the fleet."""
 
     backend: Backend
     healthy: bool = False
     failures: int = 0
+    """Probes that failed in a row."""
     scraped: float = -math.inf
-    """When its models and load were last read, on the loop's clock."""
+    """Time of the last reading of models and load, on the event loop's clock in seconds."""
     leaving: bool = False
-    watching: bool = False
-    """Whether a task probes it."""
+    """Whether the worker gets nothing new and leaves the fleet after its last request."""
+    watched: bool = False
+    """Whether a task probes the worker."""
     slots: LearnedSlots = field(default_factory=LearnedSlots)
-    hits: PrefixHits = field(default_factory=PrefixHits)
-    suspected: asyncio.Event = field(default_factory=asyncio.Event)
+    prefix_hits: PrefixHits = field(default_factory=PrefixHits)
+    probe_now: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set: the next probe does not wait for the interval to end."""
+
+    @property
+    def id(self) -> str:
+        """The worker's name everywhere: its base URL."""
+        return self.backend.id
+
+    @property
+    def draining(self) -> bool:
+        """Whether the worker gets nothing new, because it is configured so or because it leaves."""
+        return self.leaving or self.backend.config.draining
 
     @property
     def takes_jobs(self) -> bool:
-        """Whether it is healthy and gets new work."""
-        return self.healthy and not self.leaving and not self.backend.config.draining
+        """Whether the worker is healthy and gets new requests."""
+        return self.healthy and not self.draining
 
     def spec(self, settings: Scheduling) -> WorkerSpec:
         """The worker as configured and reported, for the scheduler."""
         config, report = self.backend.config, self.backend.report
         slots = self.slots.value if report.running is not None else DEFAULT_SLOTS
         return WorkerSpec(
-            id=self.backend.id,
+            id=self.id,
             models=frozenset((*self.backend.models, ANY_MODEL)),
             slots=config.max_num_seqs or slots,
             kv_tokens=config.kv_tokens or report.kv_tokens,
@@ -59,7 +72,7 @@ class WatchedWorker:
         )
 
     def observe_load(self) -> None:
-        """Learn from the report how many sequences the engine runs at once."""
+        """Learn the number of slots from the engine's last report."""
         report = self.backend.report
         if report.running is not None and report.waiting is not None:
             self.slots.observe(
@@ -67,17 +80,18 @@ class WatchedWorker:
             )
 
     def observe_kv(self, scheduler: Scheduler) -> list[Action]:
-        """Tell the scheduler what the engine's KV cache holds and how much of it is shared."""
-        report, worker = self.backend.report, scheduler.workers[self.backend.id]
-        self.hits.observe(report)
+        """Tell the scheduler the engine's KV use and the share of prompt tokens found cached."""
+        report, worker = self.backend.report, scheduler.workers[self.id]
+        self.prefix_hits.observe(report)
         if report.kv_usage is None or (capacity := worker.spec.kv_tokens) is None:
             return []
-        return scheduler.observe_kv(worker.id, report.kv_usage * capacity, self.hits.rate)
+        held = report.kv_usage * capacity
+        return scheduler.observe_kv(worker.id, held, self.prefix_hits.rate)
 
     def is_learning(self, scheduler: Scheduler) -> bool:
-        """Whether the worker is full by our count, others wait, and its real limit is unknown."""
+        """Whether requests wait for a full worker whose real number of slots is unknown."""
         if self.backend.config.max_num_seqs or not self.takes_jobs:
             return False
-        worker = scheduler.workers[self.backend.id]
+        worker = scheduler.workers[self.id]
         unproven = self.slots.value != self.slots.most_running
         return bool(scheduler.waiting) and worker.sequences >= worker.spec.slots and unproven

@@ -1,0 +1,76 @@
+"""WorkerStatus: one worker at one moment, for ``GET /ready`` and for the metrics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from gateway.workers.engine_report import EngineReport
+from gateway.workers.fleet import Fleet
+from gateway.workers.member import Member
+from scheduler.scheduler import Scheduler
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerStatus:
+    """One worker at one moment. Figures of a worker that the scheduler does not know are None."""
+
+    url: str
+    healthy: bool
+    draining: bool
+    models: tuple[str, ...]
+    engine: EngineReport
+    requests: int = 0
+    """Requests that the gateway has sent to the worker and that have not ended."""
+    sequences: int | None = None
+    """Sequences of those requests."""
+    slots: int | None = None
+    """Sequences that the engine runs at once, configured or learned."""
+    expected_tokens: float | None = None
+    """Output tokens that those sequences are still expected to generate."""
+    kv_peak_tokens: float | None = None
+    """KV tokens at the coming peak of those sequences, by the forecast that admits requests."""
+    kv_capacity_tokens: int | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """The worker's entry in ``GET /ready``; unknown amounts of work are 0."""
+        return {
+            "url": self.url,
+            "healthy": self.healthy,
+            "draining": self.draining,
+            "models": list(self.models),
+            "in_flight": self.requests,
+            "expected_work": round(self.expected_tokens or 0),
+            "kv_peak": round(self.kv_peak_tokens or 0),
+            "kv_capacity": self.kv_capacity_tokens,
+            "running": self.engine.running,
+            "waiting": self.engine.waiting,
+            "kv_usage": self.engine.kv_usage,
+        }
+
+
+def worker_statuses(fleet: Fleet, scheduler: Scheduler) -> list[WorkerStatus]:
+    """The status of every worker, in the order in which the workers joined."""
+    return [_status(member, scheduler) for member in fleet.members]
+
+
+def _status(member: Member, scheduler: Scheduler) -> WorkerStatus:
+    status = WorkerStatus(
+        url=member.id,
+        healthy=member.healthy,
+        draining=member.draining,
+        models=tuple(member.backend.models),
+        engine=member.backend.report,
+    )
+    worker = scheduler.workers.get(member.id)
+    if worker is None:
+        return status
+    return replace(
+        status,
+        requests=len(worker),
+        sequences=worker.sequences,
+        slots=worker.spec.slots,
+        expected_tokens=worker.work,
+        kv_peak_tokens=worker.kv_peak,
+        kv_capacity_tokens=worker.spec.kv_tokens,
+    )
