@@ -21,7 +21,7 @@ from predictor.data.castillo_published import is_hub, read_hub
 from predictor.data.collected import LENGTHS, read_collected
 from predictor.data.parquet import numbers, strings
 from predictor.data.records import DataError, Records
-from predictor.names import canonical
+from predictor.features.model_names import canonical
 from predictor.served import LogError
 from predictor.served import read as read_log
 

@@ -16,7 +16,7 @@ import numpy as np
 from predictor.arrays import Array, Indices
 from predictor.fast.text_model import ALL, AXES, SHARED
 from predictor.features.definition import CONTEXT_NAMES, LEXICAL_NAMES, TextFeatures
-from predictor.names import canonical, traits
+from predictor.features.model_names import canonical, traits
 
 KNOWN, RELATED, GENERIC = 0, 1, 2
 ROUTES = ("known", "related", "generic")

@@ -17,7 +17,7 @@ import numpy as np
 from predictor.arrays import Array, Indices, Single
 from predictor.features import asked_length, lexicon, ngrams, request, surface, tokens, word_vectors
 from predictor.features.lexicon_table import find
-from predictor.names import canonical, traits
+from predictor.features.model_names import canonical, traits
 from predictor.prompt import Prompt, clip
 
 __all__ = ["Prompt", "TextFeatures", "extract", "feature_hash"]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from predictor.arrays import Array, Flags, Indices
 from predictor.fast.inputs import AXIS, COLUMNS, OWN
-from predictor.names import canonical
+from predictor.features.model_names import canonical
 from predictor.outlook import CAP_TOKENS
 
 Axes = Mapping[str, Array]

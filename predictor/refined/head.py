@@ -18,7 +18,7 @@ from predictor.arrays import Array, Indices, Single
 from predictor.artefact.format import Artefact, ArtefactError
 from predictor.fast.forecast import boosted
 from predictor.fast.inputs import GENERIC, ROUTES, Models, Place, Places
-from predictor.names import canonical
+from predictor.features.model_names import canonical
 from predictor.outlook import LEVELS, Outlooks
 from predictor.prompt import Prompt
 from predictor.refined.encoder import Encoder

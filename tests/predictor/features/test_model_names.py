@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from predictor.fast.inputs import GENERIC, KNOWN, RELATED, Models
-from predictor.names import canonical, traits
+from predictor.features.model_names import canonical, traits
 
 TRAINED = ["Qwen/Qwen2.5-7B-Instruct", "Qwen/Qwen2.5-32B-Instruct", "google/gemma-3-4b-it"]
 
