@@ -14,7 +14,7 @@ from gateway.metrics import Metrics
 from gateway.requests.passage import Passage
 from predictor.adaptive.keys import NO_KEY, PROMPT, SKELETON, SYSTEM
 from predictor.features.definition import feature_hash
-from predictor.outlook import QUANTILES
+from predictor.raw_forecast import QUANTILES
 from predictor.served import FINISHED_ITSELF, ServedLog, ServedRecord
 
 
@@ -109,9 +109,9 @@ def _forecast(guess: Guess) -> dict[str, Any]:
         first = guess.predictions[0]
         keys = first.forecast.keys
         fields |= {
-            "location": float(first.outlook.location[0]),
-            "scale": float(first.outlook.scale[0]),
-            "inputs": first.outlook.inputs[0].astype(np.float32),
+            "location": float(first.raw_forecast.location[0]),
+            "scale": float(first.raw_forecast.scale[0]),
+            "inputs": first.raw_forecast.inputs[0].astype(np.float32),
             "feature_hash": feature_hash(),
             "artefact": first.artefact,
             "prompt_hash": _hex(keys[PROMPT]),

@@ -24,8 +24,8 @@ from predictor.adaptive.keys import PROMPT, Keys, keys_of
 from predictor.adaptive.recent import Recent
 from predictor.adaptive.settings import Settings
 from predictor.adaptive.shape import Recalled
-from predictor.outlook import Outlooks
 from predictor.prompt import Prompt
+from predictor.raw_forecast import RawForecasts
 
 FIRST_TIER = "fast"
 """The tier that forecasts every request; only its forecasts write down exact prompts' answers."""
@@ -60,20 +60,20 @@ class Adaptive:
         self.lock = Lock()
 
     def adapt(
-        self, prompts: Sequence[Prompt], outlooks: Outlooks, *, tier: str = FIRST_TIER
+        self, prompts: Sequence[Prompt], raw: RawForecasts, *, tier: str = FIRST_TIER
     ) -> list[Forecast]:
-        """A forecast for each prompt; ``outlooks`` are what the predictor's ``tier`` says.
+        """A forecast for each prompt; ``raw`` are what the predictor's ``tier`` says.
 
         A model not seen yet, and a prompt without history, are forecast as the predictor says.
 
         Raises:
-            ValueError: there is not one outlook for each prompt, or one is not finite.
+            ValueError: the numbers of prompts and of raw forecasts differ, or one is not finite.
         """
-        if len(prompts) != len(outlooks):
-            raise ValueError(f"{len(prompts)} prompts need as many outlooks, got {len(outlooks)}")
+        if len(prompts) != len(raw):
+            raise ValueError(f"{len(prompts)} prompts need as many raw forecasts, got {len(raw)}")
         if not prompts:
             return []
-        said = bases(outlooks)
+        said = bases(raw)
         found = [keys_of(prompt, salt=self.salt, tier=tier) for prompt in prompts]
         return list(map(self._adapted, repeat(tier), prompts, found, said))
 

@@ -9,7 +9,7 @@ from random import Random
 import numpy as np
 
 from predictor.adaptive.forecast import Forecast
-from predictor.outlook import CAP_TOKENS, LEVELS
+from predictor.raw_forecast import CAP_TOKENS, LEVELS
 
 _TAIL = 0.25  # scales by which a cut answer exceeds on average what no forecast reached
 

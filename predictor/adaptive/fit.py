@@ -14,7 +14,7 @@ import numpy as np
 
 from predictor.adaptive.settings import Settings
 from predictor.arrays import Array
-from predictor.outlook import MASS
+from predictor.raw_forecast import MASS
 
 _LEAST = 0.02  # log tokens; keeps the logarithm of a lucky residual finite
 _FLOOR = 0.15  # log tokens; no answer counts more than one predicted this well

@@ -9,7 +9,7 @@ from math import exp, isfinite, log
 from predictor.adaptive.inputs import Features, features, known
 from predictor.adaptive.keys import Keys
 from predictor.arrays import Array
-from predictor.outlook import CAP_TOKENS, MASS, Outlooks
+from predictor.raw_forecast import CAP_TOKENS, MASS, RawForecasts
 from scheduler.length import LengthDistribution
 
 _MASS = tuple(MASS.tolist())
@@ -18,7 +18,7 @@ _LOG_CAP = log(CAP_TOKENS - 1.0)  # longer ones have the atom of endless answers
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """What the predictor said of one request: an outlook as plain numbers.
+    """What the predictor said of one request: a raw forecast as plain numbers.
 
     ``square`` is the mean square of the shape, ``known`` whether the predictor was trained on the
     model, ``features`` the inputs of the regression.
@@ -64,25 +64,27 @@ class Forecast:
         return self.base.scale
 
 
-def bases(outlooks: Outlooks) -> list[Base]:
-    """The outlooks one by one.
+def bases(raw: RawForecasts) -> list[Base]:
+    """The raw forecasts one by one.
 
     Raises:
         ValueError: one is not finite, or has no positive scale.
     """
-    sums = (part.sum() for part in (outlooks.location, outlooks.shape, outlooks.endless))
-    if not isfinite(sum(sums) + outlooks.scale.sum()) or outlooks.scale.min() <= 0:
-        raise ValueError("the predictor's outlooks are not finite, or not of positive scale")
+    sums = (part.sum() for part in (raw.location, raw.shape, raw.endless))
+    if not isfinite(sum(sums) + raw.scale.sum()) or raw.scale.min() <= 0:
+        raise ValueError(
+            "the predictor's raw forecasts are not finite, or their scale is not positive"
+        )
     return list(
         map(
             Base,
-            outlooks.location.tolist(),
-            outlooks.scale.tolist(),
-            outlooks.shape,
-            ((outlooks.shape**2) @ MASS).tolist(),
-            outlooks.endless.tolist(),
-            features(outlooks),
-            known(outlooks),
+            raw.location.tolist(),
+            raw.scale.tolist(),
+            raw.shape,
+            ((raw.shape**2) @ MASS).tolist(),
+            raw.endless.tolist(),
+            features(raw),
+            known(raw),
         )
     )
 
@@ -90,7 +92,7 @@ def bases(outlooks: Outlooks) -> list[Base]:
 def distribution(
     location: float, scale: float, shape: Sequence[float], endless: float, limit: float | None
 ) -> LengthDistribution:
-    """``Outlooks.distributions`` for one forecast, without arrays: a quarter of the time."""
+    """``RawForecasts.distributions`` for one forecast, without arrays: a quarter of the time."""
     tokens = [exp(min(_LOG_CAP, max(0.0, location + scale * z))) for z in shape]
     lasting = 1.0 - endless
     mass = [lasting * part for part in _MASS]

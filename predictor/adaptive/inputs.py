@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import isnan
 
 from predictor.fast.inputs import COLUMNS
-from predictor.outlook import Outlooks
+from predictor.raw_forecast import RawForecasts
 
 CENTRE = 5.6
 """About the mean log length of real answers: what location and text scores are relative to."""
@@ -26,15 +26,15 @@ _FAR = 6.0  # a strange input must not carry the line away
 _NOTHING = (0.0,) * len(_AT)
 
 
-def features(outlooks: Outlooks) -> list[Features]:
+def features(raw: RawForecasts) -> list[Features]:
     """The features of each forecast; what the predictor left open (NaN) is 0.
 
     Inputs of another width than ``COLUMNS`` tell nothing: location alone is then used.
     """
-    locations = outlooks.location.tolist()
-    if outlooks.inputs.shape[1] != len(COLUMNS):
+    locations = raw.location.tolist()
+    if raw.inputs.shape[1] != len(COLUMNS):
         return [(1.0, _near(location - CENTRE), *_NOTHING) for location in locations]
-    rows = outlooks.inputs[:, _AT].tolist()
+    rows = raw.inputs[:, _AT].tolist()
     return [
         (
             1.0,
@@ -49,8 +49,8 @@ def _near(number: float) -> float:
     return 0.0 if isnan(number) else min(_FAR, max(-_FAR, number))
 
 
-def known(outlooks: Outlooks) -> list[bool]:
+def known(raw: RawForecasts) -> list[bool]:
     """Whether the predictor was trained on each forecast's model; if it does not say, no."""
-    if _ROUTE < 0 or outlooks.inputs.shape[1] != len(COLUMNS):
-        return [False] * len(outlooks)
-    return [route == 0 for route in outlooks.inputs[:, _ROUTE].tolist()]
+    if _ROUTE < 0 or raw.inputs.shape[1] != len(COLUMNS):
+        return [False] * len(raw)
+    return [route == 0 for route in raw.inputs[:, _ROUTE].tolist()]

@@ -9,7 +9,7 @@ from predictor.adaptive.inputs import Features
 from predictor.adaptive.settings import Settings
 from predictor.adaptive.shape import Shape
 from predictor.arrays import Array, Flags
-from predictor.outlook import LEVELS
+from predictor.raw_forecast import LEVELS
 
 ERROR, LOG_SCALE, WEIGHT, MISS, FIRST = 0, 1, 2, 3, 4
 """Columns of a row: log tokens less the predicted location, the predicted log scale, the weight

@@ -10,7 +10,7 @@ import numpy as np
 
 from predictor.adaptive.settings import Settings
 from predictor.arrays import Array
-from predictor.outlook import LEVELS, MASS
+from predictor.raw_forecast import LEVELS, MASS
 
 _SIZE, _HALF_LIFE = 512, 200.0
 _KEPT = 64  # shapes mixed since the errors last changed: predictors have one a model

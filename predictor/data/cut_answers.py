@@ -11,7 +11,7 @@ import numpy as np
 from scipy.special import log_ndtr, ndtr, ndtri
 
 from predictor.arrays import Array, Flags, Indices
-from predictor.outlook import CAP_TOKENS
+from predictor.raw_forecast import CAP_TOKENS
 
 _ROUNDS = 40
 _PRIOR = 1.0  # samples by which a prompt is drawn to the mean: all of its samples may be cut

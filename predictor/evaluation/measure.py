@@ -14,7 +14,7 @@ from predictor.evaluation import scores
 from predictor.fast.inputs import ROUTES
 from predictor.fast.predictor import Forecaster
 from predictor.features.definition import Prompt
-from predictor.outlook import CAP_TOKENS
+from predictor.raw_forecast import CAP_TOKENS
 
 MEAN = "mean"
 """Name of the line that averages over the models."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from predictor.arrays import Array
 from predictor.fast.inputs import Models, Places
-from predictor.outlook import Outlooks
+from predictor.raw_forecast import RawForecasts
 
 if TYPE_CHECKING:
     from lightgbm import Booster
@@ -24,7 +24,7 @@ def forecast(
     scale: Booster,
     shapes: Array,
     capped: Array,
-) -> Outlooks:
+) -> RawForecasts:
     """The forecasts of n prompts from the boosters' ``inputs`` (n x len(COLUMNS)).
 
     ``base`` (n, log tokens) is added to the output of the booster ``location``; the booster
@@ -33,7 +33,7 @@ def forecast(
     answers that do not end, of each model and of generic ones.
     """
     weights = places.weights
-    return Outlooks(
+    return RawForecasts(
         location=base + boosted(location, inputs),
         scale=np.exp(boosted(scale, inputs)),
         shape=shapes[models.group(places.routes, weights.argmax(axis=1))],

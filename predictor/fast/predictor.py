@@ -13,7 +13,7 @@ from predictor.fast.forecast import forecast
 from predictor.fast.inputs import COLUMNS, Models, Place, Places
 from predictor.fast.text_model import TextModel
 from predictor.features.definition import Prompt, extract
-from predictor.outlook import LEVELS, QUANTILES, Outlooks
+from predictor.raw_forecast import LEVELS, QUANTILES, RawForecasts
 from scheduler.length import LengthDistribution
 
 if TYPE_CHECKING:
@@ -97,13 +97,13 @@ class LengthPredictor:
         """The distribution of each prompt's output tokens, cut at its ``max_tokens``."""
         if not prompts:
             return []
-        return self.outlooks(prompts).distributions([prompt.max_tokens for prompt in prompts])
+        return self.raw_forecasts(prompts).distributions([prompt.max_tokens for prompt in prompts])
 
     def atoms(self, prompts: Sequence[Prompt]) -> tuple[Array, Array]:
         """The forecasts of n prompts as arrays, not cut: tokens and masses, each n x ATOMS."""
-        return self.outlooks(prompts).atoms()
+        return self.raw_forecasts(prompts).atoms()
 
-    def outlooks(self, prompts: Sequence[Prompt]) -> Outlooks:
+    def raw_forecasts(self, prompts: Sequence[Prompt]) -> RawForecasts:
         """The forecasts of n prompts as location, scale and shape."""
         places = Places.of([self._models.place(prompt.model) for prompt in prompts])
         features = extract(prompts)

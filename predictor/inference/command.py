@@ -64,10 +64,10 @@ def answers(
     """
     if not prompts:
         return
-    outlooks = predictor.outlooks(prompts)
+    raw = predictor.raw_forecasts(prompts)
     if refined is not None:
-        outlooks = refined.refine(prompts, outlooks)
-    for forecast in outlooks.distributions([prompt.max_tokens for prompt in prompts]):
+        raw = refined.refine(prompts, raw)
+    for forecast in raw.distributions([prompt.max_tokens for prompt in prompts]):
         levels = {level: round(value, 2) for level, value in quantiles(forecast).items()}
         yield {
             "typical": round(forecast.geometric_mean, 2),

@@ -14,8 +14,8 @@ from predictor.adaptive import Adaptive, Forecast
 from predictor.artefact.format import ArtefactError
 from predictor.artefact.versions import identity
 from predictor.fast.predictor import LengthPredictor
-from predictor.outlook import Outlooks
 from predictor.prompt import Prompt
+from predictor.raw_forecast import RawForecasts
 from predictor.refined.tiers import refined_tier
 from predictor.threads import give_way
 from scheduler.length import LengthDistribution
@@ -31,7 +31,7 @@ _TOGETHER = 4
 class Refiner(Protocol):
     """The refined tier: a text encoder and the head over it (``refined.RefinedTier``)."""
 
-    def refine(self, prompts: Sequence[Prompt], fast: Outlooks) -> Outlooks:
+    def refine(self, prompts: Sequence[Prompt], fast: RawForecasts) -> RawForecasts:
         """Better forecasts of the prompts than ``fast``; called from one thread."""
 
 
@@ -39,13 +39,13 @@ class Refiner(Protocol):
 class Prediction:
     """The forecast for one prompt by one tier.
 
-    ``outlook`` (of this prompt alone) is what the model said, ``forecast`` what the traffic since
-    made of it.
+    ``raw_forecast`` (of one prompt) comes from the model; ``forecast`` is the raw forecast after
+    the adaptive layer has corrected it.
     """
 
     prompt: Prompt
     tier: Tier
-    outlook: Outlooks
+    raw_forecast: RawForecasts
     forecast: Forecast
     artefact: str
     """Which model said so (``versions.identity``)."""
@@ -90,7 +90,7 @@ class TieredPredictor:
         refined = _refined(path) if refine else None
         serving = cls(LengthPredictor.load(path), refined, adaptive=adaptive)
         tried = [Prompt("", "Is it any good?")]
-        fast = serving.model.outlooks(tried)
+        fast = serving.model.raw_forecasts(tried)
         fast.distributions([None])
         if refined is not None:
             refined.refine(tried, fast).distributions([None])
@@ -103,20 +103,20 @@ class TieredPredictor:
 
     def predict(self, prompts: Sequence[Prompt]) -> list[Prediction]:
         """The fast tier's forecasts; raises ValueError if the model makes no sense."""
-        return self._adapted("fast", prompts, self.model.outlooks(prompts))
+        return self._adapted("fast", prompts, self.model.raw_forecasts(prompts))
 
     def refine(self, predictions: Sequence[Prediction]) -> list[Prediction]:
         """The refined tier's forecasts for prompts that the fast one has seen."""
         if self._refined is None:
             raise RuntimeError("this model has no refined tier")
         prompts = [prediction.prompt for prediction in predictions]
-        fast = _joined([prediction.outlook for prediction in predictions])
-        outlooks = self._refined.refine(prompts, fast)
+        fast = _joined([prediction.raw_forecast for prediction in predictions])
+        raw = self._refined.refine(prompts, fast)
         found: list[Prediction] = []
         for at in range(0, len(prompts), _TOGETHER):
             give_way()
             rows = slice(at, at + _TOGETHER)
-            found += self._adapted("refined", prompts[rows], outlooks.rows(rows))
+            found += self._adapted("refined", prompts[rows], raw.rows(rows))
         return found
 
     def learn(self, prediction: Prediction, tokens: int, *, censored: bool) -> None:
@@ -124,11 +124,11 @@ class TieredPredictor:
         self.adaptive.learn(prediction.forecast, tokens, censored=censored)
 
     def _adapted(
-        self, tier: Tier, prompts: Sequence[Prompt], outlooks: Outlooks
+        self, tier: Tier, prompts: Sequence[Prompt], raw: RawForecasts
     ) -> list[Prediction]:
-        forecasts = self.adaptive.adapt(prompts, outlooks, tier=tier)
+        forecasts = self.adaptive.adapt(prompts, raw, tier=tier)
         return [
-            Prediction(prompt, tier, outlooks.rows(slice(at, at + 1)), forecast, self.artefact)
+            Prediction(prompt, tier, raw.rows(slice(at, at + 1)), forecast, self.artefact)
             for at, (prompt, forecast) in enumerate(zip(prompts, forecasts, strict=True))
         ]
 
@@ -143,8 +143,8 @@ def _refined(path: Path | str | None) -> Refiner | None:
         return None
 
 
-def _joined(parts: Sequence[Outlooks]) -> Outlooks:
-    return Outlooks(
+def _joined(parts: Sequence[RawForecasts]) -> RawForecasts:
+    return RawForecasts(
         np.concatenate([part.location for part in parts]),
         np.concatenate([part.scale for part in parts]),
         np.concatenate([part.shape for part in parts]),

@@ -12,7 +12,7 @@ from predictor.fast.inputs import GENERIC, KNOWN, LIMIT, OFFSET, OWN, ROUTE, TEX
 from predictor.online.censoring import imputed, kaplan_meier
 from predictor.online.parts import Parts
 from predictor.online.traffic import Traffic
-from predictor.outlook import LEVELS
+from predictor.raw_forecast import LEVELS
 from predictor.training.boosters import LOCATION, SCALE
 from predictor.training.calibrate import shape
 
@@ -47,7 +47,7 @@ def continued(start: Parts, traffic: Traffic) -> Parts:
     """
     usable = traffic.where(_usable(traffic))
     fold = np.random.default_rng(0).integers(_FOLDS, size=usable.prompt.max(initial=0) + 1)
-    said = start.outlooks(usable)
+    said = start.raw_forecasts(usable)
     location = said.location
     for _ in range(2 if usable.censored.any() else 1):
         target = imputed(np.log(usable.tokens), usable.censored, location, said.scale, said.shape)
@@ -67,7 +67,7 @@ def continued(start: Parts, traffic: Traffic) -> Parts:
 def recalibrated(start: Parts, traffic: Traffic) -> Parts:
     """``start`` with the shapes of the models that it learned from traffic fitted to it."""
     usable = traffic.where(_usable(traffic))
-    said = start.outlooks(usable)
+    said = start.raw_forecasts(usable)
     shapes = _shapes(start, usable, said.location, said.scale)
     own = [at for at, name in enumerate(start.models.names) if name not in start.learned]
     shapes[own] = start.arrays["shapes"][own]

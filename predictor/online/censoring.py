@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from predictor.arrays import Array, Flags
-from predictor.outlook import MASS
+from predictor.raw_forecast import MASS
 
 _BEYOND = 0.1  # scales past a cut that lies beyond all atoms
 

@@ -12,7 +12,7 @@ from predictor.arrays import Array
 from predictor.evaluation import scores
 from predictor.online.parts import Parts
 from predictor.online.traffic import Traffic
-from predictor.outlook import LEVELS, Outlooks
+from predictor.raw_forecast import LEVELS, RawForecasts
 
 CONFIDENCE = 0.95
 
@@ -53,7 +53,7 @@ class Comparison:
 
 def compare(first: Parts, second: Parts, traffic: Traffic) -> Comparison:
     """Score both on logged requests (at least two)."""
-    one, two = first.outlooks(traffic), second.outlooks(traffic)
+    one, two = first.raw_forecasts(traffic), second.raw_forecasts(traffic)
     before, after = crps_of(one, traffic), crps_of(two, traffic)
     gain = before - after
     spread = _error(gain, traffic)
@@ -69,20 +69,20 @@ def compare(first: Parts, second: Parts, traffic: Traffic) -> Comparison:
     )
 
 
-def crps_of(outlooks: Outlooks, traffic: Traffic) -> Array:
+def crps_of(raw_forecasts: RawForecasts, traffic: Traffic) -> Array:
     """CRPS of each request in tokens: of min(length, limit), which a cut answer tells too.
 
     Chaining with the limit keeps the score proper (threshold-weighted CRPS; Allen, Ginsbourger
     and Ziegel 2023).
     """
-    tokens, mass = outlooks.atoms()
+    tokens, mass = raw_forecasts.atoms()
     cut = np.minimum(tokens, traffic.limit[:, None])
     return scores.crps(cut, mass, np.minimum(traffic.tokens, traffic.limit))
 
 
-def coverage(outlooks: Outlooks, traffic: Traffic) -> float:
+def coverage(raw_forecasts: RawForecasts, traffic: Traffic) -> float:
     """The share of ended answers within the central 80 %; NaN if none ended."""
-    tokens, _ = outlooks.atoms()
+    tokens, _ = raw_forecasts.atoms()
     ended = traffic.ended
     if not ended.any():
         return float("nan")

@@ -15,7 +15,7 @@ from predictor.fast.inputs import AXIS, OWN, TEXT_ALL, Models
 from predictor.online.censoring import imputed
 from predictor.online.parts import LearnedState, Parts
 from predictor.online.traffic import Traffic
-from predictor.outlook import CAP_TOKENS, Outlooks
+from predictor.raw_forecast import CAP_TOKENS, RawForecasts
 from predictor.training.calibrate import TAIL_PRIOR
 
 LEAST_RECORDS = 50
@@ -50,7 +50,7 @@ def _learn(base: Parts, name: str, traffic: Traffic) -> LearnedState:
     """
     rows = traffic.where(traffic.model == traffic.names.index(name))
     usable = rows.where(rows.tokens < CAP_TOKENS)
-    said = base.outlooks(usable)
+    said = base.raw_forecasts(usable)
     design = np.column_stack([np.ones(len(usable)), usable.inputs[:, AXIS]])
     shared = usable.inputs[:, TEXT_ALL] + np.nan_to_num(usable.inputs[:, OWN])
     prior = _ridge(design, said.location - shared)
@@ -78,7 +78,9 @@ def _rate(base: Parts, rows: Traffic) -> float:
     return (ran + TAIL_PRIOR * float(base.arrays["capped"][-1])) / (len(rows) + TAIL_PRIOR)
 
 
-def _regress(design: Array, shared: Array, prior: Array, said: Outlooks, rows: Traffic) -> Array:
+def _regress(
+    design: Array, shared: Array, prior: Array, said: RawForecasts, rows: Traffic
+) -> Array:
     """Ridge towards ``prior``, robust (Huber's weights) and with censored lengths imputed."""
     penalty = np.diag(_PRIOR * np.maximum(np.mean(design**2, axis=0), _LEAST_SQUARE))
     logs, location = np.log(rows.tokens), said.location

@@ -21,7 +21,7 @@ from predictor.fast.forecast import forecast
 from predictor.fast.inputs import AXIS, LIMIT, OFFSET, OWN, ROUTE, TEXT_ALL, Models, Places
 from predictor.fast.predictor import LengthPredictor
 from predictor.online.traffic import Traffic
-from predictor.outlook import Outlooks
+from predictor.raw_forecast import RawForecasts
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ class Parts:
         )
         return inputs, base
 
-    def outlooks(self, traffic: Traffic) -> Outlooks:
+    def raw_forecasts(self, traffic: Traffic) -> RawForecasts:
         """What this artefact says of logged requests."""
         inputs, base = self.see(traffic)
         return forecast(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from predictor.arrays import Array, Flags, Indices
 from predictor.fast.inputs import AXIS, COLUMNS, OWN
 from predictor.features.model_names import canonical
-from predictor.outlook import CAP_TOKENS
+from predictor.raw_forecast import CAP_TOKENS
 
 Axes = Mapping[str, Array]
 """What an artefact has learned of models from traffic: the weights of the axes, by name."""

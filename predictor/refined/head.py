@@ -19,8 +19,8 @@ from predictor.artefact.format import Artefact, ArtefactError
 from predictor.fast.forecast import boosted
 from predictor.fast.inputs import GENERIC, ROUTES, Models, Place, Places
 from predictor.features.model_names import canonical
-from predictor.outlook import LEVELS, Outlooks
 from predictor.prompt import Prompt
+from predictor.raw_forecast import LEVELS, RawForecasts
 from predictor.refined.encoder import Encoder
 from predictor.threads import give_way
 
@@ -34,7 +34,7 @@ LOCATION, SCALE = "refined_location", "refined_scale"
 _RETRAIN = "train again with `lengthwise train --encoder`"
 
 
-def stack(outlooks: Outlooks, encoded: Single, weights: Array) -> Array:
+def stack(raw: RawForecasts, encoded: Single, weights: Array) -> Array:
     """What the refined boosters see of n prompts (n x (columns of ``inputs`` + 7)).
 
     ``encoded`` (n x D) are the encoder's outputs, its first M columns the models'; ``weights``
@@ -46,15 +46,15 @@ def stack(outlooks: Outlooks, encoded: Single, weights: Array) -> Array:
     others = columns[:, models:-1].mean(axis=1) if columns.shape[1] > models + 1 else 0 * own
     mean = columns[:, :models].mean(axis=1)
     added = (
-        outlooks.location,
-        np.log(outlooks.scale),
+        raw.location,
+        np.log(raw.scale),
         own,
-        own - outlooks.location,
+        own - raw.location,
         own - mean,
         others,
         columns[:, -1],
     )
-    return np.column_stack([outlooks.inputs, *added])
+    return np.column_stack([raw.inputs, *added])
 
 
 def said(columns: Array, weights: Array) -> Array:
@@ -84,18 +84,18 @@ class RefinedHead:
     shapes: Array
     models: Models
 
-    def refine(self, outlooks: Outlooks, encoded: Single, places: Sequence[Place]) -> Outlooks:
+    def refine(self, raw: RawForecasts, encoded: Single, places: Sequence[Place]) -> RawForecasts:
         """Better forecasts of the same n prompts; ``places`` are where their models stand."""
         at = Places.of(places)
-        rows = stack(outlooks, encoded, at.weights)
-        base = blended(self.blend, outlooks, encoded, at.weights, at.routes)
+        rows = stack(raw, encoded, at.weights)
+        base = blended(self.blend, raw, encoded, at.weights, at.routes)
         group = self.models.group(at.routes, at.weights.argmax(axis=1))
         location = base + boosted(self.location, rows)
-        scale = steadied(outlooks.scale, boosted(self.scale, rows), self.level, self.trust)
+        scale = steadied(raw.scale, boosted(self.scale, rows), self.level, self.trust)
         near = between(np.log(scale), self.knots)
         return replace(
-            outlooks,
-            location=location + self.caution * (outlooks.location - location),
+            raw,
+            location=location + self.caution * (raw.location - location),
             scale=scale,
             shape=np.einsum("nk,knl->nl", near, self.shapes[:, group]),
         )
@@ -177,7 +177,7 @@ class RefinedTier:
         """The same, its encoder on a thread that yields to an event loop (``Encoder.aside``)."""
         return RefinedTier(self.encoder.aside(), self.head)
 
-    def refine(self, prompts: Sequence[Prompt], fast: Outlooks) -> Outlooks:
+    def refine(self, prompts: Sequence[Prompt], fast: RawForecasts) -> RawForecasts:
         """Better forecasts of the n prompts than ``fast``, the fast tier's of the same prompts.
 
         Takes milliseconds a prompt, most of them outside Python's interpreter lock.
@@ -192,7 +192,7 @@ class RefinedTier:
 
 def blended(
     blend: Array,
-    outlooks: Outlooks,
+    raw: RawForecasts,
     encoded: Single,
     weights: Array,
     routes: Indices,
@@ -200,7 +200,7 @@ def blended(
     """The blend of both tiers' locations in log tokens (n), by each prompt's route."""
     columns = np.asarray(encoded, dtype=np.float64)[:, : weights.shape[1]]
     own, part = said(columns, weights), blend[np.minimum(routes, GENERIC)]
-    return np.asarray(part[:, 0] * outlooks.location + part[:, 1] * own + part[:, 2])
+    return np.asarray(part[:, 0] * raw.location + part[:, 1] * own + part[:, 2])
 
 
 def steadied(scale: Array, change: Array, level: float, trust: float) -> Array:

@@ -60,7 +60,7 @@ class Refined:
 
     def atoms(self, prompts: Sequence[Prompt]) -> tuple[Array, Array]:
         """The refined forecasts, not cut: tokens and masses, each n x ATOMS."""
-        return self.tier.refine(prompts, self.fast.outlooks(prompts)).atoms()
+        return self.tier.refine(prompts, self.fast.raw_forecasts(prompts)).atoms()
 
 
 def forecaster(path: Path | None, tier: str) -> Forecaster:

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from predictor.arrays import Single
-from predictor.outlook import QUANTILES
+from predictor.raw_forecast import QUANTILES
 
 Tier = Literal["fast", "refined", "recent"]
 

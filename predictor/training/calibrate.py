@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from predictor.arrays import Array, Flags, Indices
-from predictor.outlook import CAP_TOKENS, LEVELS
+from predictor.raw_forecast import CAP_TOKENS, LEVELS
 
 
 def endless(tokens: Array, capped: Flags) -> Flags:

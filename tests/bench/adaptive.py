@@ -186,16 +186,16 @@ class Bench:
         single: list[float] = []
         learn: list[float] = []
         for one in requests:
-            asked, outlook = prompt_of(self.world, one), self.full.of(one.named, one.prompt)
+            asked, raw_forecast = prompt_of(self.world, one), self.full.of(one.named, one.prompt)
             made: list[Forecast] = []
-            single.append(_timed(lambda: made.extend(adaptive.adapt([asked], outlook))))  # noqa: B023
+            single.append(_timed(lambda: made.extend(adaptive.adapt([asked], raw_forecast))))  # noqa: B023
             learn.append(_timed(lambda: adaptive.learn(made[0], one.tokens, censored=one.cut)))  # noqa: B023
         calls = [
             (prompt_of(self.world, one), self.full.of(one.named, one.prompt), one)
             for one in requests
         ]
         start_of = time.process_time()
-        forecasts = [adaptive.adapt([asked], outlook)[0] for asked, outlook, _ in calls]
+        forecasts = [adaptive.adapt([asked], raw_forecast)[0] for asked, raw_forecast, _ in calls]
         middle = time.process_time()
         for forecast, (_, _, one) in zip(forecasts, calls, strict=True):
             adaptive.learn(forecast, one.tokens, censored=one.cut)
@@ -209,8 +209,8 @@ class Bench:
             for at in range(0, len(own), 64)
         ]
         start = time.process_time()
-        for prompts, outlooks in batches:
-            adaptive.adapt(prompts, outlooks)
+        for prompts, raw_forecasts in batches:
+            adaptive.adapt(prompts, raw_forecasts)
         together = (time.process_time() - start) * len(calls) / len(own)
         cpu = {"adapt": middle - start_of, "adapt in batches": together, "learn": end - middle}
         with TemporaryDirectory() as folder:

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from predictor.data import castillo, splits
 from predictor.data.records import Records
 from predictor.features.definition import feature_hash
-from predictor.outlook import Outlooks
 from predictor.prompt import Prompt
+from predictor.raw_forecast import RawForecasts
 from predictor.training.train import fit
 
 HOLDOUT = 1000
@@ -56,14 +56,14 @@ class Said:
     endless: NDArray[np.float64]
     inputs: NDArray[np.float64]
 
-    def of(self, model: int, prompt: int) -> Outlooks:
-        """The outlook of one prompt for a model."""
+    def of(self, model: int, prompt: int) -> RawForecasts:
+        """The raw forecast of one prompt for a model."""
         at = slice(prompt, prompt + 1)
-        return Outlooks(*(getattr(self, field)[model, at] for field in _FIELDS))
+        return RawForecasts(*(getattr(self, field)[model, at] for field in _FIELDS))
 
-    def of_many(self, model: int, prompts: list[int]) -> Outlooks:
-        """The outlooks of several prompts for a model."""
-        return Outlooks(*(getattr(self, field)[model, prompts] for field in _FIELDS))
+    def of_many(self, model: int, prompts: list[int]) -> RawForecasts:
+        """The raw forecasts of several prompts for a model."""
+        return RawForecasts(*(getattr(self, field)[model, prompts] for field in _FIELDS))
 
 
 def split(data: Path) -> tuple[Records, Records]:
@@ -111,9 +111,9 @@ def _forecasts(training: Records, held: Records, left_out: str) -> dict[str, NDA
     for model in held.models:
         for start in range(0, len(held.texts), _BATCH):
             prompts = [Prompt(model, text) for text in held.texts[start : start + _BATCH]]
-            outlooks = predictor.outlooks(prompts)
+            raw_forecasts = predictor.raw_forecasts(prompts)
             for field in _FIELDS:
-                found[field].append(getattr(outlooks, field).astype(np.float32))
+                found[field].append(getattr(raw_forecasts, field).astype(np.float32))
     shape = (len(held.models), len(held.texts))
     return {
         field: np.concatenate(parts).reshape(*shape, *parts[0].shape[1:])

@@ -71,11 +71,11 @@ class Queue:
 
     def _arrive(self, at: int, arrival: float) -> None:
         one = self._requests[at]
-        outlook = self._said.of(one.named, one.prompt)
+        raw_forecast = self._said.of(one.named, one.prompt)
         if self._adaptive is None:
-            length = outlook.distributions([None])[0]
+            length = raw_forecast.distributions([None])[0]
         else:
-            forecast = self._adaptive.adapt([prompt_of(self._world, one)], outlook)[0]
+            forecast = self._adaptive.adapt([prompt_of(self._world, one)], raw_forecast)[0]
             self._forecasts[str(at)] = forecast
             length = forecast.length
         job = Job(str(at), self._world.models[one.named], arrival, self._tokens(one), length)

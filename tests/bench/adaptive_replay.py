@@ -93,13 +93,13 @@ def replay(
     """
     log = Log()
     for request in requests:
-        outlook = said.of(request.named, request.prompt)
+        raw_forecast = said.of(request.named, request.prompt)
         length = forecast = None
         if adaptive is not None:
-            forecast = adaptive.adapt([prompt_of(world, request)], outlook)[0]
+            forecast = adaptive.adapt([prompt_of(world, request)], raw_forecast)[0]
             length = forecast.length
         if scored is None or request.named == scored:
-            log.add(length or outlook.distributions([None])[0], request.tokens)
+            log.add(length or raw_forecast.distributions([None])[0], request.tokens)
         if adaptive is not None and forecast is not None:
             adaptive.learn(forecast, request.tokens, censored=request.cut)
     return log

@@ -25,7 +25,7 @@ from predictor.data.records import Records
 from predictor.evaluation import scores
 from predictor.fast.inputs import Models
 from predictor.features.definition import Prompt, extract
-from predictor.outlook import CAP_TOKENS, LEVELS, MASS
+from predictor.raw_forecast import CAP_TOKENS, LEVELS, MASS
 from predictor.training import text_model
 from predictor.training.boosters import LOCATION, Cells, Rows, Table, cells_of, run, table
 from predictor.training.crossfit import FOLDS, fit_head

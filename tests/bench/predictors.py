@@ -26,7 +26,7 @@ from predictor.evaluation import scores
 from predictor.fast.predictor import LengthPredictor
 from predictor.features.definition import Prompt, extract
 from predictor.features.surface import NAMES as LEXICAL
-from predictor.outlook import LEVELS, MASS
+from predictor.raw_forecast import LEVELS, MASS
 from predictor.training import text_model
 from predictor.training import train as training
 from predictor.training.boosters import LOCATION, cells_of, table

@@ -14,7 +14,7 @@ import pytest
 from gateway.emulator import EmbeddedEmulator, EmulatorConfig
 from predictor import ArtefactError, LengthPredictor, Prompt
 from predictor.inference.tiered import TieredPredictor
-from predictor.outlook import Outlooks
+from predictor.raw_forecast import RawForecasts
 from scheduler.sim.engine import EngineConfig
 from tests.conftest import missing
 from tests.deploy.dashboard_file import alert_marks, expressions, variables
@@ -82,7 +82,7 @@ async def _observe(stack: AsyncExitStack, folder: Path, workers: list[str]) -> O
 class _Agreeing:
     """A refined tier that finds nothing to better: its panels show that it was asked."""
 
-    def refine(self, prompts: Sequence[Prompt], fast: Outlooks) -> Outlooks:
+    def refine(self, prompts: Sequence[Prompt], fast: RawForecasts) -> RawForecasts:
         del prompts
         return fast
 

@@ -38,7 +38,7 @@ def serve(
         text = form.format(topic=_TOPICS[rng.integers(len(_TOPICS))], at=1000 * seed + at)
         length = median * models[name] * np.exp(SIGMA * rng.standard_normal())
         made.append((Prompt(name, text, max_tokens=max_tokens), max(1.0, float(np.rint(length)))))
-    outlooks = predictor.outlooks([prompt for prompt, _ in made])
+    raw_forecasts = predictor.raw_forecasts([prompt for prompt, _ in made])
     log = ServedLog(folder)
     for at, (prompt, length) in enumerate(made):
         cut = max_tokens is not None and length >= max_tokens
@@ -56,7 +56,7 @@ def serve(
                 tier="fast",
                 max_tokens=max_tokens,
                 prompt_hash=prompt.text,
-                inputs=outlooks.inputs[at].astype(np.float32),
+                inputs=raw_forecasts.inputs[at].astype(np.float32),
                 feature_hash=feature_hash(),
                 artefact=identity(predictor.manifest),
             )

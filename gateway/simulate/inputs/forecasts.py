@@ -24,7 +24,7 @@ def forecast_batches(
     predictor = LengthPredictor.load(model_dir)
     refined = required(model_dir) if tier == "refined" else None
     for prompts in batches:
-        outlooks = predictor.outlooks(prompts)
+        raw_forecasts = predictor.raw_forecasts(prompts)
         if refined is not None:
-            outlooks = refined.refine(prompts, outlooks)
-        yield outlooks.distributions([prompt.max_tokens for prompt in prompts])
+            raw_forecasts = refined.refine(prompts, raw_forecasts)
+        yield raw_forecasts.distributions([prompt.max_tokens for prompt in prompts])

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from gateway.simulate.inputs.source import RequestSource
 from predictor.data.records import DataError
-from predictor.outlook import QUANTILES
+from predictor.raw_forecast import QUANTILES
 from scheduler.length import LengthDistribution
 from scheduler.sim.request import Request
 

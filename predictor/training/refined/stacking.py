@@ -9,7 +9,7 @@ import numpy as np
 
 from predictor.arrays import Array, Flags, Indices, Single
 from predictor.fast.inputs import ROUTES, Models, Place
-from predictor.outlook import Outlooks
+from predictor.raw_forecast import RawForecasts
 from predictor.refined.head import RefinedHead, blended, said, stack, steadied
 from predictor.training.refined.calibrate import by_scale
 
@@ -53,12 +53,12 @@ _LEAST_RESIDUAL = 0.02
 class Sample:
     """n (prompt, model) cells with both tiers' out-of-sample forecasts and the measured lengths.
 
-    ``outlooks`` (n; ``shape`` is not read), ``encoded`` (n x D), ``places`` (n), the index of
+    ``raw_forecasts`` (n; ``shape`` is not read), ``encoded`` (n x D), ``places`` (n), the index of
     each cell's ``prompt`` and ``model``, ``values`` (n x m log tokens, NaN padded); ``weight``
     counts in the fit, ``share`` in the calibration.
     """
 
-    outlooks: Outlooks
+    raw_forecasts: RawForecasts
     encoded: Single
     places: list[Place]
     prompt: Indices
@@ -83,8 +83,8 @@ def fit_refined(sample: Sample, models: Models, *, threads: int = 1) -> RefinedH
         change = np.asarray(fitted.location.predict(frame.rows[out]), dtype=np.float64)
         located[out] = frame.base(fitted.blend)[out] + change
     scale, change = _scale(frame, located)
-    level = float(np.mean(np.log(sample.outlooks.scale) + change))
-    scaled = steadied(sample.outlooks.scale, change, level, TRUST)
+    level = float(np.mean(np.log(sample.raw_forecasts.scale) + change))
+    scaled = steadied(sample.raw_forecasts.scale, change, level, TRUST)
     knots, shapes = by_scale(
         (sample.values - located[:, None]) / scaled[:, None],
         np.where(np.isnan(sample.values), 0.0, sample.share[:, None]),
@@ -116,7 +116,7 @@ class _Frame:
             sample,
             weights,
             np.array([place.route for place in sample.places], dtype=np.intp),
-            stack(sample.outlooks, sample.encoded, weights),
+            stack(sample.raw_forecasts, sample.encoded, weights),
             np.nanmean(sample.values, axis=1),
             _folds(sample.prompt),
             threads,
@@ -124,7 +124,7 @@ class _Frame:
 
     def base(self, blend: Array) -> Array:
         sample = self.sample
-        return blended(blend, sample.outlooks, sample.encoded, self.weights, self.routes)
+        return blended(blend, sample.raw_forecasts, sample.encoded, self.weights, self.routes)
 
     def fit(self, keep: Flags) -> _Fit:
         """Blend and booster of the cells marked in ``keep``."""
@@ -152,13 +152,13 @@ def _blend(frame: _Frame, keep: Flags) -> Array:
     """Ridge regression of each route's mean log lengths on both tiers' locations."""
     sample = frame.sample
     columns = np.asarray(sample.encoded, dtype=np.float64)[:, : frame.weights.shape[1]]
-    own = said(columns, frame.weights) - sample.outlooks.location
+    own = said(columns, frame.weights) - sample.raw_forecasts.location
     out = np.tile([1.0, 0.0, 0.0], (len(ROUTES), 1))
     for route in range(len(ROUTES)):
         rows = keep & (frame.routes == route)
         inputs = np.column_stack([own[rows], np.ones(rows.sum())])
         weighed = inputs * sample.weight[rows, None]
-        target = frame.centre[rows] - sample.outlooks.location[rows]
+        target = frame.centre[rows] - sample.raw_forecasts.location[rows]
         gram = inputs.T @ weighed + _RIDGE * np.eye(2)
         share, level = np.linalg.solve(gram, weighed.T @ target)
         out[route] = 1 - share, share, level
@@ -169,7 +169,7 @@ def _scale(frame: _Frame, located: Array) -> tuple[lgb.Booster, Array]:
     """The booster of the log scale's change, and its cross-fitted answers (n)."""
     sample = frame.sample
     size = np.nanmean(np.abs(sample.values - located[:, None]), axis=1)
-    target = np.log(size + _LEAST_RESIDUAL) - np.log(sample.outlooks.scale)
+    target = np.log(size + _LEAST_RESIDUAL) - np.log(sample.raw_forecasts.scale)
     change = np.empty(len(located))
     for part in range(FOLDS):
         out = frame.fold == part

@@ -19,7 +19,7 @@ from predictor.data.other_models import Extra
 from predictor.data.records import DataError, Records
 from predictor.fast.inputs import KNOWN, RELATED, Models, Place
 from predictor.fast.predictor import LengthPredictor
-from predictor.outlook import LEVELS, Outlooks
+from predictor.raw_forecast import LEVELS, RawForecasts
 from predictor.refined.encoder import Encoder
 from predictor.refined.head import RefinedHead, RefinedTier
 from predictor.refined.tiers import Refined
@@ -142,7 +142,7 @@ def _sample(
         for row in rows
     ]
     known = np.array([place.route == KNOWN for place in places])
-    outlooks = Outlooks(
+    raw_forecasts = RawForecasts(
         location=fast.location[rows],
         scale=fast.scale[rows],
         shape=np.zeros((len(rows), len(LEVELS))),
@@ -150,7 +150,7 @@ def _sample(
         inputs=fast.inputs[rows],
     )
     return Sample(
-        outlooks=outlooks,
+        raw_forecasts=raw_forecasts,
         encoded=encoded[cells.prompt[cell]],
         places=places,
         prompt=cells.prompt[cell],

@@ -20,7 +20,7 @@ from gateway.emulator import EmbeddedEmulator
 from predictor import Prompt
 from predictor.fast.predictor import DEFAULT, LengthPredictor
 from predictor.inference.tiered import Prediction, TieredPredictor
-from predictor.outlook import Outlooks
+from predictor.raw_forecast import RawForecasts
 from tests.gateway.harness import Gateway, chat, forced, gateway, post, until
 
 BUDGET: dict[str, Any] = {"budget_ms": 10_000}
@@ -43,10 +43,10 @@ class Nonsense(TieredPredictor):
 
 
 class NotANumber(LengthPredictor):
-    def outlooks(self, prompts: Sequence[Prompt]) -> Outlooks:
-        outlooks = super().outlooks(prompts)
-        outlooks.location[:] = np.nan
-        return outlooks
+    def raw_forecasts(self, prompts: Sequence[Prompt]) -> RawForecasts:
+        raw_forecasts = super().raw_forecasts(prompts)
+        raw_forecasts.location[:] = np.nan
+        return raw_forecasts
 
 
 class Hanging(TieredPredictor):

@@ -15,7 +15,7 @@ from gateway.emulator import EmbeddedEmulator
 from predictor import Prompt
 from predictor.fast.predictor import LengthPredictor
 from predictor.inference.tiered import TieredPredictor
-from predictor.outlook import Outlooks
+from predictor.raw_forecast import RawForecasts
 from tests.gateway.harness import Gateway, forced, gateway, post, until
 
 SETTINGS: dict[str, Any] = {
@@ -28,7 +28,7 @@ GENEROUS: dict[str, Any] = {"budget_ms": 10_000, "refine_budget_ms": 30_000}
 class Knowing:
     """Reads the answer's length off the prompt: what the fast tier takes for all alike."""
 
-    def refine(self, prompts: Sequence[Prompt], fast: Outlooks) -> Outlooks:
+    def refine(self, prompts: Sequence[Prompt], fast: RawForecasts) -> RawForecasts:
         known = np.log([float(prompt.text.split()[1]) for prompt in prompts])
         return replace(fast, location=known, scale=np.full(len(known), 0.01))
 
@@ -39,7 +39,7 @@ class Stalled:
     def __init__(self) -> None:
         self.release = Event()
 
-    def refine(self, prompts: Sequence[Prompt], fast: Outlooks) -> Outlooks:
+    def refine(self, prompts: Sequence[Prompt], fast: RawForecasts) -> RawForecasts:
         del prompts
         self.release.wait()
         return fast
@@ -120,7 +120,7 @@ async def test_a_refined_tier_that_fails_is_counted_and_the_fast_forecast_stands
     emulator: EmbeddedEmulator, session: aiohttp.ClientSession
 ) -> None:
     class Failing:
-        def refine(self, prompts: Sequence[Prompt], fast: Outlooks) -> Outlooks:
+        def refine(self, prompts: Sequence[Prompt], fast: RawForecasts) -> RawForecasts:
             raise ZeroDivisionError("a fault of the refined tier")
 
     serving = TieredPredictor(LengthPredictor.load(), Failing())

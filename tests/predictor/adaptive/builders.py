@@ -1,4 +1,4 @@
-"""Outlooks and answers made up for the tests of the adaptive layer."""
+"""Raw forecasts and answers made up for the tests of the adaptive layer."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from scipy.stats import norm
 
 from predictor.adaptive import Adaptive, Forecast
 from predictor.fast.inputs import COLUMNS
-from predictor.outlook import LEVELS, Outlooks
 from predictor.prompt import Prompt
+from predictor.raw_forecast import LEVELS, RawForecasts
 
 NORMAL = norm.ppf(LEVELS)
 """The shape of a log-normal forecast."""
 
 
-def outlook(
+def raw_forecast(
     *locations: float, scale: float = 0.5, endless: float = 0.001, known: bool = True
-) -> Outlooks:
+) -> RawForecasts:
     """A predictor's word: log-normal around ``locations`` (log tokens)."""
     size = len(locations)
     inputs = np.zeros((size, len(COLUMNS)))
     inputs[:, COLUMNS.index("model_route")] = 0.0 if known else 2.0
     for score in ("text_words", "text_all"):  # the text says what the forecast says
         inputs[:, COLUMNS.index(score)] = locations
-    return Outlooks(
+    return RawForecasts(
         location=np.array(locations, dtype=np.float64),
         scale=np.full(size, scale),
         shape=np.tile(NORMAL, (size, 1)),
@@ -41,7 +41,7 @@ def ask(
     adaptive: Adaptive, text: str, location: float = 5.0, *, model: str = "m", known: bool = True
 ) -> Forecast:
     """The forecast of one request about which the predictor says ``location``."""
-    return adaptive.adapt([Prompt(model, text)], outlook(location, known=known))[0]
+    return adaptive.adapt([Prompt(model, text)], raw_forecast(location, known=known))[0]
 
 
 def teach(

@@ -7,7 +7,7 @@ import pytest
 
 from predictor.adaptive import Adaptive, Settings
 from predictor.prompt import Prompt
-from tests.predictor.adaptive.builders import ask, outlook, teach, words
+from tests.predictor.adaptive.builders import ask, raw_forecast, teach, words
 
 
 def medians(adaptive: Adaptive, *locations: float) -> list[float]:
@@ -15,7 +15,7 @@ def medians(adaptive: Adaptive, *locations: float) -> list[float]:
 
 
 def test_before_any_answer_the_forecast_is_the_predictors() -> None:
-    said = outlook(4.0, 6.5)
+    said = raw_forecast(4.0, 6.5)
     forecasts = Adaptive().adapt([Prompt("m", "one", 300), Prompt("m", "two")], said)
     for forecast, plain in zip(forecasts, said.distributions([300, None]), strict=True):
         assert forecast.length.tokens == pytest.approx(plain.tokens)
@@ -131,11 +131,11 @@ def test_another_tier_learns_its_own_errors_and_shares_the_prompts_answers() -> 
     adaptive = Adaptive()
     prompt = Prompt("m", "the same")
     for _ in range(4):
-        fast = adaptive.adapt([prompt], outlook(5.0))[0]
+        fast = adaptive.adapt([prompt], raw_forecast(5.0))[0]
         adaptive.learn(fast, 600, censored=False)
-    refined = adaptive.adapt([prompt], outlook(5.5), tier="refined")[0]
+    refined = adaptive.adapt([prompt], raw_forecast(5.5), tier="refined")[0]
     assert refined.length.quantile(0.5) == pytest.approx(600, rel=0.1)
-    new = adaptive.adapt([Prompt("m", "entirely new")], outlook(5.5), tier="refined")[0]
+    new = adaptive.adapt([Prompt("m", "entirely new")], raw_forecast(5.5), tier="refined")[0]
     assert new.location == pytest.approx(5.5)
 
 
@@ -160,13 +160,13 @@ def test_threads_may_adapt_and_learn_at_once() -> None:
     assert ask(adaptive, "new", 5.0).location == pytest.approx(5.5, abs=0.1)
 
 
-def test_outlooks_must_be_as_many_as_prompts_and_finite() -> None:
+def test_raw_forecasts_must_be_as_many_as_prompts_and_finite() -> None:
     adaptive = Adaptive()
-    assert adaptive.adapt([], outlook()) == []
-    with pytest.raises(ValueError, match="2 prompts need as many outlooks, got 1"):
-        adaptive.adapt([Prompt("m", "a"), Prompt("m", "b")], outlook(5.0))
+    assert adaptive.adapt([], raw_forecast()) == []
+    with pytest.raises(ValueError, match="2 prompts need as many raw forecasts, got 1"):
+        adaptive.adapt([Prompt("m", "a"), Prompt("m", "b")], raw_forecast(5.0))
     with pytest.raises(ValueError, match="not finite"):
-        adaptive.adapt([Prompt("m", "a")], outlook(float("nan")))
+        adaptive.adapt([Prompt("m", "a")], raw_forecast(float("nan")))
 
 
 def test_settings_out_of_range_are_refused() -> None:

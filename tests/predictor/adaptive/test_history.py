@@ -5,11 +5,11 @@ import pytest
 
 from predictor.adaptive import Adaptive, Forecast
 from predictor.prompt import Prompt
-from tests.predictor.adaptive.builders import ask, outlook, words
+from tests.predictor.adaptive.builders import ask, raw_forecast, words
 
 
 def answer(adaptive: Adaptive, prompt: Prompt, tokens: float, location: float = 5.0) -> Forecast:
-    forecast = adaptive.adapt([prompt], outlook(location))[0]
+    forecast = adaptive.adapt([prompt], raw_forecast(location))[0]
     adaptive.learn(forecast, round(tokens), censored=False)
     return forecast
 
@@ -62,7 +62,7 @@ def test_the_habits_of_a_group_are_learned(field: str) -> None:
         logs = 5.0 + groups[group] + 0.3 * rng.standard_normal()
         answer(adaptive, prompt(group), float(np.exp(logs)))
     for group, shift in groups.items():
-        forecast = adaptive.adapt([prompt(group)], outlook(5.0))[0]
+        forecast = adaptive.adapt([prompt(group)], raw_forecast(5.0))[0]
         assert forecast.location == pytest.approx(5.0 + shift, abs=0.25)
 
 
@@ -84,7 +84,7 @@ def test_a_prompts_answers_from_before_a_change_of_the_model_are_let_go() -> Non
         answer(adaptive, prompts[at % 20], float(np.exp(5 + 0.1 * rng.standard_normal())))
     for at in range(60):
         answer(adaptive, prompts[at % 10], float(np.exp(7 + 0.1 * rng.standard_normal())))
-    unasked = adaptive.adapt([prompts[15]], outlook(5.0))[0]
+    unasked = adaptive.adapt([prompts[15]], raw_forecast(5.0))[0]
     assert adaptive.recents["fast", "m"].epoch >= 1
     assert unasked.location > 6.0
 
@@ -92,6 +92,6 @@ def test_a_prompts_answers_from_before_a_change_of_the_model_are_let_go() -> Non
 def test_conversations_that_end_alike_are_not_the_same_prompt() -> None:
     adaptive = Adaptive()
     answer(adaptive, Prompt("m", "continue", turns=2, chars=500), 2000)
-    other = adaptive.adapt([Prompt("m", "continue", turns=3, chars=900)], outlook(5.0))[0]
-    same = adaptive.adapt([Prompt("m", "continue", turns=2, chars=500)], outlook(5.0))[0]
+    other = adaptive.adapt([Prompt("m", "continue", turns=3, chars=900)], raw_forecast(5.0))[0]
+    same = adaptive.adapt([Prompt("m", "continue", turns=2, chars=500)], raw_forecast(5.0))[0]
     assert same.location > other.location + 0.3

@@ -8,7 +8,7 @@ from scipy.stats import kstest
 
 from predictor.evaluation import measure, scores
 from predictor.evaluation.measure import Forecasts
-from predictor.outlook import LEVELS, MASS
+from predictor.raw_forecast import LEVELS, MASS
 
 SIGMA = 0.5
 

@@ -9,7 +9,7 @@ import pytest
 from predictor import LengthPredictor, Prompt, quantiles
 from predictor.data import castillo, splits
 from predictor.evaluation.scores import coverage, kendall_tau
-from predictor.outlook import ATOMS
+from predictor.raw_forecast import ATOMS
 from tests.predictor.small_castillo import BOUND, FREE, LEVEL
 
 TEXTS = ["What is tea? Case 7.", "List 9 tips about bees, number 8.", "", "日本語 " * 3000]

@@ -47,8 +47,8 @@ def test_logged_requests_are_seen_as_they_were_when_served(
     tmp_path: Path, small_model: Path, small_predictor: LengthPredictor
 ) -> None:
     made = serve(tmp_path, small_predictor, 60, models={**WITH_FRESH, "google/gemma-2-2b-it": 1})
-    again = Parts.read(small_model).outlooks(gathered(tmp_path, small_predictor))
-    first = small_predictor.outlooks([prompt for prompt, _ in made])
+    again = Parts.read(small_model).raw_forecasts(gathered(tmp_path, small_predictor))
+    first = small_predictor.raw_forecasts([prompt for prompt, _ in made])
     assert again.location == pytest.approx(first.location, abs=1e-3)
     assert again.scale == pytest.approx(first.scale, rel=1e-3)
     assert again.shape == pytest.approx(first.shape)
@@ -82,8 +82,8 @@ def test_a_model_met_in_traffic_is_learned_and_served_as_it_was_compared(
     traffic, _ = collect(served.read(log, limit=60), feature_hash=feature_hash(), artefacts=known)
     folder = versions.current()
     assert folder is not None
-    again = Parts.read(folder).outlooks(traffic)
-    first = current(store).outlooks([prompt for prompt, _ in made])
+    again = Parts.read(folder).raw_forecasts(traffic)
+    first = current(store).raw_forecasts([prompt for prompt, _ in made])
     assert again.location == pytest.approx(first.location, abs=0.01)  # columns are half precision
 
 
@@ -180,7 +180,7 @@ def test_cut_answers_do_not_make_a_model_look_short(
     fresh = traffic.model == traffic.names.index("fresh-instruct")
     essays = traffic.where(fresh & traffic.censored)
     at_honest, at_naive = (
-        float(np.exp(np.median(parts.outlooks(essays).location))) for parts in (honest, naive)
+        float(np.exp(np.median(parts.raw_forecasts(essays).location))) for parts in (honest, naive)
     )
     assert at_naive < at_honest
     assert at_honest > 1100

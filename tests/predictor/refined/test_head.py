@@ -11,7 +11,7 @@ import pytest
 from predictor.artefact.format import ArtefactError
 from predictor.evaluation.scores import kendall_tau
 from predictor.fast.inputs import COLUMNS, GENERIC, KNOWN, Models, Place
-from predictor.outlook import LEVELS, Outlooks
+from predictor.raw_forecast import LEVELS, RawForecasts
 from predictor.refined.head import RefinedHead
 from predictor.training.refined.stacking import Sample, fit_refined
 
@@ -39,7 +39,7 @@ def world(prompts: int, *, seed: int, route: int = KNOWN) -> World:
     count = len(prompt)
     columns = effect[:, None] + LEVEL + rng.normal(0, 0.3, (prompts, 1))
     encoded = np.column_stack([columns, np.full(prompts, np.log(0.3))])[prompt].astype(np.float32)
-    outlooks = Outlooks(
+    raw_forecasts = RawForecasts(
         location=truth + rng.normal(0, 0.5, prompts)[prompt],
         scale=np.full(count, 0.2),
         shape=np.zeros((count, len(LEVELS))),
@@ -50,7 +50,7 @@ def world(prompts: int, *, seed: int, route: int = KNOWN) -> World:
     places = [known[at] if route == KNOWN else models.generic() for at in model]
     values = truth[:, None] + rng.normal(0, 0.2, (count, 5))
     ones = np.ones(count)
-    sample = Sample(outlooks, encoded, places, prompt, model, values, ones, ones)
+    sample = Sample(raw_forecasts, encoded, places, prompt, model, values, ones, ones)
     return World(sample, truth, models)
 
 
@@ -60,15 +60,15 @@ def head() -> RefinedHead:
     return fit_refined(made.sample, made.models)
 
 
-def refined(head: RefinedHead, of: World) -> Outlooks:
-    return head.refine(of.sample.outlooks, of.sample.encoded, of.sample.places)
+def refined(head: RefinedHead, of: World) -> RawForecasts:
+    return head.refine(of.sample.raw_forecasts, of.sample.encoded, of.sample.places)
 
 
 def test_the_head_is_better_than_either_tier(head: RefinedHead) -> None:
     new = world(300, seed=1)
     better = refined(head, new).location
     encoder = new.sample.encoded[np.arange(len(new.truth)), new.sample.model].astype(np.float64)
-    fast = new.sample.outlooks.location
+    fast = new.sample.raw_forecasts.location
     tau = kendall_tau(better, new.truth)
     assert tau > kendall_tau(encoder, new.truth) + 0.01
     assert tau > kendall_tau(fast, new.truth) + 0.1
@@ -93,7 +93,7 @@ def test_what_the_head_does_not_know_it_leaves_alone(head: RefinedHead) -> None:
     new = world(5, seed=3)
     better = refined(head, new)
     np.testing.assert_array_equal(better.endless, ENDLESS)
-    np.testing.assert_array_equal(better.inputs, new.sample.outlooks.inputs)
+    np.testing.assert_array_equal(better.inputs, new.sample.raw_forecasts.inputs)
 
 
 @pytest.mark.parametrize("caution", [0.4, 1.0])
@@ -101,7 +101,7 @@ def test_caution_keeps_that_much_of_the_way_back_to_the_fast_location(
     head: RefinedHead, caution: float
 ) -> None:
     new = world(20, seed=7)
-    fast, bold = new.sample.outlooks.location, refined(head, new).location
+    fast, bold = new.sample.raw_forecasts.location, refined(head, new).location
     found = refined(replace(head, caution=caution), new).location
     np.testing.assert_allclose(found, caution * fast + (1 - caution) * bold)
 
@@ -116,7 +116,7 @@ def test_a_model_never_seen_is_refined_from_the_mean_over_models() -> None:
     new = world(200, seed=5, route=GENERIC)
     assert fitted.blend[GENERIC, 1] > 0.4
     better = kendall_tau(refined(fitted, new).location, new.truth)
-    assert better > kendall_tau(new.sample.outlooks.location, new.truth) + 0.03
+    assert better > kendall_tau(new.sample.raw_forecasts.location, new.truth) + 0.03
 
 
 def test_a_stored_head_answers_as_before(head: RefinedHead) -> None:
@@ -147,7 +147,7 @@ def test_parts_of_different_models_are_refused(head: RefinedHead) -> None:
 def test_one_prompt_is_refined_as_in_a_batch(head: RefinedHead) -> None:
     new = world(10, seed=7)
     whole = refined(head, new)
-    fast, place = new.sample.outlooks, new.sample.places[0]
+    fast, place = new.sample.raw_forecasts, new.sample.places[0]
     one = head.refine(
         replace(
             fast,

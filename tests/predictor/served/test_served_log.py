@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from predictor.outlook import QUANTILES
+from predictor.raw_forecast import QUANTILES
 from predictor.served import SCHEMA, LogError, ServedLog, ServedRecord, read
 from predictor.served.segments import segment_path
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from predictor.outlook import LEVELS, MASS, QUANTILES
+from predictor.raw_forecast import LEVELS, MASS, QUANTILES
 from predictor.training.calibrate import capped_rates, endless, shape
 from scheduler.length import LengthDistribution
 

@@ -12,7 +12,7 @@ import pytest
 
 from gateway.simulate.inputs.reader import read_arrival_times, read_source
 from predictor.data.records import DataError
-from predictor.outlook import QUANTILES
+from predictor.raw_forecast import QUANTILES
 from predictor.served.record import SCHEMA, ServedRecord, line
 from scheduler.length import LengthDistribution
 from tests.gateway.simulate.inputs.files import OPTIONS, all_requests

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from predictor.arrays import Array, Indices
-from predictor.outlook import LEVELS
+from predictor.raw_forecast import LEVELS
 from predictor.refined.head import between
 from predictor.training.refined.calibrate import by_scale
 

@@ -7,8 +7,8 @@ from predictor.data import splits
 from predictor.data.records import DataError, Records
 from predictor.evaluation.scores import kendall_tau
 from predictor.fast.inputs import COLUMNS, KNOWN, Models
-from predictor.outlook import Outlooks
 from predictor.prompt import Prompt
+from predictor.raw_forecast import RawForecasts
 from predictor.refined.head import RefinedTier
 from predictor.training import crossfit
 from predictor.training.boosters import Cells, cells_of
@@ -88,7 +88,7 @@ def test_a_trained_tier_ranks_prompts_that_the_fast_one_cannot(tmp_path: Path) -
     count = len(prompts)
     inputs = np.zeros((count, len(COLUMNS)))
     shape = np.zeros((count, made.head.shapes.shape[2]))
-    guess = Outlooks(np.full(count, 4.75), np.full(count, 0.8), shape, np.zeros(count), inputs)
+    guess = RawForecasts(np.full(count, 4.75), np.full(count, 0.8), shape, np.zeros(count), inputs)
     refined = tier.refine(prompts, guess)
     truth = np.array([1.5 * ("poem" in prompt.text) for prompt in prompts])
     assert kendall_tau(refined.location, truth) > 0.6

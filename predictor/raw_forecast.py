@@ -1,6 +1,6 @@
-"""Outlooks: forecasts as location, scale and shape, before they become atoms.
+"""Raw forecasts: location, scale and shape of log lengths, as a model gives them.
 
-What refines or recalibrates a forecast works on these; the scheduler sees only distributions.
+The refined tier and the adaptive layer correct raw forecasts; the scheduler sees distributions.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _MOST = log(CAP_TOKENS)
 
 
 @dataclass(frozen=True, slots=True)
-class Outlooks:
+class RawForecasts:
     """Forecasts of n prompts: length = exp(location + scale * z), z with quantiles ``shape``.
 
     ``location`` and ``scale`` (n) are in log tokens; ``shape`` (n x len(LEVELS)) are standardised
@@ -51,9 +51,9 @@ class Outlooks:
     def __len__(self) -> int:
         return len(self.location)
 
-    def rows(self, rows: slice) -> Outlooks:
+    def rows(self, rows: slice) -> RawForecasts:
         """Those of some of the prompts."""
-        return Outlooks(
+        return RawForecasts(
             self.location[rows],
             self.scale[rows],
             self.shape[rows],
