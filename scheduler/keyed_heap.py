@@ -1,64 +1,71 @@
-"""WaitingQueue: jobs in the order of their keys."""
+"""KeyedHeap: items by name, the item of the smallest key first."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from heapq import heapify, heappop, heappush
 from itertools import count
+from typing import Generic, TypeVar
 
-from scheduler.job import Job
+Key = TypeVar("Key")
+Item = TypeVar("Item")
 
 
-class KeyedHeap:
-    """A heap with lazy removal: push, pop and remove in logarithmic amortised time.
+class KeyedHeap(Generic[Key, Item]):
+    """A heap with lazy removal: push, pop and remove take logarithmic amortised time.
 
-    Jobs of equal key leave in the order in which they were pushed.
+    Items of equal key leave in the order of their pushes.
     """
 
     def __init__(self) -> None:
-        self._heap: list[tuple[float, int, str]] = []
-        self._live: dict[str, tuple[int, Job]] = {}
+        self._heap: list[tuple[Key, int, str]] = []
+        self._live: dict[str, tuple[int, Item]] = {}
         self._tickets = count()
 
     def __len__(self) -> int:
         return len(self._live)
 
-    def __contains__(self, job_id: object) -> bool:
-        return job_id in self._live
+    def __contains__(self, name: object) -> bool:
+        return name in self._live
 
-    def __iter__(self) -> Iterator[Job]:
-        """The waiting jobs, in no particular order."""
-        return (job for _, job in self._live.values())
+    def __iter__(self) -> Iterator[Item]:
+        """The items, in no particular order."""
+        return (item for _, item in self._live.values())
 
-    def push(self, job: Job, key: float) -> None:
-        """Add a job, or give one that waits already a new key."""
+    def get(self, name: str) -> Item | None:
+        """The item of that name, None if absent."""
+        live = self._live.get(name)
+        return None if live is None else live[1]
+
+    def push(self, name: str, item: Item, key: Key) -> None:
+        """Add an item; a second push under one name replaces item and key."""
         ticket = next(self._tickets)
-        self._live[job.id] = (ticket, job)
-        heappush(self._heap, (key, ticket, job.id))
+        self._live[name] = (ticket, item)
+        heappush(self._heap, (key, ticket, name))
         if len(self._heap) > 2 * len(self._live) + 16:
             self._compact()
 
-    def remove(self, job_id: str) -> Job:
-        """Take a job out, wherever it stands.
+    def remove(self, name: str) -> Item:
+        """Take an item out, wherever it stands in the order.
 
         Raises:
-            KeyError: no such job waits.
+            KeyError: no item has that name.
         """
-        _, job = self._live.pop(job_id)
-        return job
+        _, item = self._live.pop(name)
+        return item
 
-    def peek(self) -> tuple[float, Job] | None:
-        """The smallest key and its job, or None when nobody waits."""
+    def peek(self) -> tuple[Key, Item] | None:
+        """The smallest key and its item, None if the heap is empty."""
         while self._heap:
-            key, ticket, job_id = self._heap[0]
-            live = self._live.get(job_id)
+            key, ticket, name = self._heap[0]
+            live = self._live.get(name)
             if live is not None and live[0] == ticket:
                 return key, live[1]
             heappop(self._heap)
         return None
 
     def _compact(self) -> None:
-        # Cancelled jobs must not hold memory until they would have come to the top.
+        # Removed items must not hold memory until their entries come to the top.
         tickets = {ticket for ticket, _ in self._live.values()}
         self._heap = [entry for entry in self._heap if entry[1] in tickets]
         heapify(self._heap)

@@ -1,103 +1,102 @@
-"""Line: what waits for one model. Classes before tenants before keys."""
+"""ModelQueue: the waiting jobs of one model, ordered by class, then tenant, then key."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from heapq import heappop, heappush
 
 from scheduler.fairness import TokenCounters
 from scheduler.job import Job
 from scheduler.keyed_heap import KeyedHeap
 
 Rank = tuple[int, float, float]
-"""Class, the tenant's counter, key: the smallest is next. Ranks of several lines compare."""
+"""Class, counter of the tenant, key: the smallest is next. Ranks of several queues compare."""
+
+JobHeap = KeyedHeap[float, Job]
+"""Jobs of one tenant and class, by the policy's key."""
+
+TenantHeap = KeyedHeap[tuple[float, str], JobHeap]
+"""Tenants of one class, by the tenant's counter; equal counters by name."""
 
 
 class ModelQueue:
-    """The waiting jobs of a model, each tenant's of each class in a queue of their own.
+    """The waiting jobs of one model: a heap of tenants for each class, a heap of jobs for each.
 
-    Within a class the tenant of least counter is next, and of its jobs the one of least key. With a
-    single tenant and class this is a plain ``KeyedHeap``.
+    Within a class, the tenant of least counter is next, and of that tenant's jobs the job of least
+    key. With one tenant and one class the order is the order of the keys.
     """
 
     def __init__(self, counters: TokenCounters) -> None:
         self._counters = counters
-        self._queues: dict[int, dict[str, KeyedHeap]] = {}
-        self._tenants: dict[int, list[tuple[float, str]]] = {}
-        self._where: dict[str, KeyedHeap] = {}
+        self._classes: dict[int, TenantHeap] = {}
+        self._heaps: dict[str, JobHeap] = {}  # by job id
 
     def __len__(self) -> int:
-        return len(self._where)
-
-    def __contains__(self, job_id: object) -> bool:
-        return job_id in self._where
+        return len(self._heaps)
 
     def __iter__(self) -> Iterator[Job]:
         """The waiting jobs, in no particular order."""
-        return (job for of in self._queues.values() for queue in of.values() for job in queue)
+        return (job for tenants in self._classes.values() for jobs in tenants for job in jobs)
 
     def push(self, job: Job, key: float) -> None:
         """Add a job."""
-        of = self._queues.setdefault(job.urgency, {})
-        queue = of.get(job.tenant)
-        if queue is None:
-            queue = of[job.tenant] = KeyedHeap()
+        tenants = self._classes.setdefault(job.urgency, KeyedHeap())
+        jobs = tenants.get(job.tenant)
         self._counters.begin_waiting(job.tenant)
-        queue.push(job, key)
-        self._where[job.id] = queue
-        if len(queue) == 1:
-            self._announce(job.urgency, job.tenant)
+        if jobs is None:
+            jobs = KeyedHeap()
+            self._place(tenants, job.tenant, jobs)
+        jobs.push(job.id, job, key)
+        self._heaps[job.id] = jobs
 
     def rekey(self, job: Job, key: float) -> None:
-        """Give a job that waits a new key."""
-        self._where[job.id].push(job, key)
+        """Give a waiting job a new key."""
+        self._heaps[job.id].push(job.id, job, key)
 
     def remove(self, job_id: str) -> Job:
-        """Take a job out, wherever it stands.
+        """Take a job out, wherever it stands in the order.
 
         Raises:
             KeyError: no such job waits.
         """
-        queue = self._where.pop(job_id)
-        job = queue.remove(job_id)
-        if not queue:
-            del self._queues[job.urgency][job.tenant]
-            if not self._queues[job.urgency]:
-                del self._queues[job.urgency], self._tenants[job.urgency]
+        jobs = self._heaps.pop(job_id)
+        job = jobs.remove(job_id)
+        if not jobs:
+            self._classes[job.urgency].remove(job.tenant)
+            if not self._classes[job.urgency]:
+                del self._classes[job.urgency]
         self._counters.end_waiting(job.tenant)
         return job
 
     def counter_fell(self, tenant: str) -> None:
-        """The tenant's counter is less than it was: it may be next."""
-        for urgency, of in self._queues.items():
-            if tenant in of:
-                self._announce(urgency, tenant)
+        """Move a tenant forward whose counter is less than before."""
+        for tenants in self._classes.values():
+            jobs = tenants.get(tenant)
+            if jobs is not None:
+                self._place(tenants, tenant, jobs)
 
     def peek(self) -> tuple[Rank, Job] | None:
-        """The next job and its rank, or None when nobody waits."""
-        if not self._queues:
+        """The next job and its rank, None if no job waits."""
+        if not self._classes:
             return None
-        urgency = min(self._queues)
-        tenant = self._first_tenant(urgency)
-        head = self._queues[urgency][tenant].peek()
-        assert head is not None, "a queue without jobs was kept"
-        return (urgency, self._counters[tenant], head[0]), head[1]
+        urgency = min(self._classes)
+        tenant, jobs = self._first_tenant(self._classes[urgency])
+        head = jobs.peek()
+        assert head is not None, "the heap of a tenant without jobs was kept"
+        key, job = head
+        return (urgency, self._counters[tenant], key), job
 
-    def _first_tenant(self, urgency: int) -> str:
-        """The waiting tenant of least counter; an entry whose counter has risen goes back in."""
-        of, heap = self._queues[urgency], self._tenants[urgency]
-        if len(of) == 1:
-            return next(iter(of))
-        while True:
-            counter, tenant = heap[0]
-            if tenant in of and counter >= self._counters[tenant]:
-                return tenant
-            heappop(heap)
-            if tenant in of:
-                heappush(heap, (self._counters[tenant], tenant))
+    def _first_tenant(self, tenants: TenantHeap) -> tuple[str, JobHeap]:
+        """The tenant of least counter, and that tenant's jobs.
 
-    def _announce(self, urgency: int, tenant: str) -> None:
-        heap = self._tenants.setdefault(urgency, [])
-        heappush(heap, (self._counters[tenant], tenant))
-        if len(heap) > 2 * len(self._queues[urgency]) + 16:
-            heap[:] = sorted((self._counters[name], name) for name in self._queues[urgency])
+        Charges raise counters without a word to this heap: a tenant that comes first by an outdated
+        counter is placed anew.
+        """
+        while (head := tenants.peek()) is not None:
+            (counter, tenant), jobs = head
+            if counter >= self._counters[tenant]:
+                return tenant, jobs
+            self._place(tenants, tenant, jobs)
+        raise AssertionError("a class without tenants was kept")
+
+    def _place(self, tenants: TenantHeap, tenant: str, jobs: JobHeap) -> None:
+        tenants.push(tenant, jobs, (self._counters[tenant], tenant))

@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from heapq import heapify, heappop, heappush
 from operator import itemgetter
 
 from scheduler.actions import Action, Dispatch, Reason, Reject
 from scheduler.fairness import TokenCounters
 from scheduler.job import Job
+from scheduler.keyed_heap import KeyedHeap
 from scheduler.length import LengthDistribution
 from scheduler.model_queue import ModelQueue
+from scheduler.outages import Outages
 from scheduler.placement import Placement
 from scheduler.policy import Policy
 from scheduler.traffic import CROWDED, Crowding, Pace, UsualTokens
@@ -58,7 +59,7 @@ class Scheduler:
         self._placement = placement or Placement()
         self._max_waiting = max_waiting
         self._max_of_tenant = max_waiting_per_tenant
-        self._grace = no_worker_grace
+        self._outages = Outages(no_worker_grace)
         self._workers: dict[str, Worker] = {}
         self._counters = TokenCounters()
         self._usual = UsualTokens()
@@ -67,9 +68,7 @@ class Scheduler:
         self._lines: dict[str, ModelQueue] = {}
         self._waiting: dict[str, tuple[Job, float]] = {}
         self._running: dict[str, _Sent] = {}
-        self._deadlines: list[tuple[float, str]] = []
-        self._stranded_since: dict[str, float] = {}
-        self._abandoned: set[str] = set()
+        self._deadlines: KeyedHeap[float, Job] = KeyedHeap()
         self._removed: set[str] = set()
 
     @property
@@ -140,12 +139,7 @@ class Scheduler:
     def set_health(self, worker_id: str, healthy: bool) -> list[Action]:
         """Stop or resume sending to a worker. Its running jobs are the driver's to end."""
         self._workers[worker_id].healthy = healthy
-        self._stranded_since = {
-            model: since
-            for model, since in self._stranded_since.items()
-            if not self._has_worker(model)
-        }
-        self._abandoned &= self._stranded_since.keys()
+        self._outages.end(self._has_worker)
         return self._fill()
 
     # Jobs
@@ -158,7 +152,7 @@ class Scheduler:
         """
         if job.id in self._running or job.id in self._waiting:
             raise ValueError(f"job {job.id!r} is already here")
-        if job.model in self._abandoned:
+        if self._outages.rejects(job.model):
             return [Reject(job, "no_healthy_worker")]
         job.usual_tokens = self._usual.next(job.model, job.expected_tokens)
         job.turn = self._pace.turn(job.arrival)
@@ -227,35 +221,28 @@ class Scheduler:
     def expire(self, now: float) -> list[Action]:
         """Reject what has waited past its deadline, or past the grace without a worker."""
         actions: list[Action] = []
-        while self._deadlines and self._deadlines[0][0] <= now:
-            _, job_id = heappop(self._deadlines)
-            if job_id in self._waiting:
-                actions.append(Reject(self._withdraw(job_id), "queue_timeout"))
+        while (first := self._deadlines.peek()) is not None and first[0] <= now:
+            actions.append(Reject(self._withdraw(first[1].id), "queue_timeout"))
         for model, line in self._lines.items():
-            if line and not self._has_worker(model):
-                since = self._stranded_since.setdefault(model, now)
-                if now - since >= self._grace:
-                    self._abandoned.add(model)
-                    actions += [
-                        Reject(self._withdraw(job.id), "no_healthy_worker") for job in list(line)
-                    ]
+            if line and not self._has_worker(model) and self._outages.note(model, now):
+                ids = [job.id for job in line]
+                actions += [Reject(self._withdraw(job_id), "no_healthy_worker") for job_id in ids]
         return actions + self._fill()
 
     # Decisions
 
     def _enqueue(self, job: Job, key: float) -> None:
-        line = self._lines.get(job.model)
-        if line is None:
-            line = self._lines[job.model] = ModelQueue(self._counters)
-        line.push(job, key)
+        if job.model not in self._lines:
+            self._lines[job.model] = ModelQueue(self._counters)
+        self._lines[job.model].push(job, key)
         self._waiting[job.id] = job, key
         if job.deadline < math.inf:
-            heappush(self._deadlines, (job.deadline, job.id))
-            if len(self._deadlines) > 2 * self.waiting + 1024:
-                self._forget_deadlines()
+            self._deadlines.push(job.id, job, job.deadline)
 
     def _withdraw(self, job_id: str) -> Job:
         job, _ = self._waiting.pop(job_id)
+        if job_id in self._deadlines:
+            self._deadlines.remove(job_id)
         return self._lines[job.model].remove(job_id)
 
     def _too_many(self, job: Job) -> Reason | None:
@@ -265,11 +252,6 @@ class Scheduler:
         if self._max_of_tenant is not None and of_tenant > self._max_of_tenant:
             return "tenant_queue_full"
         return None
-
-    def _forget_deadlines(self) -> None:
-        # Of jobs that wait no more: they must not hold memory until the time comes.
-        self._deadlines = [entry for entry in self._deadlines if entry[1] in self._waiting]
-        heapify(self._deadlines)
 
     def _forget_if_idle(self, worker: Worker) -> None:
         if worker.id in self._removed and not len(worker):

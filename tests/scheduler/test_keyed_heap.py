@@ -1,4 +1,4 @@
-"""WaitingQueue, against a sorted list."""
+"""KeyedHeap, against a sorted list."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from scheduler.job import Job
 from scheduler.keyed_heap import KeyedHeap
 from tests.scheduler.builders import job
 
@@ -14,7 +15,7 @@ IDS = st.sampled_from("abcdefghij")
 KEYS = st.integers(-3, 3).map(float)
 
 
-def drain(queue: KeyedHeap) -> str:
+def drain(queue: KeyedHeap[float, Job]) -> str:
     """The ids of the jobs in the order in which they leave."""
     order = []
     while (head := queue.peek()) is not None:
@@ -25,13 +26,13 @@ def drain(queue: KeyedHeap) -> str:
 class QueueAgainstSortedList(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
-        self.queue = KeyedHeap()
+        self.queue: KeyedHeap[float, Job] = KeyedHeap()
         self.model: list[tuple[float, int, str]] = []
         self.pushes = 0
 
     @rule(id=IDS, key=KEYS)
     def push(self, id: str, key: float) -> None:
-        self.queue.push(job(id), key)
+        self.queue.push(id, job(id), key)
         self.pushes += 1
         others = [entry for entry in self.model if entry[2] != id]
         self.model = sorted([*others, (key, self.pushes, id)])
@@ -75,25 +76,25 @@ TestQueueAgainstSortedList.settings = settings(max_examples=30, stateful_step_co
 
 
 def test_jobs_of_equal_key_leave_in_the_order_in_which_they_came() -> None:
-    queue = KeyedHeap()
+    queue: KeyedHeap[float, Job] = KeyedHeap()
     for id in "cabd":
-        queue.push(job(id), 1.0)
+        queue.push(id, job(id), 1.0)
     assert drain(queue) == "cabd"
 
 
 def test_a_job_that_is_pushed_again_has_its_new_key_only() -> None:
-    queue = KeyedHeap()
-    queue.push(job("a"), 1.0)
-    queue.push(job("b"), 2.0)
-    queue.push(job("a"), 3.0)
+    queue: KeyedHeap[float, Job] = KeyedHeap()
+    queue.push("a", job("a"), 1.0)
+    queue.push("b", job("b"), 2.0)
+    queue.push("a", job("a"), 3.0)
     assert (len(queue), drain(queue)) == (2, "ba")
 
 
 def test_thousands_that_give_up_leave_the_order_of_the_rest_alone() -> None:
-    queue = KeyedHeap()
-    queue.push(job("z"), 99.0)
+    queue: KeyedHeap[float, Job] = KeyedHeap()
+    queue.push("z", job("z"), 99.0)
     for n in range(5000):
-        queue.push(job(f"gone{n}"), float(n % 7))
+        queue.push(f"gone{n}", job(f"gone{n}"), float(n % 7))
         queue.remove(f"gone{n}")
-    queue.push(job("a"), 98.0)
+    queue.push("a", job("a"), 98.0)
     assert drain(queue) == "az"
