@@ -1,4 +1,4 @@
-"""Job: what the scheduler knows of a request."""
+"""Job: a request as the scheduler sees it."""
 
 from __future__ import annotations
 
@@ -10,20 +10,26 @@ from scheduler.length import LengthDistribution
 
 @dataclass(slots=True)
 class Job:
-    """One request, as far as decisions need it.
+    """One request, reduced to what scheduling decisions need.
 
-    ``length`` is the distribution of the output of *one* sequence in tokens and ``sequences`` how
-    many the request asks for (``n`` times the number of prompts). ``arrival`` and ``deadline`` are
-    seconds on the driver's clock; a job still waiting at its deadline is rejected. ``attained``
-    are the tokens of its longest sequence so far.
-
-    ``tenant`` names who pays for it and ``share`` is that tenant's weight against others;
-    ``urgency`` is its class (a lower one goes first, whatever the keys); jobs of one ``affinity``
-    (a session, a system prompt) find their prefix cached where the last of them ran.
-
-    The scheduler sets what recent traffic is like (``scheduler.traffic``): ``usual_tokens`` are
-    expected of a request for its model in the mean; ``turn`` is its arrival, counted in the time
-    for which a typical request is served.
+    Args:
+        id: unique among the jobs that the scheduler holds.
+        model: the requested model.
+        arrival: seconds on the driver's clock.
+        prompt_tokens: length of the prompt in tokens.
+        length: distribution of the output length of *one* sequence, in tokens.
+        sequences: sequences that the request asks for (``n`` times the number of prompts).
+        deadline: seconds on the driver's clock; a job still waiting then is rejected.
+        attained: tokens of the longest sequence so far.
+        tenant: who pays for the request; tenants share the workers.
+        share: weight of the tenant against other tenants.
+        urgency: class of the request; a lower class goes first, whatever the keys.
+        affinity: name of a session or a system prompt. The worker that ran the last job of this
+            name has the prefix cached.
+        model_mean_tokens: mean expected length of the model's recent requests. The scheduler sets
+            the value at arrival.
+        arrival_turns: the arrival, counted in turns (see ``TurnClock``). The scheduler sets the
+            value at arrival.
     """
 
     id: str
@@ -38,20 +44,20 @@ class Job:
     share: float = 1.0
     urgency: int = 0
     affinity: str = ""
-    usual_tokens: float = math.inf
-    turn: float = 0.0
+    model_mean_tokens: float = math.inf
+    arrival_turns: float = 0.0
 
     @property
     def expected_tokens(self) -> float:
-        """Output tokens to expect of all its sequences."""
+        """Expected output tokens, summed over the sequences."""
         return self.sequences * self.length.mean
 
     @property
-    def typical_tokens(self) -> float:
-        """Output tokens of all its sequences, were each of typical length (geometric mean)."""
+    def geometric_mean_tokens(self) -> float:
+        """Geometric mean of one sequence's output tokens, times the sequences."""
         return self.sequences * self.length.geometric_mean
 
     @property
     def remaining_tokens(self) -> float:
-        """Output tokens still to expect of all its sequences, given what they have."""
+        """Expected output tokens yet to come, summed over the sequences, given ``attained``."""
         return self.sequences * self.length.mean_remaining(self.attained)

@@ -56,7 +56,7 @@ class LevelledOutput:
 
     def __call__(self, job: Job) -> float:
         """The key: no job's is larger than the level's."""
-        return math.log(min(job.typical_tokens, self.level * job.usual_tokens))
+        return math.log(min(job.geometric_mean_tokens, self.level * job.model_mean_tokens))
 
 
 def kv_volume(job: Job) -> float:
@@ -113,7 +113,7 @@ class Aged:
 
     def __call__(self, job: Job) -> float:
         """The aged key."""
-        return self.base(job) + self.rate * job.turn
+        return self.base(job) + self.rate * job.arrival_turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ class Boost:
     def __call__(self, job: Job) -> float:
         """The boosted arrival."""
         size = math.exp(self.base(job)) / self.scale
-        return self.rate * job.turn + math.log(-math.expm1(-size))
+        return self.rate * job.arrival_turns + math.log(-math.expm1(-size))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,85 +1,91 @@
-"""What is typical of recent traffic, so that policies need no figures of this or that engine."""
+"""Statistics of recent traffic: mean length by model, queueing share, service time.
+
+Policies use them instead of engine-specific constants.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-REMEMBERED = 500
-"""Requests over which means are taken, roughly: recent ones count more."""
+WINDOW_REQUESTS = 500
+"""Requests over which means are taken, approximately: recent requests count more."""
 
-USUAL_SECONDS = 10.0
-"""How long a request is served, before any has been: an 8B model's on a busy A100."""
+INITIAL_TURN_SECONDS = 10.0
+"""The length of a turn before the first request ends: the mean service time of an 8B model on a
+busy A100."""
 
-_BELIEVED = 20
-"""Requests for which that stands. The first to end are the shortest."""
+_INITIAL_REQUESTS = 20
+"""The initial turn counts as much as so many measured requests. The first requests to end are the
+shortest ones."""
 
-CROWDED = 0.05
-"""Share of arrivals that meet a queue, from which on all caution is called for. Measured: see the
-ablation in scheduler/README.md."""
+FULL_CAUTION_SHARE = 0.05
+"""Default queueing share from which on KV admission is fully cautious. Measured: see the ablation
+in scheduler/README.md."""
 
-_ARRIVALS = 100
-"""Arrivals over which that share is taken, roughly."""
+_WINDOW_ARRIVALS = 100
+"""Arrivals over which the queueing share is taken, approximately."""
 
 
 @dataclass(slots=True)
-class UsualTokens:
-    """How many tokens are usually expected, by model."""
+class MeanLengths:
+    """The mean expected length of recent requests, in tokens, by model."""
 
-    _seen: dict[str, tuple[float, int]] = field(default_factory=dict)
+    _means: dict[str, tuple[float, int]] = field(default_factory=dict)
 
-    def next(self, model: str, expected_tokens: float) -> float:
-        """The mean of the expected tokens, this job's among them."""
-        mean, count = self._seen.get(model, (0.0, 0))
-        count = min(count + 1, REMEMBERED)
+    def observe(self, model: str, expected_tokens: float) -> float:
+        """Add a request of a model; returns the model's mean, this request included."""
+        mean, count = self._means.get(model, (0.0, 0))
+        count = min(count + 1, WINDOW_REQUESTS)
         mean += (expected_tokens - mean) / count
-        self._seen[model] = mean, count
+        self._means[model] = mean, count
         return mean
 
 
 @dataclass(slots=True)
-class Crowding:
-    """Which share of the recent arrivals met a queue, by model; and how cautious that makes.
+class QueueingShare:
+    """The share of recent arrivals that met a queue, by model, and the caution that follows.
 
-    From the share ``crowded`` on all caution is called for; with 0, always.
+    Caution rises with the share, up to 1 at the share ``full_caution``; with ``full_caution`` 0 it
+    is always 1.
 
-    Where hardly anybody waits, what overflows a cache is soon gone, and to wait for room costs more
-    than the odd preemption. In a queue that lasts, each overflow calls forth the next.
+    With a short queue an overflow of a KV cache ends soon, and waiting for free memory costs more
+    than an occasional preemption. With a lasting queue each overflow causes the next overflow.
     """
 
-    crowded: float = CROWDED
-    _share: dict[str, float] = field(default_factory=dict)
+    full_caution: float = FULL_CAUTION_SHARE
+    _shares: dict[str, float] = field(default_factory=dict)
 
-    def arrived(self, model: str, *, queued: bool) -> None:
-        """A job has come, after which somebody waits, or nobody."""
-        share = self._share.get(model, 0.0)
-        self._share[model] = share + (queued - share) / _ARRIVALS
+    def observe(self, model: str, *, queued: bool) -> None:
+        """Add an arrival; ``queued`` says whether jobs of the model wait after it."""
+        share = self._shares.get(model, 0.0)
+        self._shares[model] = share + (queued - share) / _WINDOW_ARRIVALS
 
     def caution(self, model: str) -> float:
-        """How cautious to be in filling a cache, from 0 to 1: see ``Worker.fits``."""
-        share = self._share.get(model, 0.0)
-        return 1.0 if share >= self.crowded else share / self.crowded
+        """The caution (0 to 1) of KV admission; see ``Worker.fits``."""
+        share = self._shares.get(model, 0.0)
+        return 1.0 if share >= self.full_caution else share / self.full_caution
 
 
 @dataclass(slots=True)
-class Pace:
-    """A clock that ticks once in the time for which a typical request is served.
+class TurnClock:
+    """A clock that counts in turns: the mean service time of recent requests.
 
-    Waiting counts by it, so that the same ageing suits a fast engine and a slow one.
+    Waiting counts in turns, so that one ageing rate suits fast and slow engines.
     """
 
-    mean_seconds: float = USUAL_SECONDS
-    _count: int = _BELIEVED
-    _turn: float = 0.0
-    _last: float | None = None
+    turn_seconds: float = INITIAL_TURN_SECONDS
+    _count: int = _INITIAL_REQUESTS
+    _turns: float = 0.0
+    _latest: float | None = None
 
-    def turn(self, arrival: float) -> float:
-        """The clock's reading at ``arrival`` (seconds); it never goes back."""
-        if self._last is not None and arrival > self._last:
-            self._turn += (arrival - self._last) / self.mean_seconds
-        self._last = arrival if self._last is None else max(arrival, self._last)
-        return self._turn
+    def turns(self, arrival: float) -> float:
+        """The clock's reading at ``arrival`` (seconds), never less than an earlier reading."""
+        if self._latest is not None and arrival > self._latest:
+            self._turns += (arrival - self._latest) / self.turn_seconds
+        self._latest = arrival if self._latest is None else max(arrival, self._latest)
+        return self._turns
 
-    def observe(self, seconds: float) -> None:
-        """A request has been served for so long, from its dispatch to its end."""
-        self._count = min(self._count + 1, REMEMBERED)
-        self.mean_seconds += (max(seconds, 1e-3) - self.mean_seconds) / self._count
+    def observe(self, service_s: float) -> None:
+        """Add the service time of a request: seconds from its dispatch to its end."""
+        self._count = min(self._count + 1, WINDOW_REQUESTS)
+        self.turn_seconds += (max(service_s, 1e-3) - self.turn_seconds) / self._count

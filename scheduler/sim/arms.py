@@ -13,7 +13,7 @@ from scheduler.scheduler import Scheduler
 from scheduler.sim.costs import StepCosts
 from scheduler.sim.engine_config import EngineConfig
 from scheduler.sim.request import Request
-from scheduler.traffic import CROWDED
+from scheduler.traffic import FULL_CAUTION_SHARE
 from scheduler.worker_spec import ENGINE_QUEUE, KV_OVERFLOW_PROBABILITY, WorkerSpec
 
 STOCK = "stock"
@@ -44,7 +44,7 @@ class Arm:
 
     ``ageing`` is in nats per turn, ``level`` over the usual length, ``engine_queue`` as
     ``WorkerSpec.engine_queue``, ``overflow`` the probability of an outgrown KV cache that admission
-    accepts, ``crowded`` as in ``Scheduler``. With ``priority`` the engines run under
+    accepts, ``full_caution`` as in ``Scheduler``. With ``priority`` the engines run under
     ``--scheduling-policy priority`` and are sent the keys. ``report_every`` is the number of tokens
     after which the scheduler hears of a request's progress again. With ``tenants`` the requests'
     own count, and each gets its share. ``latency`` is the seconds from the decision to send a
@@ -61,7 +61,7 @@ class Arm:
     priority: bool = False
     report_every: int = 32
     overflow: float = KV_OVERFLOW_PROBABILITY
-    crowded: float = CROWDED
+    full_caution: float = FULL_CAUTION_SHARE
     forecast_kv: bool = True
     tenants: bool = False
     latency: float = 0.0
@@ -103,7 +103,7 @@ class Arm:
             return None
         name = "sept" if self.policy == ORACLE else self.policy
         policy = POLICIES[name](self.ageing, self.level)
-        scheduler = Scheduler(policy, max_waiting=10**9, crowded=self.crowded)
+        scheduler = Scheduler(policy, max_waiting=10**9, full_caution=self.full_caution)
         for number, server in enumerate(servers):
             spec = WorkerSpec(
                 id=str(number),

@@ -54,8 +54,8 @@ class Queue:
         self._requests = trace.requests
         arrivals = trace.arrivals.tolist()
         ended = np.zeros(len(arrivals))
-        while at < len(arrivals) or self._scheduler.running:
-            if not self._scheduler.running:
+        while at < len(arrivals) or self._sent:
+            if not self._sent:
                 now = max(now, arrivals[at])
             self._now = now
             while at < len(arrivals) and arrivals[at] <= now:

@@ -96,10 +96,10 @@ def main() -> None:
     parser.add_argument("--tenants", type=int, default=1)
     args = parser.parse_args()
     full = Full(args.waiting, args.workers, args.tenants)
-    print(f"{full.scheduler.waiting} wait, {full.scheduler.running} run: microseconds a call")
+    print(f"{full.scheduler.waiting} wait, {len(full.running)} run: microseconds a call")
     print("            median       p99")
     print("submit   ", timed(full.submit, [full.job() for _ in range(CALLS)]))
-    waiting = [f"j{n}" for n in range(1, full.made + 1) if full.scheduler.is_waiting(f"j{n}")]
+    waiting = [f"j{n}" for n in range(1, full.made + 1) if f"j{n}" not in full.running]
     print("cancel   ", timed(full.cancel, full.rng.sample(waiting, CALLS)))
     jobs = full.rng.choices([*full.running.values()], k=CALLS)
     print("progress ", timed(full.progress, jobs))

@@ -36,7 +36,7 @@ ARMS = {
     "sejf (default)": Arm("sejf", AGEING, priority=True),
     "sejf, vLLM by arrival": Arm("sejf", AGEING),
     "sejf, engine admits": Arm("sejf", AGEING, forecast_kv=False),
-    "sejf, always cautious": Arm("sejf", AGEING, crowded=0.0),
+    "sejf, always cautious": Arm("sejf", AGEING, full_caution=0.0),
     "sejf, overflow 0.5": Arm("sejf", AGEING, overflow=0.5),
     "sejf, overflow 0.005": Arm("sejf", AGEING, overflow=0.005),
     "sejf, ageing 0.05": Arm("sejf", 0.05),

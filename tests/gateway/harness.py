@@ -71,6 +71,11 @@ class Gateway:
         scheduler: Scheduler = self.app.state.dispatcher.scheduler
         return scheduler
 
+    @property
+    def in_flight(self) -> int:
+        """The number of requests at the workers."""
+        return sum(map(len, self.scheduler.workers.values()))
+
     def openai(self) -> AsyncOpenAI:
         """A client that does not retry: the tests want to see what happened."""
         return AsyncOpenAI(base_url=self.url + "/v1", api_key="none", max_retries=0)
@@ -87,8 +92,7 @@ class Gateway:
 
     async def until_idle(self) -> None:
         """Return once nothing waits and nothing runs."""
-        scheduler = self.scheduler
-        await until(lambda: scheduler.waiting + scheduler.running == 0, "the scheduler is idle")
+        await until(lambda: self.scheduler.waiting + self.in_flight == 0, "the scheduler is idle")
         await until(lambda: self.metric("requests_in_flight") == 0, "no request is in flight")
 
 

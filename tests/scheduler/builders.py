@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from scheduler.job import Job
 from scheduler.length import LengthDistribution
+from scheduler.scheduler import Scheduler
 from scheduler.worker_spec import KV_BLOCK, WorkerSpec
 
 
@@ -40,7 +41,7 @@ def job(
         share=share,
         urgency=urgency,
         affinity=affinity,
-        turn=arrival,
+        arrival_turns=arrival,
     )
 
 
@@ -64,6 +65,17 @@ def spec(
         kv_block=kv_block,
         speed=speed,
     )
+
+
+def running_count(scheduler: Scheduler) -> int:
+    """The number of jobs at the workers."""
+    return sum(map(len, scheduler.workers.values()))
+
+
+def survival(length: LengthDistribution, attained: float) -> float:
+    """The probability of more than ``attained`` tokens, summed over the atoms."""
+    atoms = zip(length.tokens, length.mass, strict=True)
+    return math.fsum(mass for tokens, mass in atoms if tokens > attained)
 
 
 def distributions(longest: int = 20_000) -> st.SearchStrategy[LengthDistribution]:

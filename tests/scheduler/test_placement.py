@@ -5,7 +5,7 @@ from __future__ import annotations
 from scheduler.actions import Action, Dispatch
 from scheduler.placement import Placement
 from scheduler.scheduler import Scheduler
-from tests.scheduler.builders import job, spec
+from tests.scheduler.builders import job, running_count, spec
 from tests.scheduler.conftest import MakeScheduler
 
 
@@ -13,7 +13,7 @@ def place(scheduler: Scheduler, *jobs_tokens: int, affinity: str = "") -> list[s
     """The workers that jobs of so many tokens go to, one after the other."""
     placed = []
     for tokens in jobs_tokens:
-        count = scheduler.running
+        count = running_count(scheduler)
         new = job(f"{affinity}{count}", tokens=tokens, affinity=affinity)
         placed.append(worker_of(scheduler.submit(new)))
     return placed

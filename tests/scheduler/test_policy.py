@@ -20,7 +20,13 @@ from scheduler.policy import (
     fcfs,
     sejf,
 )
-from scheduler.traffic import CROWDED, REMEMBERED, Crowding, Pace, UsualTokens
+from scheduler.traffic import (
+    FULL_CAUTION_SHARE,
+    WINDOW_REQUESTS,
+    MeanLengths,
+    QueueingShare,
+    TurnClock,
+)
 from tests.scheduler.builders import distributions, job
 
 SECONDS = st.floats(0, 1e5)
@@ -110,7 +116,7 @@ def test_every_policy_lets_the_earlier_of_two_equal_jobs_go_first(name: str) -> 
 
 def test_jobs_longer_than_their_level_go_in_order_of_arrival() -> None:
     first, later = job("a", arrival=0, tokens=5000), job("b", arrival=1, tokens=900)
-    first.usual_tokens = later.usual_tokens = 800
+    first.model_mean_tokens = later.model_mean_tokens = 800
     low, high = sejf(0.03, level=1.0), sejf(0.03, level=2.0)
     assert low(first) < low(later)
     assert high(later) < high(first)
@@ -168,47 +174,47 @@ def test_no_policy_lets_a_job_be_overtaken_for_ever(
 ) -> None:
     """Whatever their sizes: nothing that comes later than the widest spread of keys overtakes."""
     policy = POLICIES[name](rate)
-    early.turn = late.turn = 0.0
+    early.arrival_turns = late.arrival_turns = 0.0
     spread = policy(early) - policy(late)
-    late.turn = max(spread, 0.0) / rate * 1.0001 + 1e-6
+    late.arrival_turns = max(spread, 0.0) / rate * 1.0001 + 1e-6
     assert policy(late) >= policy(early) - 1e-6
 
 
-def test_usual_is_the_mean_of_recent_traffic_by_model() -> None:
-    usual = UsualTokens()
-    assert usual.next("a", 100.0) == pytest.approx(100)
-    assert usual.next("a", 300.0) == pytest.approx(200)
-    assert usual.next("b", 10.0) == pytest.approx(10)
-    for _ in range(5 * REMEMBERED):
-        last = usual.next("a", 1000.0)
+def test_the_mean_length_is_the_mean_of_recent_traffic_by_model() -> None:
+    means = MeanLengths()
+    assert means.observe("a", 100.0) == pytest.approx(100)
+    assert means.observe("a", 300.0) == pytest.approx(200)
+    assert means.observe("b", 10.0) == pytest.approx(10)
+    for _ in range(5 * WINDOW_REQUESTS):
+        last = means.observe("a", 1000.0)
     assert last == pytest.approx(1000, rel=0.02)
 
 
 def test_waiting_counts_in_the_time_a_typical_request_takes() -> None:
-    fast, slow = Pace(), Pace()
-    for _ in range(5 * REMEMBERED):
+    fast, slow = TurnClock(), TurnClock()
+    for _ in range(5 * WINDOW_REQUESTS):
         fast.observe(2.0)
         slow.observe(20.0)
-    for pace in (fast, slow):
-        pace.turn(100.0)
-    assert fast.turn(140.0) == pytest.approx(20.0, rel=0.01)
-    assert slow.turn(140.0) == pytest.approx(2.0, rel=0.01)
-    assert slow.turn(130.0) == slow.turn(140.0), "it never goes back"
+    for clock in (fast, slow):
+        clock.turns(100.0)
+    assert fast.turns(140.0) == pytest.approx(20.0, rel=0.01)
+    assert slow.turns(140.0) == pytest.approx(2.0, rel=0.01)
+    assert slow.turns(130.0) == slow.turns(140.0), "the clock never goes back"
 
 
 def test_caution_grows_with_the_share_of_arrivals_that_meet_a_queue() -> None:
-    crowding = Crowding()
-    assert crowding.caution("a") == 0.0
+    share = QueueingShare()
+    assert share.caution("a") == 0.0
     seen = []
     for at in range(3000):
-        crowding.arrived("a", queued=at % 50 == 0)
-        seen.append(crowding.caution("a"))
-    assert seen[-1] == pytest.approx(0.02 / CROWDED, rel=0.3)
-    assert max(seen[2000:]) < 2 * min(seen[2000:]), "it remembers some hundred arrivals"
+        share.observe("a", queued=at % 50 == 0)
+        seen.append(share.caution("a"))
+    assert seen[-1] == pytest.approx(0.02 / FULL_CAUTION_SHARE, rel=0.3)
+    assert max(seen[2000:]) < 2 * min(seen[2000:]), "the share spans some hundred arrivals"
     for _ in range(5):
-        crowding.arrived("a", queued=True)
-    assert crowding.caution("a") == 1.0
-    assert crowding.caution("b") == 0.0
+        share.observe("a", queued=True)
+    assert share.caution("a") == 1.0
+    assert share.caution("b") == 0.0
     for _ in range(1000):
-        crowding.arrived("a", queued=False)
-    assert crowding.caution("a") < 0.001
+        share.observe("a", queued=False)
+    assert share.caution("a") < 0.001

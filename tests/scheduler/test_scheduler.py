@@ -8,8 +8,8 @@ import pytest
 
 from scheduler.actions import Action, Dispatch, Reject
 from scheduler.length import LengthDistribution
-from scheduler.policy import Aged, expected_output, sejf
-from tests.scheduler.builders import job, spec
+from scheduler.policy import sejf
+from tests.scheduler.builders import job, running_count, spec
 from tests.scheduler.conftest import MakeScheduler
 
 SEJF = sejf(0.03)
@@ -31,7 +31,7 @@ def told(actions: Iterable[Action]) -> list[str]:
 def test_a_job_that_finds_room_goes_at_once(make_scheduler: MakeScheduler) -> None:
     scheduler = make_scheduler([spec()])
     assert told(scheduler.submit(job("a"))) == ["a>w"]
-    assert (scheduler.waiting, scheduler.running) == (0, 1)
+    assert (scheduler.waiting, running_count(scheduler)) == (0, 1)
 
 
 def test_a_job_that_finds_none_waits_until_a_place_is_released(
@@ -40,9 +40,9 @@ def test_a_job_that_finds_none_waits_until_a_place_is_released(
     scheduler = make_scheduler([spec()])
     scheduler.submit(job("a"))
     assert scheduler.submit(job("b")) == []
-    assert scheduler.is_waiting("b")
+    assert scheduler.waiting == 1
     assert told(scheduler.release("a")) == ["b>w"]
-    assert not scheduler.is_waiting("b")
+    assert scheduler.waiting == 0
 
 
 def test_the_shortest_goes_first(make_scheduler: MakeScheduler) -> None:
@@ -194,7 +194,7 @@ def test_a_job_that_is_gone_may_be_released_again(make_scheduler: MakeScheduler)
     scheduler.release("a")
     assert scheduler.release("a") == []
     assert scheduler.release("stranger") == []
-    assert scheduler.running == 0
+    assert running_count(scheduler) == 0
 
 
 def test_a_failed_job_waits_again_in_its_old_place(make_scheduler: MakeScheduler) -> None:
@@ -264,7 +264,7 @@ def test_a_job_that_still_waits_at_its_deadline_is_rejected(make_scheduler: Make
     assert scheduler.expire(9.9) == []
     assert told(scheduler.expire(10)) == ["a!queue_timeout"]
     assert told(scheduler.expire(1000)) == ["b!queue_timeout"]
-    assert (scheduler.running, scheduler.waiting) == (1, 1)
+    assert (running_count(scheduler), scheduler.waiting) == (1, 1)
 
 
 def test_a_wide_job_that_expires_lets_those_behind_it_go(make_scheduler: MakeScheduler) -> None:
@@ -338,7 +338,7 @@ def test_only_the_model_without_a_worker_is_rejected(make_scheduler: MakeSchedul
     scheduler.submit(job("a", model="a"))
     scheduler.submit(job("b", model="b"))
     assert told(scheduler.expire(1)) == ["a!no_healthy_worker"]
-    assert scheduler.is_waiting("b")
+    assert scheduler.waiting_by_model() == {"b": 1}
 
 
 def test_an_unhealthy_worker_gets_nothing_and_keeps_its_jobs(
@@ -386,18 +386,23 @@ def test_a_worker_told_while_down_stays_down(make_scheduler: MakeScheduler) -> N
     assert told(scheduler.set_worker(spec())) == ["a>w"]
 
 
-def test_a_job_that_needs_much_memory_does_not_starve_beside_another_model(
+def test_a_wide_job_is_not_passed_by_narrow_jobs_of_another_model_on_its_worker(
     make_scheduler: MakeScheduler,
 ) -> None:
-    two_models = spec(models="ab", slots=4, kv_tokens=1000)
-    scheduler = make_scheduler([two_models], policy=Aged(expected_output, 1.0))
-    for n in range(2):
-        scheduler.submit(job(f"b{n}", model="b", arrival=n, prompt=400, tokens=10))
-    scheduler.submit(job("big", model="a", arrival=2, prompt=700, tokens=10))
-    for n in range(2, 1000):
-        scheduler.submit(job(f"b{n}", model="b", arrival=n, prompt=400, tokens=10))
-        scheduler.release(f"b{n - 2}")
-    assert not scheduler.is_waiting("big")
+    scheduler = make_scheduler([spec(models="ab", slots=4)])
+    scheduler.submit(job("b0", model="b", arrival=0, sequences=2))
+    scheduler.submit(job("wide", model="a", arrival=1, sequences=4))
+    assert scheduler.submit(job("b1", model="b", arrival=2, sequences=2)) == []
+    assert told(scheduler.release("b0")) == ["wide>w"]
+
+
+def test_a_worker_that_cannot_run_the_first_job_is_free_for_another_model(
+    make_scheduler: MakeScheduler,
+) -> None:
+    scheduler = make_scheduler([spec("v", models="a"), spec("w", models="b")])
+    scheduler.submit(job("running", model="a", arrival=0))
+    scheduler.submit(job("first", model="a", arrival=1))
+    assert told(scheduler.submit(job("b", model="b", arrival=2))) == ["b>w"]
 
 
 def test_a_burst_fills_an_idle_workers_cache_and_a_lasting_queue_leaves_the_margin(
@@ -408,7 +413,7 @@ def test_a_burst_fills_an_idle_workers_cache_and_a_lasting_queue_leaves_the_marg
     def running_of_burst(number: int) -> int:
         for at in range(6):
             scheduler.submit(job(f"{number}-{at}", prompt=490, tokens=16))
-        running = scheduler.running
+        running = running_count(scheduler)
         for at in reversed(range(6)):
             scheduler.release(f"{number}-{at}")
         return running

@@ -23,10 +23,10 @@ from scheduler.length import LengthDistribution
 from scheduler.placement import Placement
 from scheduler.policy import LEVEL, POLICIES
 from scheduler.scheduler import Scheduler
-from scheduler.traffic import CROWDED
+from scheduler.traffic import FULL_CAUTION_SHARE
 from scheduler.worker import KV_LIMIT_CAUTIOUS, KV_LIMIT_UNCAUTIOUS, REFRESH_TOKENS, Worker
 from scheduler.worker_spec import WorkerSpec
-from tests.scheduler.builders import distributions, job, spec
+from tests.scheduler.builders import distributions, job, running_count, spec, survival
 
 MODELS = ("a", "b")
 LONGEST = 1000
@@ -83,8 +83,8 @@ def kv_fits(
     for step in STEPS:
         mean = variance = 0.0
         for one, attained in [*counted, (new, 0)]:
-            before = one.length.survival(attained)
-            alive = one.length.survival(attained + step) / before if before > 0 else step == 0
+            before = survival(one.length, attained)
+            alive = survival(one.length, attained + step) / before if before > 0 else step == 0
             size = one.prompt_tokens + one.sequences * (
                 attained + step + (at.spec.kv_block - 1) / 2
             )
@@ -153,7 +153,7 @@ class AnyInterleaving(RuleBasedStateMachine):
         return any(w.healthy and model in w.spec.models for w in self.workers.values())
 
     def caution(self, model: str) -> float:
-        return min(1.0, self.crowded[model] / CROWDED)
+        return min(1.0, self.crowded[model] / FULL_CAUTION_SHARE)
 
     def counted(self, at: Worker) -> list[tuple[Job, int]]:
         here = [(id, tokens) for id, (where, _, tokens) in self.running.items() if where == at.id]
@@ -200,7 +200,7 @@ class AnyInterleaving(RuleBasedStateMachine):
             if (self.jobs[id].urgency, self.jobs[id].tenant) != (sent.urgency, sent.tenant):
                 continue
             assert key <= self.waiting[id], "a job behind the first was sent"
-            lead = sent.turn - self.jobs[id].turn
+            lead = sent.arrival_turns - self.jobs[id].arrival_turns
             assert lead <= self.latest_overtaking + 1e-6, "overtaken by one that came too late"
         self.running[sent.id] = (at.id, key, 0)
         self.dispatches[sent.id] = self.dispatches.get(sent.id, 0) + 1
@@ -355,7 +355,6 @@ class AnyInterleaving(RuleBasedStateMachine):
 
     @invariant()
     def it_knows_the_jobs_the_account_knows(self) -> None:
-        assert {id for id in self.jobs if self.scheduler.is_waiting(id)} == {*self.waiting}
         assert self.scheduler.waiting == len(self.waiting)
         by_model = {model: len(self.of_model(model)) for model in MODELS}
         assert self.scheduler.waiting_by_model() == {m: n for m, n in by_model.items() if n}
@@ -365,7 +364,7 @@ class AnyInterleaving(RuleBasedStateMachine):
             if by_model[m]
         }
         assert self.scheduler.oldest_arrivals() == oldest
-        assert self.scheduler.running == len(self.running)
+        assert running_count(self.scheduler) == len(self.running)
         placed = [(j.id, w.id) for w in self.scheduler.workers.values() for j in w]
         assert sorted(placed) == sorted((id, at) for id, (at, _, _) in self.running.items())
 
@@ -439,7 +438,9 @@ def test_shortest_first_overtakes_within_the_bound_over_any_arrivals(
     assert len(served) == len(arrivals)
     for n, overtaker in enumerate(served):
         for overtaken in served[n + 1 :]:
-            lead = overtaker.turn - overtaken.turn
-            sizes = (min(j.length.mean, LEVEL * j.usual_tokens) for j in (overtaken, overtaker))
+            lead = overtaker.arrival_turns - overtaken.arrival_turns
+            sizes = (
+                min(j.length.mean, LEVEL * j.model_mean_tokens) for j in (overtaken, overtaker)
+            )
             spread = math.log(next(sizes) / next(sizes))
             assert lead <= 1e-6 or lead <= spread / rate + 1e-6

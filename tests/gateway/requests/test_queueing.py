@@ -24,7 +24,7 @@ async def _finish_order(
         done.append(bound)
 
     busy = asyncio.create_task(ask(3000))
-    await until(lambda: running.scheduler.running == 1, "the worker is busy")
+    await until(lambda: running.in_flight == 1, "the worker is busy")
     tasks = []
     for waiting, bound in enumerate(bounds, start=1):
         tasks.append(asyncio.create_task(ask(bound)))
@@ -77,7 +77,7 @@ async def test_a_request_that_waits_too_long_is_answered_504(
         limits: dict[str, Any] = {"scheduling": {"engine_queue": 0}, "queue": {"timeout_s": 0.2}}
         async with gateway(slow.url, **limits, **ONE_AT_A_TIME) as running:
             first = asyncio.create_task(post(session, running.url, chat(vllm_xargs=forced(5000))))
-            await until(lambda: running.scheduler.running == 1, "the worker is busy")
+            await until(lambda: running.in_flight == 1, "the worker is busy")
             status, answer = await post(session, running.url, chat())
             assert (status, answer["error"]["code"]) == (504, "queue_timeout")
             first.cancel()

@@ -61,7 +61,7 @@ async def _queue(
         done.append(tokens)
 
     tasks = [asyncio.create_task(ask(5000))]
-    await until(lambda: running.scheduler.running == 1, "the worker is busy")
+    await until(lambda: running.in_flight == 1, "the worker is busy")
     tasks += [asyncio.create_task(ask(tokens)) for tokens in sizes]
     await until(lambda: running.scheduler.waiting == len(sizes), "they wait")
     return tasks, done

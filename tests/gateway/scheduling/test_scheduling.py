@@ -95,7 +95,7 @@ async def test_requests_of_a_session_stick_to_its_worker(
             tasks = []
             for count, name in enumerate(("a", "a", "a", "b", "a", "b"), start=1):
                 tasks.append(asyncio.create_task(ask(name)))
-                await until(lambda n=count: running.scheduler.running == n, "it runs")  # type: ignore[misc]
+                await until(lambda n=count: running.in_flight == n, "it runs")  # type: ignore[misc]
             sent = sorted(len(worker) for worker in running.scheduler.workers.values())
             assert sent == [2, 4]
             for task in tasks:

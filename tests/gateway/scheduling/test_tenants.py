@@ -48,7 +48,7 @@ async def finish_order(
         done.append(who)
 
     busy = asyncio.create_task(ask(session, running, "stranger", 3000))
-    await until(lambda: running.scheduler.running == 1, "the worker is busy")
+    await until(lambda: running.in_flight == 1, "the worker is busy")
     tasks = []
     for waiting, (who, tokens) in enumerate(requests, start=1):
         tasks.append(asyncio.create_task(send(who, tokens)))
@@ -114,10 +114,13 @@ async def test_a_tenants_full_queue_answers_429_and_leaves_room_for_others(
     with EmbeddedEmulator(EmulatorConfig(speed=1)) as slow:
         tenants = {"fair": True, "max_waiting": 1, "known": KNOWN}
         async with gateway(slow.url, tenants=tenants, **ONE_AT_A_TIME) as running:
-            held, tasks = running.scheduler, []
+            scheduler, tasks = running.scheduler, []
             for n, who in enumerate(("stranger", "batch", "chat")):
                 tasks.append(asyncio.create_task(ask(session, running, who, 5000)))
-                await until(lambda n=n: held.running == 1 and held.waiting == n, "it is there")  # type: ignore[misc]
+                await until(
+                    lambda n=n: running.in_flight == 1 and scheduler.waiting == n,  # type: ignore[misc]
+                    "one request runs and the others wait",
+                )
             url = running.url + "/v1/chat/completions"
             headers = {"x-api-key": KEYS["batch"]}
             async with session.post(url, json=chat(), headers=headers) as response:

@@ -57,7 +57,7 @@ async def test_a_worker_that_leaves_the_file_ends_its_work_and_the_new_one_takes
     put(path, f"- url: {slow.url}\n")
     async with gateway(**found(path)) as running:
         stream = asyncio.create_task(long_stream(session, running))
-        await until(lambda: running.scheduler.running == 1, "it runs on the first worker")
+        await until(lambda: running.in_flight == 1, "it runs on the first worker")
         put(path, f"[{{url: {emulator.url}}}]\n")
         await until(lambda: emulator.url in running.scheduler.workers, "the new one is used")
         assert members(running) == {slow.url, emulator.url}
@@ -84,7 +84,7 @@ async def test_a_worker_that_comes_back_while_it_leaves_is_used_again(
     put(path, f"- url: {slow.url}\n")
     async with gateway(**found(path)) as running:
         stream = asyncio.create_task(long_stream(session, running))
-        await until(lambda: running.scheduler.running == 1, "it runs")
+        await until(lambda: running.in_flight == 1, "it runs")
         put(path, f"- url: {emulator.url}\n")
         await until(lambda: running.scheduler.workers[slow.url].spec.draining, "it leaves")
         put(path, f"- url: {slow.url}\n")

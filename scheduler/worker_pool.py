@@ -1,0 +1,55 @@
+"""WorkerPool: the workers of a scheduler, from their first spec until their last job has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from scheduler.job import Job
+from scheduler.worker import Worker
+from scheduler.worker_spec import WorkerSpec
+
+
+@dataclass(slots=True)
+class WorkerPool:
+    """Workers by id. A removed worker gets no new jobs and is forgotten once it is idle."""
+
+    by_id: dict[str, Worker] = field(default_factory=dict)
+    _removed: set[str] = field(default_factory=set)
+
+    def __iter__(self) -> Iterator[Worker]:
+        return iter(self.by_id.values())
+
+    def set(self, spec: WorkerSpec) -> None:
+        """Add a worker, or replace a worker's spec; a removed worker is back."""
+        self._removed.discard(spec.id)
+        if spec.id in self.by_id:
+            self.by_id[spec.id].replace_spec(spec)
+        else:
+            self.by_id[spec.id] = Worker(spec)
+
+    def remove(self, worker_id: str) -> None:
+        """Send a worker no more jobs and forget the worker once its jobs have ended."""
+        worker = self.by_id[worker_id]
+        worker.replace_spec(replace(worker.spec, draining=True))
+        self._removed.add(worker_id)
+        self._forget_if_idle(worker)
+
+    def take_off(self, job_id: str, worker: Worker) -> Job:
+        """Take a job off its worker."""
+        job = worker.remove(job_id)
+        self._forget_if_idle(worker)
+        return job
+
+    def serving(self, model: str) -> list[Worker]:
+        """The workers that serve a model and take jobs now."""
+        return [w for w in self.by_id.values() if w.takes_jobs and model in w.spec.models]
+
+    def serves(self, model: str) -> bool:
+        """Whether any worker serves the model and takes jobs now."""
+        return bool(self.serving(model))
+
+    def _forget_if_idle(self, worker: Worker) -> None:
+        if worker.id in self._removed and not len(worker):
+            self._removed.discard(worker.id)
+            del self.by_id[worker.id]
