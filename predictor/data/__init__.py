@@ -1,1 +1,1 @@
-"""Measured lengths: where they come from, and the arrays they become."""
+"""Measured answer lengths: the sources they are read from and the arrays they become."""

@@ -1,12 +1,12 @@
 """CASTILLO as its authors publish it: the Hugging Face data set ``danfperam/castillo``.
 
-Its files are ``<config>/<config>_<split>.json``, each a list with one object for a prompt and a
-model: ``prompt_id``, ``model`` (``owner--name``), ``dataset``, ``prompt_text``, ``input_size``,
-``output_sizes`` (the lengths of the samples), their statistics, two answers, and the sampling
-settings. The columns are those of the files in the authors' own repository (``castillo_code``),
-from which the data set is merged; Parquet with the same columns is read as well. The
-configuration ``original`` is whole; ``sanitized`` lacks the degenerate answers, which
-``degenerate`` has.
+The files are ``<config>/<config>_<split>.json``. Each file is a list with one object for each
+prompt and model: ``prompt_id``, ``model`` (``owner--name``), ``dataset``, ``prompt_text``,
+``input_size``, ``output_sizes`` (the lengths of the samples), statistics of the lengths, two
+answers, and the sampling settings. The fields are those of the authors' repository
+(``castillo_code``), from which the data set is merged. Parquet files with the same columns are
+read as well. The configuration ``original`` is complete; ``sanitized`` lacks the degenerate
+answers, and ``degenerate`` holds them.
 """
 
 from __future__ import annotations
@@ -18,16 +18,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from predictor.data.parquet import read_table
+from predictor.data.parquet import has_column, read_table
 from predictor.data.records import DataError, Records
 
 log = logging.getLogger("lengthwise")
 
 CAPPED = 14_999
-"""Tokens from which the authors take an answer as cut."""
+"""The length in tokens from which the authors count an answer as cut (censored)."""
 
 _FIELDS = ("prompt_id", "model", "dataset", "prompt_text", "output_sizes")
 _SPLITS = {"train": "train", "validat": "validate", "test": "test"}
@@ -36,9 +34,9 @@ _REMEDY = "fetch the data set danfperam/castillo again"
 Row = dict[str, Any]
 
 
-def is_hub(path: Path) -> bool:
-    """Whether ``path`` is, or holds, a file of the published data set."""
-    return any(_is_ours(file) for file in _files(path))
+def is_published(path: Path) -> bool:
+    """True if ``path`` is a file of the published data set or a folder that holds one."""
+    return any(_is_data_file(file) for file in _files(path))
 
 
 def _files(path: Path) -> list[Path]:
@@ -47,50 +45,47 @@ def _files(path: Path) -> list[Path]:
     return sorted(file for kind in ("json", "parquet") for file in path.rglob(f"*.{kind}"))
 
 
-def _is_ours(file: Path) -> bool:
-    if file.suffix == ".parquet":
-        try:
-            return "output_sizes" in pq.read_schema(file).names
-        except (pa.ArrowException, OSError):
-            return False
-    with file.open("rb") as begun:
-        head = begun.read(1 << 12).lstrip()
+def _is_data_file(file: Path) -> bool:
+    if _is_parquet(file):
+        return has_column(file, "output_sizes")
+    with file.open("rb") as opened:
+        head = opened.read(1 << 12).lstrip()
     return head.startswith(b"[") and b'"sample_id"' in head
 
 
-def read_hub(path: Path, *, test: bool = False) -> Records:
-    """The samples below ``path``: of the splits train and validate, or only those of ``test``.
+def read_published(path: Path, *, test: bool = False) -> Records:
+    """The samples below ``path``: the splits train and validate, or with ``test`` the test split.
 
-    If there are several configurations, ``original`` is read.
+    Of several configurations, only ``original`` is read.
 
     Raises:
-        DataError: a file is damaged or lacks a field, or nothing is left.
+        DataError: a file is damaged or lacks a field, or no file of the wanted split is there.
     """
-    files = _configuration([file for file in _files(path) if _is_ours(file)])
-    chosen = [(file, split) for file in files if ((split := _split(file)) == "test") == test]
-    if not chosen:
+    files = _one_configuration([file for file in _files(path) if _is_data_file(file)])
+    wanted = [(file, split) for file in files if ((split := _split(file)) == "test") == test]
+    if not wanted:
         which = "test" if test else "train or validate"
         raise DataError(f"{path} has no file of the split {which}; {_REMEDY}")
-    gather = _Gather()
-    for file, split in chosen:
+    builder = _RecordsBuilder()
+    for file, split in wanted:
         for row in _rows(file):
-            gather.add(row, split)
-    return gather.records()
+            builder.add(row, split)
+    return builder.records()
 
 
-def _configuration(files: Sequence[Path]) -> list[Path]:
-    """The files of one configuration: a row must not count twice."""
-    whole = [file for file in files if "original" in _title(file)]
-    if whole:
-        return whole
-    clean = [file for file in files if "sanitized" in _title(file)]
-    if clean:
+def _one_configuration(files: Sequence[Path]) -> list[Path]:
+    """The files of one configuration, so that no row counts twice."""
+    original = [file for file in files if "original" in _title(file)]
+    if original:
+        return original
+    sanitized = [file for file in files if "sanitized" in _title(file)]
+    if sanitized:
         log.warning(
             "%s is the sanitized configuration, without the answers that never end; forecasts "
-            "will have too little mass far out. Fetch the configuration original",
-            clean[0].parent,
+            "will have too little mass at great lengths. Fetch the configuration original",
+            sanitized[0].parent,
         )
-    return clean or list(files)
+    return sanitized or list(files)
 
 
 def _title(file: Path) -> str:
@@ -98,16 +93,16 @@ def _title(file: Path) -> str:
 
 
 def _split(file: Path) -> str:
-    """The split that the file's or else its folder's name tells; "train" if none."""
-    for part in (file.name, file.parent.name):
+    """The split that the name of the file, else of its folder, contains; "train" if neither."""
+    for name in (file.name, file.parent.name):
         for mark, split in _SPLITS.items():
-            if mark in part.lower():
+            if mark in name.lower():
                 return split
     return "train"
 
 
 def _rows(file: Path) -> Iterator[Row]:
-    rows = read_table(file, list(_FIELDS)).to_pylist() if _is_parquet(file) else _json(file)
+    rows = read_table(file, _FIELDS).to_pylist() if _is_parquet(file) else _json(file)
     for number, row in enumerate(rows, 1):
         for field in _FIELDS:
             if not isinstance(row, dict) or row.get(field) is None:
@@ -129,12 +124,12 @@ def _json(file: Path) -> list[Row]:
 
 
 def _only(fields: Sequence[str]) -> Callable[[list[tuple[str, Any]]], Row]:
-    """Drops the other fields while parsing: the answers' texts are most of a file."""
+    """Drops the other fields while parsing; the answers' texts are most of a file."""
     return lambda pairs: {key: value for key, value in pairs if key in fields}
 
 
-class _Gather:
-    """Rows, as they come, into arrays."""
+class _RecordsBuilder:
+    """Collects rows one at a time and makes ``Records`` of them."""
 
     def __init__(self) -> None:
         self._texts: dict[str, int] = {}
@@ -167,5 +162,5 @@ class _Gather:
             prompt=np.array(self._prompt, dtype=np.intp),
             model=np.array(self._model, dtype=np.intp),
             tokens=tokens,
-            capped=tokens >= CAPPED,
+            censored=tokens >= CAPPED,
         )

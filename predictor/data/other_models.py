@@ -1,8 +1,8 @@
-"""Prompts that other models answered: what they tell of a prompt's length, in one number each.
+"""Prompts answered by models that are not forecast: each prompt's effect on log length.
 
-Everyday questions that CASTILLO's free corpora lack. Their models are not the ones forecast, so
-that only what a prompt does to length over all of them is used. Read from the folder with
-CASTILLO, where they lie beside it; none is needed.
+These data sets have everyday questions, which CASTILLO's licensed corpora lack. Only the effect
+of a prompt over all of a data set's models is used. The files are optional and lie in CASTILLO's
+folder: ``prompts_NAME.parquet`` and ``lengths_NAME.parquet``.
 """
 
 from __future__ import annotations
@@ -13,29 +13,29 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from scipy.stats import norm
 
 from predictor.arrays import Array, Flags, Indices
-from predictor.data.records import DataError
+from predictor.data.parquet import flags, numbers, read_table
 
 SOURCES = {
     "oasst_eval": "OpenAssistant model evaluations (oasst_eval), Apache-2.0",
     "arenahard": "Arena-Hard answers (arenahard), Apache-2.0",
 }
-"""Data sets whose licence lets a trained model ship, in the order of their columns."""
+"""Data sets whose licence lets a trained model ship, in the order of the encoder's columns."""
 
 _ROUNDS = 40
-_NEVER = ("alpaca_eval",)  # non-commercial: no part in any training
-_KEYS = ("model", "sampling_config", "mode")  # what gives answers a level of length of its own
+_NON_COMMERCIAL = ("alpaca_eval",)  # corpora that have no part in any training
+_LEVEL_COLUMNS = ("model", "sampling_config", "mode")  # each combination has a level of its own
+_LIMIT_REACHED = 0.98  # of ``max_tokens``: from this length on an answer counts as censored
 
 
 @dataclass(frozen=True, slots=True)
-class Extra:
-    """Prompts answered by other models: each one's effect on log length, in a column of its own.
+class PromptEffects:
+    """The P prompts of one data set with their effects on log length.
 
-    ``texts`` (P), ``effect`` (P log tokens, NaN if unknown), ``weight`` of each beside the
-    main prompts' mean of 1.
+    ``name`` is the data set's, ``texts`` (P) the prompts, ``effect`` (P) the log tokens (NaN
+    without an answer), ``weight`` that of each prompt where CASTILLO's prompts have a mean of 1.
     """
 
     name: str
@@ -46,91 +46,92 @@ class Extra:
 
 def read(
     folder: Path, exclude: Sequence[str], names: Iterable[str] = tuple(SOURCES)
-) -> list[Extra]:
-    """The data sets ``names`` of ``folder`` that are there.
+) -> list[PromptEffects]:
+    """The data sets ``names`` whose files are in ``folder``.
 
-    Prompts that begin as one of ``exclude`` does (the held-out ones) are left out.
+    A prompt is left out if its first 200 characters are those of a text in ``exclude`` (the
+    held-out prompts).
 
     Raises:
-        DataError: a file cannot be read.
+        DataError: a file cannot be read or lacks a column.
     """
-    shut = {_beginning(text) for text in exclude}
-    out = []
+    excluded = {_beginning(text) for text in exclude}
+    found = []
     for name in names:
-        files = [folder / f"{kind}_{name}.parquet" for kind in ("prompts", "lengths")]
-        if not all(file.is_file() for file in files):
-            continue
-        try:
-            prompts, lengths = (pq.read_table(file) for file in files)
-            out.append(_extra(name, prompts, lengths, shut))
-        except (pa.ArrowException, OSError, KeyError) as error:
-            raise DataError(f"{files[1]}: {error}; fetch the data set again") from error
-    return out
+        prompts, lengths = (folder / f"{kind}_{name}.parquet" for kind in ("prompts", "lengths"))
+        if prompts.is_file() and lengths.is_file():
+            found.append(_read_effects(name, prompts, lengths, excluded))
+    return found
 
 
 def _beginning(text: str) -> str:
     return " ".join(text.lower().split())[:200]
 
 
-def _extra(name: str, prompts: pa.Table, lengths: pa.Table, shut: set[str]) -> Extra:
-    rows = prompts.select(["prompt_id", "dataset", "prompt"]).to_pylist()
+def _read_effects(
+    name: str, prompts_file: Path, lengths_file: Path, excluded: set[str]
+) -> PromptEffects:
+    prompts = read_table(prompts_file, ["prompt_id", "dataset", "prompt"])
+    lengths = read_table(
+        lengths_file,
+        ["prompt_id", "response_tokens", "model"],
+        optional=("sampling_config", "mode", "maybe_capped", "max_tokens"),
+    )
     kept = [
         row
-        for row in rows
-        if row["dataset"] not in _NEVER and _beginning(row["prompt"]) not in shut
+        for row in prompts.to_pylist()
+        if row["dataset"] not in _NON_COMMERCIAL and _beginning(row["prompt"]) not in excluded
     ]
-    number = {row["prompt_id"]: at for at, row in enumerate(kept)}
+    number = {row["prompt_id"]: index for index, row in enumerate(kept)}
     prompt = np.array([number.get(key, -1) for key in lengths["prompt_id"].to_pylist()], np.intp)
-    tokens = np.asarray(lengths["response_tokens"].to_numpy(), dtype=np.float64)
+    tokens = numbers(lengths, "response_tokens")
     use = (prompt >= 0) & (tokens >= 1)
-    effect = effects(
+    effect = prompt_effects(
         prompt[use],
         _levels(lengths)[use],
         np.log(tokens[use]),
-        _cut(lengths, tokens)[use],
+        _censored(lengths, tokens)[use],
         prompts=len(kept),
     )
-    return Extra(name, [row["prompt"] for row in kept], effect)
+    return PromptEffects(name, [row["prompt"] for row in kept], effect)
 
 
 def _levels(lengths: pa.Table) -> Indices:
-    keys = [lengths[key].to_pylist() for key in _KEYS if key in lengths.column_names]
+    """A number for each answer's combination of model and sampling settings."""
+    keys = [lengths[name].to_pylist() for name in _LEVEL_COLUMNS if name in lengths.column_names]
     _, level = np.unique([str(key) for key in zip(*keys, strict=True)], return_inverse=True)
     return np.asarray(level, dtype=np.intp)
 
 
-def _cut(lengths: pa.Table, tokens: Array) -> Flags:
+def _censored(lengths: pa.Table, tokens: Array) -> Flags:
     if "maybe_capped" in lengths.column_names:
-        return np.asarray(lengths["maybe_capped"].to_numpy(zero_copy_only=False), dtype=np.bool_)
+        return flags(lengths, "maybe_capped")
     if "max_tokens" in lengths.column_names:
-        limit = np.asarray(lengths["max_tokens"].to_numpy(), dtype=np.float64)
-        return np.asarray(tokens >= 0.98 * np.nan_to_num(limit, nan=np.inf))
+        limit = np.nan_to_num(numbers(lengths, "max_tokens"), nan=np.inf)
+        return np.asarray(tokens >= _LIMIT_REACHED * limit)
     return np.zeros(len(tokens), dtype=np.bool_)
 
 
-def effects(
-    prompt: Indices,
-    level: Indices,
-    logs: Array,
-    cut: Flags,
-    *,
-    prompts: int,
+def prompt_effects(
+    prompt: Indices, level: Indices, logs: Array, censored: Flags, *, prompts: int
 ) -> Array:
-    """Prompts' effects on log length (``prompts``, NaN without an answer), least squares.
+    """Effects of ``prompts`` prompts on log length by least squares; NaN without an answer.
 
-    An answer is prompt + level + noise; one that was ``cut`` counts as what a longer one is
-    expected to be, given the others (Tobin 1958; EM: impute, fit, again).
+    Each of n answers has log length prompt effect + level effect + noise; ``prompt`` and ``level``
+    (n) are indices. A ``censored`` answer counts as the expected log length beyond its cut (Tobin
+    1958; EM: impute, fit, repeat).
     """
-    of_prompt = np.bincount(prompt, minlength=prompts)
-    of_level = np.maximum(1, np.bincount(level))
-    found, height = np.zeros(prompts), np.zeros(len(of_level))
+    answers, level_answers = np.bincount(prompt, minlength=prompts), np.bincount(level)
+    effect, level_effect = np.zeros(prompts), np.zeros(len(level_answers))
     filled = logs.copy()
     for _ in range(_ROUNDS):
-        found = np.bincount(prompt, filled - height[level], prompts) / np.maximum(1, of_prompt)
-        height = np.bincount(level, filled - found[prompt]) / of_level
-        expected = found[prompt] + height[level]
-        spread = float(np.sqrt(np.mean((filled - expected)[~cut] ** 2))) if (~cut).any() else 1.0
-        beyond = (logs[cut] - expected[cut]) / max(spread, 1e-6)
-        hazard = np.exp(norm.logpdf(beyond) - norm.logsf(beyond))
-        filled[cut] = np.maximum(logs[cut], expected[cut] + spread * hazard)
-    return np.where(of_prompt > 0, found + height.mean(), np.nan)
+        rest = filled - level_effect[level]
+        effect = np.bincount(prompt, rest, prompts) / np.maximum(1, answers)
+        level_effect = np.bincount(level, filled - effect[prompt]) / np.maximum(1, level_answers)
+        expected = effect[prompt] + level_effect[level]
+        residuals = (filled - expected)[~censored]
+        spread = float(np.sqrt(np.mean(residuals**2))) if len(residuals) else 1.0
+        reach = (logs[censored] - expected[censored]) / max(spread, 1e-6)
+        hazard = np.exp(norm.logpdf(reach) - norm.logsf(reach))
+        filled[censored] = np.maximum(logs[censored], expected[censored] + spread * hazard)
+    return np.where(answers > 0, effect + level_effect.mean(), np.nan)

@@ -1,4 +1,4 @@
-"""Measured lengths as arrays: the CASTILLO reader, the held-out rule, the licence filter."""
+"""Records: sampled answer lengths as arrays."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from predictor.arrays import Array, Flags, Indices
 
 
 class DataError(ValueError):
-    """The training data cannot be used; the message says which file and what to do."""
+    """The data cannot be used; the message names the file and the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """Sampled lengths of answers.
+    """Samples (one answer each) of P prompts by M models.
 
-    Of each of P prompts: ``texts``, ``corpus`` (name) and ``validate`` (the publisher's split).
-    Of each of n samples: ``prompt`` (0..P-1), ``model`` (index into ``models``), ``tokens`` and
-    ``capped`` (right-censored).
+    Per prompt: ``texts``, ``corpus`` (its name) and ``validate`` (whether the prompt is in the
+    publisher's split ``validate``). Per model: the name in ``models``. Per sample: ``prompt``
+    (index, 0..P-1), ``model`` (index, 0..M-1), ``tokens`` (the answer's length) and ``censored``
+    (whether the length is right-censored: the answer was cut at ``tokens``).
     """
 
     texts: list[str]
@@ -30,10 +31,10 @@ class Records:
     prompt: Indices
     model: Indices
     tokens: Array
-    capped: Flags
+    censored: Flags
 
     def of_prompts(self, keep: Flags) -> Records:
-        """The samples of the prompts marked in ``keep`` (P), prompts renumbered."""
+        """The samples of the prompts marked in ``keep`` (P); these prompts are renumbered."""
         number = np.cumsum(keep) - 1
         rows = keep[self.prompt]
         return replace(
@@ -44,14 +45,14 @@ class Records:
             prompt=number[self.prompt[rows]],
             model=self.model[rows],
             tokens=self.tokens[rows],
-            capped=self.capped[rows],
+            censored=self.censored[rows],
         )
 
     def of_models(self, names: list[str]) -> Records:
-        """The samples of the models ``names``, models renumbered in that order."""
+        """The samples of the models ``names``; these models are renumbered in that order."""
         number = np.full(len(self.models), -1)
-        for at, name in enumerate(names):
-            number[self.models.index(name)] = at
+        for index, name in enumerate(names):
+            number[self.models.index(name)] = index
         rows = number[self.model] >= 0
         return replace(
             self,
@@ -59,5 +60,5 @@ class Records:
             prompt=self.prompt[rows],
             model=number[self.model[rows]],
             tokens=self.tokens[rows],
-            capped=self.capped[rows],
+            censored=self.censored[rows],
         )

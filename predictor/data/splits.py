@@ -11,15 +11,15 @@ from predictor.data.records import Records
 
 
 def digest(text: str) -> str:
-    """What orders prompts: SHA-256 of the text, so that anyone can recompute a split."""
+    """The SHA-256 of the text's UTF-8 bytes in hexadecimal; it puts prompts in a fixed order."""
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
-def holdout_rule(records: Records, count: int) -> str:
-    """The digest up to which a ``validate`` prompt is held out; "" holds out none.
+def holdout_threshold(records: Records, count: int) -> str:
+    """The digest up to which ``count`` prompts of ``validate`` are held out; "" holds out none.
 
-    At most half of the ``validate`` prompts: two corpora occur in no other split, and a model
-    that has seen none of them is not the one to measure.
+    At most half of the ``validate`` prompts are held out: two corpora occur in no other split, and
+    a model that is trained on none of their prompts is not the model to measure.
     """
     ordered = sorted(
         digest(text) for text, out in zip(records.texts, records.validate, strict=True) if out
@@ -29,11 +29,11 @@ def holdout_rule(records: Records, count: int) -> str:
 
 
 def held_out(records: Records, threshold: str) -> Flags:
-    """Which prompts the rule keeps out of training: ``validate`` and digest <= threshold."""
+    """Which prompts (P) are held out of training: ``validate`` with a digest <= ``threshold``."""
     small = np.array([digest(text) <= threshold for text in records.texts], dtype=np.bool_)
     return np.asarray(small & records.validate)
 
 
 def folds(texts: list[str], count: int) -> Indices:
-    """A fold (0..count-1) for each prompt by its digest's end: equal texts stay together."""
+    """A fold (0..count-1) for each prompt, from its digest's end; equal texts share a fold."""
     return np.array([int(digest(text)[-8:], 16) % count for text in texts], dtype=np.intp)

@@ -99,7 +99,7 @@ def forecasts(forecaster: Forecaster, records: Records) -> Iterator[Forecasts]:
             chars=np.array([len(text) for text in texts], dtype=np.intp),
             prompt=number,
             tokens=records.tokens[rows],
-            censored=records.capped[rows],
+            censored=records.censored[rows],
         )
 
 

@@ -8,7 +8,7 @@ import lightgbm as lgb
 import numpy as np
 
 from predictor.arrays import Array, Flags, Indices
-from predictor.data.cut_answers import beyond
+from predictor.data.censoring import impute_censored
 from predictor.data.records import Records
 from predictor.fast.inputs import Models, Place, Places
 from predictor.features.definition import TextFeatures
@@ -67,12 +67,12 @@ def cells_of(records: Records) -> Cells:
     counted in the tail (``calibrate.capped_rates``). One that was cut before that, by a limit or
     a client that left, counts as what is to be expected beyond its cut (``imputed``).
     """
-    usable = np.flatnonzero(~endless(records.tokens, records.capped))
+    usable = np.flatnonzero(~endless(records.tokens, records.censored))
     key = records.prompt[usable] * len(records.models) + records.model[usable]
     usable = usable[np.argsort(key, kind="stable")]
     prompt, model = records.prompt[usable], records.model[usable]
     logs = np.log(records.tokens[usable])
-    means, drawn = beyond(logs, records.capped[usable], prompt, model)
+    means, drawn = impute_censored(logs, records.censored[usable], prompt, model)
     distinct, starts, counts = np.unique(
         prompt * len(records.models) + model, return_index=True, return_counts=True
     )

@@ -19,7 +19,7 @@ from predictor.arrays import Array
 from predictor.artefact import format
 from predictor.artefact.card import model_card
 from predictor.data import castillo, other_models, sources, splits
-from predictor.data.other_models import Extra
+from predictor.data.other_models import PromptEffects
 from predictor.data.records import DataError, Records
 from predictor.evaluation import measure
 from predictor.fast.inputs import Models
@@ -99,7 +99,7 @@ def train(
     licences = _licences(data) if licensed_only else None
     records = sources.read_all(data)
     share = holdout * int(records.validate.sum()) if holdout < 1 else holdout
-    threshold = splits.holdout_rule(records, round(share))
+    threshold = splits.holdout_threshold(records, round(share))
     out_of_training = splits.held_out(records, threshold)
     held, training = records.of_prompts(out_of_training), records.of_prompts(~out_of_training)
     everything = records if refit and out_of_training.any() else None
@@ -165,7 +165,7 @@ def _sources(data: Sequence[Path]) -> str:
     return "; ".join(names)
 
 
-def fit(records: Records, extras: Sequence[Extra], *, threads: int, say: Say) -> Trained:
+def fit(records: Records, extras: Sequence[PromptEffects], *, threads: int, say: Say) -> Trained:
     """Fit the fast tier on ``records``; prompts of ``extras`` help its text model.
 
     Raises:
@@ -188,13 +188,13 @@ def fit(records: Records, extras: Sequence[Extra], *, threads: int, say: Say) ->
     models = Models(records.models, text.offsets)
     inputs = Table(cells, features, text.scores, models)
     head = fit_head(inputs, splits.folds(records.texts, FOLDS), threads=threads, say=say)
-    ran_on = endless(records.tokens, records.capped)
-    whole = ran_on | ~records.capped
+    ran_on = endless(records.tokens, records.censored)
+    whole = ran_on | ~records.censored
     capped = capped_rates(records.model[whole], ran_on[whole], len(records.models))
     return Trained(cells, models, text, head, capped, len(records.tokens), prompts)
 
 
-def _others(extras: Sequence[Extra]) -> tuple[list[str], Array]:
+def _others(extras: Sequence[PromptEffects]) -> tuple[list[str], Array]:
     """Texts and effects, relative to each other, of extra prompts for the text model."""
     texts: list[str] = []
     effects = [np.zeros(0)]
@@ -209,7 +209,7 @@ def _others(extras: Sequence[Extra]) -> tuple[list[str], Array]:
 def _refined(
     records: Records,
     fitted: Trained,
-    extras: list[Extra],
+    extras: list[PromptEffects],
     *,
     base: Path | None,
     caution: float,

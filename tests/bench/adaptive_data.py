@@ -69,7 +69,7 @@ class Said:
 def split(data: Path) -> tuple[Records, Records]:
     """The records to train on and those held out."""
     records = castillo.read_castillo(data)
-    out = splits.held_out(records, splits.holdout_rule(records, HOLDOUT))
+    out = splits.held_out(records, splits.holdout_threshold(records, HOLDOUT))
     return records.of_prompts(~out), records.of_prompts(out)
 
 
@@ -78,7 +78,7 @@ def world(held: Records) -> World:
     tokens: dict[tuple[int, int], list[int]] = defaultdict(list)
     capped: dict[tuple[int, int], list[bool]] = defaultdict(list)
     for prompt, model, length, cut in zip(
-        held.prompt.tolist(), held.model.tolist(), held.tokens, held.capped, strict=True
+        held.prompt.tolist(), held.model.tolist(), held.tokens, held.censored, strict=True
     ):
         tokens[model, prompt].append(int(length))
         capped[model, prompt].append(bool(cut))

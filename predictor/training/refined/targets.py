@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from predictor.arrays import Array
-from predictor.data.other_models import Extra
+from predictor.data.other_models import PromptEffects
 from predictor.training.boosters import Cells, table
 from predictor.training.text_model import effects
 
@@ -18,8 +18,8 @@ _FEW_MODELS = 3.0  # a prompt that k models answered weighs k / (k + 3): few tel
 class Targets:
     """P texts with standardised log lengths by column (P x C, NaN where unmeasured) and weights.
 
-    The first M columns are the models', those after them one for each ``Extra``. A column's log
-    tokens are ``centre + spread * value`` (C each).
+    The first M columns are the models'; each data set of other models has one column after them.
+    A column's log tokens are ``centre + spread * value`` (C each).
     """
 
     texts: list[str]
@@ -30,7 +30,7 @@ class Targets:
     models: int
 
 
-def targets(texts: list[str], cells: Cells, models: int, extras: list[Extra]) -> Targets:
+def targets(texts: list[str], cells: Cells, models: int, extras: list[PromptEffects]) -> Targets:
     """The targets of the main prompts ``texts`` (whose cells are given) and of the extras'."""
     lengths = table(cells, len(texts), models)
     weight = np.zeros_like(lengths)

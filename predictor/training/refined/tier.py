@@ -15,7 +15,7 @@ import numpy as np
 
 from predictor.arrays import Flags, Indices, Single
 from predictor.data import splits
-from predictor.data.other_models import Extra
+from predictor.data.other_models import PromptEffects
 from predictor.data.records import DataError, Records
 from predictor.fast.inputs import KNOWN, RELATED, Models, Place
 from predictor.fast.predictor import LengthPredictor
@@ -56,7 +56,13 @@ class Tier:
         return Refined(fast, RefinedTier(Encoder.load(folder), self.head))
 
     def go_on(
-        self, records: Records, cells: Cells, *, extras: list[Extra], threads: int = 1, say: Say
+        self,
+        records: Records,
+        cells: Cells,
+        *,
+        extras: list[PromptEffects],
+        threads: int = 1,
+        say: Say,
     ) -> Tier:
         """The tier with its encoder trained on with ``records``, held-out ones among them.
 
@@ -74,7 +80,7 @@ def train(
     fast: OutOfFold,
     models: Models,
     *,
-    extras: list[Extra],
+    extras: list[PromptEffects],
     settings: Settings | None = None,
     base: Path | None = None,
     caution: float = 0.0,

@@ -86,7 +86,7 @@ def test_an_emulated_model_is_collected_and_can_be_read_for_training(
     assert records.validate.tolist() == [True, False, True]
     assert records.models == ["emulated"]
     assert records.tokens.tolist() == [row["response_tokens"] for row in found]
-    assert records.capped.tolist() == [row["capped"] for row in found]
+    assert records.censored.tolist() == [row["capped"] for row in found]
 
 
 def test_settings_that_are_not_given_are_not_sent_and_seeds_are_distinct(
@@ -349,7 +349,7 @@ def test_answers_that_never_end_are_flagged_in_their_whole_cell(
     found = rows(tmp_path / "a")
     assert [row["degenerate"] for row in found] == [True] * 3 + [False] * 6
     assert [row["capped"] for row in found] == [True] + [False] * 8
-    assert sources.read(tmp_path / "a").capped.sum() == 1
+    assert sources.read(tmp_path / "a").censored.sum() == 1
 
 
 def test_prompts_in_castillos_schema_keep_their_names(

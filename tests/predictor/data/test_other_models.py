@@ -122,8 +122,8 @@ def test_effects_see_through_answers_that_were_cut() -> None:
     whole = truth[prompt] + levels[level] + rng.normal(0, 0.3, len(prompt))
     limit = np.log(300.0)
     cut = whole > limit
-    found = other_models.effects(prompt, level, np.minimum(whole, limit), cut, prompts=300)
-    naive = other_models.effects(
+    found = other_models.prompt_effects(prompt, level, np.minimum(whole, limit), cut, prompts=300)
+    naive = other_models.prompt_effects(
         prompt, level, np.minimum(whole, limit), np.zeros_like(cut), prompts=300
     )
 

@@ -15,26 +15,26 @@ def test_the_data_is_read_whole(small_data: Path) -> None:
     assert len(records.texts) == 320
     assert len(records.tokens) == 320 * 4 * 5
     assert set(records.models) == {*FREE, *BOUND}
-    assert np.all(records.tokens[records.capped] == 15_000)
+    assert np.all(records.tokens[records.censored] == 15_000)
 
 
 def test_the_rule_holds_out_as_many_validate_prompts_as_asked(small_data: Path) -> None:
     records = castillo.read_castillo(small_data)
-    held = splits.held_out(records, splits.holdout_rule(records, 40))
+    held = splits.held_out(records, splits.holdout_threshold(records, 40))
     assert held.sum() == 40
     assert np.all(records.validate[held])
-    assert not splits.held_out(records, splits.holdout_rule(records, 0)).any()
+    assert not splits.held_out(records, splits.holdout_threshold(records, 0)).any()
 
 
 def test_never_more_than_half_of_the_validate_prompts_is_held_out(small_data: Path) -> None:
     records = castillo.read_castillo(small_data)
-    held = splits.held_out(records, splits.holdout_rule(records, 10_000))
+    held = splits.held_out(records, splits.holdout_threshold(records, 10_000))
     assert held.sum() == records.validate.sum() // 2
 
 
 def test_anyone_finds_the_same_prompts_from_the_text_alone(small_data: Path) -> None:
     records = castillo.read_castillo(small_data)
-    threshold = splits.holdout_rule(records, 40)
+    threshold = splits.holdout_threshold(records, 40)
     held = splits.held_out(records, threshold)
     some = np.arange(len(records.texts)) % 3 == 0
     part = records.of_prompts(some)

@@ -15,7 +15,7 @@ from predictor.data.records import DataError, Records
 from predictor.served import ServedLog, ServedRecord
 
 
-def hub_row(prompt: str, model: str, sizes: list[int], **more: Any) -> dict[str, Any]:
+def published_row(prompt: str, model: str, sizes: list[int], **more: Any) -> dict[str, Any]:
     return {
         "sample_id": "1",
         "prompt_id": prompt[:3],
@@ -29,7 +29,7 @@ def hub_row(prompt: str, model: str, sizes: list[int], **more: Any) -> dict[str,
     }
 
 
-def write_hub(folder: Path, config: str, **splits: list[dict[str, Any]]) -> Path:
+def write_published(folder: Path, config: str, **splits: list[dict[str, Any]]) -> Path:
     (folder / config).mkdir(parents=True)
     for split, rows in splits.items():
         (folder / config / f"{config}_{split}.json").write_text(json.dumps(rows, indent=2))
@@ -72,7 +72,7 @@ def made(texts: list[str], models: list[str], corpus: str, *, validate: bool) ->
         prompt=prompt,
         model=model,
         tokens=np.arange(10, 10 + len(prompt), dtype=np.float64),
-        capped=np.zeros(len(prompt), dtype=bool),
+        censored=np.zeros(len(prompt), dtype=bool),
     )
 
 
@@ -83,41 +83,41 @@ def test_castillos_files_are_read_as_before(small_data: Path) -> None:
 
 
 def test_the_published_data_set_is_read_whole_but_for_its_test_split(tmp_path: Path) -> None:
-    folder = write_hub(
+    folder = write_published(
         tmp_path,
         "original",
-        train=[hub_row("one", "a--b--c", [3, 15001])],
-        validate=[hub_row("two", "a--b--c", [5, 6, 7]), hub_row("two", "d--e", [9])],
-        test=[hub_row("three", "d--e", [11, 12])],
+        train=[published_row("one", "a--b--c", [3, 15001])],
+        validate=[published_row("two", "a--b--c", [5, 6, 7]), published_row("two", "d--e", [9])],
+        test=[published_row("three", "d--e", [11, 12])],
     )
     records = sources.read(folder)
     assert records.texts == ["one", "two"]
     assert records.validate.tolist() == [False, True]
     assert records.models == ["a/b--c", "d/e"]
     assert records.tokens.tolist() == [3, 15001, 5, 6, 7, 9]
-    assert records.capped.tolist() == [False, True, False, False, False, False]
+    assert records.censored.tolist() == [False, True, False, False, False, False]
     assert set(records.corpus) == {"Mbpp"}
     test = sources.read(folder, test=True)
     assert (test.texts, test.tokens.tolist()) == (["three"], [11, 12])
 
 
 def test_of_several_configurations_the_whole_one_counts_once(tmp_path: Path) -> None:
-    write_hub(tmp_path, "original", train=[hub_row("one", "a--b", [3, 15001])])
-    write_hub(tmp_path, "sanitized", train=[hub_row("one", "a--b", [3])])
-    write_hub(tmp_path, "degenerate", train=[hub_row("one", "a--b", [3, 15001])])
+    write_published(tmp_path, "original", train=[published_row("one", "a--b", [3, 15001])])
+    write_published(tmp_path, "sanitized", train=[published_row("one", "a--b", [3])])
+    write_published(tmp_path, "degenerate", train=[published_row("one", "a--b", [3, 15001])])
     assert sources.read(tmp_path).tokens.tolist() == [3, 15001]
 
 
 def test_the_sanitized_configuration_alone_is_read_with_a_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    write_hub(tmp_path, "sanitized", train=[hub_row("one", "a--b", [3])])
+    write_published(tmp_path, "sanitized", train=[published_row("one", "a--b", [3])])
     assert sources.read(tmp_path).tokens.tolist() == [3]
     assert "sanitized configuration" in caplog.text
 
 
 def test_parquet_with_the_published_columns_is_read(tmp_path: Path) -> None:
-    table = pa.Table.from_pylist([hub_row("one", "a--b", [3, 4])])
+    table = pa.Table.from_pylist([published_row("one", "a--b", [3, 4])])
     (tmp_path / "validate").mkdir()
     pq.write_table(table, tmp_path / "validate/0000.parquet")
     records = sources.read(tmp_path)
@@ -125,7 +125,9 @@ def test_parquet_with_the_published_columns_is_read(tmp_path: Path) -> None:
 
 
 def test_a_row_without_a_field_is_named(tmp_path: Path) -> None:
-    write_hub(tmp_path, "original", train=[hub_row("one", "a--b", [3]), {"sample_id": "2"}])
+    write_published(
+        tmp_path, "original", train=[published_row("one", "a--b", [3]), {"sample_id": "2"}]
+    )
     with pytest.raises(DataError, match=r"original_train\.json, row 2 has no prompt_id"):
         sources.read(tmp_path)
 
@@ -143,7 +145,7 @@ def test_a_served_log_with_texts_gives_one_sample_a_request(tmp_path: Path) -> N
     records = sources.read(folder)
     assert records.texts == ["What is tea?", "Who is Bach?"]
     assert records.tokens.tolist() == [40, 64, 90]
-    assert records.capped.tolist() == [False, True, False]
+    assert records.censored.tolist() == [False, True, False]
     assert [records.models[at] for at in records.model] == ["m", "m", "n"]
     assert records.validate.all()
     assert set(records.corpus) == {"served"}

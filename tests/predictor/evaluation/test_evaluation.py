@@ -86,7 +86,7 @@ def test_all_prompts_can_be_measured_on_with_a_loud_warning(
 def test_a_model_fitted_again_on_its_held_out_prompts_is_warned_of(small_data: Path) -> None:
     records = castillo.read_castillo(small_data)
     manifest = {
-        "held_out": {"threshold": splits.holdout_rule(records, 40)},
+        "held_out": {"threshold": splits.holdout_threshold(records, 40)},
         "held_out_in_training": True,
     }
     assert split(records, manifest, "held-out").warning.startswith("40 of 40 prompts may have")
@@ -117,7 +117,7 @@ def test_a_test_split_is_measured_on_though_no_training_reads_it(
         }
         for row in lengths[:400]
     ]
-    (tmp_path / "hub_test.json").write_text(json.dumps(rows))
+    (tmp_path / "castillo_test.json").write_text(json.dumps(rows))
     assert evaluate("--data", tmp_path, "--model-dir", small_model, "--split", "test") == 0
     captured = capsys.readouterr()
     assert captured.err == ""
@@ -192,7 +192,7 @@ def test_one_sample_a_prompt_is_enough(small_data: Path, small_predictor: Length
         prompt=parts.measured.prompt[rows],
         model=parts.measured.model[rows],
         tokens=parts.measured.tokens[rows],
-        capped=parts.measured.capped[rows],
+        censored=parts.measured.censored[rows],
     )
     found = study(small_predictor, split(one, small_predictor.manifest, "held-out"))
     assert np.isnan(found.mean[FORECAST]["ceiling"])

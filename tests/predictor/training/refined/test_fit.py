@@ -13,7 +13,7 @@ pytest.importorskip("tokenizers", reason="tokenizers is missing, run: pip instal
 
 import torch
 
-from predictor.data.other_models import Extra
+from predictor.data.other_models import PromptEffects
 from predictor.training.refined import fit, loop, weights
 from predictor.training.refined.net import Net, Size
 from predictor.training.refined.targets import Targets, targets
@@ -37,7 +37,7 @@ def poems_and_lists(count: int = 48) -> Targets:
     logs = 4.0 + 2.0 * (prompt % 2) - 0.5 * model
     ones = np.ones(2 * count)
     cells = Cells(prompt, model, logs, logs[:, None], ones, ones)
-    return targets(texts, cells, 2, [Extra("other", ["write a sea"], np.array([7.0]))])
+    return targets(texts, cells, 2, [PromptEffects("other", ["write a sea"], np.array([7.0]))])
 
 
 def net(whole: int) -> Net:

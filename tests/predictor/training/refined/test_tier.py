@@ -47,7 +47,7 @@ def records(prompts: int) -> Records:
         prompt=prompt,
         model=model,
         tokens=np.exp(logs),
-        capped=np.zeros(len(prompt), dtype=np.bool_),
+        censored=np.zeros(len(prompt), dtype=np.bool_),
     )
 
 
