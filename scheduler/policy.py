@@ -14,12 +14,12 @@ Policy = Callable[[Job], float]
 """A job's key: the smallest goes first. It must not change while the job waits."""
 
 AGEING = 0.12
-"""How fast waiting counts unless told otherwise, in nats of the key per turn. Measured: see the
-ablation in scheduler/README.md."""
+"""How fast waiting counts unless told otherwise, in nats of the key per turn. Measured: see "Level
+and ageing" in scheduler/RESULTS.md."""
 
 LEVEL = 0.85
 """From how many times the usual length on jobs are alike to ``sejf`` unless told otherwise.
-Measured: see the frontier in scheduler/README.md."""
+Measured: see "Level and ageing" in scheduler/RESULTS.md."""
 
 
 def fcfs(job: Job) -> float:

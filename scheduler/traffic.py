@@ -19,8 +19,8 @@ _INITIAL_REQUESTS = 20
 shortest ones."""
 
 FULL_CAUTION_SHARE = 0.05
-"""Default queueing share from which on KV admission is fully cautious. Measured: see the ablation
-in scheduler/README.md."""
+"""Default queueing share from which on KV admission is fully cautious. Measured: see
+"What each part is worth" in scheduler/RESULTS.md."""
 
 _WINDOW_ARRIVALS = 100
 """Arrivals over which the queueing share is taken, approximately."""

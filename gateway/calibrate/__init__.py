@@ -1,1 +1,1 @@
-"""``lengthwise calibrate``: measures a running server's step time over HTTP."""
+"""``lengthwise calibrate``: a real server's step time, measured over HTTP alone."""

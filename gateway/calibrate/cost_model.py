@@ -1,4 +1,4 @@
-"""The cost model file: written by ``lengthwise calibrate``, read by the simulator."""
+"""The cost model file: what `lengthwise calibrate` writes, scheduler and simulator read."""
 
 from __future__ import annotations
 
@@ -8,15 +8,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from predictor.files import write_atomically
 from scheduler.sim.costs import StepCosts
 
 Seconds = Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)]
-PointKind = Literal["prefill", "decode", "turnover"]
-"""prefill: one prompt on the idle server. decode: a fixed number of streams. turnover: streams
-while short requests enter and leave."""
-
-REMEDY = "Write the file again: lengthwise calibrate --worker URL --out {path}"
+REMEDY = "Write the file anew: lengthwise calibrate --worker URL --out {path}"
 
 
 class CostModelError(ValueError):
@@ -37,41 +32,41 @@ class Costs(_Part):
     per_request: Seconds = 0.0
 
 
-class FittedPoint(_Part):
-    """One measured point: the medians over its repeats, and the seconds that the costs predict."""
+class Point(_Part):
+    """One thing that was measured: the median over its repeats, and what the fit makes of it."""
 
-    kind: PointKind
+    kind: Literal["prefill", "decode", "turnover"]
     sequences: int = Field(ge=1)
     """Streams at a time."""
     context: float = Field(ge=0)
-    """Tokens per stream in the KV cache, half-way through the measurement."""
+    """Tokens in the KV cache of each, half-way through the measurement."""
     seconds: Seconds
-    """prefill: time to the first token. decode and turnover: time of a step."""
+    """Of a step (decode), to the first token (prefill), or of a step while others enter and leave
+    (turnover)."""
     fitted: Seconds
-    """The same time by the fitted costs."""
     repeats: int = Field(ge=1)
 
 
 class Fit(_Part):
-    """Relative errors of the costs over the points, and the latency outside engine steps."""
+    """How well the costs describe the points: relative errors."""
 
     median_error: float = Field(ge=0)
     worst_error: float = Field(ge=0)
     request_latency: Seconds
-    """Seconds that an idle server takes for a request in addition to its engine steps."""
+    """Seconds an idle server takes to answer beside its engine steps: part of no step."""
 
 
 class Limits(_Part):
-    """Limits that the server reports or has shown; None if unknown."""
+    """What the server said of itself, or showed. None: it did not."""
 
     max_model_len: int | None = Field(default=None, ge=1)
     kv_tokens: int | None = Field(default=None, ge=1)
     max_num_seqs: int | None = Field(default=None, ge=1)
-    """Sequences that the server ran at once when more were sent."""
+    """The sequences it ran at once when it was sent more."""
 
 
 class CostModel(_Part):
-    """Seconds per step of one worker's engine, with the measurements behind them."""
+    """What a step of one worker's engine costs, and how that was found."""
 
     format: Literal[1] = 1
     worker: str
@@ -82,28 +77,29 @@ class CostModel(_Part):
     costs: Costs
     limits: Limits
     fit: Fit
-    points: tuple[FittedPoint, ...]
+    points: tuple[Point, ...]
 
     @property
     def step_costs(self) -> StepCosts:
-        """The costs in the form that the simulator takes."""
+        """The costs as the scheduler and the simulator take them."""
         return StepCosts(**self.costs.model_dump())
 
     def save(self, path: Path) -> None:
         """Write the file, whole or not at all.
 
         Raises:
-            OSError: the file cannot be written.
+            OSError: it cannot be written.
         """
-        write_atomically(path, (json.dumps(self.model_dump(), indent=1) + "\n").encode())
+        part = path.with_name(f".{path.name}.part")
+        part.write_text(json.dumps(self.model_dump(), indent=1) + "\n", encoding="utf-8")
+        part.replace(path)
 
 
 def load_cost_model(path: Path) -> CostModel:
     """Read a cost model file.
 
     Raises:
-        CostModelError: the file cannot be read, is not JSON, has an unknown field, misses a field,
-            or has a value out of bounds.
+        CostModelError: unreadable, not JSON, an unknown or missing field, a value out of bounds.
     """
     remedy = REMEDY.format(path=path)
     try:
@@ -122,7 +118,7 @@ def _explain(fault: Any) -> str:
     if fault["type"] == "missing":
         return f"{field}: is missing."
     if fault["type"] == "extra_forbidden":
-        return f"{field}: is unknown to this version of lengthwise."
-    value = repr(fault["input"])
-    value = value if len(value) <= 60 else f"{value[:57]}..."
-    return f"{field}: {fault['msg'][0].lower()}{fault['msg'][1:]} (got {value})."
+        return f"{field}: is not known to this version."
+    shown = repr(fault["input"])
+    shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
+    return f"{field}: {fault['msg'][0].lower()}{fault['msg'][1:]} (got {shown})."
