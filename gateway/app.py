@@ -29,7 +29,7 @@ from gateway.scheduling.tenants import Tenancy
 from gateway.workers.discovery import Discovery
 from gateway.workers.fleet import Fleet
 from gateway.workers.status import worker_statuses
-from predictor.adaptive import Adaptive
+from predictor.adaptive import AdaptiveLayer
 from predictor.inference.tiered import TieredPredictor
 
 
@@ -40,7 +40,7 @@ def create_app(
 
     ``app.state.dispatcher`` and ``app.state.fleet`` are there for tests and the curious.
     """
-    learned = learned or LearnedState(Adaptive())
+    learned = learned or LearnedState(AdaptiveLayer())
     dispatcher = Dispatcher(make_scheduler(config))
     fleet = Fleet(config, dispatcher)
     tenancy = Tenancy(config.tenants, learned.adaptive.salt)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.config.settings import Learning
-from predictor.adaptive import Adaptive, StateError, load, save
+from predictor.adaptive import AdaptiveLayer, StateError, load_state, save_state
 from predictor.served import LogError, ServedLog
 
 log = logging.getLogger("lengthwise")
@@ -28,7 +28,7 @@ class LearningError(Exception):
 class LearnedState:
     """What was learned so far, and where it is kept; without a folder, in memory alone."""
 
-    adaptive: Adaptive
+    adaptive: AdaptiveLayer
     folder: Path | None = None
     log: ServedLog | None = None
 
@@ -40,7 +40,7 @@ class LearnedState:
             LearningError: the folder cannot be written, or another gateway writes to it.
         """
         if settings.folder is None:
-            return cls(Adaptive())
+            return cls(AdaptiveLayer())
         try:
             served = ServedLog(settings.folder / LOG, max_bytes=settings.max_bytes)
         except LogError as error:
@@ -65,16 +65,16 @@ class LearnedState:
         if self.folder is None:
             return
         try:
-            save(self.adaptive, self.folder / STATE)
+            save_state(self.adaptive, self.folder / STATE)
         except OSError as error:
             log.error("what was learned cannot be kept in %s: %s", self.folder, error)
 
 
-def _remembered(path: Path) -> Adaptive:
+def _remembered(path: Path) -> AdaptiveLayer:
     if not path.exists():
-        return Adaptive()
+        return AdaptiveLayer()
     try:
-        return load(path)
+        return load_state(path)
     except StateError as error:
         log.error("what was learned before is lost: %s", error)
-        return Adaptive()
+        return AdaptiveLayer()

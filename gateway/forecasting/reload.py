@@ -11,7 +11,7 @@ from gateway.forecasting.forecaster import Forecaster
 from gateway.forecasting.learned_state import MODELS
 from gateway.metrics import Metrics
 from predictor import ArtefactError
-from predictor.adaptive import Adaptive
+from predictor.adaptive import AdaptiveLayer
 from predictor.artefact.format import MANIFEST
 from predictor.inference.tiered import TieredPredictor
 
@@ -30,7 +30,7 @@ def model_path(config: Config) -> Path | None:
     return config.predictor.path
 
 
-def load_serving(config: Config, adaptive: Adaptive) -> TieredPredictor | None:
+def load_serving(config: Config, adaptive: AdaptiveLayer) -> TieredPredictor | None:
     """The configured predictor; None, and why in the log, where there is none to be used.
 
     A gateway without it still serves, on recent lengths: a broken model must not keep a restart
@@ -51,7 +51,7 @@ class Reload:
     """Looks for a new model, by its manifest's identity: a retrained one, or a promoted refit."""
 
     def __init__(
-        self, config: Config, forecaster: Forecaster, adaptive: Adaptive, metrics: Metrics
+        self, config: Config, forecaster: Forecaster, adaptive: AdaptiveLayer, metrics: Metrics
     ) -> None:
         self._config = config
         self._adaptive = adaptive

@@ -1,18 +1,15 @@
-"""The adaptive layer: forecasts that learn from every answer, within microseconds."""
+"""The adaptive layer: corrects forecasts by every answer, within microseconds."""
 
-from predictor.adaptive.adaptive import Adaptive
 from predictor.adaptive.forecast import Forecast
-from predictor.adaptive.settings import Settings
-from predictor.adaptive.state import State, StateError, from_state, load, save, state
+from predictor.adaptive.layer import AdaptiveLayer
+from predictor.adaptive.settings import AdaptiveSettings
+from predictor.adaptive.state import StateError, load_state, save_state
 
 __all__ = [
-    "Adaptive",
+    "AdaptiveLayer",
+    "AdaptiveSettings",
     "Forecast",
-    "Settings",
-    "State",
     "StateError",
-    "from_state",
-    "load",
-    "save",
-    "state",
+    "load_state",
+    "save_state",
 ]

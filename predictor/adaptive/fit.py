@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from predictor.adaptive.settings import Settings
+from predictor.adaptive.settings import AdaptiveSettings
 from predictor.arrays import Array
 from predictor.raw_forecast import MASS
 
@@ -59,7 +59,9 @@ def nothing(width: int) -> Fit:
     return Fit((0.0,) * width, 0.0, 0.0, np.zeros(0), np.zeros(0))
 
 
-def fit(answers: Answers, before: Fit, *, known: bool, prior: Array, settings: Settings) -> Fit:
+def fit(
+    answers: Answers, before: Fit, *, known: bool, prior: Array, settings: AdaptiveSettings
+) -> Fit:
     """Fit ``answers``; ``before`` tells which are outliers, ``prior`` is the predicted shape."""
     scale = np.exp(before.log_scales(answers.log_scale))
     off = np.abs(answers.error - answers.features @ np.array(before.line)) / scale
@@ -74,7 +76,7 @@ def fit(answers: Answers, before: Fit, *, known: bool, prior: Array, settings: S
 
 
 def _line(
-    answers: Answers, precise: Array, *, known: bool, settings: Settings
+    answers: Answers, precise: Array, *, known: bool, settings: AdaptiveSettings
 ) -> tuple[Array, Array]:
     """The line and its leave-one-out residuals (studentised: half way to the error made)."""
     at = 0 if known else 1
@@ -88,7 +90,9 @@ def _line(
     return line, error / np.sqrt(np.maximum(0.1, 1.0 - leverage))
 
 
-def _scale(answers: Answers, error: Array, prior: Array, settings: Settings) -> tuple[float, float]:
+def _scale(
+    answers: Answers, error: Array, prior: Array, settings: AdaptiveSettings
+) -> tuple[float, float]:
     """How much wider than predicted the errors are, and how that depends on the prediction."""
     expected = float(MASS @ np.log(np.abs(prior) + _LEAST / 0.35))
     wider = np.log(np.abs(error) + _LEAST) - answers.log_scale - expected / MASS.sum()

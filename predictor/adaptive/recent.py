@@ -6,7 +6,7 @@ import numpy as np
 
 from predictor.adaptive.fit import Answers, fit, nothing
 from predictor.adaptive.inputs import Features
-from predictor.adaptive.settings import Settings
+from predictor.adaptive.settings import AdaptiveSettings
 from predictor.adaptive.shape import Shape
 from predictor.arrays import Array, Flags
 from predictor.raw_forecast import LEVELS
@@ -27,7 +27,7 @@ _WITHIN_KEEP = 0.99
 class Recent:
     """The last answers of one model in one tier. Not thread-safe; ``fitted`` is immutable."""
 
-    def __init__(self, width: int, settings: Settings) -> None:
+    def __init__(self, width: int, settings: AdaptiveSettings) -> None:
         self.settings = settings
         self.rows = np.zeros((settings.window, FIRST + width))
         self.count = 0

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class AdaptiveSettings:
     """How fast it learns and forgets.
 
     ``half_life`` answers of a model halve the weight of an earlier one, ``window`` are kept.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from predictor.adaptive.settings import Settings
+from predictor.adaptive.settings import AdaptiveSettings
 from predictor.arrays import Array
 from predictor.raw_forecast import LEVELS, MASS
 
@@ -50,7 +50,7 @@ def mixed(errors: Array, weights: Array, prior: Array, strength: float) -> Array
 class Recalled:
     """The standardised errors of forecasts that history carried, over all models."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: AdaptiveSettings) -> None:
         self.errors = np.zeros((_SIZE, 2))
         self.count = 0
         self._shape = Shape(settings.shape_prior)

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from predictor.adaptive.adaptive import Adaptive
 from predictor.adaptive.fit import Fit
 from predictor.adaptive.inputs import NAMES
+from predictor.adaptive.layer import AdaptiveLayer
 from predictor.adaptive.recent import Recent
-from predictor.adaptive.settings import Settings
+from predictor.adaptive.settings import AdaptiveSettings
 from predictor.files import atomic_write
 
 VERSION = 1
@@ -31,13 +31,13 @@ class StateError(ValueError):
     """A stored state cannot be used; the message says why. Starting without it is no harm."""
 
 
-def save(adaptive: Adaptive, path: Path) -> None:
+def save_state(adaptive: AdaptiveLayer, path: Path) -> None:
     """Write the state to ``path`` (npz, a few MB) at once or not at all."""
     with atomic_write(path) as file:
-        np.savez(file, **state(adaptive))  # type: ignore[arg-type]
+        np.savez(file, **state_arrays(adaptive))  # type: ignore[arg-type]
 
 
-def load(path: Path, settings: Settings | None = None) -> Adaptive:
+def load_state(path: Path, settings: AdaptiveSettings | None = None) -> AdaptiveLayer:
     """The adaptive layer whose state was saved to ``path``.
 
     Raises:
@@ -45,14 +45,14 @@ def load(path: Path, settings: Settings | None = None) -> Adaptive:
     """
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            return from_state(dict(stored), settings)
+            return from_arrays(dict(stored), settings)
     except StateError as error:
         raise StateError(f"{path}: {error}") from error
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise StateError(f"{path}: {error}; remove it to start without history") from error
 
 
-def state(adaptive: Adaptive) -> State:
+def state_arrays(adaptive: AdaptiveLayer) -> State:
     """Everything learned, as arrays; bounded by the settings' ``capacity`` and ``models``.
 
     Taken piece by piece, so that requests wait for no more than a few milliseconds.
@@ -74,7 +74,7 @@ def state(adaptive: Adaptive) -> State:
     }
 
 
-def _models(adaptive: Adaptive) -> State:
+def _models(adaptive: AdaptiveLayer) -> State:
     about = {
         "version": VERSION,
         "features": list(NAMES),
@@ -109,8 +109,10 @@ def _numbers(recent: Recent) -> dict[str, Any]:
     }
 
 
-def from_state(stored: Mapping[str, NDArray[Any]], settings: Settings | None = None) -> Adaptive:
-    """The inverse of ``state``; other ``settings`` may keep less of it.
+def from_arrays(
+    stored: Mapping[str, NDArray[Any]], settings: AdaptiveSettings | None = None
+) -> AdaptiveLayer:
+    """The inverse of ``state_arrays``; other ``settings`` may keep less of it.
 
     Raises:
         StateError: it is of another version, or of a predictor with other features.
@@ -118,7 +120,7 @@ def from_state(stored: Mapping[str, NDArray[Any]], settings: Settings | None = N
     try:
         about = json.loads(str(stored["about"]))
         _check(about)
-        adaptive = Adaptive(settings, salt=bytes.fromhex(about["salt"]))
+        adaptive = AdaptiveLayer(settings, salt=bytes.fromhex(about["salt"]))
         _fill(adaptive, about, stored)
     except (KeyError, IndexError, TypeError, ValueError) as error:
         if isinstance(error, StateError):
@@ -134,7 +136,9 @@ def _check(about: Mapping[str, Any]) -> None:
         raise StateError(f"has features {about['features']}, the predictor {list(NAMES)}")
 
 
-def _fill(adaptive: Adaptive, about: Mapping[str, Any], stored: Mapping[str, NDArray[Any]]) -> None:
+def _fill(
+    adaptive: AdaptiveLayer, about: Mapping[str, Any], stored: Mapping[str, NDArray[Any]]
+) -> None:
     history = adaptive.history
     history.memory.restore(stored["keys"], stored["widths"], stored["rows"])
     history.between[:], history.total[:] = stored["between"].tolist(), stored["total"].tolist()

@@ -28,7 +28,7 @@ _STAGE = ".stage-"
 Event = dict[str, Any]
 
 
-def identity(manifest: Mapping[str, Any]) -> str:
+def artefact_id(manifest: Mapping[str, Any]) -> str:
     """Which artefact this is: a digest of its files' checksums. Copies share it."""
     files = json.dumps(manifest.get("files", {}), sort_keys=True)
     return hashlib.sha256(files.encode()).hexdigest()[:16]
@@ -138,8 +138,8 @@ class Versions:
                 reason=reason,
                 previous=previous,
                 base=base,
-                identity=identity(manifest),
-                lineage=online.get("base", identity(manifest)),
+                identity=artefact_id(manifest),
+                lineage=online.get("base", artefact_id(manifest)),
                 learned=online.get("learned", {}),
                 figures=dict(figures or {}),
             )

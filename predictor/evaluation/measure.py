@@ -12,7 +12,7 @@ from predictor.arrays import Array, Flags, Indices
 from predictor.data.records import Records
 from predictor.evaluation import scores
 from predictor.fast.inputs import ROUTES
-from predictor.fast.predictor import Forecaster
+from predictor.fast.predictor import Predictor
 from predictor.features.definition import Prompt
 from predictor.raw_forecast import CAP_TOKENS
 
@@ -80,7 +80,7 @@ class Forecasts:
         return atoms, self.mass[self.prompt], np.minimum(self.tokens, limit)
 
 
-def forecasts(forecaster: Forecaster, records: Records) -> Iterator[Forecasts]:
+def forecasts(forecaster: Predictor, records: Records) -> Iterator[Forecasts]:
     """The forecasts for each model of ``records`` with samples of two prompts or more."""
     for at, name in enumerate(records.models):
         rows = np.flatnonzero(records.model == at)
@@ -92,7 +92,7 @@ def forecasts(forecaster: Forecaster, records: Records) -> Iterator[Forecasts]:
         atoms, mass = forecaster.atoms([Prompt(name, text) for text in texts])
         yield Forecasts(
             model=name,
-            route=ROUTES[forecaster.place(name).route],
+            route=ROUTES[forecaster.match(name).route],
             atoms=atoms,
             mass=mass,
             corpus=records.corpus[prompts],
@@ -103,7 +103,7 @@ def forecasts(forecaster: Forecaster, records: Records) -> Iterator[Forecasts]:
         )
 
 
-def measure(predictor: Forecaster, records: Records, *, seed: int = 0) -> Metrics:
+def measure(predictor: Predictor, records: Records, *, seed: int = 0) -> Metrics:
     """Figures for each model of ``records`` (see ``figures``), and first their mean."""
     rng = np.random.default_rng(seed)
     lines: Metrics = {}
@@ -224,7 +224,7 @@ def _own(made: Forecasts, counts: Indices) -> float:
     return total / number
 
 
-def by_corpus(predictor: Forecaster, records: Records, *, seed: int = 0) -> dict[str, float]:
+def by_corpus(predictor: Predictor, records: Records, *, seed: int = 0) -> dict[str, float]:
     """Kendall's tau within each corpus, mean over the models."""
     taus: dict[str, float] = {}
     for corpus in np.unique(records.corpus):

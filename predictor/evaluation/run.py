@@ -19,7 +19,7 @@ from predictor.evaluation.plot_style import PlotsError, need
 from predictor.evaluation.study import Split, Study, split, study
 from predictor.evaluation.table import EXPLAINED, tables
 from predictor.exits import bad_input
-from predictor.fast.predictor import Forecaster
+from predictor.fast.predictor import Predictor
 from predictor.refined import tiers
 
 
@@ -28,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         if args.out is not None:
             need(", or leave out --out for the tables alone")
-        forecaster = tiers.forecaster(args.model_dir, args.tier)
+        forecaster = tiers.load_predictor(args.model_dir, args.tier)
         parts = _parts(args, forecaster)
         if parts.warning:
             print(f"lengthwise: WARNING: {parts.warning}", file=sys.stderr)
@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _parts(args: argparse.Namespace, forecaster: Forecaster) -> Split:
+def _parts(args: argparse.Namespace, forecaster: Predictor) -> Split:
     if args.split != "test":
         return split(sources.read_all(args.data), forecaster.manifest, args.split)
     # No training reads a test split, so nothing of it was seen; the baselines learn elsewhere.
@@ -59,7 +59,7 @@ def _print(found: Study) -> None:
     print("", *EXPLAINED, sep="\n")
 
 
-def _write(args: argparse.Namespace, found: Study, parts: Split, forecaster: Forecaster) -> None:
+def _write(args: argparse.Namespace, found: Study, parts: Split, forecaster: Predictor) -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     images = plots.draw(found)
     facts = _facts(args, parts, forecaster)
@@ -74,7 +74,7 @@ def _write(args: argparse.Namespace, found: Study, parts: Split, forecaster: For
     print(f"\n{args.out / 'index.html'}")
 
 
-def _facts(args: argparse.Namespace, parts: Split, forecaster: Forecaster) -> list[tuple[str, str]]:
+def _facts(args: argparse.Namespace, parts: Split, forecaster: Predictor) -> list[tuple[str, str]]:
     model = args.model_dir.name if args.model_dir else "the one that ships"
     return [
         ("Model", f"{model}, made {forecaster.manifest.get('created', 'at an unknown time')}"),

@@ -12,7 +12,7 @@ from predictor.data.records import DataError, Records
 from predictor.data.splits import held_out
 from predictor.evaluation import measure
 from predictor.evaluation.measure import Forecasts
-from predictor.fast.predictor import Forecaster
+from predictor.fast.predictor import Predictor
 
 FORECAST, MODEL, CORPUS = "forecast", "model median", "corpus x model median"
 """The predictor, and the lengths seen in training of the model, and of model and corpus. The
@@ -94,7 +94,7 @@ def _warning(seen: int, total: int, leaked: bool) -> str:
     )
 
 
-def study(forecaster: Forecaster, parts: Split, *, seed: int = 0) -> Study:
+def study(forecaster: Predictor, parts: Split, *, seed: int = 0) -> Study:
     """Measure ``forecaster`` and the baselines on the same samples.
 
     Raises:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from predictor.arrays import Array
-from predictor.fast.inputs import Models, Places
+from predictor.fast.inputs import ModelMatches, TrainedModels
 from predictor.raw_forecast import RawForecasts
 
 if TYPE_CHECKING:
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 def forecast(
     inputs: Array,
     base: Array,
-    places: Places,
+    matches: ModelMatches,
     *,
-    models: Models,
+    models: TrainedModels,
     location: Booster,
     scale: Booster,
     shapes: Array,
@@ -32,11 +32,11 @@ def forecast(
     of each model trained on, of related and of generic ones; ``capped`` (M + 1) are the rates of
     answers that do not end, of each model and of generic ones.
     """
-    weights = places.weights
+    weights = matches.weights
     return RawForecasts(
         location=base + boosted(location, inputs),
         scale=np.exp(boosted(scale, inputs)),
-        shape=shapes[models.group(places.routes, weights.argmax(axis=1))],
+        shape=shapes[models.group(matches.routes, weights.argmax(axis=1))],
         endless=weights @ capped[:-1] + (1 - weights.sum(axis=1)) * capped[-1],
         inputs=inputs,
     )

@@ -46,7 +46,7 @@ _SHORTER, _LONGER = 2.5, 1.5  # at most so far: a number misread must not carry 
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ModelMatch:
     """Where a model stands: its route and the weight of each model trained on (M, sum 1 or 0)."""
 
     route: int
@@ -54,26 +54,26 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
-    """The places of n prompts' models: ``routes`` (n) and ``weights`` (n x M)."""
+class ModelMatches:
+    """The matches of n prompts' models: ``routes`` (n) and ``weights`` (n x M)."""
 
     routes: Indices
     weights: Array
 
     @classmethod
-    def of(cls, places: Sequence[Place]) -> Places:
-        """The places as arrays."""
+    def of(cls, matches: Sequence[ModelMatch]) -> ModelMatches:
+        """The matches as arrays."""
         return cls(
-            np.array([place.route for place in places], dtype=np.intp),
-            np.array([place.weights for place in places]).reshape(len(places), -1),
+            np.array([match.route for match in matches], dtype=np.intp),
+            np.array([match.weights for match in matches]).reshape(len(matches), -1),
         )
 
-    def rows(self, rows: Indices) -> Places:
-        """The places at the indices ``rows``, which may repeat."""
-        return Places(self.routes[rows], self.weights[rows])
+    def rows(self, rows: Indices) -> ModelMatches:
+        """The matches at the indices ``rows``, which may repeat."""
+        return ModelMatches(self.routes[rows], self.weights[rows])
 
 
-def base_of(level: Array | float, said: Array, limit: Array) -> Array:
+def location_base(level: Array | float, said: Array, limit: Array) -> Array:
     """What the booster's answer is added to, in log tokens (n).
 
     The model's ``level``, half of what the text model ``said``, and most of the way to a length
@@ -86,31 +86,31 @@ def base_of(level: Array | float, said: Array, limit: Array) -> Array:
     return np.asarray(level + 0.5 * said + _OBEYED * asked)
 
 
-class Models:
+class TrainedModels:
     """The models trained on: canonical ``names`` and ``offsets``, their effects on log length."""
 
     def __init__(self, names: Sequence[str], offsets: Array) -> None:
         self.names = tuple(canonical(name) for name in names)
         self.offsets = offsets
         self._traits = [traits(name) for name in self.names]
-        self.place = lru_cache(maxsize=256)(self._place)  # names come from clients: bounded
+        self.match = lru_cache(maxsize=256)(self._match)  # names come from clients: bounded
 
-    def _place(self, name: str) -> Place:
+    def _match(self, name: str) -> ModelMatch:
         base = canonical(name)
         if base in self.names:
-            return Place(KNOWN, np.eye(len(self.names))[self.names.index(base)])
+            return ModelMatch(KNOWN, np.eye(len(self.names))[self.names.index(base)])
         return self._related(base, [True] * len(self.names))
 
-    def place_unseen(self, model: int, hidden: Sequence[int] = ()) -> Place:
+    def match_unseen(self, model: int, hidden: Sequence[int] = ()) -> ModelMatch:
         """Where ``model`` would stand, were it and the models ``hidden`` unseen."""
         open_ = [at != model and at not in hidden for at in range(len(self.names))]
         return self._related(self.names[model], open_)
 
-    def generic(self) -> Place:
+    def generic(self) -> ModelMatch:
         """The place of a model of which nothing is known."""
-        return Place(GENERIC, np.zeros(len(self.names)))
+        return ModelMatch(GENERIC, np.zeros(len(self.names)))
 
-    def _related(self, base: str, open_: Sequence[bool]) -> Place:
+    def _related(self, base: str, open_: Sequence[bool]) -> ModelMatch:
         """Relatives: the family's models, nearer sizes first (a tenfold size weighs 1/e**2)."""
         own = traits(base)
         weights = np.zeros(len(self.names))
@@ -119,34 +119,36 @@ class Models:
                 gap = abs(own.size - other.size)
                 weights[at] = exp(-2.0 * (0.5 if isnan(gap) else gap))
         total = float(weights.sum())
-        return Place(RELATED, weights / total) if total > 0 else self.generic()
+        return ModelMatch(RELATED, weights / total) if total > 0 else self.generic()
 
     def group(self, route: Indices, model: Indices) -> Indices:
         """Which shape serves: a known model's own (0..M-1), that of related, of generic ones."""
         return np.where(route == KNOWN, model, len(self.names) + route - RELATED)
 
-    def inputs(self, features: TextFeatures, scores: Array, places: Places) -> tuple[Array, Array]:
-        """The boosters' inputs (n x len(COLUMNS)) of n prompts, each for the model at its place.
+    def inputs(
+        self, features: TextFeatures, scores: Array, matches: ModelMatches
+    ) -> tuple[Array, Array]:
+        """The boosters' inputs (n x len(COLUMNS)) of n prompts, each for the model at its match.
 
-        And what the location's answers are added to, in log tokens (n); see ``base_of``.
+        And what the location's answers are added to, in log tokens (n); see ``location_base``.
         """
-        own = np.einsum("nm,nm->n", scores[:, SHARED:], places.weights)
+        own = np.einsum("nm,nm->n", scores[:, SHARED:], matches.weights)
         limit = features.lexical[:, LIMIT]
         model_columns, base = self.model_inputs(
-            places, own=own, text_all=scores[:, ALL], limit=limit
+            matches, own=own, text_all=scores[:, ALL], limit=limit
         )
         parts = [features.lexical, features.context, scores[:, :SHARED], model_columns]
         return np.concatenate(parts, axis=1), base
 
     def model_inputs(
-        self, places: Places, *, own: Array, text_all: Array, limit: Array
+        self, matches: ModelMatches, *, own: Array, text_all: Array, limit: Array
     ) -> tuple[Array, Array]:
         """The inputs at the columns OFFSET, OWN and ROUTE (n x 3), and the base (n).
 
         ``own`` (n) is the text model's score of each prompt's own model, ``text_all`` the score
-        over all models, ``limit`` the column LIMIT. The base is in log tokens; see ``base_of``.
+        over all models, ``limit`` the column LIMIT. ``location_base`` computes the base.
         """
-        level = places.weights @ self.offsets
-        base = base_of(level, text_all + own, limit)
-        unknown = np.where(places.routes == GENERIC, nan, 0.0)
-        return np.array([level + unknown, own + unknown, places.routes]).T, base
+        level = matches.weights @ self.offsets
+        base = location_base(level, text_all + own, limit)
+        unknown = np.where(matches.routes == GENERIC, nan, 0.0)
+        return np.array([level + unknown, own + unknown, matches.routes]).T, base

@@ -10,7 +10,7 @@ from predictor.arrays import Array
 from predictor.artefact import format
 from predictor.artefact.format import ArtefactError
 from predictor.fast.forecast import forecast
-from predictor.fast.inputs import COLUMNS, Models, Place, Places
+from predictor.fast.inputs import COLUMNS, ModelMatch, ModelMatches, TrainedModels
 from predictor.fast.text_model import TextModel
 from predictor.features.definition import Prompt, extract
 from predictor.raw_forecast import LEVELS, QUANTILES, RawForecasts
@@ -36,7 +36,7 @@ class LengthPredictor:
         self,
         *,
         text: TextModel,
-        models: Models,
+        models: TrainedModels,
         location: Booster,
         scale: Booster,
         shapes: Array,
@@ -63,7 +63,7 @@ class LengthPredictor:
         try:
             predictor = cls(
                 text=TextModel.from_arrays(stored.arrays),
-                models=Models(stored.manifest["models"], stored.arrays["offsets"]),
+                models=TrainedModels(stored.manifest["models"], stored.arrays["offsets"]),
                 location=booster(stored.boosters["location"]),
                 scale=booster(stored.boosters["scale"]),
                 shapes=stored.arrays["shapes"],
@@ -89,9 +89,9 @@ class LengthPredictor:
                 f"the parts of {folder} do not fit together; train again with `lengthwise train`"
             )
 
-    def place(self, model: str) -> Place:
+    def match(self, model: str) -> ModelMatch:
         """Where ``model`` stands: known, related to known models, or generic."""
-        return self._models.place(model)
+        return self._models.match(model)
 
     def predict(self, prompts: Sequence[Prompt]) -> list[LengthDistribution]:
         """The distribution of each prompt's output tokens, cut at its ``max_tokens``."""
@@ -105,14 +105,14 @@ class LengthPredictor:
 
     def raw_forecasts(self, prompts: Sequence[Prompt]) -> RawForecasts:
         """The forecasts of n prompts as location, scale and shape."""
-        places = Places.of([self._models.place(prompt.model) for prompt in prompts])
+        matches = ModelMatches.of([self._models.match(prompt.model) for prompt in prompts])
         features = extract(prompts)
         scores = self._text.scores(features)
-        inputs, base = self._models.inputs(features, scores, places)
+        inputs, base = self._models.inputs(features, scores, matches)
         return forecast(
             inputs,
             base,
-            places,
+            matches,
             models=self._models,
             location=self._location,
             scale=self._scale,
@@ -141,7 +141,7 @@ def booster(text: str) -> Booster:
         ) from error
 
 
-class Forecaster(Protocol):
+class Predictor(Protocol):
     """What is measured: a predictor, of either tier."""
 
     @property
@@ -151,5 +151,5 @@ class Forecaster(Protocol):
     def atoms(self, prompts: Sequence[Prompt]) -> tuple[Array, Array]:
         """Tokens and masses, each prompts x atoms."""
 
-    def place(self, model: str) -> Place:
+    def match(self, model: str) -> ModelMatch:
         """Where a model stands."""

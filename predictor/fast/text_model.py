@@ -33,7 +33,7 @@ _CLIP = 4.0  # standard deviations; a strange prompt must not carry the line awa
 _DAMPED = (1 + np.log(np.maximum(1, np.arange(1024)))).astype(np.float32)  # of a count
 
 
-def frequencies(counts: Counts) -> Single:
+def inverse_document_frequencies(counts: Counts) -> Single:
     """Inverse document frequency of each bucket (BUCKETS) over the training prompts."""
     seen = np.bincount(counts.buckets, minlength=BUCKETS)
     return (np.log((1 + len(counts)) / (1 + seen)) + 1).astype(np.float32)
@@ -48,14 +48,14 @@ def weigh(counts: Counts, idf: Single) -> Single:
     return np.asarray(weights)
 
 
-def matrix(counts: Counts, idf: Single) -> csr_array:
+def tf_idf_matrix(counts: Counts, idf: Single) -> csr_array:
     """The weights as a sparse matrix, n x BUCKETS."""
     stored = (weigh(counts, idf), counts.buckets, counts.until)
     return csr_array(stored, shape=(len(counts), BUCKETS))
 
 
 def _times(counts: Counts, idf: Single, weights: Single) -> Single:
-    """``matrix`` times ``weights`` (BUCKETS x K): making a matrix first takes longer."""
+    """``tf_idf_matrix`` times ``weights`` (BUCKETS x K): making a matrix first takes longer."""
     terms, until = weigh(counts, idf), counts.until.tolist()
     near = weights[counts.buckets]
     return np.array([terms[start:end] @ near[start:end] for start, end in pairwise(until)])
@@ -69,7 +69,7 @@ def standardise(lexical: Array, centre: Array, spread: Array) -> Array:
 
 
 @dataclass(frozen=True, slots=True)
-class Likeness:
+class LandmarkKernel:
     """How like s landmarks, some of the training prompts, a prompt is: a sum of Gaussian kernels.
 
     One kernel, exp(-|x - p|**2 / 2), for each view of a prompt: hand-made features, the vectors of
@@ -82,7 +82,7 @@ class Likeness:
     scales: tuple[float, ...]
 
     @classmethod
-    def around(cls, landmarks: Sequence[Half], scales: Sequence[float]) -> Likeness:
+    def around(cls, landmarks: Sequence[Half], scales: Sequence[float]) -> LandmarkKernel:
         """The kernels of landmarks as they are stored: their views, not scaled."""
         points = tuple(
             view.astype(np.float32) * np.float32(scale)
@@ -122,9 +122,9 @@ class Scaling:
         return standardise(features.lexical, self.centre, self.spread)
 
     def views(self, standard: Array, features: TextFeatures) -> list[Array | Single]:
-        """A prompt as ``Likeness`` sees it: the features, its words' vectors, its first words'."""
-        meaning = (features.meaning - self.middle) / self.width
-        return [standard, meaning[:, :SIZE], meaning[:, SIZE:]]
+        """The views of the kernel: features, vectors of all words and of the first words."""
+        vectors = (features.vectors - self.middle) / self.width
+        return [standard, vectors[:, :SIZE], vectors[:, SIZE:]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ class TextModel:
     """The weights; K = 2 + M columns: words, all, one of each model.
 
     ``word_idf``, ``run_idf`` (BUCKETS) and ``scaling`` scale the inputs. ``words`` (BUCKETS x K)
-    and ``lexical`` (d x K) are linear weights, ``runs`` (BUCKETS) and ``dual`` (s, of ``likeness``)
+    and ``lexical`` (d x K) are linear weights, ``runs`` (BUCKETS) and ``dual`` (s, of ``kernel``)
     add to column ``ALL``, ``bias`` (K) to each. ``axes`` (M x AXES) turn the models' columns less
     ``middle`` (M) into what they have in common.
     """
@@ -143,7 +143,7 @@ class TextModel:
     words: Single
     runs: Single
     lexical: Array
-    likeness: Likeness
+    kernel: LandmarkKernel
     dual: Single
     bias: Array
     middle: Array
@@ -153,7 +153,7 @@ class TextModel:
         """The scores of each prompt, n x (SHARED + M)."""
         standard = self.scaling.standard(features)
         out = standard @ self.lexical + self.bias
-        out[:, ALL] += self.likeness.to(self.scaling.views(standard, features)) @ self.dual
+        out[:, ALL] += self.kernel.to(self.scaling.views(standard, features)) @ self.dual
         out += _times(features.words, self.word_idf, self.words)
         out[:, ALL] += _times(features.runs, self.run_idf, self.runs)
         return with_axes(out, self.middle, self.axes)
@@ -165,9 +165,9 @@ class TextModel:
         }
         parts |= {name: getattr(self, name) for name in _WHOLE}
         parts |= {f"scaling_{name}": getattr(self.scaling, name) for name in _SCALING}
-        views = enumerate(self.likeness.landmarks())
+        views = enumerate(self.kernel.landmarks())
         parts |= {f"landmarks_{view}": points for view, points in views}
-        parts["scales"] = np.array(self.likeness.scales)
+        parts["scales"] = np.array(self.kernel.scales)
         return {f"text_{name}": part for name, part in parts.items()}
 
     @classmethod
@@ -178,7 +178,7 @@ class TextModel:
         parts: dict[str, Any] = {name: stored[f"text_{name}"] for name in _WHOLE}
         parts |= {name: stored[f"text_{name}"].astype(np.float32) for name in _HALF}
         return cls(
-            likeness=Likeness.around(landmarks, scales),
+            kernel=LandmarkKernel.around(landmarks, scales),
             scaling=Scaling(*(stored[f"text_scaling_{name}"] for name in _SCALING)),
             **parts,
         )

@@ -48,19 +48,19 @@ _PROBE_NAMES = ("Qwen/Qwen2.5-7B-Instruct-AWQ", "Mixtral-8x7B-v0.1", "alias", "L
 @dataclass(frozen=True, slots=True)
 class TextFeatures:
     """Features of n prompts: of the text (n x len(LEXICAL_NAMES)), of the rest of the request
-    (n x len(CONTEXT_NAMES)), hashed words and byte runs, and what the words mean (``meaning``).
+    (n x len(CONTEXT_NAMES)), hashed words and byte runs, and what the words mean (``vectors``).
     """
 
     lexical: Array
     context: Array
     words: ngrams.Counts
     runs: ngrams.Counts
-    meaning: Single
+    vectors: Single
 
     def dense(self, at: Indices) -> TextFeatures:
         """The dense features of some prompts, with no words and runs."""
         nothing = ngrams.Counts(at[:0], at[:0], np.zeros(1, np.intp))
-        return TextFeatures(self.lexical[at], self.context[at], nothing, nothing, self.meaning[at])
+        return TextFeatures(self.lexical[at], self.context[at], nothing, nothing, self.vectors[at])
 
 
 def extract(prompts: Sequence[Prompt]) -> TextFeatures:
@@ -76,7 +76,7 @@ def extract(prompts: Sequence[Prompt]) -> TextFeatures:
         about,
         ngrams.merge([part.words for part in parts]),
         ngrams.merge([part.runs for part in parts]),
-        np.concatenate([nothing, *(part.meaning for part in parts)]),
+        np.concatenate([nothing, *(part.vectors for part in parts)]),
     )
 
 
@@ -115,7 +115,7 @@ def feature_hash() -> str:
     probes = extract(_PROBES)
     rounded = [[f"{value:.6g}" for value in row] for row in probes.lexical]
     rounded += [[f"{value:.6g}" for value in row] for row in probes.context]
-    rounded += [[f"{value:.4f}" for value in row] for row in probes.meaning]
+    rounded += [[f"{value:.4f}" for value in row] for row in probes.vectors]
     parts = [(found.buckets, found.counts, found.until) for found in (probes.words, probes.runs)]
     hashed = [[numbers.tolist() for numbers in part] for part in parts]
     known = [[canonical(name), str(traits(name))] for name in _PROBE_NAMES]

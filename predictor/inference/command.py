@@ -14,7 +14,7 @@ from predictor.exits import bad_input
 from predictor.fast.predictor import LengthPredictor, quantiles
 from predictor.features.definition import Prompt
 from predictor.inference.request_lines import batches, read_requests
-from predictor.refined.tiers import TIERS, required
+from predictor.refined.tiers import TIERS, required_refined_tier
 from predictor.threads import one_thread
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def run_predict(args: argparse.Namespace) -> int:
     one_thread()
     try:
         predictor = LengthPredictor.load(args.model_dir)
-        refined = required(args.model_dir) if args.tier == "refined" else None
+        refined = required_refined_tier(args.model_dir) if args.tier == "refined" else None
     except ArtefactError as error:
         return bad_input(str(error))
     for batch in batches(sys.stdin.fileno()):

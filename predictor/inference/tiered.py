@@ -10,13 +10,13 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from predictor.adaptive import Adaptive, Forecast
+from predictor.adaptive import AdaptiveLayer, Forecast
 from predictor.artefact.format import ArtefactError
-from predictor.artefact.versions import identity
+from predictor.artefact.versions import artefact_id
 from predictor.fast.predictor import LengthPredictor
 from predictor.prompt import Prompt
 from predictor.raw_forecast import RawForecasts
-from predictor.refined.tiers import refined_tier
+from predictor.refined.tiers import load_refined_tier
 from predictor.threads import give_way
 from scheduler.length import LengthDistribution
 
@@ -48,7 +48,7 @@ class Prediction:
     raw_forecast: RawForecasts
     forecast: Forecast
     artefact: str
-    """Which model said so (``versions.identity``)."""
+    """Which model said so (``versions.artefact_id``)."""
 
     @property
     def length(self) -> LengthDistribution:
@@ -57,19 +57,19 @@ class Prediction:
 
 
 class TieredPredictor:
-    """A model in service. Thread-safe: its parts are immutable but for ``Adaptive``'s."""
+    """A model in service. Thread-safe: its parts are immutable but for ``AdaptiveLayer``'s."""
 
     def __init__(
         self,
         model: LengthPredictor,
         refined: Refiner | None = None,
         *,
-        adaptive: Adaptive | None = None,
+        adaptive: AdaptiveLayer | None = None,
     ) -> None:
         self.model = model
         self._refined = refined
-        self.adaptive = adaptive or Adaptive()
-        self.artefact = identity(model.manifest)
+        self.adaptive = adaptive or AdaptiveLayer()
+        self.artefact = artefact_id(model.manifest)
 
     @classmethod
     def load(
@@ -77,7 +77,7 @@ class TieredPredictor:
         path: Path | str | None = None,
         *,
         refine: bool = True,
-        adaptive: Adaptive | None = None,
+        adaptive: AdaptiveLayer | None = None,
     ) -> TieredPredictor:
         """The model in directory ``path``, by default the one that ships; tried out once.
 
@@ -136,8 +136,8 @@ class TieredPredictor:
 def _refined(path: Path | str | None) -> Refiner | None:
     """The refined tier; none, and why in the log, where it cannot be used: the fast one serves."""
     try:
-        tier = refined_tier(path)
-        return tier.aside() if tier else None
+        tier = load_refined_tier(path)
+        return tier.in_background() if tier else None
     except ArtefactError as error:
         log.warning("no refined forecasts: %s", error)
         return None

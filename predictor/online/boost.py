@@ -8,7 +8,7 @@ import lightgbm as lgb
 import numpy as np
 
 from predictor.arrays import Array, Flags, Indices
-from predictor.fast.inputs import GENERIC, KNOWN, LIMIT, OFFSET, OWN, ROUTE, TEXT_ALL, base_of
+from predictor.fast.inputs import GENERIC, KNOWN, LIMIT, OFFSET, OWN, ROUTE, TEXT_ALL, location_base
 from predictor.online.censoring import imputed, kaplan_meier
 from predictor.online.parts import Parts
 from predictor.online.traffic import Traffic
@@ -92,7 +92,7 @@ def _rows(start: Parts, traffic: Traffic, target: Array, fold: Indices) -> _Rows
     hidden[:, ROUTE] = GENERIC
     return _Rows(
         np.concatenate([inputs, hidden]),
-        np.concatenate([base, base_of(0.0, hidden[:, TEXT_ALL], hidden[:, LIMIT])]),
+        np.concatenate([base, location_base(0.0, hidden[:, TEXT_ALL], hidden[:, LIMIT])]),
         np.concatenate([target, target[again]]),
         np.concatenate([np.ones(len(traffic)), np.full(len(again), _HIDDEN_WEIGHT)]),
         np.concatenate([fold, fold[again]]),
@@ -155,11 +155,11 @@ def _shapes(start: Parts, traffic: Traffic, location: Array, scale: Array) -> Ar
     shapes = np.array(start.arrays["shapes"])
     residuals = (np.log(traffic.tokens) - location) / scale
     for at, name in enumerate(traffic.names):
-        place = start.models.place(name)
+        match = start.models.match(name)
         rows = traffic.model == at
-        if place.route != KNOWN or not np.any(rows & traffic.ended):
+        if match.route != KNOWN or not np.any(rows & traffic.ended):
             continue
-        group = int(place.weights.argmax())
+        group = int(match.weights.argmax())
         found = _quantiles(residuals[rows], traffic.censored[rows], shapes[group])
         share = rows.sum() / (rows.sum() + _SHAPE_PRIOR)
         shapes[group] = share * found + (1 - share) * shapes[group]

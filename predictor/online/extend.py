@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from predictor.arrays import Array
-from predictor.fast.inputs import AXIS, OWN, TEXT_ALL, Models
+from predictor.fast.inputs import AXIS, OWN, TEXT_ALL, TrainedModels
 from predictor.online.censoring import imputed
 from predictor.online.parts import LearnedState, Parts
 from predictor.online.traffic import Traffic
@@ -101,7 +101,7 @@ def extended(base: Parts, learned: Sequence[LearnedState]) -> Parts:
     """``base`` that knows the models ``learned`` too; what it says of its own is unchanged."""
     arrays = dict(base.arrays)
     for known in learned:
-        relatives = base.models.place(known.name).weights
+        relatives = base.models.match(known.name).weights
         arrays |= _with(arrays, base.arrays, known, relatives)
     online = {
         known.name: {"axes": known.axes.tolist(), "records": known.records} for known in learned
@@ -111,7 +111,7 @@ def extended(base: Parts, learned: Sequence[LearnedState]) -> Parts:
         "models": [*base.manifest["models"], *(known.name for known in learned)],
         "online": {"base": base.lineage, "learned": online},
     }
-    models = Models(manifest["models"], arrays["offsets"])
+    models = TrainedModels(manifest["models"], arrays["offsets"])
     named = {known.name: known for known in learned}
     return replace(base, manifest=manifest, arrays=arrays, models=models, learned=named)
 

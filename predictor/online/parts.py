@@ -16,9 +16,18 @@ from predictor.arrays import Array
 from predictor.artefact import format
 from predictor.artefact.card import model_card
 from predictor.artefact.format import ArtefactError
-from predictor.artefact.versions import identity
+from predictor.artefact.versions import artefact_id
 from predictor.fast.forecast import forecast
-from predictor.fast.inputs import AXIS, LIMIT, OFFSET, OWN, ROUTE, TEXT_ALL, Models, Places
+from predictor.fast.inputs import (
+    AXIS,
+    LIMIT,
+    OFFSET,
+    OWN,
+    ROUTE,
+    TEXT_ALL,
+    ModelMatches,
+    TrainedModels,
+)
 from predictor.fast.predictor import LengthPredictor
 from predictor.online.traffic import Traffic
 from predictor.raw_forecast import RawForecasts
@@ -49,7 +58,7 @@ class Parts:
     manifest: dict[str, Any]
     arrays: Mapping[str, NDArray[Any]]
     boosters: Mapping[str, str]
-    models: Models
+    models: TrainedModels
     location: lgb.Booster
     scale: lgb.Booster
     learned: Mapping[str, LearnedState]
@@ -74,7 +83,7 @@ class Parts:
         files: Mapping[str, bytes] | None = None,
     ) -> Parts:
         """The artefact that consists of these."""
-        models = Models(manifest["models"], arrays["offsets"])
+        models = TrainedModels(manifest["models"], arrays["offsets"])
         return cls(
             manifest,
             arrays,
@@ -100,7 +109,7 @@ class Parts:
     @property
     def lineage(self) -> str:
         """The identity of the offline artefact that this one is, or was refitted from."""
-        return str(self.manifest.get("online", {}).get("base") or identity(self.manifest))
+        return str(self.manifest.get("online", {}).get("base") or artefact_id(self.manifest))
 
     @property
     def until(self) -> float:
@@ -134,12 +143,14 @@ class Parts:
             capped=self.arrays["capped"],
         )
 
-    def _places(self, traffic: Traffic) -> Places:
-        return Places.of([self.models.place(name) for name in traffic.names]).rows(traffic.model)
+    def _places(self, traffic: Traffic) -> ModelMatches:
+        return ModelMatches.of([self.models.match(name) for name in traffic.names]).rows(
+            traffic.model
+        )
 
 
 def _learned(
-    manifest: Mapping[str, Any], models: Models, arrays: Mapping[str, NDArray[Any]]
+    manifest: Mapping[str, Any], models: TrainedModels, arrays: Mapping[str, NDArray[Any]]
 ) -> dict[str, LearnedState]:
     noted = manifest.get("online", {}).get("learned", {})
     try:

@@ -13,7 +13,7 @@ import numpy as np
 
 from predictor import served
 from predictor.artefact.format import ArtefactError
-from predictor.artefact.versions import Versions, identity
+from predictor.artefact.versions import Versions, artefact_id
 from predictor.fast.predictor import DEFAULT, LengthPredictor
 from predictor.files import exclusive
 from predictor.online.boost import continued, recalibrated
@@ -118,7 +118,7 @@ def _adopt(versions: Versions, model: Path | None) -> None:
         return
     source = model or DEFAULT
     given = Parts.read(source)
-    if base is not None and Parts.read(base).lineage == identity(given.manifest):
+    if base is not None and Parts.read(base).lineage == artefact_id(given.manifest):
         return
     name = versions.publish(source)
     versions.promote(name, who="refit", reason="trained offline", base=True)

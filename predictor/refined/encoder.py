@@ -54,7 +54,7 @@ class Encoder:
         self.models: tuple[str, ...] = tuple(manifest["models"])
         self.columns: int = manifest["columns"]
 
-    def aside(self) -> Encoder:
+    def in_background(self) -> Encoder:
         """The same, computing on a thread that leaves the processor to any other that wants it.
 
         For a process with an event loop, which the kernel may otherwise keep waiting for a slice

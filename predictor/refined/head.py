@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from predictor.arrays import Array, Indices, Single
 from predictor.artefact.format import Artefact, ArtefactError
 from predictor.fast.forecast import boosted
-from predictor.fast.inputs import GENERIC, ROUTES, Models, Place, Places
+from predictor.fast.inputs import GENERIC, ROUTES, ModelMatch, ModelMatches, TrainedModels
 from predictor.features.model_names import canonical
 from predictor.prompt import Prompt
 from predictor.raw_forecast import LEVELS, RawForecasts
@@ -38,7 +38,7 @@ def stack(raw: RawForecasts, encoded: Single, weights: Array) -> Array:
     """What the refined boosters see of n prompts (n x (columns of ``inputs`` + 7)).
 
     ``encoded`` (n x D) are the encoder's outputs, its first M columns the models'; ``weights``
-    (n x M) tell which of them stand for the prompt's model (``Place.weights``; zeros: none).
+    (n x M) tell which of them stand for the prompt's model (``ModelMatch.weights``; zeros: none).
     """
     columns = np.asarray(encoded, dtype=np.float64)
     models = weights.shape[1]
@@ -82,11 +82,13 @@ class RefinedHead:
     caution: float
     knots: Array
     shapes: Array
-    models: Models
+    models: TrainedModels
 
-    def refine(self, raw: RawForecasts, encoded: Single, places: Sequence[Place]) -> RawForecasts:
-        """Better forecasts of the same n prompts; ``places`` are where their models stand."""
-        at = Places.of(places)
+    def refine(
+        self, raw: RawForecasts, encoded: Single, matches: Sequence[ModelMatch]
+    ) -> RawForecasts:
+        """Better forecasts of the same n prompts; ``matches`` are where their models stand."""
+        at = ModelMatches.of(matches)
         rows = stack(raw, encoded, at.weights)
         base = blended(self.blend, raw, encoded, at.weights, at.routes)
         group = self.models.group(at.routes, at.weights.argmax(axis=1))
@@ -120,7 +122,10 @@ class RefinedHead:
 
     @classmethod
     def from_parts(
-        cls, arrays: Mapping[str, NDArray[Any]], boosters: Mapping[str, Booster], models: Models
+        cls,
+        arrays: Mapping[str, NDArray[Any]],
+        boosters: Mapping[str, Booster],
+        models: TrainedModels,
     ) -> RefinedHead:
         """The head from what ``arrays`` and ``boosters`` gave.
 
@@ -157,7 +162,11 @@ class RefinedTier:
 
     @classmethod
     def load(
-        cls, folder: Path, stored: Artefact, models: Models, booster: Callable[[str], Booster]
+        cls,
+        folder: Path,
+        stored: Artefact,
+        models: TrainedModels,
+        booster: Callable[[str], Booster],
     ) -> RefinedTier:
         """The refined tier of the model directory ``folder``, whose parts are ``stored``.
 
@@ -173,9 +182,9 @@ class RefinedTier:
         head = RefinedHead.from_parts(stored.arrays, boosters, models)
         return cls(Encoder.load(folder), head)
 
-    def aside(self) -> RefinedTier:
-        """The same, its encoder on a thread that yields to an event loop (``Encoder.aside``)."""
-        return RefinedTier(self.encoder.aside(), self.head)
+    def in_background(self) -> RefinedTier:
+        """The same tier, with the encoder on a low-priority thread (``Encoder.in_background``)."""
+        return RefinedTier(self.encoder.in_background(), self.head)
 
     def refine(self, prompts: Sequence[Prompt], fast: RawForecasts) -> RawForecasts:
         """Better forecasts of the n prompts than ``fast``, the fast tier's of the same prompts.
@@ -186,8 +195,8 @@ class RefinedTier:
             return fast
         encoded = self.encoder.encode([prompt.text for prompt in prompts])
         give_way()
-        places = [self.head.models.place(prompt.model) for prompt in prompts]
-        return self.head.refine(fast, encoded, places)
+        matches = [self.head.models.match(prompt.model) for prompt in prompts]
+        return self.head.refine(fast, encoded, matches)
 
 
 def blended(

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any
 from predictor.arrays import Array
 from predictor.artefact import format
 from predictor.artefact.format import ArtefactError
-from predictor.fast.inputs import ROUTES, Models, Place
+from predictor.fast.inputs import ROUTES, ModelMatch, TrainedModels
 from predictor.fast.predictor import DEFAULT, LengthPredictor, booster
 from predictor.prompt import Prompt
 
 if TYPE_CHECKING:
-    from predictor.fast.predictor import Forecaster
+    from predictor.fast.predictor import Predictor
     from predictor.refined.head import RefinedTier
 
 TIERS = ("fast", "refined")
 
 
-def refined_tier(path: Path | str | None = None) -> RefinedTier | None:
+def load_refined_tier(path: Path | str | None = None) -> RefinedTier | None:
     """The refined tier of the model directory ``path`` (None: the model that ships).
 
     Returns None if the model was trained without one.
@@ -38,12 +38,12 @@ def refined_tier(path: Path | str | None = None) -> RefinedTier | None:
         return None
     # Refits append models to the fast tier's; the refined one knows those it was trained on.
     known = max(0, stored.arrays["refined_shapes"].shape[-2] - len(ROUTES) + 1)
-    models = Models(stored.manifest["models"][:known], stored.arrays["offsets"][:known])
+    models = TrainedModels(stored.manifest["models"][:known], stored.arrays["offsets"][:known])
     return RefinedTier.load(folder, stored, models, booster)
 
 
 @dataclass(frozen=True, slots=True)
-class Refined:
+class RefinedPredictor:
     """The fast forecasts, refined: what ``report`` measures as it measures the fast ones."""
 
     fast: LengthPredictor
@@ -54,32 +54,32 @@ class Refined:
         """That of the model directory."""
         return self.fast.manifest
 
-    def place(self, model: str) -> Place:
+    def match(self, model: str) -> ModelMatch:
         """Where ``model`` stands: known, related to known models, or generic."""
-        return self.fast.place(model)
+        return self.fast.match(model)
 
     def atoms(self, prompts: Sequence[Prompt]) -> tuple[Array, Array]:
         """The refined forecasts, not cut: tokens and masses, each n x ATOMS."""
         return self.tier.refine(prompts, self.fast.raw_forecasts(prompts)).atoms()
 
 
-def forecaster(path: Path | None, tier: str) -> Forecaster:
+def load_predictor(path: Path | None, tier: str) -> Predictor:
     """The forecasts of one tier of the model directory ``path`` (None: the one that ships).
 
     Raises:
         ArtifactError: the model cannot be used, or has no such tier.
     """
     fast = LengthPredictor.load(path)
-    return fast if tier == "fast" else Refined(fast, required(path))
+    return fast if tier == "fast" else RefinedPredictor(fast, required_refined_tier(path))
 
 
-def required(path: Path | str | None = None) -> RefinedTier:
+def required_refined_tier(path: Path | str | None = None) -> RefinedTier:
     """The refined tier, for whoever asked for it by name.
 
     Raises:
-        ArtifactError: as ``refined_tier``, and where there is none.
+        ArtifactError: as ``load_refined_tier``, and where there is none.
     """
-    tier = refined_tier(path)
+    tier = load_refined_tier(path)
     if tier is None:
         raise ArtefactError(
             f"{path or 'the model that ships'} has no refined tier; train one with "

@@ -34,9 +34,9 @@ class ServedRecord:
     ``fast``, ``refined``, or ``recent`` (the model's recent lengths, no predictor).
     ``predicted_mean`` and ``predicted_quantiles`` (at ``calibrate.QUANTILES``) are those the
     scheduler saw, of one sequence; ``location`` and ``scale`` are the boosters' own, in log
-    tokens. ``inputs`` is the boosters' row (``design.COLUMNS``), valid for artefacts with the
-    same ``feature_hash``; ``artefact`` is ``versions.identity`` of the one that made it. ``text``
-    is empty unless the operator asks for it.
+    tokens. ``inputs`` is the boosters' row (``fast.inputs.COLUMNS``), valid for artefacts with the
+    same ``feature_hash``; ``artefact`` is the ``artefact_id`` of the artefact that forecast.
+    ``text`` is empty unless the operator asks for it.
     """
 
     id: str

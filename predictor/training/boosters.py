@@ -10,7 +10,7 @@ import numpy as np
 from predictor.arrays import Array, Flags, Indices
 from predictor.data.censoring import impute_censored
 from predictor.data.records import Records
-from predictor.fast.inputs import Models, Place, Places
+from predictor.fast.inputs import ModelMatch, ModelMatches, TrainedModels
 from predictor.features.definition import TextFeatures
 from predictor.training.calibrate import endless
 
@@ -127,12 +127,12 @@ class Table:
     cells: Cells
     features: TextFeatures
     scores: Array
-    models: Models
+    models: TrainedModels
 
-    def rows(self, cell: Indices, places: list[Place], weight: float = 1.0) -> Rows:
-        """Rows of the cells ``cell``, each model standing at its place in ``places`` (M)."""
+    def rows(self, cell: Indices, matches: list[ModelMatch], weight: float = 1.0) -> Rows:
+        """Rows of the cells ``cell``, each model standing at its place in ``matches`` (M)."""
         prompt = self.cells.prompt[cell]
-        at = Places.of(places).rows(self.cells.model[cell])
+        at = ModelMatches.of(matches).rows(self.cells.model[cell])
         scores = self.scores[prompt]
         dense = self.features.dense(prompt)
         inputs, base = self.models.inputs(dense, scores, at)
@@ -141,13 +141,13 @@ class Table:
     def training_rows(self, cell: Indices, hidden: Indices, rng: np.random.Generator) -> Rows:
         """Rows that teach all routes: each cell as it is, some again with its model unseen."""
         names, known = self.models.names, self.models
-        parts = [self.rows(cell, [known.place(name) for name in names])]
-        for places in (
-            [known.place_unseen(at, hidden.tolist()) for at in range(len(names))],
+        parts = [self.rows(cell, [known.match(name) for name in names])]
+        for matches in (
+            [known.match_unseen(at, hidden.tolist()) for at in range(len(names))],
             [known.generic()] * len(names),
         ):
             some = rng.random(len(cell)) < _UNSEEN_SHARE
-            parts.append(self.rows(cell[some], places, _UNSEEN_WEIGHT))
+            parts.append(self.rows(cell[some], matches, _UNSEEN_WEIGHT))
         return Rows(
             np.concatenate([part.cell for part in parts]),
             np.concatenate([part.inputs for part in parts]),

@@ -34,7 +34,7 @@ class OutOfFold:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The fitted boosters, and the shapes of standardised residuals (``Models.group`` x levels).
+    """The fitted boosters, and the shapes of residuals (``TrainedModels.group`` x levels).
 
     ``judged`` is what was measured out of fold on the way: a refined tier is fitted on it.
     """
@@ -95,16 +95,16 @@ def _judge(
     booster = fit_location(
         table.training_rows(inside, np.zeros(0, np.intp), rng), table.cells, threads=threads
     )
-    seen = table.rows(outside, [table.models.place(name) for name in names])
+    seen = table.rows(outside, [table.models.match(name) for name in names])
     found = [_Judged(seen, seen.base + run(booster, seen, threads=threads), _full(seen, part))]
     open_ = inside[~np.isin(table.cells.model[inside], hidden)]
     shut = outside[np.isin(table.cells.model[outside], hidden)]
     if not len(open_) or not len(shut):
         return found
     booster = fit_location(table.training_rows(open_, hidden, rng), table.cells, threads=threads)
-    related = [table.models.place_unseen(at, hidden.tolist()) for at in range(models)]
-    for places in (related, [table.models.generic()] * models):
-        rows = table.rows(shut, places)
+    related = [table.models.match_unseen(at, hidden.tolist()) for at in range(models)]
+    for matches in (related, [table.models.generic()] * models):
+        rows = table.rows(shut, matches)
         located = rows.base + run(booster, rows, threads=threads)
         found.append(_Judged(rows, located, _full(rows, part)))
     return found

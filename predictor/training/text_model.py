@@ -12,11 +12,11 @@ from predictor.arrays import Array, Indices, Single
 from predictor.fast.text_model import (
     ALL,
     AXES,
-    Likeness,
+    LandmarkKernel,
     Scaling,
     TextModel,
-    frequencies,
-    matrix,
+    inverse_document_frequencies,
+    tf_idf_matrix,
     with_axes,
 )
 from predictor.features.definition import TextFeatures
@@ -126,7 +126,7 @@ def _level(kernel: Single, prompt: Array, noise: Array, others: Array) -> float:
 class _Inputs:
     """The P training prompts as the kernels see them, and how they were scaled.
 
-    ``near`` (P x s) are coordinates whose products are the kernel of ``likeness`` as its s
+    ``near`` (P x s) are coordinates whose products are the kernel of ``kernel`` as its s
     landmarks tell it (Williams and Seeger 2001); times ``root`` (s x s) weights of them become
     weights of the landmarks.
     """
@@ -137,18 +137,18 @@ class _Inputs:
     words: csr_array
     runs: csr_array
     standard: Array
-    likeness: Likeness
+    kernel: LandmarkKernel
     near: Array
     root: Array
 
     def alike(self) -> Single:
-        """The kernel of ``likeness``, P x P.
+        """The kernel of ``kernel``, P x P.
 
         What the landmarks do not tell of a prompt is like nothing but itself (Snelson and
         Ghahramani 2006): a noise of its own, of which a part counts.
         """
         kernel = _single(self.near @ self.near.T)
-        untold = len(self.likeness.scales) - np.einsum("ps,ps->p", self.near, self.near)
+        untold = len(self.kernel.scales) - np.einsum("ps,ps->p", self.near, self.near)
         kernel[np.diag_indices(len(kernel))] += _single(_UNTOLD * untold)
         return kernel
 
@@ -162,16 +162,19 @@ def _inputs(features: TextFeatures, answered: Indices) -> _Inputs:
     scaling = _scaling(features)
     standard = scaling.standard(features)
     views = scaling.views(standard, features)
-    likeness, near, root = _likeness(views, _landmarks(answered))
-    word_idf, run_idf = frequencies(features.words), frequencies(features.runs)
+    kernel, near, root = _likeness(views, _landmarks(answered))
+    word_idf, run_idf = (
+        inverse_document_frequencies(features.words),
+        inverse_document_frequencies(features.runs),
+    )
     return _Inputs(
         word_idf,
         run_idf,
         scaling,
-        matrix(features.words, word_idf),
-        matrix(features.runs, run_idf),
+        tf_idf_matrix(features.words, word_idf),
+        tf_idf_matrix(features.runs, run_idf),
         standard,
-        likeness,
+        kernel,
         near,
         root,
     )
@@ -180,7 +183,7 @@ def _inputs(features: TextFeatures, answered: Indices) -> _Inputs:
 def _scaling(features: TextFeatures) -> Scaling:
     """Means and spreads; of word vectors one spread for all dimensions: the first ones say most."""
     known = np.nan_to_num(features.lexical)
-    means = features.meaning.astype(np.float64)
+    means = features.vectors.astype(np.float64)
     parts = np.split(means.var(axis=0), PARTS)
     width = np.repeat([max(1e-6, float(np.sqrt(part.mean()))) for part in parts], SIZE)
     return Scaling(known.mean(axis=0), _spread(known), _single(means.mean(axis=0)), _single(width))
@@ -194,17 +197,17 @@ def _landmarks(answered: Indices) -> Indices:
     return many[np.linspace(0, len(many) - 1, _LANDMARKS).astype(np.intp)]
 
 
-def _likeness(views: list[Array | Single], at: Indices) -> tuple[Likeness, Array, Array]:
+def _likeness(views: list[Array | Single], at: Indices) -> tuple[LandmarkKernel, Array, Array]:
     """The kernels around landmarks, the coordinates of all prompts by them, and ``root``."""
-    likeness = Likeness.around(
+    kernel = LandmarkKernel.around(
         [view[at].astype(np.float16) for view in views],
         [_scale(view, sharp) for view, sharp in zip(views, _SHARPNESS, strict=True)],
     )
-    near = likeness.to(views).astype(np.float64)
-    among = likeness.to([view.astype(np.float64) for view in likeness.landmarks()])
+    near = kernel.to(views).astype(np.float64)
+    among = kernel.to([view.astype(np.float64) for view in kernel.landmarks()])
     core = among.astype(np.float64) + _RIDGE * len(views) * np.eye(len(at))
     root = solve_triangular(np.linalg.cholesky((core + core.T) / 2), np.eye(len(at)), lower=True)
-    return likeness, near @ root.T, root.T
+    return kernel, near @ root.T, root.T
 
 
 def _scale(view: Array | Single, sharpness: float) -> float:
@@ -237,7 +240,7 @@ def _assemble(inputs: _Inputs, columns: list[_Ridge], offsets: Array) -> Fitted:
         words=_single(inputs.words.T @ (dual * in_words)),
         runs=_single(inputs.runs.T @ (_RUNS_SHARE * dual[:, ALL])),
         lexical=inputs.standard.T @ dual * in_linear,
-        likeness=inputs.likeness,
+        kernel=inputs.kernel,
         dual=_single(inputs.root @ (inputs.near.T @ dual[:, ALL])),
         bias=np.array([column.bias for column in columns]),
         middle=middle,
@@ -250,8 +253,8 @@ def _single(values: Array) -> Single:
     return np.asarray(values, dtype=np.float32)
 
 
-def _gram(matrix: csr_array) -> Single:
-    return _single((matrix @ matrix.T).toarray())
+def _gram(tf_idf_matrix: csr_array) -> Single:
+    return _single((tf_idf_matrix @ tf_idf_matrix.T).toarray())
 
 
 def _axes(own: Array) -> tuple[Array, Array]:
@@ -285,9 +288,9 @@ def _ridge(kernel: Single, target: Array, noise: Array, fold: Indices) -> _Ridge
     return _Ridge(dual, bias, scores)
 
 
-def _inverse(matrix: Single) -> Single:
+def _inverse(tf_idf_matrix: Single) -> Single:
     """Inverse of a symmetric positive definite matrix, in single precision for speed."""
-    factor, failed = lapack.spotrf(matrix, lower=True, overwrite_a=True)
+    factor, failed = lapack.spotrf(tf_idf_matrix, lower=True, overwrite_a=True)
     if failed:
         raise ValueError(f"the kernel matrix is not positive definite (LAPACK info {failed})")
     inverse, _ = lapack.spotri(factor, lower=True, overwrite_c=True)

@@ -22,7 +22,7 @@ from predictor.data import castillo, other_models, sources, splits
 from predictor.data.other_models import PromptEffects
 from predictor.data.records import DataError, Records
 from predictor.evaluation import measure
-from predictor.fast.inputs import Models
+from predictor.fast.inputs import TrainedModels
 from predictor.fast.predictor import LengthPredictor
 from predictor.features.definition import Prompt, extract
 from predictor.training import text_model
@@ -51,7 +51,7 @@ class Trained:
     """A fitted fast tier, and what the refined one is fitted beside."""
 
     cells: Cells
-    models: Models
+    models: TrainedModels
     text: Fitted
     head: Head
     capped: Array
@@ -185,7 +185,7 @@ def fit(records: Records, extras: Sequence[PromptEffects], *, threads: int, say:
         effect if texts else None,
     )
     say("text model fitted; fitting location and scale")
-    models = Models(records.models, text.offsets)
+    models = TrainedModels(records.models, text.offsets)
     inputs = Table(cells, features, text.scores, models)
     head = fit_head(inputs, splits.folds(records.texts, FOLDS), threads=threads, say=say)
     ran_on = endless(records.tokens, records.censored)

@@ -1,4 +1,4 @@
-"""Makes the table of word vectors that ``meaning`` reads, from a BERT's token embeddings.
+"""Makes the table of word vectors that ``vectors`` reads, from a BERT's token embeddings.
 
     python -m predictor.training.word_vectors [--base DIR] [--out predictor/words.npz]
 

@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from predictor.adaptive import Adaptive, Forecast, Settings, save
+from predictor.adaptive import AdaptiveLayer, AdaptiveSettings, Forecast, save_state
 from predictor.adaptive.inputs import NAMES
 from predictor.data.records import Records
 from scheduler.policy import AGEING, fcfs, sejf
@@ -61,7 +61,7 @@ class Bench:
             unseen = self._said(name)
             for seed in range(self.seeds):
                 logs = adaptive_runs.cold_start(
-                    self.world, unseen, self.full, model, seed, Settings()
+                    self.world, unseen, self.full, model, seed, AdaptiveSettings()
                 )
                 end = min(2 * FIRST, len(logs["trained"].actual))
                 row: Results = {"model": name, "seed": seed, "judged": end - FIRST}
@@ -83,7 +83,7 @@ class Bench:
                 for seed in range(self.seeds):
                     rng = np.random.default_rng([seed, model])
                     requests = adaptive_runs.visits(self.world, model, rng, prompts=400, kind=kind)
-                    log = replay(self.world, self.full, requests, Adaptive())
+                    log = replay(self.world, self.full, requests, AdaptiveLayer())
                     cut = np.array([one.cut for one in requests])
                     size = len(requests) // adaptive_runs.VISITS
                     inside = log.inside().reshape(adaptive_runs.VISITS, size).mean(axis=1)
@@ -117,7 +117,7 @@ class Bench:
                 requests, start = adaptive_runs.after_others(
                     self.world, model, rng, prompts=200, others=others
                 )
-                log = replay(self.world, self.full, requests, Adaptive())
+                log = replay(self.world, self.full, requests, AdaptiveLayer())
                 found.setdefault(others, []).append(float(log.miss()[start:].mean()))
         return {str(others): float(np.mean(values)) for others, values in found.items()}
 
@@ -133,7 +133,7 @@ class Bench:
                 kept = len(requests) - adaptive_runs.AFTER - 150
                 if kept < 0:
                     continue  # too few prompts that both models answered
-                log = replay(self.world, self.full, requests, Adaptive())
+                log = replay(self.world, self.full, requests, AdaptiveLayer())
                 inside.append(log.inside()[kept:].tolist())
                 taus.append(log.tau(len(requests) - 200, len(requests)))
                 fixed = replay(self.world, self.full, requests)
@@ -163,7 +163,7 @@ class Bench:
                 trace = poisson(requests, rates, rng)
                 base = Queue(self.world, self.full, fcfs, None).run(trace)
                 row: Results = {"old": old, "new": new, "load": load, "fcfs": base.tolist()}
-                for arm, adaptive in (("adaptive", Adaptive()), ("static", None)):
+                for arm, adaptive in (("adaptive", AdaptiveLayer()), ("static", None)):
                     policy = sejf(AGEING)
                     taken = Queue(self.world, self.full, policy, adaptive).run(trace)
                     row[arm] = taken.tolist()
@@ -175,7 +175,7 @@ class Bench:
     def cost(self) -> Results:
         """Microseconds of ``adapt`` and ``learn`` on real prompts, with a full memory."""
         tracemalloc.start()
-        adaptive = Adaptive()
+        adaptive = AdaptiveLayer()
         rows = adaptive.settings.capacity
         for key in range(rows):
             width = (*[0.0] * len(NAMES),) if key % 2 else ()
@@ -215,7 +215,7 @@ class Bench:
         cpu = {"adapt": middle - start_of, "adapt in batches": together, "learn": end - middle}
         with TemporaryDirectory() as folder:
             path = Path(folder) / "state.npz"
-            save_s = _timed(lambda: save(adaptive, path)) / 1e6
+            save_s = _timed(lambda: save_state(adaptive, path)) / 1e6
             stored = path.stat().st_size / 2**20
         figures = {"adapt, one": single, "learn": learn}
         return {

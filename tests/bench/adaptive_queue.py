@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from predictor.adaptive import Adaptive, Forecast
+from predictor.adaptive import AdaptiveLayer, Forecast
 from scheduler.actions import Action, Dispatch
 from scheduler.job import Job
 from scheduler.policy import Policy
@@ -38,7 +38,9 @@ class Trace:
 class Queue:
     """One worker behind the scheduler; ``run`` gives each request's seconds from end to end."""
 
-    def __init__(self, world: World, said: Said, policy: Policy, adaptive: Adaptive | None) -> None:
+    def __init__(
+        self, world: World, said: Said, policy: Policy, adaptive: AdaptiveLayer | None
+    ) -> None:
         self._world, self._said, self._adaptive = world, said, adaptive
         self._scheduler = Scheduler(policy, max_waiting=10**6)
         self._scheduler.set_worker(WorkerSpec(_WORKER, frozenset(world.models), SLOTS))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from predictor.adaptive import Adaptive
+from predictor.adaptive import AdaptiveLayer
 from predictor.evaluation import scores
 from predictor.prompt import Prompt
 from scheduler.length import LengthDistribution
@@ -83,7 +83,7 @@ def replay(
     world: World,
     said: Said,
     requests: Iterable[Request],
-    adaptive: Adaptive | None = None,
+    adaptive: AdaptiveLayer | None = None,
     *,
     scored: int | None = None,
 ) -> Log:

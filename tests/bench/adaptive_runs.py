@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from predictor.adaptive import Adaptive, Settings
+from predictor.adaptive import AdaptiveLayer, AdaptiveSettings
 from tests.bench.adaptive_data import Said, World
 from tests.bench.adaptive_replay import Floats, Log, Request, replay
 
@@ -56,16 +56,18 @@ def newcomer(world: World, model: int, rng: np.random.Generator) -> list[Request
 
 
 def cold_start(
-    world: World, unseen: Said, trained: Said, model: int, seed: int, settings: Settings
+    world: World, unseen: Said, trained: Said, model: int, seed: int, settings: AdaptiveSettings
 ) -> dict[str, Log]:
     """The newcomer's requests by arm: adaptive and static without it, static trained with it."""
     requests = newcomer(world, model, np.random.default_rng([seed, model]))
     own = [one for one in requests if one.named == model]
     return {
-        "adaptive": replay(world, unseen, requests, Adaptive(settings), scored=model),
+        "adaptive": replay(world, unseen, requests, AdaptiveLayer(settings), scored=model),
         "unseen": replay(world, unseen, own),
         "trained": replay(world, trained, own),
-        "trained, adaptive": replay(world, trained, requests, Adaptive(settings), scored=model),
+        "trained, adaptive": replay(
+            world, trained, requests, AdaptiveLayer(settings), scored=model
+        ),
     }
 
 

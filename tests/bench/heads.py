@@ -23,7 +23,7 @@ from predictor.arrays import Array, Indices
 from predictor.data import castillo, splits
 from predictor.data.records import Records
 from predictor.evaluation import scores
-from predictor.fast.inputs import Models
+from predictor.fast.inputs import TrainedModels
 from predictor.features.definition import Prompt, extract
 from predictor.raw_forecast import CAP_TOKENS, LEVELS, MASS
 from predictor.training import text_model
@@ -169,16 +169,16 @@ def prepare(records: Records, seed: int) -> Task:
         table(cells, len(inside.texts), len(inside.models)),
         splits.folds(inside.texts, 10),
     )
-    models = Models(inside.models, text.offsets)
-    places = [models.place(name) for name in models.names]
+    models = TrainedModels(inside.models, text.offsets)
+    matches = [models.match(name) for name in models.names]
     learnt = Table(cells, features, text.scores, models)
     asked = extract([Prompt("", text) for text in outside.texts])
     held = Table(judged, asked, text.model.scores(asked), models)
     return Task(
         table=learnt,
         fold=splits.folds(inside.texts, FOLDS),
-        known=learnt.rows(np.arange(len(cells)), places),
-        asked=held.rows(np.arange(len(judged)), places),
+        known=learnt.rows(np.arange(len(cells)), matches),
+        asked=held.rows(np.arange(len(judged)), matches),
         cells=judged,
     )
 

@@ -12,7 +12,7 @@ from predictor.data.castillo import LICENSED_CORPORA
 from predictor.evaluation import measure
 from predictor.fast.predictor import DEFAULT
 from predictor.features.definition import feature_hash
-from predictor.refined.tiers import TIERS, forecaster
+from predictor.refined.tiers import TIERS, load_predictor
 
 SHIPPED_MODELS = {
     "Qwen/Qwen2.5-14B-Instruct",
@@ -94,7 +94,7 @@ def test_its_figures_are_found_again_on_prompts_that_it_has_not_seen(
     threshold = shipped.manifest["held_out"]["threshold"]
     held = records.of_prompts(splits.held_out(records, threshold))
     assert len(held.texts) == 340
-    measured = forecaster(None, tier)
+    measured = load_predictor(None, tier)
     found = measure.measure(measured, castillo.licensed(held, castillo_data))["mean"]
     name = "metrics_in_scope" if tier == "fast" else "metrics_refined_in_scope"
     for figure, value in shipped.manifest[name]["mean"].items():

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from predictor import LengthPredictor, Prompt
-from predictor.artefact.versions import identity
+from predictor.artefact.versions import artefact_id
 from predictor.features.definition import feature_hash
 from predictor.served import ServedLog, ServedRecord
 from tests.predictor.small_castillo import LEVEL, SIGMA
@@ -58,7 +58,7 @@ def serve(
                 prompt_hash=prompt.text,
                 inputs=raw_forecasts.inputs[at].astype(np.float32),
                 feature_hash=feature_hash(),
-                artefact=identity(predictor.manifest),
+                artefact=artefact_id(predictor.manifest),
             )
         )
     log.close()

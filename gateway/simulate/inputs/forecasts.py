@@ -7,7 +7,7 @@ from pathlib import Path
 
 from predictor.fast.predictor import LengthPredictor
 from predictor.prompt import Prompt
-from predictor.refined.tiers import required
+from predictor.refined.tiers import required_refined_tier
 from scheduler.length import LengthDistribution
 
 
@@ -22,7 +22,7 @@ def forecast_batches(
         ArtefactError: the predictor cannot be loaded, or has no such tier.
     """
     predictor = LengthPredictor.load(model_dir)
-    refined = required(model_dir) if tier == "refined" else None
+    refined = required_refined_tier(model_dir) if tier == "refined" else None
     for prompts in batches:
         raw_forecasts = predictor.raw_forecasts(prompts)
         if refined is not None:

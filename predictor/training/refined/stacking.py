@@ -8,7 +8,7 @@ import lightgbm as lgb
 import numpy as np
 
 from predictor.arrays import Array, Flags, Indices, Single
-from predictor.fast.inputs import ROUTES, Models, Place
+from predictor.fast.inputs import ROUTES, ModelMatch, TrainedModels
 from predictor.raw_forecast import RawForecasts
 from predictor.refined.head import RefinedHead, blended, said, stack, steadied
 from predictor.training.refined.calibrate import by_scale
@@ -53,14 +53,14 @@ _LEAST_RESIDUAL = 0.02
 class Sample:
     """n (prompt, model) cells with both tiers' out-of-sample forecasts and the measured lengths.
 
-    ``raw_forecasts`` (n; ``shape`` is not read), ``encoded`` (n x D), ``places`` (n), the index of
+    ``raw_forecasts`` (n; ``shape`` is not read), ``encoded`` (n x D), ``matches`` (n), the index of
     each cell's ``prompt`` and ``model``, ``values`` (n x m log tokens, NaN padded); ``weight``
     counts in the fit, ``share`` in the calibration.
     """
 
     raw_forecasts: RawForecasts
     encoded: Single
-    places: list[Place]
+    matches: list[ModelMatch]
     prompt: Indices
     model: Indices
     values: Array
@@ -74,7 +74,7 @@ class _Fit:
     location: lgb.Booster
 
 
-def fit_refined(sample: Sample, models: Models, *, threads: int = 1) -> RefinedHead:
+def fit_refined(sample: Sample, models: TrainedModels, *, threads: int = 1) -> RefinedHead:
     """Fit blend, location and scale on all of ``sample``, the shapes by cross-fitting in it."""
     frame = _Frame.of(sample, threads)
     located = np.empty(len(frame.rows))
@@ -111,11 +111,11 @@ class _Frame:
 
     @classmethod
     def of(cls, sample: Sample, threads: int) -> _Frame:
-        weights = np.array([place.weights for place in sample.places])
+        weights = np.array([match.weights for match in sample.matches])
         return cls(
             sample,
             weights,
-            np.array([place.route for place in sample.places], dtype=np.intp),
+            np.array([match.route for match in sample.matches], dtype=np.intp),
             stack(sample.raw_forecasts, sample.encoded, weights),
             np.nanmean(sample.values, axis=1),
             _folds(sample.prompt),

@@ -17,12 +17,12 @@ from predictor.arrays import Flags, Indices, Single
 from predictor.data import splits
 from predictor.data.other_models import PromptEffects
 from predictor.data.records import DataError, Records
-from predictor.fast.inputs import KNOWN, RELATED, Models, Place
+from predictor.fast.inputs import KNOWN, RELATED, ModelMatch, TrainedModels
 from predictor.fast.predictor import LengthPredictor
 from predictor.raw_forecast import LEVELS, RawForecasts
 from predictor.refined.encoder import Encoder
 from predictor.refined.head import RefinedHead, RefinedTier
-from predictor.refined.tiers import Refined
+from predictor.refined.tiers import RefinedPredictor
 from predictor.training import crossfit
 from predictor.training.boosters import Cells
 from predictor.training.crossfit import OutOfFold
@@ -49,11 +49,11 @@ class Tier:
         """The encoder's files by name, to lie in the model directory."""
         return files(self.encoder, models=list(self.head.models.names))
 
-    def beside(self, fast: LengthPredictor, folder: Path) -> Refined:
+    def beside(self, fast: LengthPredictor, folder: Path) -> RefinedPredictor:
         """The tier over ``fast``, as it serves: the encoder is exported to ``folder``."""
         for name, data in self.files().items():
             (folder / name).write_bytes(data)
-        return Refined(fast, RefinedTier(Encoder.load(folder), self.head))
+        return RefinedPredictor(fast, RefinedTier(Encoder.load(folder), self.head))
 
     def go_on(
         self,
@@ -78,7 +78,7 @@ def train(
     records: Records,
     cells: Cells,
     fast: OutOfFold,
-    models: Models,
+    models: TrainedModels,
     *,
     extras: list[PromptEffects],
     settings: Settings | None = None,
@@ -140,14 +140,14 @@ def _without(whole: Targets, judged: Flags) -> Targets:
 
 
 def _sample(
-    cells: Cells, fast: OutOfFold, rows: Indices, encoded: Single, models: Models
+    cells: Cells, fast: OutOfFold, rows: Indices, encoded: Single, models: TrainedModels
 ) -> Sample:
     cell = fast.cell[rows]
-    places = [
-        _place(models, int(fast.inputs[row, -1]), int(cells.model[fast.cell[row]]), fast.fold[row])
+    matches = [
+        _match(models, int(fast.inputs[row, -1]), int(cells.model[fast.cell[row]]), fast.fold[row])
         for row in rows
     ]
-    known = np.array([place.route == KNOWN for place in places])
+    known = np.array([match.route == KNOWN for match in matches])
     raw_forecasts = RawForecasts(
         location=fast.location[rows],
         scale=fast.scale[rows],
@@ -158,7 +158,7 @@ def _sample(
     return Sample(
         raw_forecasts=raw_forecasts,
         encoded=encoded[cells.prompt[cell]],
-        places=places,
+        matches=matches,
         prompt=cells.prompt[cell],
         model=cells.model[cell],
         values=cells.values[cell],
@@ -167,11 +167,11 @@ def _sample(
     )
 
 
-def _place(models: Models, route: int, model: int, fold: int) -> Place:
+def _match(models: TrainedModels, route: int, model: int, fold: int) -> ModelMatch:
     """Where the fast tier's cross-fit put a row's model; see ``crossfit``."""
     if route == KNOWN:
-        return models.place(models.names[model])
+        return models.match(models.names[model])
     if route != RELATED:
         return models.generic()
     hidden = [at for at in range(len(models.names)) if at % crossfit.FOLDS == fold]
-    return models.place_unseen(model, hidden)
+    return models.match_unseen(model, hidden)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import norm
 
-from predictor.adaptive import Adaptive, Forecast
+from predictor.adaptive import AdaptiveLayer, Forecast
 from predictor.fast.inputs import COLUMNS
 from predictor.prompt import Prompt
 from predictor.raw_forecast import LEVELS, RawForecasts
@@ -38,14 +38,19 @@ def words(rng: np.random.Generator) -> str:
 
 
 def ask(
-    adaptive: Adaptive, text: str, location: float = 5.0, *, model: str = "m", known: bool = True
+    adaptive: AdaptiveLayer,
+    text: str,
+    location: float = 5.0,
+    *,
+    model: str = "m",
+    known: bool = True,
 ) -> Forecast:
     """The forecast of one request about which the predictor says ``location``."""
     return adaptive.adapt([Prompt(model, text)], raw_forecast(location, known=known))[0]
 
 
 def teach(
-    adaptive: Adaptive,
+    adaptive: AdaptiveLayer,
     count: int,
     rng: np.random.Generator,
     *,

@@ -3,19 +3,21 @@
 import numpy as np
 import pytest
 
-from predictor.adaptive import Adaptive, Forecast
+from predictor.adaptive import AdaptiveLayer, Forecast
 from predictor.prompt import Prompt
 from tests.predictor.adaptive.builders import ask, raw_forecast, words
 
 
-def answer(adaptive: Adaptive, prompt: Prompt, tokens: float, location: float = 5.0) -> Forecast:
+def answer(
+    adaptive: AdaptiveLayer, prompt: Prompt, tokens: float, location: float = 5.0
+) -> Forecast:
     forecast = adaptive.adapt([prompt], raw_forecast(location))[0]
     adaptive.learn(forecast, round(tokens), censored=False)
     return forecast
 
 
 def test_one_earlier_answer_to_the_same_prompt_carries_the_forecast() -> None:
-    adaptive = Adaptive()
+    adaptive = AdaptiveLayer()
     answer(adaptive, Prompt("m", "Why?"), 450)
     again, other = ask(adaptive, "Why?"), ask(adaptive, "What else is there?")
     assert again.recalled
@@ -28,7 +30,7 @@ def test_one_earlier_answer_to_the_same_prompt_carries_the_forecast() -> None:
 def test_with_more_answers_the_spread_becomes_the_prompts_own() -> None:
     rng, scales = np.random.default_rng(0), []
     for spread in (0.05, 0.5):
-        adaptive = Adaptive()
+        adaptive = AdaptiveLayer()
         for _ in range(12):
             answer(adaptive, Prompt("m", "Why?"), 400 * np.exp(spread * rng.standard_normal()))
         scales.append(ask(adaptive, "Why?").scale)
@@ -36,7 +38,7 @@ def test_with_more_answers_the_spread_becomes_the_prompts_own() -> None:
 
 
 def test_templates_with_other_values_share_their_answers() -> None:
-    adaptive, rng = Adaptive(), np.random.default_rng(1)
+    adaptive, rng = AdaptiveLayer(), np.random.default_rng(1)
     for at in range(12):
         number = int(rng.integers(10**6))
         answer(adaptive, Prompt("m", f"{'abcdefghijkl'[at]} is asked"), 150)
@@ -48,7 +50,7 @@ def test_templates_with_other_values_share_their_answers() -> None:
 
 @pytest.mark.parametrize("field", ["tenant", "system"])
 def test_the_habits_of_a_group_are_learned(field: str) -> None:
-    adaptive, rng = Adaptive(), np.random.default_rng(2)
+    adaptive, rng = AdaptiveLayer(), np.random.default_rng(2)
     groups = {"a": 0.8, "b": -0.8}
 
     def prompt(group: str) -> Prompt:
@@ -67,7 +69,7 @@ def test_the_habits_of_a_group_are_learned(field: str) -> None:
 
 
 def test_other_models_answers_to_the_same_prompt_help() -> None:
-    adaptive, rng = Adaptive(), np.random.default_rng(3)
+    adaptive, rng = AdaptiveLayer(), np.random.default_rng(3)
     for at in range(150):
         effect = float(rng.normal(0, 0.8))
         for model in ("a", "b"):
@@ -78,7 +80,7 @@ def test_other_models_answers_to_the_same_prompt_help() -> None:
 
 
 def test_a_prompts_answers_from_before_a_change_of_the_model_are_let_go() -> None:
-    adaptive, rng = Adaptive(), np.random.default_rng(4)
+    adaptive, rng = AdaptiveLayer(), np.random.default_rng(4)
     prompts = [Prompt("m", f"{word} question") for word in "abcdefghijklmnopqrst"]
     for at in range(200):
         answer(adaptive, prompts[at % 20], float(np.exp(5 + 0.1 * rng.standard_normal())))
@@ -90,7 +92,7 @@ def test_a_prompts_answers_from_before_a_change_of_the_model_are_let_go() -> Non
 
 
 def test_conversations_that_end_alike_are_not_the_same_prompt() -> None:
-    adaptive = Adaptive()
+    adaptive = AdaptiveLayer()
     answer(adaptive, Prompt("m", "continue", turns=2, chars=500), 2000)
     other = adaptive.adapt([Prompt("m", "continue", turns=3, chars=900)], raw_forecast(5.0))[0]
     same = adaptive.adapt([Prompt("m", "continue", turns=2, chars=500)], raw_forecast(5.0))[0]

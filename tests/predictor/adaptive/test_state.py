@@ -5,13 +5,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from predictor.adaptive import Adaptive, Settings, StateError, from_state, load, save, state
+from predictor.adaptive import (
+    AdaptiveLayer,
+    AdaptiveSettings,
+    StateError,
+    load_state,
+    save_state,
+)
+from predictor.adaptive.state import from_arrays, state_arrays
 from tests.predictor.adaptive.builders import ask, teach
 
 
 @pytest.fixture
-def taught() -> Adaptive:
-    adaptive = Adaptive()
+def taught() -> AdaptiveLayer:
+    adaptive = AdaptiveLayer()
     rng = np.random.default_rng(0)
     teach(adaptive, 150, rng, offset=0.7)
     teach(adaptive, 60, rng, offset=-0.4, model="n")
@@ -20,9 +27,9 @@ def taught() -> Adaptive:
     return adaptive
 
 
-def test_a_restart_keeps_what_was_learned(taught: Adaptive, tmp_path: Path) -> None:
-    save(taught, tmp_path / "state.npz")
-    again = load(tmp_path / "state.npz")
+def test_a_restart_keeps_what_was_learned(taught: AdaptiveLayer, tmp_path: Path) -> None:
+    save_state(taught, tmp_path / "state.npz")
+    again = load_state(tmp_path / "state.npz")
     for text, model in (("new", "m"), ("new", "n"), ("the same", "m")):
         before, after = ask(taught, text, model=model), ask(again, text, model=model)
         assert after.location == pytest.approx(before.location, abs=0.02)
@@ -31,30 +38,30 @@ def test_a_restart_keeps_what_was_learned(taught: Adaptive, tmp_path: Path) -> N
     assert [path.name for path in tmp_path.iterdir()] == ["state.npz"]
 
 
-def test_a_restored_layer_goes_on_learning(taught: Adaptive) -> None:
-    again = from_state(state(taught))
+def test_a_restored_layer_goes_on_learning(taught: AdaptiveLayer) -> None:
+    again = from_arrays(state_arrays(taught))
     teach(again, 600, np.random.default_rng(1), offset=-0.7)
     assert ask(again, "new", 5.0).location == pytest.approx(4.3, abs=0.15)
 
 
-def test_smaller_settings_keep_the_latest(taught: Adaptive) -> None:
-    again = from_state(state(taught), Settings(capacity=50, window=64, models=1))
+def test_smaller_settings_keep_the_latest(taught: AdaptiveLayer) -> None:
+    again = from_arrays(state_arrays(taught), AdaptiveSettings(capacity=50, window=64, models=1))
     assert len(again.history.memory) == 50
     assert ask(again, "the same").recalled
     assert list(again.recents) == [("fast", "m")]
 
 
-def test_the_state_holds_no_text(taught: Adaptive, tmp_path: Path) -> None:
+def test_the_state_holds_no_text(taught: AdaptiveLayer, tmp_path: Path) -> None:
     taught.learn(ask(taught, "a very private question"), 10, censored=False)
-    assert not any(b"private" in array.tobytes() for array in state(taught).values())
+    assert not any(b"private" in array.tobytes() for array in state_arrays(taught).values())
 
 
 @pytest.mark.parametrize("damage", ["absent", "truncated", "foreign", "version", "features"])
 def test_a_state_that_does_not_fit_is_refused(
-    taught: Adaptive, tmp_path: Path, damage: str
+    taught: AdaptiveLayer, tmp_path: Path, damage: str
 ) -> None:
     path = tmp_path / "state.npz"
-    stored = state(taught)
+    stored = state_arrays(taught)
     if damage in ("version", "features"):
         text = str(stored["about"])
         old, new = {"version": ('"version": 1', '"version": 9'), "features": ("one", "two")}[damage]
@@ -67,4 +74,4 @@ def test_a_state_that_does_not_fit_is_refused(
     if damage == "truncated":
         path.write_bytes(path.read_bytes()[:-200])
     with pytest.raises(StateError, match=r"state\.npz"):
-        load(path)
+        load_state(path)

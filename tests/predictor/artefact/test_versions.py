@@ -8,7 +8,7 @@ import pytest
 
 from predictor import ArtefactError, LengthPredictor
 from predictor.artefact import format
-from predictor.artefact.versions import Versions, identity
+from predictor.artefact.versions import Versions, artefact_id
 from predictor.files import LockedError, exclusive
 
 
@@ -143,7 +143,7 @@ def test_the_history_keeps_figures_and_identity(tmp_path: Path, source: Path) ->
     versions.keep(who="refit", reason="no better", figures={"gain": -1.0})
     promoted, kept = versions.history()
     manifest = json.loads((source / format.MANIFEST).read_text())
-    assert promoted["identity"] == promoted["lineage"] == identity(manifest)
+    assert promoted["identity"] == promoted["lineage"] == artefact_id(manifest)
     assert promoted["figures"] == {"gain": 1.5}
     assert kept["action"] == "keep"
     assert versions.promoted_at(name) > 1.7e9
@@ -151,7 +151,7 @@ def test_the_history_keeps_figures_and_identity(tmp_path: Path, source: Path) ->
 
 def test_identity_is_of_the_contents(tmp_path: Path, source: Path) -> None:
     def of(folder: Path) -> str:
-        return identity(json.loads((folder / format.MANIFEST).read_text()))
+        return artefact_id(json.loads((folder / format.MANIFEST).read_text()))
 
     assert of(source) == of(model(tmp_path / "same", 0))
     assert of(source) != of(model(tmp_path / "other", 1))

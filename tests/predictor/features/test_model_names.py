@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from predictor.fast.inputs import GENERIC, KNOWN, RELATED, Models
+from predictor.fast.inputs import GENERIC, KNOWN, RELATED, TrainedModels
 from predictor.features.model_names import canonical, traits
 
 TRAINED = ["Qwen/Qwen2.5-7B-Instruct", "Qwen/Qwen2.5-32B-Instruct", "google/gemma-3-4b-it"]
@@ -37,16 +37,16 @@ def test_a_copy_of_a_model_has_its_canonical_name(name: str) -> None:
 
 
 def test_an_unseen_model_stands_nearest_to_its_relatives_of_like_size() -> None:
-    models = Models(TRAINED, np.zeros(3))
-    assert models.place("Qwen2.5-7B-Instruct-GPTQ-Int4").route == KNOWN
-    place = models.place("Qwen/Qwen3-8B")
-    assert place.route == RELATED
-    assert place.weights[0] > place.weights[1] > place.weights[2] == 0
-    assert models.place("my-alias").route == GENERIC
+    models = TrainedModels(TRAINED, np.zeros(3))
+    assert models.match("Qwen2.5-7B-Instruct-GPTQ-Int4").route == KNOWN
+    match = models.match("Qwen/Qwen3-8B")
+    assert match.route == RELATED
+    assert match.weights[0] > match.weights[1] > match.weights[2] == 0
+    assert models.match("my-alias").route == GENERIC
 
 
 def test_a_hidden_model_without_relatives_is_generic() -> None:
-    models = Models(TRAINED, np.zeros(3))
-    assert models.place_unseen(0).weights.tolist() == [0, 1, 0]
-    assert models.place_unseen(0, hidden=[1]).route == GENERIC
-    assert models.place_unseen(2).route == GENERIC
+    models = TrainedModels(TRAINED, np.zeros(3))
+    assert models.match_unseen(0).weights.tolist() == [0, 1, 0]
+    assert models.match_unseen(0, hidden=[1]).route == GENERIC
+    assert models.match_unseen(2).route == GENERIC

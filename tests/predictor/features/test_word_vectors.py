@@ -10,12 +10,12 @@ from predictor.features.word_vectors import PARTS, SIZE, Table, means, table
 from predictor.training import word_vectors
 
 
-def meaning(*texts: str) -> Single:
+def vectors(*texts: str) -> Single:
     return means(tokens.read(texts))
 
 
 def alike(one: str, other: str) -> float:
-    left, right = meaning(one, other)[:, :SIZE]
+    left, right = vectors(one, other)[:, :SIZE]
     return float(left @ right / np.linalg.norm(left) / np.linalg.norm(right))
 
 
@@ -27,19 +27,19 @@ def test_words_of_like_meaning_lie_together() -> None:
 
 
 def test_a_text_without_known_words_has_no_meaning() -> None:
-    assert meaning("", "qqzzxw vvkkjj").tolist() == [[0.0] * PARTS * SIZE] * 2
+    assert vectors("", "qqzzxw vvkkjj").tolist() == [[0.0] * PARTS * SIZE] * 2
 
 
 def test_a_text_means_the_same_in_a_batch_as_alone() -> None:
     texts = ["", "Write a poem", "qqzzxw", "Sort a list of numbers " * 9, ""]
-    together = meaning(*texts)
+    together = vectors(*texts)
     for at, text in enumerate(texts):
-        assert np.allclose(together[at], meaning(text)[0], atol=1e-6)
+        assert np.allclose(together[at], vectors(text)[0], atol=1e-6)
 
 
 def test_the_beginning_counts_by_itself() -> None:
     start = "Write a poem about the sea and of the ships on it and the moon above us all"
-    one, other = meaning(start + " for me. " * 9, start + " in Java code. " * 9)
+    one, other = vectors(start + " for me. " * 9, start + " in Java code. " * 9)
     assert np.allclose(one[SIZE:], other[SIZE:], atol=1e-6)
     assert not np.allclose(one[:SIZE], other[:SIZE], atol=1e-3)
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from predictor import ArtefactError, LengthPredictor, Prompt, served
-from predictor.artefact.versions import Versions, identity
+from predictor.artefact.versions import Versions, artefact_id
 from predictor.features.definition import feature_hash
 from predictor.files import LockedError, exclusive
 from predictor.online.boost import continued
@@ -35,7 +35,7 @@ def gathered(log: Path, predictor: LengthPredictor) -> Traffic:
     return collect(
         served.read(log),
         feature_hash=feature_hash(),
-        artefacts={identity(predictor.manifest): {}},
+        artefacts={artefact_id(predictor.manifest): {}},
     )[0]
 
 
@@ -69,7 +69,7 @@ def test_a_model_met_in_traffic_is_learned_and_served_as_it_was_compared(
     assert before.quantile(0.5) < 1200
     assert after.quantile(0.5) == pytest.approx(1800, rel=0.25)
     manifest = current(store).manifest
-    assert manifest["online"]["base"] == identity(small_predictor.manifest)
+    assert manifest["online"]["base"] == artefact_id(small_predictor.manifest)
     assert manifest["online"]["compared"]["low"] > 0
     assert list(manifest["online"]["learned"]) == ["fresh-instruct"]
 
@@ -151,7 +151,7 @@ def test_records_of_other_features_or_artefacts_are_counted_and_named(
     writer.append(served.ServedRecord(**(one | {"inputs": None})))
     writer.append(served.ServedRecord(**(one | {"sequences": 4})))
     writer.close()
-    usual = identity(small_predictor.manifest)
+    usual = artefact_id(small_predictor.manifest)
     traffic, skipped = collect(served.read(log), feature_hash=feature_hash(), artefacts={usual: {}})
     assert len(traffic) == 5
     assert skipped == {

@@ -67,7 +67,7 @@ def test_aside_of_the_event_loop_it_answers_the_same_and_only_its_own_thread_yie
 ) -> None:
     encoder = Encoder.load(folder)
     before = os.getpriority(os.PRIO_PROCESS, 0)
-    np.testing.assert_array_equal(encoder.aside().encode(TEXTS), encoder.encode(TEXTS))
+    np.testing.assert_array_equal(encoder.in_background().encode(TEXTS), encoder.encode(TEXTS))
     assert os.getpriority(os.PRIO_PROCESS, 0) == before
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from predictor.artefact.format import ArtefactError
 from predictor.evaluation.scores import kendall_tau
-from predictor.fast.inputs import COLUMNS, GENERIC, KNOWN, Models, Place
+from predictor.fast.inputs import COLUMNS, GENERIC, KNOWN, ModelMatch, TrainedModels
 from predictor.raw_forecast import LEVELS, RawForecasts
 from predictor.refined.head import RefinedHead
 from predictor.training.refined.stacking import Sample, fit_refined
@@ -26,13 +26,13 @@ class World:
 
     sample: Sample
     truth: np.ndarray[tuple[int], np.dtype[np.float64]]
-    models: Models
+    models: TrainedModels
 
 
 def world(prompts: int, *, seed: int, route: int = KNOWN) -> World:
     """The fast tier errs by 0.5 and says so falsely (0.2); the encoder errs by 0.3."""
     rng = np.random.default_rng(seed)
-    models = Models(NAMES, LEVEL)
+    models = TrainedModels(NAMES, LEVEL)
     prompt, model = (part.ravel() for part in np.mgrid[:prompts, : len(NAMES)])
     effect = rng.normal(5.5, 0.8, prompts)
     truth = effect[prompt] + LEVEL[model]
@@ -46,11 +46,11 @@ def world(prompts: int, *, seed: int, route: int = KNOWN) -> World:
         endless=np.full(count, ENDLESS),
         inputs=rng.normal(size=(count, len(COLUMNS))),
     )
-    known = [models.place(name) for name in NAMES]
-    places = [known[at] if route == KNOWN else models.generic() for at in model]
+    known = [models.match(name) for name in NAMES]
+    matches = [known[at] if route == KNOWN else models.generic() for at in model]
     values = truth[:, None] + rng.normal(0, 0.2, (count, 5))
     ones = np.ones(count)
-    sample = Sample(raw_forecasts, encoded, places, prompt, model, values, ones, ones)
+    sample = Sample(raw_forecasts, encoded, matches, prompt, model, values, ones, ones)
     return World(sample, truth, models)
 
 
@@ -61,7 +61,7 @@ def head() -> RefinedHead:
 
 
 def refined(head: RefinedHead, of: World) -> RawForecasts:
-    return head.refine(of.sample.raw_forecasts, of.sample.encoded, of.sample.places)
+    return head.refine(of.sample.raw_forecasts, of.sample.encoded, of.sample.matches)
 
 
 def test_the_head_is_better_than_either_tier(head: RefinedHead) -> None:
@@ -138,7 +138,7 @@ def test_a_missing_part_is_named(head: RefinedHead, lost: str) -> None:
 
 
 def test_parts_of_different_models_are_refused(head: RefinedHead) -> None:
-    fewer = Models(NAMES[:2], LEVEL[:2])
+    fewer = TrainedModels(NAMES[:2], LEVEL[:2])
     boosters = {name: lgb.Booster(model_str=text) for name, text in head.boosters().items()}
     with pytest.raises(ArtefactError, match="do not fit together"):
         RefinedHead.from_parts(head.arrays(), boosters, fewer)
@@ -147,7 +147,7 @@ def test_parts_of_different_models_are_refused(head: RefinedHead) -> None:
 def test_one_prompt_is_refined_as_in_a_batch(head: RefinedHead) -> None:
     new = world(10, seed=7)
     whole = refined(head, new)
-    fast, place = new.sample.raw_forecasts, new.sample.places[0]
+    fast, match = new.sample.raw_forecasts, new.sample.matches[0]
     one = head.refine(
         replace(
             fast,
@@ -158,7 +158,7 @@ def test_one_prompt_is_refined_as_in_a_batch(head: RefinedHead) -> None:
             inputs=fast.inputs[:1],
         ),
         new.sample.encoded[:1],
-        [Place(place.route, place.weights)],
+        [ModelMatch(match.route, match.weights)],
     )
     assert one.location[0] == pytest.approx(whole.location[0])
     assert one.scale[0] == pytest.approx(whole.scale[0])

@@ -6,7 +6,7 @@ import pytest
 from predictor.data import splits
 from predictor.data.records import DataError, Records
 from predictor.evaluation.scores import kendall_tau
-from predictor.fast.inputs import COLUMNS, KNOWN, Models
+from predictor.fast.inputs import COLUMNS, KNOWN, TrainedModels
 from predictor.prompt import Prompt
 from predictor.raw_forecast import RawForecasts
 from predictor.refined.head import RefinedTier
@@ -68,7 +68,7 @@ def test_a_trained_tier_ranks_prompts_that_the_fast_one_cannot(tmp_path: Path) -
     data = records(320)
     cells = cells_of(data)
     fast = ignorant(cells, splits.folds(data.texts, crossfit.FOLDS))
-    models = Models(NAMES, np.array([0.35, -0.35]))
+    models = TrainedModels(NAMES, np.array([0.35, -0.35]))
     made = train(
         data,
         cells,
@@ -105,7 +105,7 @@ def test_too_little_data_is_refused(tmp_path: Path) -> None:
             data,
             cells,
             fast,
-            Models(NAMES, np.zeros(2)),
+            TrainedModels(NAMES, np.zeros(2)),
             extras=[],
             settings=TINY,
             base=tiny.bert(tmp_path),

@@ -5,25 +5,25 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from predictor.adaptive import Adaptive, Settings
+from predictor.adaptive import AdaptiveLayer, AdaptiveSettings
 from predictor.prompt import Prompt
 from tests.predictor.adaptive.builders import ask, raw_forecast, teach, words
 
 
-def medians(adaptive: Adaptive, *locations: float) -> list[float]:
+def medians(adaptive: AdaptiveLayer, *locations: float) -> list[float]:
     return [ask(adaptive, f"new {x}", x).length.quantile(0.5) for x in locations]
 
 
 def test_before_any_answer_the_forecast_is_the_predictors() -> None:
     said = raw_forecast(4.0, 6.5)
-    forecasts = Adaptive().adapt([Prompt("m", "one", 300), Prompt("m", "two")], said)
+    forecasts = AdaptiveLayer().adapt([Prompt("m", "one", 300), Prompt("m", "two")], said)
     for forecast, plain in zip(forecasts, said.distributions([300, None]), strict=True):
         assert forecast.length.tokens == pytest.approx(plain.tokens)
         assert forecast.length.mass == pytest.approx(plain.mass)
 
 
 def test_a_constant_error_of_the_predictor_is_learned() -> None:
-    adaptive = Adaptive()
+    adaptive = AdaptiveLayer()
     teach(adaptive, 200, np.random.default_rng(0), offset=0.8)
     low, high = medians(adaptive, 5.0, 6.0)
     assert low == pytest.approx(np.exp(5.8), rel=0.12)
@@ -31,7 +31,7 @@ def test_a_constant_error_of_the_predictor_is_learned() -> None:
 
 
 def test_without_skill_the_forecast_becomes_the_recent_lengths_whatever_the_prompt() -> None:
-    adaptive = Adaptive()
+    adaptive = AdaptiveLayer()
     rng = np.random.default_rng(1)
     teach(adaptive, 100, rng)
     before = np.log(medians(adaptive, 4.5, 6.5))
@@ -46,7 +46,7 @@ def test_without_skill_the_forecast_becomes_the_recent_lengths_whatever_the_prom
 
 @pytest.mark.parametrize("noise", [0.15, 1.0])
 def test_intervals_follow_the_errors_that_are_made(noise: float) -> None:
-    adaptive = Adaptive()
+    adaptive = AdaptiveLayer()
     inside = teach(adaptive, 900, np.random.default_rng(2), noise=noise)
     assert np.mean(inside[:30]) != pytest.approx(0.8, abs=0.1)
     assert np.mean(inside[300:]) == pytest.approx(0.8, abs=0.04)
@@ -55,7 +55,7 @@ def test_intervals_follow_the_errors_that_are_made(noise: float) -> None:
 def test_coverage_is_back_within_300_answers_of_a_silent_change() -> None:
     late = []
     for seed in range(5):
-        adaptive, rng = Adaptive(), np.random.default_rng(seed)
+        adaptive, rng = AdaptiveLayer(), np.random.default_rng(seed)
         teach(adaptive, 300, rng)
         first = teach(adaptive, 10, rng, offset=-1.5, noise=0.6)
         assert np.mean(first) < 0.5
@@ -64,7 +64,7 @@ def test_coverage_is_back_within_300_answers_of_a_silent_change() -> None:
 
 
 def test_models_do_not_learn_from_each_other() -> None:
-    adaptive = Adaptive()
+    adaptive = AdaptiveLayer()
     teach(adaptive, 200, np.random.default_rng(3), offset=1.0, model="other")
     assert ask(adaptive, "new", 5.0).location == pytest.approx(5.0)
 
@@ -72,7 +72,7 @@ def test_models_do_not_learn_from_each_other() -> None:
 def test_a_model_unknown_to_the_predictor_is_corrected_sooner() -> None:
     shifts = []
     for known in (True, False):
-        adaptive = Adaptive()
+        adaptive = AdaptiveLayer()
         for at in range(6):
             forecast = ask(adaptive, f"{'abcdef'[at]} x", 5.0, known=known)
             adaptive.learn(forecast, 400, censored=False)
@@ -81,7 +81,7 @@ def test_a_model_unknown_to_the_predictor_is_corrected_sooner() -> None:
 
 
 def test_the_rate_of_endless_answers_is_learned() -> None:
-    adaptive = Adaptive()
+    adaptive = AdaptiveLayer()
     for at in range(400):
         forecast = ask(adaptive, f"{at}", 5.0)
         adaptive.learn(forecast, 15_000 if at % 10 == 0 else 150, censored=at % 10 == 0)
@@ -91,7 +91,7 @@ def test_the_rate_of_endless_answers_is_learned() -> None:
 
 
 def test_answers_cut_at_max_tokens_do_not_make_forecasts_shorter() -> None:
-    adaptive, rng = Adaptive(), np.random.default_rng(4)
+    adaptive, rng = AdaptiveLayer(), np.random.default_rng(4)
     for _ in range(400):
         location = float(rng.normal(5.5, 0.5))
         text = words(rng)
@@ -102,15 +102,15 @@ def test_answers_cut_at_max_tokens_do_not_make_forecasts_shorter() -> None:
 
 
 def test_what_a_client_broke_off_at_once_teaches_nothing() -> None:
-    adaptive = Adaptive()
+    adaptive = AdaptiveLayer()
     for _ in range(5):
         adaptive.learn(ask(adaptive, "same", 6.0), 1, censored=True)
     assert ask(adaptive, "same", 6.0).location == pytest.approx(6.0, abs=0.2)
 
 
 def test_memory_is_bounded_whatever_clients_send() -> None:
-    settings = Settings(capacity=100, models=5)
-    adaptive = Adaptive(settings)
+    settings = AdaptiveSettings(capacity=100, models=5)
+    adaptive = AdaptiveLayer(settings)
     for at in range(300):
         forecast = ask(adaptive, f"word{at} x{at}y", 5.0, model=f"model {at}")
         adaptive.learn(forecast, 100, censored=False)
@@ -119,7 +119,7 @@ def test_memory_is_bounded_whatever_clients_send() -> None:
 
 
 def test_forecasts_are_distributions_whatever_was_learned() -> None:
-    adaptive, rng = Adaptive(), np.random.default_rng(5)
+    adaptive, rng = AdaptiveLayer(), np.random.default_rng(5)
     for _ in range(300):
         forecast = ask(adaptive, "x" * int(rng.integers(40)), float(rng.normal(5, 4)))
         tokens = int(rng.choice([0, 1, 2, 15_000, 10**7]))
@@ -128,7 +128,7 @@ def test_forecasts_are_distributions_whatever_was_learned() -> None:
 
 
 def test_another_tier_learns_its_own_errors_and_shares_the_prompts_answers() -> None:
-    adaptive = Adaptive()
+    adaptive = AdaptiveLayer()
     prompt = Prompt("m", "the same")
     for _ in range(4):
         fast = adaptive.adapt([prompt], raw_forecast(5.0))[0]
@@ -140,7 +140,7 @@ def test_another_tier_learns_its_own_errors_and_shares_the_prompts_answers() -> 
 
 
 def test_another_predictor_starts_anew_but_prompts_keep_their_answers() -> None:
-    adaptive = Adaptive()
+    adaptive = AdaptiveLayer()
     teach(adaptive, 200, np.random.default_rng(6), offset=1.0)
     adaptive.learn(ask(adaptive, "the same"), 600, censored=False)
     adaptive.rebase()
@@ -149,7 +149,7 @@ def test_another_predictor_starts_anew_but_prompts_keep_their_answers() -> None:
 
 
 def test_threads_may_adapt_and_learn_at_once() -> None:
-    adaptive = Adaptive()
+    adaptive = AdaptiveLayer()
 
     def work(seed: int) -> float:
         return float(np.mean(teach(adaptive, 150, np.random.default_rng(seed), offset=0.5)))
@@ -161,7 +161,7 @@ def test_threads_may_adapt_and_learn_at_once() -> None:
 
 
 def test_raw_forecasts_must_be_as_many_as_prompts_and_finite() -> None:
-    adaptive = Adaptive()
+    adaptive = AdaptiveLayer()
     assert adaptive.adapt([], raw_forecast()) == []
     with pytest.raises(ValueError, match="2 prompts need as many raw forecasts, got 1"):
         adaptive.adapt([Prompt("m", "a"), Prompt("m", "b")], raw_forecast(5.0))
@@ -171,4 +171,4 @@ def test_raw_forecasts_must_be_as_many_as_prompts_and_finite() -> None:
 
 def test_settings_out_of_range_are_refused() -> None:
     with pytest.raises(ValueError, match="window at least 16"):
-        Settings(window=3)
+        AdaptiveSettings(window=3)

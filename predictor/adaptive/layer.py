@@ -22,7 +22,7 @@ from predictor.adaptive.forecast import Base, Forecast, bases, distribution
 from predictor.adaptive.history import History, View
 from predictor.adaptive.keys import PROMPT, Keys, keys_of
 from predictor.adaptive.recent import Recent
-from predictor.adaptive.settings import Settings
+from predictor.adaptive.settings import AdaptiveSettings
 from predictor.adaptive.shape import Recalled
 from predictor.prompt import Prompt
 from predictor.raw_forecast import RawForecasts
@@ -39,7 +39,7 @@ _WIDTH = len(inputs.NAMES)
 _Learner = tuple[str, str]  # tier and model
 
 
-class Adaptive:
+class AdaptiveLayer:
     """Corrects forecasts (``adapt``) and learns from answers (``learn``). Thread-safe.
 
     One lock, taken for each request anew and held for some 20 microseconds, or for the fit that
@@ -47,10 +47,10 @@ class Adaptive:
     """
 
     def __init__(
-        self, settings: Settings | None = None, *, salt: bytes | None = None, seed: int = 0
+        self, settings: AdaptiveSettings | None = None, *, salt: bytes | None = None, seed: int = 0
     ) -> None:
         """``salt`` (16 bytes) keys the hashes of prompts; by default random."""
-        self.settings = settings or Settings()
+        self.settings = settings or AdaptiveSettings()
         self.salt = secrets.token_bytes(16) if salt is None else salt
         self.history = History(self.settings.capacity)
         self.recents: OrderedDict[_Learner, Recent] = OrderedDict()
