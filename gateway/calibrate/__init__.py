@@ -1,1 +1,1 @@
-"""``lengthwise calibrate``: a real server's step time, measured over HTTP alone."""
+"""``lengthwise calibrate``: measures a running server's step time over HTTP."""

@@ -1,4 +1,4 @@
-"""The arguments of ``lengthwise calibrate``."""
+"""The flags of ``lengthwise calibrate``."""
 
 from __future__ import annotations
 
@@ -7,47 +7,62 @@ from pathlib import Path
 
 
 def add_calibrate_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of ``calibrate``."""
-    add = parser.add_argument
-    add(
-        "--worker",
-        required=True,
-        metavar="URL",
-        help="an idle vLLM server, for instance http://127.0.0.1:8000",
-    )
-    add("--model", default="", metavar="NAME", help="served model (default: the first it lists)")
-    add("--out", type=Path, required=True, metavar="FILE", help="the cost model, as JSON")
-    add(
-        "--api-key-env",
-        metavar="NAME",
-        help="environment variable that holds the server's API key (default: none is sent)",
-    )
-    add(
-        "--extra-body",
-        default="{}",
-        metavar="JSON",
-        help="fields that each request carries, for sampling takes time too: "
-        '\'{"temperature": 0.7, "top_p": 0.9}\' (default: none)',
-    )
-    add(
-        "--max-sequences",
-        type=int,
-        default=64,
-        metavar="N",
-        help="most streams at a time (default %(default)s); fewer if the server runs fewer",
-    )
-    add(
-        "--budget-s",
-        type=float,
-        default=60.0,
-        metavar="SECONDS",
-        help="time after which no further measurement begins (default %(default)s); every point "
-        "is measured once whatever it takes",
+    """Add the flags of ``calibrate``."""
+    _add_server(parser)
+    _add_measurement(parser)
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help="cost model to write, as JSON"
     )
 
 
 def run_calibrate(args: argparse.Namespace) -> int:
-    """Measure and write the file: see ``run.run``."""
-    from gateway.calibrate.run import run  # noqa: PLC0415 - other commands need no scipy
+    """Measure the server and write the file: see ``run.run``."""
+    from gateway.calibrate.run import run  # noqa: PLC0415 - other commands start without scipy
 
     return run(args)
+
+
+def _add_server(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--worker",
+        required=True,
+        metavar="URL",
+        help="base URL of an idle vLLM server, for instance http://127.0.0.1:8000",
+    )
+    parser.add_argument(
+        "--model",
+        default="",
+        metavar="NAME",
+        help="served model (default: the first that /v1/models lists)",
+    )
+    parser.add_argument(
+        "--api-key-env",
+        metavar="NAME",
+        help="environment variable that holds the server's API key (default: no key is sent)",
+    )
+
+
+def _add_measurement(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--extra-body",
+        default="{}",
+        metavar="JSON",
+        help="fields added to each request; sampling parameters change the step time, for "
+        'instance \'{"temperature": 0.7, "top_p": 0.9}\' (default: none)',
+    )
+    parser.add_argument(
+        "--max-sequences",
+        type=int,
+        default=64,
+        metavar="N",
+        help="largest number of streams at a time; a server with a lower limit gets fewer "
+        "(default %(default)s)",
+    )
+    parser.add_argument(
+        "--budget-s",
+        type=float,
+        default=60.0,
+        metavar="SECONDS",
+        help="time after which no repeat begins; each point is measured once even if this takes "
+        "longer (default %(default)s)",
+    )

@@ -1,4 +1,4 @@
-"""The cost model file: what `lengthwise calibrate` writes, scheduler and simulator read."""
+"""The cost model file: written by ``lengthwise calibrate``, read by the simulator."""
 
 from __future__ import annotations
 
@@ -8,10 +8,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from predictor.files import write_atomically
 from scheduler.sim.costs import StepCosts
 
 Seconds = Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)]
-REMEDY = "Write the file anew: lengthwise calibrate --worker URL --out {path}"
+PointKind = Literal["prefill", "decode", "turnover"]
+"""prefill: one prompt on the idle server. decode: a fixed number of streams. turnover: streams
+while short requests enter and leave."""
+
+REMEDY = "Write the file again: lengthwise calibrate --worker URL --out {path}"
 
 
 class CostModelError(ValueError):
@@ -32,41 +37,41 @@ class Costs(_Part):
     per_request: Seconds = 0.0
 
 
-class Point(_Part):
-    """One thing that was measured: the median over its repeats, and what the fit makes of it."""
+class FittedPoint(_Part):
+    """One measured point: the medians over its repeats, and the seconds that the costs predict."""
 
-    kind: Literal["prefill", "decode", "turnover"]
+    kind: PointKind
     sequences: int = Field(ge=1)
     """Streams at a time."""
     context: float = Field(ge=0)
-    """Tokens in the KV cache of each, half-way through the measurement."""
+    """Tokens per stream in the KV cache, half-way through the measurement."""
     seconds: Seconds
-    """Of a step (decode), to the first token (prefill), or of a step while others enter and leave
-    (turnover)."""
+    """prefill: time to the first token. decode and turnover: time of a step."""
     fitted: Seconds
+    """The same time by the fitted costs."""
     repeats: int = Field(ge=1)
 
 
 class Fit(_Part):
-    """How well the costs describe the points: relative errors."""
+    """Relative errors of the costs over the points, and the latency outside engine steps."""
 
     median_error: float = Field(ge=0)
     worst_error: float = Field(ge=0)
     request_latency: Seconds
-    """Seconds an idle server takes to answer beside its engine steps: part of no step."""
+    """Seconds that an idle server takes for a request in addition to its engine steps."""
 
 
 class Limits(_Part):
-    """What the server said of itself, or showed. None: it did not."""
+    """Limits that the server reports or has shown; None if unknown."""
 
     max_model_len: int | None = Field(default=None, ge=1)
     kv_tokens: int | None = Field(default=None, ge=1)
     max_num_seqs: int | None = Field(default=None, ge=1)
-    """The sequences it ran at once when it was sent more."""
+    """Sequences that the server ran at once when more were sent."""
 
 
 class CostModel(_Part):
-    """What a step of one worker's engine costs, and how that was found."""
+    """Seconds per step of one worker's engine, with the measurements behind them."""
 
     format: Literal[1] = 1
     worker: str
@@ -77,29 +82,28 @@ class CostModel(_Part):
     costs: Costs
     limits: Limits
     fit: Fit
-    points: tuple[Point, ...]
+    points: tuple[FittedPoint, ...]
 
     @property
     def step_costs(self) -> StepCosts:
-        """The costs as the scheduler and the simulator take them."""
+        """The costs in the form that the simulator takes."""
         return StepCosts(**self.costs.model_dump())
 
     def save(self, path: Path) -> None:
         """Write the file, whole or not at all.
 
         Raises:
-            OSError: it cannot be written.
+            OSError: the file cannot be written.
         """
-        part = path.with_name(f".{path.name}.part")
-        part.write_text(json.dumps(self.model_dump(), indent=1) + "\n", encoding="utf-8")
-        part.replace(path)
+        write_atomically(path, (json.dumps(self.model_dump(), indent=1) + "\n").encode())
 
 
 def load_cost_model(path: Path) -> CostModel:
     """Read a cost model file.
 
     Raises:
-        CostModelError: unreadable, not JSON, an unknown or missing field, a value out of bounds.
+        CostModelError: the file cannot be read, is not JSON, has an unknown field, misses a field,
+            or has a value out of bounds.
     """
     remedy = REMEDY.format(path=path)
     try:
@@ -118,7 +122,7 @@ def _explain(fault: Any) -> str:
     if fault["type"] == "missing":
         return f"{field}: is missing."
     if fault["type"] == "extra_forbidden":
-        return f"{field}: is not known to this version."
-    shown = repr(fault["input"])
-    shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
-    return f"{field}: {fault['msg'][0].lower()}{fault['msg'][1:]} (got {shown})."
+        return f"{field}: is unknown to this version of lengthwise."
+    value = repr(fault["input"])
+    value = value if len(value) <= 60 else f"{value[:57]}..."
+    return f"{field}: {fault['msg'][0].lower()}{fault['msg'][1:]} (got {value})."

@@ -1,84 +1,93 @@
-"""From measurements to costs: non-negative least squares on relative errors, outliers held back."""
+"""From measurements to costs: robust non-negative least squares on relative errors."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
 import numpy as np
 from scipy.optimize import nnls
 
-from gateway.calibrate.cost_model import Costs, Fit, Point
+from gateway.calibrate.cost_model import Costs, Fit, FittedPoint, PointKind
 from gateway.calibrate.measure import Sample
+from predictor.arrays import Array
 
 TOLERATED = 0.05
-"""Relative error beyond which a point counts less and less (Huber's weights)."""
+"""Relative error above which a point gets a smaller weight (Huber's weights)."""
 
-ROUNDS = 20
+REWEIGHTINGS = 20
 
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """The samples of one point."""
-
-    kind: str
-    samples: Sequence[Sample]
-
-    @property
-    def typical(self) -> Sample:
-        """The median of each quantity."""
-        names = Sample.__slots__
-        return Sample(*(median(getattr(s, name) for s in self.samples) for name in names))
-
-
-def fit(measured: Sequence[Measured]) -> tuple[Costs, Fit, tuple[Point, ...]]:
-    """The costs that explain the points, how well they do, and the points.
-
-    Each point is an equation: base + per_sequence x sequences + ... = seconds; to the first token
-    of a prefill also the latency counts that is part of no step. The equations are divided by
-    their seconds, so that a short step weighs as much as a long one.
-    """
-    points = [one.typical for one in measured]
-    seconds = np.array([point.seconds for point in points])
-    rows = np.array([_row(one.kind, point) for one, point in zip(measured, points, strict=True)])
-    relative = rows / seconds[:, None]
-    # The columns' scales differ by 10^6, which nnls' tolerance does not survive.
-    scale = np.maximum(relative.max(axis=0), 1e-300)
-    weights = np.ones(len(points))
-    for _ in range(ROUNDS):
-        found, _ = nnls(relative / scale * weights[:, None], weights)
-        errors = np.abs(relative / scale @ found - 1)
-        weights = np.sqrt(np.minimum(1, TOLERATED / np.maximum(errors, 1e-12)))
-    costs = dict(zip(_COLUMNS, (found / scale).tolist(), strict=True))
-    latency = costs.pop("latency")
-    fitted = (rows @ (found / scale)).tolist()
-    quality = Fit(
-        median_error=float(np.median(errors)),
-        worst_error=float(errors.max()),
-        request_latency=latency,
-    )
-    return Costs(**costs), quality, tuple(map(_point, measured, points, fitted))
-
-
-_COLUMNS = (
+_TERMS = (
     *("base", "per_sequence", "per_kv_token", "per_prefill_token", "per_request"),
     "latency",
 )
 
 
-def _row(kind: str, point: Sample) -> tuple[float, ...]:
-    work = (point.sequences, point.kv_tokens, point.prefill_tokens, point.requests)
+@dataclass(frozen=True, slots=True)
+class PointSamples:
+    """The repeated measurements of one point."""
+
+    kind: PointKind
+    samples: Sequence[Sample]
+
+    @property
+    def median(self) -> Sample:
+        """The median of each quantity over the repeats."""
+        names = Sample.__slots__
+        return Sample(*(median(getattr(s, name) for s in self.samples) for name in names))
+
+
+def fit(points: Sequence[PointSamples]) -> tuple[Costs, Fit, tuple[FittedPoint, ...]]:
+    """The costs that fit the points best, the quality of the fit, and the points.
+
+    Each point is one equation: base + per_sequence x sequences + ... = seconds. The time to the
+    first token of a prefill also contains the latency outside engine steps. Each equation is
+    divided by its seconds, so short steps count as much as long ones.
+    """
+    medians = [point.median for point in points]
+    seconds = np.array([sample.seconds for sample in medians])
+    work = np.array(
+        [_work(point.kind, sample) for point, sample in zip(points, medians, strict=True)]
+    )
+    solution, errors = _solve(work / seconds[:, None])
+    costs = dict(zip(_TERMS, solution.tolist(), strict=True))
+    quality = Fit(
+        median_error=float(np.median(errors)),
+        worst_error=float(errors.max()),
+        request_latency=costs.pop("latency"),
+    )
+    fitted = (work @ solution).tolist()
+    return Costs(**costs), quality, tuple(map(_fitted_point, points, medians, fitted))
+
+
+def _solve(equations: Array) -> tuple[Array, Array]:
+    """Non-negative x with ``equations @ x`` near 1, and the relative error of each equation.
+
+    ``equations`` has a row per point and a column per term.
+    """
+    # The columns' scales differ by 10^6, which the tolerance of nnls does not allow for.
+    scale = np.maximum(equations.max(axis=0), 1e-300)
+    weights = np.ones(len(equations))
+    for _ in range(REWEIGHTINGS):
+        scaled, _ = nnls(equations / scale * weights[:, None], weights)
+        errors = np.abs(equations / scale @ scaled - 1)
+        weights = np.sqrt(np.minimum(1, TOLERATED / np.maximum(errors, 1e-12)))
+    return scaled / scale, errors
+
+
+def _work(kind: PointKind, sample: Sample) -> tuple[float, ...]:
+    """The factor of each term of ``_TERMS``."""
+    work = (sample.sequences, sample.kv_tokens, sample.prefill_tokens, sample.requests)
     return (1.0, *work, float(kind == "prefill"))
 
 
-def _point(measured: Measured, typical: Sample, fitted: float) -> Point:
-    values: Mapping[str, object] = {
-        "kind": measured.kind,
-        "sequences": max(1, round(typical.sequences)),
-        "context": typical.kv_tokens / typical.sequences,
-        "seconds": typical.seconds,
-        "fitted": fitted,
-        "repeats": len(measured.samples),
-    }
-    return Point.model_validate(values)
+def _fitted_point(point: PointSamples, typical: Sample, fitted: float) -> FittedPoint:
+    return FittedPoint(
+        kind=point.kind,
+        sequences=max(1, round(typical.sequences)),
+        context=typical.kv_tokens / typical.sequences,
+        seconds=typical.seconds,
+        fitted=fitted,
+        repeats=len(point.samples),
+    )

@@ -1,4 +1,4 @@
-"""What is measured, and how: windows of a server's work of which the content is known."""
+"""The three measurements: windows of time in which the server's work is known."""
 
 from __future__ import annotations
 
@@ -8,18 +8,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from gateway.calibrate.server import CalibrationError, Server, Stream
+from gateway.calibrate.client import CalibrationClient
+from gateway.calibrate.errors import CalibrationError
+from gateway.calibrate.stream import Stream
 
-PROMPT = 32
-"""Tokens of a prompt that should cost next to nothing; a chat template alone takes some."""
+SHORT_PROMPT_TOKENS = 32
+"""Tokens of a prompt that costs next to nothing; a chat template alone takes some."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One measurement: ``seconds`` of what took, for each step, so much work.
+    """One measurement: ``seconds``, and the work done in that time.
 
-    For "decode" and "turnover" the seconds are those of one step, for "prefill" those to the first
-    token. ``requests`` and ``prefill_tokens`` are those that came in meanwhile.
+    decode and turnover: seconds and work of one step. prefill: of the time to the first token.
+    ``requests`` and ``prefill_tokens`` count the requests that entered and their prompt tokens.
     """
 
     seconds: float
@@ -29,9 +31,9 @@ class Sample:
     requests: float = 0.0
 
 
-async def time_to_first_token(server: Server, prompt_tokens: int) -> Sample:
+async def time_to_first_token(client: CalibrationClient, prompt_tokens: int) -> Sample:
     """One prompt on the idle server."""
-    stream = await server.stream(prompt_tokens, 1)
+    stream = await client.stream(prompt_tokens, 1)
     return Sample(
         seconds=stream.events[0] - stream.sent,
         sequences=1,
@@ -42,60 +44,82 @@ async def time_to_first_token(server: Server, prompt_tokens: int) -> Sample:
 
 
 async def decode(
-    server: Server, sequences: int, prompt_tokens: int, output_tokens: int
+    client: CalibrationClient, sequences: int, prompt_tokens: int, output_tokens: int
 ) -> tuple[Sample, int]:
-    """So many streams at once: the time of a step while all of them write.
+    """The time of a step while all of ``sequences`` streams decode.
 
-    Also how many the server ran at once: fewer than ``sequences`` if its limit is lower.
+    The second value is how many streams ran at once: fewer than ``sequences`` if the server's
+    limit is lower.
     """
-    streams = await _gather(server, [(prompt_tokens, output_tokens)] * sequences)
+    streams = await _gather(client, [(prompt_tokens, output_tokens)] * sequences)
     first_end = min(stream.events[-1] for stream in streams)
     together = [stream for stream in streams if stream.events[0] < first_end]
     begin = max(stream.events[0] for stream in together)
-    sample = _window(together, begin, first_end)
-    return sample, len(together)
+    return _step_sample(together, begin, first_end), len(together)
 
 
 async def turnover(
-    server: Server, sequences: int, output_tokens: int, entering_tokens: int
+    client: CalibrationClient, sequences: int, output_tokens: int, entering_tokens: int
 ) -> Sample:
     """A step of ``sequences`` streams while one short request after another enters and leaves."""
-    writing = [asyncio.create_task(server.stream(PROMPT, output_tokens)) for _ in range(sequences)]
+    tasks = [
+        asyncio.create_task(client.stream(SHORT_PROMPT_TOKENS, output_tokens))
+        for _ in range(sequences)
+    ]
     try:
-        done: list[tuple[float, int]] = []
-        await server.stream(PROMPT, 1)  # by then the others write
+        await client.stream(SHORT_PROMPT_TOKENS, 1)  # when it ends, the others decode
         begin = time.perf_counter()
-        while not any(task.done() for task in writing):
-            short = await server.stream(entering_tokens, 1)
-            done.append((time.perf_counter(), short.prompt_tokens))
-        streams = await asyncio.gather(*writing)
+        entered = await _short_requests(client, entering_tokens, tasks)
+        streams = await asyncio.gather(*tasks)
     finally:
-        for task in writing:
+        for task in tasks:
             task.cancel()
     begin = max(begin, *(stream.events[0] for stream in streams))
     end = min(stream.events[-1] for stream in streams)
-    inside = [moment for moment, _ in done if begin < moment <= end]
-    prompt = median(tokens for _, tokens in done) if done else 0
-    if len(inside) < 2:
+    ends = [moment for moment, _ in entered if begin < moment <= end]
+    if len(ends) < 2:
         raise CalibrationError(
-            f"{server.url}: no request came through beside {sequences} others; is another client "
-            "using the server?"
+            f"{client.url}: no request was answered while {sequences} others ran; is another "
+            "client using the server?"
         )
-    # From one request's end to another's: a whole number of them.
-    sample = _window(streams, inside[0], inside[-1])
-    steps = (inside[-1] - inside[0]) / sample.seconds
-    entered = (len(inside) - 1) / steps
+    return _with_entering(_step_sample(streams, ends[0], ends[-1]), ends, entered)
+
+
+Entered = list[tuple[float, int]]
+"""(time of its end, prompt tokens) of each short request."""
+
+
+async def _short_requests(
+    client: CalibrationClient, prompt_tokens: int, others: Sequence[asyncio.Task[Stream]]
+) -> Entered:
+    """One request after another, until the first of the others ends."""
+    entered: Entered = []
+    while not any(task.done() for task in others):
+        short = await client.stream(prompt_tokens, 1)
+        entered.append((time.perf_counter(), short.prompt_tokens))
+    return entered
+
+
+def _with_entering(step: Sample, ends: Sequence[float], entered: Entered) -> Sample:
+    """The step with the work of the short requests that ended at ``ends``.
+
+    The window reaches from the end of one request to the end of another, so it holds a whole
+    number of requests: one less than there are ends.
+    """
+    prompt_tokens = median(tokens for _, tokens in entered)
+    steps = (ends[-1] - ends[0]) / step.seconds
+    per_step = (len(ends) - 1) / steps
     return Sample(
-        seconds=sample.seconds,
-        sequences=sequences + entered,
-        kv_tokens=sample.kv_tokens + entered * prompt,
-        prefill_tokens=entered * (prompt - 1),
-        requests=entered,
+        seconds=step.seconds,
+        sequences=step.sequences + per_step,
+        kv_tokens=step.kv_tokens + per_step * prompt_tokens,
+        prefill_tokens=per_step * (prompt_tokens - 1),
+        requests=per_step,
     )
 
 
-async def _gather(server: Server, sizes: Sequence[tuple[int, int]]) -> list[Stream]:
-    tasks = [asyncio.create_task(server.stream(*size)) for size in sizes]
+async def _gather(client: CalibrationClient, sizes: Sequence[tuple[int, int]]) -> list[Stream]:
+    tasks = [asyncio.create_task(client.stream(*size)) for size in sizes]
     try:
         return await asyncio.gather(*tasks)
     finally:
@@ -103,16 +127,16 @@ async def _gather(server: Server, sizes: Sequence[tuple[int, int]]) -> list[Stre
             task.cancel()
 
 
-def _window(streams: Sequence[Stream], begin: float, end: float) -> Sample:
-    """The step time between two moments at which all the streams write."""
+def _step_sample(streams: Sequence[Stream], begin: float, end: float) -> Sample:
+    """The time of a step between two moments at which all streams decode."""
     before = [stream.tokens_until(begin) for stream in streams]
     after = [stream.tokens_until(end) for stream in streams]
     steps = median(late - early for early, late in zip(before, after, strict=True))
     if steps <= 0:
-        raise CalibrationError("no two streams wrote at the same time: nothing can be measured")
-    written = (sum(before) + sum(after)) / 2
+        raise CalibrationError("no two streams ran at the same time: nothing can be measured")
+    decoded = (sum(before) + sum(after)) / 2
     return Sample(
         seconds=(end - begin) / steps,
         sequences=len(streams),
-        kv_tokens=sum(stream.prompt_tokens for stream in streams) + written,
+        kv_tokens=sum(stream.prompt_tokens for stream in streams) + decoded,
     )

@@ -1,4 +1,4 @@
-"""``lengthwise calibrate``, from its arguments to its exit code."""
+"""``lengthwise calibrate``: from the flags to the exit code."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
+from gateway.calibrate.calibration import Calibration, calibrate
+from gateway.calibrate.client import CalibrationClient
 from gateway.calibrate.cost_model import CostModel
+from gateway.calibrate.errors import CalibrationError
 from gateway.calibrate.fit import fit
-from gateway.calibrate.plan import Calibration, calibrate
-from gateway.calibrate.server import CalibrationError, Server
 from predictor.collect.progress import Progress
 from predictor.exits import bad_input, interrupted
 
@@ -21,13 +22,13 @@ from predictor.exits import bad_input, interrupted
 def run(args: argparse.Namespace) -> int:
     """Measure the server and write its cost model.
 
-    0 when it is written; 2 if the server cannot be measured; 130 after Ctrl-C.
+    Returns 0 if the file is written, 2 if the server cannot be measured, 130 after Ctrl-C.
     """
     try:
         model = asyncio.run(_measure(args))
         model.save(args.out)
     except KeyboardInterrupt:
-        return interrupted("stopped, nothing is written")
+        return interrupted("stopped; no file was written")
     except (CalibrationError, ValueError, OSError) as error:
         return bad_input(str(error))
     print(args.out)
@@ -39,63 +40,68 @@ async def _measure(args: argparse.Namespace) -> CostModel:
     for flag in ("max_sequences", "budget_s"):
         if not getattr(args, flag) > 0:
             name = flag.replace("_", "-")
-            raise ValueError(f"--{name} {getattr(args, flag)}: give more than 0")
+            raise ValueError(f"--{name} {getattr(args, flag)}: give a number above 0")
     if not args.out.parent.is_dir():
-        raise ValueError(f"--out {args.out}: {args.out.parent} is no folder; make it first")
-    key, extra = _key(args.api_key_env), _object(args.extra_body)
-    server = Server(args.worker.rstrip("/"), key, args.model, extra)
-    async with server:
-        await server.identify()
-        measured = await _with_progress(server, args)
-    return cost_model(measured)
+        raise ValueError(f"--out {args.out}: the folder {args.out.parent} does not exist; make it")
+    key, extra = _api_key(args.api_key_env), _json_object(args.extra_body)
+    async with CalibrationClient(args.worker.rstrip("/"), key, args.model, extra) as client:
+        await client.identify()
+        return build_cost_model(await _with_progress(client, args))
 
 
-async def _with_progress(server: Server, args: argparse.Namespace) -> Calibration:
+async def _with_progress(client: CalibrationClient, args: argparse.Namespace) -> Calibration:
     progress: Progress | None = None
 
-    def told(done: int, total: int) -> None:
+    def on_progress(done: int, total: int) -> None:
         nonlocal progress
         progress = progress or Progress(total, 0, sys.stderr, unit="measurements")
         progress.step(done - progress.done)
 
     try:
-        return await calibrate(server, args.max_sequences, args.budget_s, told)
+        return await calibrate(client, args.max_sequences, args.budget_s, on_progress)
     finally:
         if progress is not None:
             progress.close()
 
 
-def cost_model(measured: Calibration) -> CostModel:
-    """What the measurements amount to."""
-    server = measured.server
-    costs, quality, points = fit(measured.measured())
+def build_cost_model(calibration: Calibration) -> CostModel:
+    """The cost model that fits the measurements."""
+    client = calibration.client
+    costs, quality, points = fit(calibration.measured())
     return CostModel(
-        worker=server.url,
-        model=server.model,
+        worker=client.url,
+        model=client.model,
         measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        vllm_version=server.version,
+        vllm_version=client.version,
         costs=costs,
-        limits=server.limits.model_copy(update={"max_num_seqs": measured.limit}),
+        limits=client.limits.model_copy(update={"max_num_seqs": calibration.limit}),
         fit=quality,
         points=points,
     )
 
 
 def summary(model: CostModel) -> str:
-    """The costs in words."""
+    """The costs in milliseconds, one line each, and the error of the fit."""
     costs, quality = model.costs, model.fit
-    return (
-        f"lengthwise: a step of {model.model} takes {1e3 * costs.base:.3g} ms "
-        f"+ {1e3 * costs.per_sequence:.3g} ms a sequence "
-        f"+ {1e3 * costs.per_kv_token * 1000:.3g} ms for 1,000 KV tokens "
-        f"+ {1e3 * costs.per_prefill_token * 1000:.3g} ms for 1,000 prompt tokens "
-        f"+ {1e3 * costs.per_request:.3g} ms a new request; "
-        f"these explain the measurements to {quality.median_error:.1%} in the median, "
-        f"{quality.worst_error:.1%} at worst"
-    )
+    lines = [
+        f"lengthwise: time of an engine step of {model.model}, the sum of:",
+        *(
+            f"  {1000 * seconds:8.3g} ms  {per}"
+            for seconds, per in (
+                (costs.base, "per step"),
+                (costs.per_sequence, "per sequence"),
+                (1000 * costs.per_kv_token, "per 1,000 tokens in the KV cache"),
+                (1000 * costs.per_prefill_token, "per 1,000 prompt tokens"),
+                (costs.per_request, "per new request"),
+            )
+        ),
+        f"  error: {quality.median_error:.1%} for the median measurement, "
+        f"{quality.worst_error:.1%} for the worst",
+    ]
+    return "\n".join(lines)
 
 
-def _object(text: str) -> dict[str, Any]:
+def _json_object(text: str) -> dict[str, Any]:
     try:
         value = json.loads(text)
     except ValueError as error:
@@ -105,10 +111,10 @@ def _object(text: str) -> dict[str, Any]:
     return value
 
 
-def _key(name: str | None) -> str:
-    if name is None:
+def _api_key(variable: str | None) -> str:
+    if variable is None:
         return ""
-    key = os.environ.get(name, "").strip()
+    key = os.environ.get(variable, "").strip()
     if not key:
-        raise ValueError(f"--api-key-env {name}: that environment variable is not set")
+        raise ValueError(f"--api-key-env {variable}: this environment variable is not set")
     return key

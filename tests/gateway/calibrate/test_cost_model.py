@@ -1,4 +1,4 @@
-"""The cost model file is read back as written, and a bad one says what is wrong with it."""
+"""The cost model file is read back as written; a bad file is refused with field and value."""
 
 import json
 from pathlib import Path
@@ -52,15 +52,15 @@ def test_a_saved_model_is_read_back(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["cost-model.json"]
 
 
-def test_the_costs_are_those_of_scheduler_and_simulator() -> None:
+def test_the_costs_become_step_costs_of_the_simulator() -> None:
     assert model().step_costs == StepCosts(0.01, 1e-4, 1e-7, 1e-5)
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changed", "message"),
     [
         ({"format": 2}, "format: input should be 1 (got 2)"),
-        ({"speed": 2}, "speed: is not known to this version"),
+        ({"speed": 2}, "speed: is unknown to this version"),
         ({"costs": {"base": -0.5}}, "costs.base: input should be greater than or equal to 0"),
         ({"costs": {"base": 0.1}}, "costs.per_kv_token: is missing"),
         ({"costs": {"base": float("nan")}}, "costs.base: input should be a finite number"),
@@ -68,17 +68,17 @@ def test_the_costs_are_those_of_scheduler_and_simulator() -> None:
     ],
 )
 def test_a_bad_field_is_named_with_value_and_remedy(
-    tmp_path: Path, changed: dict[str, Any], said: str
+    tmp_path: Path, changed: dict[str, Any], message: str
 ) -> None:
     path = written(tmp_path, **changed)
     with pytest.raises(CostModelError) as caught:
         load_cost_model(path)
-    assert f"{path}: {said}" in str(caught.value)
+    assert f"{path}: {message}" in str(caught.value)
     assert "lengthwise calibrate" in str(caught.value)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"[", b"\xff", b"3"])
-def test_what_is_no_cost_model_is_refused(tmp_path: Path, content: bytes | None) -> None:
+def test_a_file_that_is_no_cost_model_is_refused(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "cost-model.json"
     if content is not None:
         path.write_bytes(content)
