@@ -1,13 +1,12 @@
-"""The priority that a dispatched job carries into vLLM's own queue."""
+"""The priority of a dispatched job in vLLM's own queue."""
 
 from __future__ import annotations
 
 PRIORITY_STEPS = 1000
-"""vLLM's priority is an integer: the key in thousandths keeps the order to a millisecond."""
-
+"""Steps of vLLM's integer priority per unit of the key: a key in seconds keeps its milliseconds."""
 
 CLASS_STEPS = 10**12
-"""Between two classes in vLLM's priority (64 bits): more than keys differ by in 15 years."""
+"""Distance of two classes in vLLM's priority (64 bits), more than keys differ in 15 years."""
 
 
 def priority(urgency: int, key: float) -> int:

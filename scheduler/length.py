@@ -1,4 +1,4 @@
-"""LengthDistribution: how many tokens an answer may have, as a few atoms of probability."""
+"""LengthDistribution: the distribution of an answer's length in tokens, as a few atoms."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ from operator import mul
 class LengthDistribution:
     """A discrete distribution of output lengths.
 
-    ``tokens`` are strictly increasing positive token counts and ``mass`` their probabilities,
-    which sum to 1. Sixteen to thirty-two atoms are enough; every method is linear in their number.
+    Every method takes time linear in the number of atoms; sixteen to thirty-two are enough.
+
+    Args:
+        tokens: positive token counts, strictly increasing.
+        mass: the probability of each token count; the masses sum to 1.
 
     Raises:
         ValueError: the atoms do not form a distribution.
@@ -38,12 +41,16 @@ class LengthDistribution:
 
     @classmethod
     def point(cls, tokens: float) -> LengthDistribution:
-        """The distribution of a length known exactly (the simulator's oracle)."""
+        """The distribution of a length known exactly."""
         return cls((float(tokens),), (1.0,))
 
     @classmethod
     def from_samples(cls, samples: Iterable[float], atoms: int = 20) -> LengthDistribution:
-        """The empirical distribution of ``samples`` (tokens), thinned to ``atoms`` equal masses."""
+        """The empirical distribution of ``samples`` (tokens), thinned to ``atoms`` equal masses.
+
+        Raises:
+            ValueError: there are no samples.
+        """
         ordered = sorted(max(1.0, float(s)) for s in samples)
         if not ordered:
             raise ValueError("need at least one sample")
@@ -54,7 +61,11 @@ class LengthDistribution:
 
     @classmethod
     def weighted(cls, tokens: Sequence[float], weights: Sequence[float]) -> LengthDistribution:
-        """Atoms at ``tokens`` (in any order, repeats add up) with masses as ``weights``."""
+        """Atoms at ``tokens`` (in any order, repeats add up) of mass proportional to ``weights``.
+
+        Raises:
+            ValueError: the weights have no positive sum, or the atoms form no distribution.
+        """
         merged: dict[float, float] = {}
         for value, weight in zip(tokens, weights, strict=True):
             merged[float(value)] = merged.get(float(value), 0.0) + weight
@@ -71,16 +82,16 @@ class LengthDistribution:
 
     @property
     def geometric_mean(self) -> float:
-        """exp(E[log length]) in tokens, of lengths of at least 1: what is typical.
+        """exp(E[log length]) in tokens, with lengths below 1 counted as 1.
 
-        Answers that never end hardly move it.
+        A long tail moves the geometric mean less than the mean.
         """
         logs = map(math.log, map(max, self.tokens, repeat(1.0)))
         return math.exp(math.fsum(map(mul, logs, self.mass)))
 
     @property
     def second_moment(self) -> float:
-        """Expected squared length in tokens squared: a KV volume needs it."""
+        """Expected squared length, in tokens squared."""
         return sum(t * t * m for t, m in zip(self.tokens, self.mass, strict=True))
 
     def quantile(self, level: float) -> float:
@@ -91,7 +102,7 @@ class LengthDistribution:
         return self.tokens[-1]
 
     def tail_mean(self, level: float) -> float:
-        """Expected length of the longest ``1 - level`` of the answers (CVaR, conditional tail)."""
+        """Expected length of the longest ``1 - level`` of the answers, in tokens (CVaR)."""
         wanted = left = max(1.0 - level, 1e-9)
         total = 0.0
         for value, mass in zip(reversed(self.tokens), reversed(self.mass), strict=True):
@@ -102,12 +113,8 @@ class LengthDistribution:
                 break
         return total / (wanted - max(left, 0.0))
 
-    def survival(self, attained: float) -> float:
-        """Probability of more than ``attained`` tokens."""
-        return sum(self.mass[bisect_right(self.tokens, attained) :])
-
     def capped(self, limit: float) -> LengthDistribution:
-        """The distribution of ``min(length, limit)``: what ``max_tokens`` and the context leave."""
+        """The distribution of ``min(length, limit)``, for answers cut at ``limit`` tokens."""
         if limit >= self.tokens[-1]:
             return self
         keep = bisect_right(self.tokens, limit)
@@ -117,20 +124,13 @@ class LengthDistribution:
         )
 
     def mean_remaining(self, attained: float) -> float:
-        """The mean of ``remaining(attained)``, without making it."""
+        """The expected tokens yet to come of an answer that has ``attained`` tokens and goes on.
+
+        Past the last atom the forecast says nothing: one more token is expected.
+        """
         keep = bisect_right(self.tokens, attained)
         mass = self.mass[keep:]
         alive = sum(mass)
         if not alive > 0:
             return 1.0
         return math.fsum(map(mul, self.tokens[keep:], mass)) / alive - attained
-
-    def remaining(self, attained: float) -> LengthDistribution:
-        """The tokens still to come of an answer that has ``attained`` tokens and goes on.
-
-        Past the last atom nothing is known but that it lasts: one token is what is left to expect.
-        """
-        keep = bisect_right(self.tokens, attained)
-        if not sum(self.mass[keep:]) > 0:
-            return self.point(1.0)
-        return self.weighted([t - attained for t in self.tokens[keep:]], self.mass[keep:])

@@ -1,4 +1,4 @@
-"""Placement: which of the workers that have room gets a job."""
+"""Placement: which of the workers with room gets a job."""
 
 from __future__ import annotations
 
@@ -9,29 +9,28 @@ from dataclasses import dataclass, field
 from scheduler.job import Job
 from scheduler.worker import Worker
 
-REMEMBERED = 100_000
-"""Affinities whose last worker is remembered; the least recently used go first."""
+MAX_AFFINITIES = 100_000
+"""Affinities whose last worker is remembered; the least recently used is forgotten first."""
 
 
 def least_work(worker: Worker) -> tuple[float, float]:
-    """Expected remaining output tokens per slot and speed; among equals, the less loaded."""
+    """Order of workers: expected remaining tokens per slot and speed, then load."""
     return worker.work / (worker.spec.slots * worker.spec.speed), worker.load
 
 
 @dataclass(slots=True)
 class Placement:
-    """Least expected remaining work, or the worker that has the job's prefix cached.
+    """Chooses the worker of least work, or the worker that has the job's prefix cached.
 
-    A job goes where the last of its ``affinity`` went as long as that worker's load exceeds the
-    least loaded one's by at most ``slack`` (in parts of a full worker): a cached prefix is worth a
-    little queueing, not an imbalance. 0 turns affinity off.
+    A job follows the last job of its ``affinity`` while that worker's load exceeds the load of the
+    least busy worker by at most ``slack`` (1 is a full worker). 0 turns affinity off.
     """
 
     slack: float = 0.0
     _last: OrderedDict[str, str] = field(default_factory=OrderedDict)
 
     def choose(self, job: Job, fitting: Sequence[Worker]) -> Worker:
-        """One of ``fitting`` (not empty)."""
+        """One of the ``fitting`` workers (not empty)."""
         chosen = min(fitting, key=least_work) if len(fitting) > 1 else fitting[0]
         if not (job.affinity and self.slack):
             return chosen
@@ -45,5 +44,5 @@ class Placement:
     def _remember(self, affinity: str, worker_id: str) -> None:
         self._last[affinity] = worker_id
         self._last.move_to_end(affinity)
-        if len(self._last) > REMEMBERED:
+        if len(self._last) > MAX_AFFINITIES:
             self._last.popitem(last=False)

@@ -1,4 +1,7 @@
-"""Policies: a job's key, smallest first. A policy reads no clock, so a heap keeps the order."""
+"""Policies: a policy gives each job a key, and the job of the smallest key goes first.
+
+A policy reads no clock, so keys do not change while jobs wait and a heap keeps the order.
+"""
 
 from __future__ import annotations
 
@@ -11,73 +14,74 @@ from typing import Protocol
 from scheduler.job import Job
 
 Policy = Callable[[Job], float]
-"""A job's key: the smallest goes first. It must not change while the job waits."""
+"""Job -> key. The key must not change while the job waits, except by a new forecast."""
 
 AGEING = 0.12
-"""How fast waiting counts unless told otherwise, in nats of the key per turn. Measured: see "Level
-and ageing" in scheduler/RESULTS.md."""
+"""Default ageing rate, in nats of the key per turn of waiting. Measured: see "Level and ageing" in
+scheduler/RESULTS.md."""
 
 LEVEL = 0.85
-"""From how many times the usual length on jobs are alike to ``sejf`` unless told otherwise.
-Measured: see "Level and ageing" in scheduler/RESULTS.md."""
+"""Default level of ``sejf``, in multiples of the model's mean expected length. Measured: see
+"Level and ageing" in scheduler/RESULTS.md."""
 
 
 def fcfs(job: Job) -> float:
-    """First come, first served: the order of arrival. The control of every comparison."""
+    """First come, first served: the order of arrival, the control of every comparison."""
     return job.arrival
 
 
-def prompt_tokens(job: Job) -> float:
-    """The natural logarithm of the prompt's tokens: what can be had without any forecast."""
+def prompt_length(job: Job) -> float:
+    """The natural logarithm of the prompt's tokens: an order that needs no forecast."""
     return math.log(max(1, job.prompt_tokens))
 
 
 def expected_output(job: Job) -> float:
-    """Shortest expected job: the natural logarithm of the expected output tokens.
+    """The natural logarithm of the expected output tokens: shortest expected job first.
 
-    Without preemption the shortest expected size minimises the mean wait (SEPT). The logarithm
-    leaves that order as it is and sets the scale on which waiting counts (see ``Aged``).
+    Without preemption this order minimises the mean wait (SEPT). The logarithm keeps the order and
+    sets the scale on which waiting counts (see ``Aged``).
     """
     return math.log(job.expected_tokens)
 
 
 @dataclass(frozen=True, slots=True)
 class LevelledOutput:
-    """Shortest job among the short ones: the logarithm of the typical output up to the level.
+    """The logarithm of the geometric mean of the output tokens, up to the level.
 
-    Latency counts per token of the answer, so that a wait of the short weighs more: with weights
-    of 1 / length the best order without preemption is that of E[L] / E[1 / L] (Smith's rule), the
-    square of nearly the geometric mean. Jobs longer than ``level`` times what is usual are alike
-    and go in order of arrival. Putting the longest of all last buys the others little, for they are
-    few, and costs p99 latency much.
+    Latency counts per token of the answer, so a wait weighs 1 / length. With these weights the best
+    order without preemption is by E[L] / E[1 / L] (Smith's rule), which is nearly the square of the
+    geometric mean. Jobs longer than ``level`` times the model's mean expected length all count as
+    that long and go in arrival order: the longest jobs are few, so putting them last gains the
+    other jobs little and costs much p99 latency.
     """
 
     level: float
 
     def __call__(self, job: Job) -> float:
-        """The key: no job's is larger than the level's."""
+        """The key of the job, at most the key of the level."""
         return math.log(min(job.geometric_mean_tokens, self.level * job.model_mean_tokens))
 
 
 def kv_volume(job: Job) -> float:
-    """The logarithm of the expected KV volume: memory held, summed over the steps it is held for.
+    """The logarithm of the expected KV volume: KV tokens held, summed over the engine steps.
 
-    With s prompt and o output tokens that is s o + o (o + 1) / 2 token-steps, so its mean needs the
-    second moment: of two jobs of the same expected output the less certain one goes later.
+    A job of s prompt and o output tokens has a volume of s o + o (o + 1) / 2 token-steps. The mean
+    volume needs the second moment of o: of two jobs of equal expected output, the less certain job
+    goes later.
     """
     first, second = job.length.mean, job.length.second_moment
-    own = first * job.prompt_tokens + job.sequences * (second + first) / 2
-    return math.log(own)
+    volume = first * job.prompt_tokens + job.sequences * (second + first) / 2
+    return math.log(volume)
 
 
 @dataclass(frozen=True, slots=True)
 class TailAware:
-    """The logarithm of E + ``weight`` x CVaR: the mean, and the mean of the longest tenth."""
+    """The logarithm of mean + ``weight`` x CVaR, where CVaR is the mean of the longest tenth."""
 
     weight: float = 0.5
 
     def __call__(self, job: Job) -> float:
-        """The key: long answers that might be called short go later."""
+        """The key of the job: of two jobs of equal mean, the job of the longer tail goes later."""
         tail = job.length.tail_mean(0.9)
         return math.log(job.sequences * (job.length.mean + self.weight * tail))
 
@@ -85,9 +89,10 @@ class TailAware:
 def gittins(job: Job) -> float:
     """The logarithm of the Gittins rank of a job not begun: least expected cost per completion.
 
-    min over a of E[min(X, a)] / P(X <= a), reached at one of the atoms. Optimal for the mean where
-    preemption is free. vLLM recomputes what it preempts, and a gateway does not preempt at all:
-    there the expected size is the right index, and this one ranks gambles too early.
+    The rank is min over a of E[min(X, a)] / P(X <= a); the minimum is at one of the atoms. The
+    Gittins order minimises the mean latency if preemption is free. vLLM recomputes preempted
+    sequences, and the gateway does not preempt at all: then the expected length is the right index,
+    and the Gittins rank puts uncertain jobs too early.
     """
     best, before, spent = math.inf, 0.0, 0.0
     left = 1.0
@@ -100,30 +105,29 @@ def gittins(job: Job) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Aged:
-    """``base(job) + rate * turn``: at every instant the order of ``base - rate * waited``.
+    """``base(job) + rate * arrival_turns``: always the order of ``base - rate * turns waited``.
 
-    Waiting counts in turns, the time for which a typical request is served. No job is overtaken by
-    one that arrives more than ``spread / rate`` turns after it, where ``spread`` is the largest
-    difference of two base keys: with ``expected_output`` and a rate of 0.1, a job expected to be e
-    times longer than another yields to it for 10 turns.
+    No job is overtaken by a job that arrives more than ``spread / rate`` turns later, where
+    ``spread`` is the largest difference of two base keys. With ``expected_output`` and a rate of
+    0.1, a job expected to be e times longer than another job yields for 10 turns.
     """
 
     base: Policy
     rate: float
 
     def __call__(self, job: Job) -> float:
-        """The aged key."""
+        """The key of the job, its ageing included."""
         return self.base(job) + self.rate * job.arrival_turns
 
 
 @dataclass(frozen=True, slots=True)
 class Boost:
-    """``rate * turn - boost``: arrival order, with a head start for the short.
+    """``rate * arrival_turns - boost``: arrival order, with a head start for short jobs.
 
-    The boost log(1 / (1 - exp(-x))) of a job of size x = tokens / ``scale`` (gamma-Boost, Yu and
-    Scully, 2024) is the logarithm of ``Aged`` for short jobs and fades to nothing for jobs longer
-    than ``scale``: those are served in order of arrival among themselves, and nothing that comes
-    later than log(scale / shortest) / rate turns overtakes them, however long they are.
+    A job of size x = tokens / ``scale`` has the boost log(1 / (1 - exp(-x))) (gamma-Boost, Yu and
+    Scully, 2024). For short jobs the key is the key of ``Aged``; for jobs longer than ``scale`` the
+    boost vanishes. Such jobs go in arrival order among themselves, and no job that arrives more
+    than log(scale / shortest) / rate turns later overtakes them.
     """
 
     base: Policy
@@ -131,48 +135,51 @@ class Boost:
     scale: float
 
     def __call__(self, job: Job) -> float:
-        """The boosted arrival."""
+        """The key of the job: its arrival less its boost."""
         size = math.exp(self.base(job)) / self.scale
         return self.rate * job.arrival_turns + math.log(-math.expm1(-size))
 
 
 @dataclass(frozen=True, slots=True)
 class LeastSlack:
-    """Service-level order: the instant by which a job must begin to meet its objective.
+    """Service-level order: the latest start (seconds) at which a job can still meet its objective.
 
-    The objective allows ``ttft`` seconds to the first token and ``tpot`` for each further one; of
-    those the job itself needs ``pace`` seconds a token.
+    Args:
+        ttft: seconds that the objective allows to the first token.
+        tpot: seconds that the objective allows for each further token.
+        token_seconds: seconds that the engine needs for each further token.
     """
 
     ttft: float = 5.0
     tpot: float = 0.2
-    pace: float = 0.03
+    token_seconds: float = 0.03
 
     def __call__(self, job: Job) -> float:
-        """The latest promising start, seconds on the driver's clock."""
-        return job.arrival + self.ttft + (self.tpot - self.pace) * job.length.mean
+        """The latest start, in seconds on the driver's clock."""
+        return job.arrival + self.ttft + (self.tpot - self.token_seconds) * job.length.mean
 
 
 def sejf(ageing: float, level: float = LEVEL) -> Policy:
-    """The default: shortest expected job first up to a level, aged.
+    """The default policy: shortest expected job first up to a level, with ageing.
 
     Args:
-        ageing: nats per turn of waiting.
-        level: over the usual expected tokens.
+        ageing: nats of the key per turn of waiting.
+        level: multiple of the model's mean expected length; requests expected to exceed the level
+            all count as that long and go in arrival order.
     """
     return Aged(LevelledOutput(level), ageing)
 
 
-class Maker(Protocol):
-    """Makes a policy from its settings; one that has no use for a setting leaves it."""
+class PolicyMaker(Protocol):
+    """Makes a policy from the settings of a scheduler; a policy may ignore a setting."""
 
     def __call__(self, ageing: float, level: float = LEVEL) -> Policy:
-        """The policy: ``ageing`` in nats of the key per turn, ``level`` as in ``sejf``."""
+        """The policy for an ``ageing`` rate and a ``level`` as in ``sejf``."""
 
 
-POLICIES: Mapping[str, Maker] = {
+POLICIES: Mapping[str, PolicyMaker] = {
     "fcfs": lambda ageing, level=LEVEL: fcfs,
-    "sjf_prompt": lambda ageing, level=LEVEL: Aged(prompt_tokens, ageing),
+    "sjf_prompt": lambda ageing, level=LEVEL: Aged(prompt_length, ageing),
     "sejf": sejf,
     "sept": lambda ageing, level=LEVEL: Aged(expected_output, ageing),
     "kv_volume": lambda ageing, level=LEVEL: Aged(kv_volume, ageing),
@@ -181,4 +188,4 @@ POLICIES: Mapping[str, Maker] = {
     "boost": lambda ageing, level=LEVEL: Boost(expected_output, ageing, 1000.0),
     "slo": lambda ageing, level=LEVEL: LeastSlack(),
 }
-"""Name -> how to make it."""
+"""The policies by their names in the configuration."""

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class RequestRecord:
-    """When things happened to a request, in seconds on one clock, and what it cost in tokens.
+    """Times of a request's events, in seconds on one clock, and its size in tokens.
 
-    A time that has not come is None, and so is every metric that needs it. The definitions are
-    the field's (vLLM, Vidur ``docs/metrics.md``).
+    The time of an event still to come is None, and so is every metric that needs that time. The
+    metrics are defined as in vLLM and in Vidur's ``docs/metrics.md``.
     """
 
     arrival: float

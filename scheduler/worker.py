@@ -1,4 +1,4 @@
-"""Worker: one vLLM server's capacity and what runs there."""
+"""Worker: one vLLM server's jobs, and whether one more fits."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from scheduler.job import Job
-from scheduler.kv_forecast import KvForecast, Outline, outline
+from scheduler.kv_forecast import KvForecast, KvProfile, kv_profile
 from scheduler.length import LengthDistribution
 from scheduler.worker_spec import WorkerSpec
 
@@ -19,13 +19,18 @@ KV_LIMIT_UNCAUTIOUS = 1.2
 what fits its free blocks, and preempts if the cache overflows."""
 
 REFRESH_TOKENS = 16
-"""Tokens an answer grows by before its part of the forecast is taken anew."""
+"""Tokens by which an answer grows before its part of the forecast is computed anew."""
+
+_REPORT_WEIGHT = 0.2
+"""Weight of a new KV report against the estimate so far."""
 
 
 @dataclass(slots=True)
-class _Placed:
+class _Counted:
+    """A job as counted in the worker's sums: expected remaining work, and attained tokens then."""
+
     job: Job
-    counted_at: int = 0
+    attained: int = 0
     work: float = 0.0
 
 
@@ -35,22 +40,19 @@ class Worker:
 
     spec: WorkerSpec
     healthy: bool = True
-    _jobs: dict[str, _Placed] = field(default_factory=dict)
+    _jobs: dict[str, _Counted] = field(default_factory=dict)
     _sequences: int = 0
     _work: float = 0.0
-    _prompts: int = 0
+    _prompt_tokens: int = 0
     _shared: float = 0.0
     _kv: KvForecast = field(default_factory=KvForecast)
-    _asked: tuple[str, LengthDistribution, Outline] | None = None
+    _last_profile: tuple[str, LengthDistribution, KvProfile] | None = None
 
     def __len__(self) -> int:
         return len(self._jobs)
 
     def __iter__(self) -> Iterator[Job]:
-        return (placed.job for placed in self._jobs.values())
-
-    def __contains__(self, job_id: object) -> bool:
-        return job_id in self._jobs
+        return (counted.job for counted in self._jobs.values())
 
     @property
     def id(self) -> str:
@@ -70,27 +72,27 @@ class Worker:
 
     @property
     def sequences(self) -> int:
-        """Sequences sent and not yet released."""
+        """Sequences of the jobs here."""
         return self._sequences
 
     @property
     def work(self) -> float:
-        """Output tokens still to expect of what was sent here."""
+        """Expected output tokens yet to come, summed over the jobs here."""
         return self._work
 
     @property
     def kv_peak(self) -> float:
-        """KV tokens at the peak to come, as ``deviations`` tells."""
+        """The coming KV peak in tokens, with the spec's margin of standard deviations."""
         return self._kv.peak(self.spec.deviations)
 
     @property
     def load(self) -> float:
-        """The scarcer resource's use: 1 is a worker filled to its limit."""
+        """Use of the scarcer resource, slots or KV memory; a full worker has 1."""
         kv = self.kv_peak / self.spec.kv_tokens if self.spec.kv_tokens else 0.0
         return max(self._sequences / self.spec.slots, kv)
 
     def fits(self, job: Job, caution: float = 1.0) -> bool:
-        """Whether the job may be sent now. A worker with nothing to do takes anything.
+        """Whether the job may be sent now. An idle worker takes any job.
 
         With full ``caution`` (1) the expected KV peak plus ``deviations`` standard deviations must
         fit into ``KV_LIMIT_CAUTIOUS`` of the cache; with none (0), the expected KV peak alone into
@@ -105,78 +107,85 @@ class Worker:
             return True
         limit = KV_LIMIT_UNCAUTIOUS - caution * (KV_LIMIT_UNCAUTIOUS - KV_LIMIT_CAUTIOUS)
         return self._kv.admits(
-            self._outline(job), spec.kv_tokens * limit, caution * spec.deviations
+            self._initial_profile(job), spec.kv_tokens * limit, caution * spec.deviations
         )
 
     def add(self, job: Job) -> None:
         """Count a job that is sent here."""
-        self._jobs[job.id] = placed = _Placed(job)
+        self._jobs[job.id] = counted = _Counted(job)
         self._sequences += job.sequences
-        self._prompts += job.prompt_tokens
-        self._count(placed, self._outline(job))
+        self._prompt_tokens += job.prompt_tokens
+        self._count(counted, self._initial_profile(job))
 
     def progress(self, job_id: str, attained: int) -> bool:
-        """A job's longest sequence has ``attained`` tokens; whether the forecasts have changed."""
-        placed = self._jobs[job_id]
-        placed.job.attained = attained
-        if 0 <= attained - placed.counted_at < REFRESH_TOKENS:
+        """Note that a job's longest sequence has ``attained`` tokens.
+
+        Returns whether the forecast has changed.
+        """
+        counted = self._jobs[job_id]
+        counted.job.attained = attained
+        if 0 <= attained - counted.attained < REFRESH_TOKENS:
             return False
-        self._count(placed, self._fresh_outline(placed.job))
+        self._count(counted, self._profile(counted.job))
         return True
 
     def remove(self, job_id: str) -> Job:
-        """Forget a job that has ended here."""
-        placed = self._jobs.pop(job_id)
-        self._sequences -= placed.job.sequences
-        self._prompts -= placed.job.prompt_tokens
-        self._work = self._work - placed.work if self._jobs else 0.0
-        self._kv.drop(job_id)
-        return placed.job
+        """Take a job off the worker.
+
+        Raises:
+            KeyError: no such job is here.
+        """
+        counted = self._jobs.pop(job_id)
+        self._sequences -= counted.job.sequences
+        self._prompt_tokens -= counted.job.prompt_tokens
+        self._work = self._work - counted.work if self._jobs else 0.0
+        self._kv.remove(job_id)
+        return counted.job
 
     def observe_kv(self, held: float, prefix_hits: float) -> bool:
-        """Take the engine's word on what is ``held`` (tokens), shared prefixes counted once.
+        """Estimate the shared part of prompts from the engine's report.
 
-        What it holds less than its sequences have come to is shared, up to the part of prompt
-        tokens found cached, ``prefix_hits`` (0..1). Reports lag: each moves the estimate a little.
-        Returns whether the forecasts have changed.
+        The tokens that the engine holds less than forecast are shared prefixes, up to the share of
+        prompt tokens found cached. Reports lag behind, so each report moves the estimate a little.
+        Returns whether the forecast has changed.
+
+        Args:
+            held: KV tokens in use, shared prefixes counted once.
+            prefix_hits: share of prompt tokens found in the prefix cache, 0 to 1.
         """
-        if not self._prompts or (prefix_hits <= 0 and self._shared <= 0):
+        if not self._prompt_tokens or (prefix_hits <= 0 and self._shared <= 0):
             return False
-        missing = (self._kv.now - held) / self._prompts + self._shared
-        self._shared += _TRUST * (min(max(missing, 0.0), prefix_hits) - self._shared)
+        missing = (self._kv.now - held) / self._prompt_tokens + self._shared
+        self._shared += _REPORT_WEIGHT * (min(max(missing, 0.0), prefix_hits) - self._shared)
         self._recount()
         return True
 
-    def _outline(self, job: Job) -> Outline:
-        """Of a job not begun. The first in the queue is asked for again and again."""
-        asked = self._asked
-        if asked is None or asked[0] != job.id or asked[1] is not job.length:
-            self._asked = asked = job.id, job.length, self._fresh_outline(job)
-        return asked[2]
+    def _initial_profile(self, job: Job) -> KvProfile:
+        """The profile of a job not begun, kept for the next call: ``fits`` asks repeatedly."""
+        last = self._last_profile
+        if last is None or last[0] != job.id or last[1] is not job.length:
+            self._last_profile = last = job.id, job.length, self._profile(job)
+        return last[2]
 
-    def _fresh_outline(self, job: Job) -> Outline:
-        return outline(job, block=self.spec.kv_block, shared=self._shared)
+    def _profile(self, job: Job) -> KvProfile:
+        return kv_profile(job, block=self.spec.kv_block, shared=self._shared)
 
-    def _count(self, placed: _Placed, outlined: Outline) -> None:
-        self._kv.put(placed.job.id, outlined)
-        work = placed.job.remaining_tokens
-        self._work += work - placed.work
-        placed.work, placed.counted_at = work, placed.job.attained
+    def _count(self, counted: _Counted, profile: KvProfile) -> None:
+        self._kv.set(counted.job.id, profile)
+        work = counted.job.remaining_tokens
+        self._work += work - counted.work
+        counted.work, counted.attained = work, counted.job.attained
 
     def _recount(self) -> None:
-        self._asked = None
-        for placed in self._jobs.values():
-            self._count(placed, self._fresh_outline(placed.job))
+        self._last_profile = None
+        for counted in self._jobs.values():
+            self._count(counted, self._profile(counted.job))
 
     def check(self) -> None:
-        """Assert that the running totals equal the sums over the jobs."""
-        placed = self._jobs.values()
-        assert self._sequences == sum(one.job.sequences for one in placed)
-        work = sum(one.work for one in placed)
+        """Assert that the running sums equal the sums over the jobs."""
+        jobs = self._jobs.values()
+        assert self._sequences == sum(counted.job.sequences for counted in jobs)
+        work = sum(counted.work for counted in jobs)
         assert abs(self._work - work) < 1e-6 * max(1.0, work)
-        assert self._prompts == sum(one.job.prompt_tokens for one in placed)
+        assert self._prompt_tokens == sum(counted.job.prompt_tokens for counted in jobs)
         self._kv.check()
-
-
-_TRUST = 0.2
-"""Of a new report against the estimate so far."""

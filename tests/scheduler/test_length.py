@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scheduler.length import LengthDistribution
-from tests.scheduler.builders import distributions
+from tests.scheduler.builders import distributions, survival
 
 LEVELS = st.floats(0, 1)
 COUNTS = st.integers(0, 25_000)
@@ -67,18 +67,6 @@ def test_the_extreme_quantiles_are_the_first_and_the_last_atom(d: LengthDistribu
     assert (d.quantile(0), d.quantile(1)) == (d.tokens[0], d.tokens[-1])
 
 
-@given(distributions(), COUNTS)
-def test_survival_is_the_probability_of_more_tokens(d: LengthDistribution, attained: int) -> None:
-    assert d.survival(attained) == pytest.approx(1 - probability_up_to(d, attained), abs=1e-9)
-
-
-@given(distributions(), COUNTS)
-def test_survival_falls_from_one_to_zero(d: LengthDistribution, attained: int) -> None:
-    assert d.survival(0) == pytest.approx(1)
-    assert d.survival(attained) >= d.survival(attained + 1)
-    assert d.survival(d.tokens[-1]) == 0
-
-
 @given(distributions(), st.integers(1, 25_000))
 def test_capped_is_the_distribution_of_the_smaller_of_length_and_limit(
     d: LengthDistribution, limit: int
@@ -87,8 +75,8 @@ def test_capped_is_the_distribution_of_the_smaller_of_length_and_limit(
     assert capped.tokens[-1] <= limit
     assert capped.mean == pytest.approx(math.fsum(min(t, limit) * m for t, m in atoms(d)))
     for tokens in (0, limit / 2, limit - 1, limit):
-        expected = d.survival(tokens) if tokens < limit else 0
-        assert capped.survival(tokens) == pytest.approx(expected, abs=1e-9)
+        expected = survival(d, tokens) if tokens < limit else 0
+        assert survival(capped, tokens) == pytest.approx(expected, abs=1e-9)
 
 
 @given(distributions(), st.integers(1, 25_000), st.integers(1, 25_000))
@@ -109,39 +97,22 @@ def test_a_cap_may_be_infinite_or_larger_than_any_float() -> None:
     assert d.capped(math.inf) == d.capped(10**400) == d
 
 
-@given(distributions(), COUNTS, COUNTS)
-def test_remaining_is_the_conditional_distribution_of_what_is_still_to_come(
-    d: LengthDistribution, attained: int, more: int
+@given(distributions(), COUNTS)
+def test_the_mean_remaining_is_the_conditional_mean_of_the_tokens_yet_to_come(
+    d: LengthDistribution, attained: int
 ) -> None:
-    remaining = d.remaining(attained)
-    survived = d.survival(attained)
+    survived = survival(d, attained)
     if survived == 0:
-        assert remaining == LengthDistribution.point(1)
+        assert d.mean_remaining(attained) == 1
         return
-    assert remaining.survival(more) == pytest.approx(d.survival(attained + more) / survived)
     expected = math.fsum((t - attained) * m for t, m in atoms(d) if t > attained) / survived
-    assert remaining.mean == pytest.approx(expected)
-
-
-@given(distributions(), COUNTS, COUNTS)
-def test_what_remains_after_two_pieces_is_what_remains_after_their_sum(
-    d: LengthDistribution, first: int, second: int
-) -> None:
-    in_two, at_once = d.remaining(first).remaining(second), d.remaining(first + second)
-    assert in_two.tokens == at_once.tokens
-    assert in_two.mass == pytest.approx(at_once.mass)
-
-
-@given(distributions())
-def test_before_the_first_token_all_of_it_remains(d: LengthDistribution) -> None:
-    assert d.remaining(0).tokens == d.tokens
-    assert d.remaining(0).mass == pytest.approx(d.mass)
+    assert d.mean_remaining(attained) == pytest.approx(expected)
 
 
 @given(st.floats(0.5, 1e6))
 def test_a_point_is_a_length_known_exactly(tokens: float) -> None:
     d = LengthDistribution.point(tokens)
-    assert (d.mean, d.quantile(0.1), d.survival(tokens)) == (tokens, tokens, 0)
+    assert (d.mean, d.quantile(0.1), survival(d, tokens)) == (tokens, tokens, 0)
 
 
 @given(SAMPLES)
@@ -240,4 +211,4 @@ def test_one_infinite_atom_is_refused() -> None:
 
 def test_an_atom_without_mass_beyond_what_is_attained_is_no_error() -> None:
     d = LengthDistribution((1, 2), (1.0, 0.0))
-    assert d.remaining(1) == LengthDistribution.point(1)
+    assert d.mean_remaining(1) == 1
