@@ -22,7 +22,6 @@ from gateway.protocol.errors import ApiError
 from gateway.requests.endpoint import Endpoint
 from gateway.requests.feedback import Feedback
 from gateway.requests.lifecycle import Lifecycle
-from gateway.requests.rejections import Rejections
 from gateway.scheduling.build import make_scheduler
 from gateway.scheduling.dispatcher import Dispatcher
 from gateway.scheduling.tenants import Tenancy
@@ -34,7 +33,7 @@ from predictor.inference.tiered import TieredPredictor
 
 
 def create_app(
-    config: Config, serving: TieredPredictor | None, learned: LearnedState | None = None
+    config: Config, predictor: TieredPredictor | None, learned: LearnedState | None = None
 ) -> FastAPI:
     """The gateway as an ASGI application; ``config.workers`` and what is discovered serve.
 
@@ -47,7 +46,7 @@ def create_app(
     metrics = Metrics(config.slo)
     metrics.registry.register(LiveMetrics(dispatcher, fleet, tenancy))
     discovery = Discovery(config, fleet, metrics)
-    forecaster = Forecaster(serving, metrics, config.predictor)
+    forecaster = Forecaster(predictor, metrics, config.predictor)
     reload = Reload(config, forecaster, learned.adaptive, metrics)
 
     background = Background(fleet, discovery, dispatcher, reload, learned, Refits(config, metrics))
@@ -64,11 +63,8 @@ def create_app(
     _add_status(app, fleet, dispatcher, metrics, tenancy)
     _add_models(app, fleet)
     feedback = Feedback(forecaster, metrics, learned.log, config.learning.keep_text)
-    rejections = Rejections(config, dispatcher)
-    service = Lifecycle(
-        config, fleet, dispatcher, rejections, forecaster, metrics, feedback, tenancy
-    )
-    app.mount("/v1", Endpoint(config, fleet, service, metrics))
+    lifecycle = Lifecycle(config, fleet, dispatcher, forecaster, metrics, feedback, tenancy)
+    app.mount("/v1", Endpoint(config, fleet, lifecycle, metrics))
     return app
 
 

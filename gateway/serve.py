@@ -20,7 +20,7 @@ from gateway.config.settings import Config, WorkerConfig
 from gateway.emulator import EmbeddedEmulator, EmulatorConfig
 from gateway.emulator.answers import predicted_lengths
 from gateway.forecasting.learned_state import LearnedState, LearningError
-from gateway.forecasting.reload import load_serving
+from gateway.forecasting.reload import load_predictor
 from gateway.workers.launch import LaunchError, api_key, vllm_server
 from predictor.exits import bad_input
 from predictor.threads import one_thread
@@ -92,7 +92,7 @@ async def _serve(config: Config, args: argparse.Namespace) -> int:
     one_thread()
     sys.setswitchinterval(SWITCH_S)
     learned = LearnedState.open(config.learning)
-    serving = load_serving(config, learned.adaptive)
+    predictor = load_predictor(config, learned.adaptive)
     async with contextlib.AsyncExitStack() as stack:
         banner = ""
         if args.model:
@@ -100,12 +100,12 @@ async def _serve(config: Config, args: argparse.Namespace) -> int:
             url = await stack.enter_async_context(server)
             config = _with_worker(config, url, api_key(args.vllm_flags))
         elif not config.workers and not config.discovery.finds:
-            lengths = predicted_lengths(serving.model) if serving else None
+            lengths = predicted_lengths(predictor.model) if predictor else None
             emulator = EmbeddedEmulator(EmulatorConfig(models=(EMULATED_MODEL,)), lengths)
             config = _with_worker(config, stack.enter_context(emulator).url)
             banner = BANNER
         server_config = uvicorn.Config(
-            create_app(config, serving, learned),
+            create_app(config, predictor, learned),
             host=config.listen.host,
             port=config.listen.port,
             log_level="warning",

@@ -1,4 +1,4 @@
-"""Reload: a model put in the place of the one in service is taken up, without a restart."""
+"""Reload: takes up a new model that replaces the present one on disk, without a restart."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ from predictor.inference.tiered import TieredPredictor
 log = logging.getLogger("lengthwise")
 
 Fingerprint = tuple[str, int, int] | None
+"""Resolved directory, modification time in ns and inode of a model's manifest; None: no model."""
 
 
 def model_path(config: Config) -> Path | None:
-    """Where the model to serve lies: the latest refit, else the configured one (None: shipped)."""
+    """Directory of the model: the latest refit, else the configured one; None: the shipped one."""
     learning = config.learning
     if learning.refit_s and learning.folder is not None:
         current = learning.folder / MODELS / "current"
@@ -30,25 +31,28 @@ def model_path(config: Config) -> Path | None:
     return config.predictor.path
 
 
-def load_serving(config: Config, adaptive: AdaptiveLayer) -> TieredPredictor | None:
-    """The configured predictor; None, and why in the log, where there is none to be used.
+def load_predictor(config: Config, adaptive: AdaptiveLayer) -> TieredPredictor | None:
+    """The configured predictor; None, with the reason in the log, where it cannot be loaded.
 
-    A gateway without it still serves, on recent lengths: a broken model must not keep a restart
-    from coming up at 3 a.m.
+    A gateway without a predictor still works, with recent lengths: a broken model must not keep a
+    restart from coming up at 3 a.m.
     """
     if not config.predictor.enabled:
         return None
     try:
-        return TieredPredictor.load(
-            model_path(config), refine=config.predictor.refine, adaptive=adaptive
-        )
+        return _load(config, adaptive)
     except ArtefactError as error:
         log.error("no length predictor, recent lengths are used instead: %s", error)
         return None
 
 
+def _load(config: Config, adaptive: AdaptiveLayer) -> TieredPredictor:
+    refine = config.predictor.refine
+    return TieredPredictor.load(model_path(config), refine=refine, adaptive=adaptive)
+
+
 class Reload:
-    """Looks for a new model, by its manifest's identity: a retrained one, or a promoted refit."""
+    """Looks for a new model by the file of its manifest: a retrained model or a promoted refit."""
 
     def __init__(
         self, config: Config, forecaster: Forecaster, adaptive: AdaptiveLayer, metrics: Metrics
@@ -60,36 +64,30 @@ class Reload:
         self._seen = self._fingerprint()
 
     async def watch(self) -> None:
-        """Look again and again, until cancelled."""
+        """Look every ``predictor.reload_s`` seconds, until cancelled."""
         while self._config.predictor.enabled:
             await asyncio.sleep(self._config.predictor.reload_s)
             await self._look()
 
     async def _look(self) -> None:
-        """Take up the model if it is another one; a broken one leaves the present in service."""
-        found = self._fingerprint()
-        if found is None or found == self._seen:
+        """Use the model if it is a new one; a broken one leaves the present one in use."""
+        fingerprint = self._fingerprint()
+        if fingerprint is None or fingerprint == self._seen:
             return
-        self._seen = found
+        self._seen = fingerprint
         try:
-            serving = await asyncio.to_thread(self._load)
+            predictor = await asyncio.to_thread(_load, self._config, self._adaptive)
         except ArtefactError as error:
             self._metrics.predictor_reloads.labels("refused").inc()
             log.error("the new length predictor is refused, the present one stays: %s", error)
             return
-        if serving.artefact == self._forecaster.artefact:
-            return  # a copy of what serves
-        self._adaptive.rebase()  # what was learned is relative to the model before
-        self._forecaster.serve(serving)
+        if predictor.artefact == self._forecaster.artefact:
+            return  # a copy of the model in use
+        self._adaptive.rebase()  # its corrections were relative to the previous model
+        self._forecaster.use(predictor)
         self._metrics.predictor_reloads.labels("ok").inc()
-        log.info("a new length predictor serves, made %s", serving.model.manifest.get("created"))
-
-    def _load(self) -> TieredPredictor:
-        return TieredPredictor.load(
-            model_path(self._config),
-            refine=self._config.predictor.refine,
-            adaptive=self._adaptive,
-        )
+        created = predictor.model.manifest.get("created")
+        log.info("a new length predictor is in use, made %s", created)
 
     def _fingerprint(self) -> Fingerprint:
         path = model_path(self._config)

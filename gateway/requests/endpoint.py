@@ -1,4 +1,4 @@
-"""Relay: the ASGI endpoint of /v1/*. Accept and read a request, answer what goes wrong."""
+"""Endpoint: the ASGI application of /v1/*. Reads a request and answers every error."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from gateway.protocol.errors import ApiError
 from gateway.protocol.headers import Headers, forwarded, header
 from gateway.protocol.openai import ApiRequest, parse
 from gateway.protocol.reply import Reply
-from gateway.requests.exchange import Exchange
-from gateway.requests.lifecycle import Lifecycle, WorkerRefused
+from gateway.requests.lifecycle import Lifecycle, WorkerErrorRelayed
 from gateway.requests.rejections import no_healthy_worker
+from gateway.requests.relay import Relay
 from gateway.workers.fleet import Fleet
 from gateway.workers.member import ANY_MODEL
 from scheduler.records import RequestRecord
@@ -28,11 +28,11 @@ log = logging.getLogger("lengthwise")
 
 @dataclass(slots=True)
 class Endpoint:
-    """What a request meets between its client and the queue."""
+    """Accepts requests and counts how each of them ends."""
 
     config: Config
     fleet: Fleet
-    service: Lifecycle
+    lifecycle: Lifecycle
     metrics: Metrics
 
     async def __call__(
@@ -41,7 +41,7 @@ class Endpoint:
         receive: Receive,
         send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
     ) -> None:
-        """Serve one request; every road out of here is counted, once."""
+        """Answer one request. However the request ends, its outcome is counted once."""
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1003, "reason": "HTTP only"})
             return
@@ -54,12 +54,12 @@ class Endpoint:
             outcome = "ok"
         except ClientGone:
             outcome = "client_gone"
-        except WorkerRefused as refused:
-            outcome = f"worker_{refused.status // 100}xx"
+        except WorkerErrorRelayed as error:
+            outcome = f"worker_{error.status // 100}xx"
         except ApiError as error:
             outcome = error.code
             await reply.error(error)
-        except Exception:  # whatever it was, the client gets an answer and we a trace
+        except Exception:  # a bug: the client gets an answer, and the log gets the trace
             log.exception("request %s", request_id)
             outcome = "internal_error"
             await reply.error(ApiError(500, "The gateway failed.", code=outcome))
@@ -74,7 +74,7 @@ class Endpoint:
         record = RequestRecord(arrival=asyncio.get_running_loop().time())
         body = await self._body(receive)
         endpoint, method = scope["path"].removeprefix("/v1/"), scope["method"]
-        if ".." in endpoint.split("/"):  # what a worker has beside /v1/ is not for clients
+        if ".." in endpoint.split("/"):  # a worker's paths outside /v1/ are not for clients
             raise ApiError(404, f"{scope['path'][:200]} is not served.", code="not_found")
         request = parse(endpoint, method, header(headers, b"content-type"), body)
         labels.endpoint = endpoint if request.generates else "other"
@@ -82,7 +82,7 @@ class Endpoint:
         labels.model = model or NO_MODEL
         if request.generates:
             self.metrics.expect_model(model)
-        exchange = Exchange(
+        relay = Relay(
             request=request,
             method=method,
             path=_target(scope),
@@ -91,7 +91,7 @@ class Endpoint:
             record=record,
             fleet=self.fleet,
         )
-        await unless_gone(receive, self.service.serve(exchange, model), lambda: reply.complete)
+        await unless_gone(receive, self.lifecycle.run(relay, model), lambda: reply.complete)
 
     async def _body(self, receive: Receive) -> bytes:
         limit, size, parts = self.config.requests.max_body_bytes, 0, []
@@ -112,7 +112,7 @@ class Endpoint:
                 return b"".join(parts)
 
     def _known_model(self, request: ApiRequest) -> str:
-        """The model's name, checked against what the workers serve."""
+        """The request's model; an error where no worker serves it."""
         models = self.fleet.models()
         if request.model is None:
             return ANY_MODEL
@@ -131,14 +131,14 @@ class Endpoint:
 
 @dataclass(slots=True)
 class _Labels:
-    """Metric labels, known only once the request has been read."""
+    """Metric labels of a request; unknown until the request has been read."""
 
     model: str = NO_MODEL
     endpoint: str = "other"
 
 
 def _target(scope: MutableMapping[str, Any]) -> str:
-    """Path and query as the client wrote them: decoding twice could change what they name."""
+    """Path and query as the client encoded them: decoding twice could change their meaning."""
     path: bytes = scope.get("raw_path") or scope["path"].encode()
     query: bytes = scope["query_string"]
     return (path + b"?" + query if query else path).decode("latin-1")

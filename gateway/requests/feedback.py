@@ -1,4 +1,4 @@
-"""Feedback: what a request that has ended teaches, and its line in the served log."""
+"""Feedback: what a finished request teaches the forecaster, and its record in the served log."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from gateway.forecasting.forecaster import Forecaster, Guess
+from gateway.forecasting.forecaster import Forecaster
+from gateway.forecasting.request_forecast import RequestForecast
 from gateway.metrics import Metrics
-from gateway.requests.passage import Passage
+from gateway.requests.in_flight import InFlightRequest
 from predictor.adaptive.keys import NO_KEY, PROMPT, SKELETON, SYSTEM
 from predictor.features.definition import feature_hash
+from predictor.inference.tiered import Prediction
 from predictor.raw_forecast import QUANTILES
 from predictor.served import FINISHED_ITSELF, ServedLog, ServedRecord
 
@@ -26,65 +28,63 @@ class Feedback:
     metrics: Metrics
     log: ServedLog | None
     keep_text: bool
+    """Whether prompts' texts go into the served log."""
 
-    def answered(self, passage: Passage) -> None:
-        """The answer is complete."""
-        exchange, job = passage.exchange, passage.job
-        record, usage = exchange.record, exchange.usage
+    def answered(self, in_flight: InFlightRequest) -> None:
+        """Take a request whose answer is complete."""
+        relay, job = in_flight.relay, in_flight.job
+        record, usage = relay.record, relay.usage
         record.finished = asyncio.get_running_loop().time()
         record.prompt_tokens, record.output_tokens = usage.prompt_tokens, usage.output_tokens
-        if not exchange.request.generates:
+        if not relay.request.generates:
             return
         self.metrics.observe_answer(job.model, record)
         if usage.output_tokens:
             censored = not usage.finish_reasons <= set(FINISHED_ITSELF)
-            self._teach(passage, ",".join(sorted(usage.finish_reasons)), censored=censored)
+            self._learn(in_flight, ",".join(sorted(usage.finish_reasons)), censored=censored)
 
-    def broken_off(self, passage: Passage) -> None:
-        """There is no complete answer: the client left, a limit was reached, the worker failed.
+    def broken_off(self, in_flight: InFlightRequest) -> None:
+        """Take a request without a complete answer: hung up, out of time, or failed by its worker.
 
-        What had been generated until then says that the answer is at least so long.
+        The tokens generated until then are a lower bound of the answer's length.
         """
-        exchange = passage.exchange
-        if not exchange.request.generates or not exchange.tokens:
+        relay = in_flight.relay
+        if not relay.request.generates or not relay.tokens:
             return
-        exchange.record.finished = asyncio.get_running_loop().time()
-        exchange.record.output_tokens = exchange.tokens
-        self._teach(passage, "aborted", censored=True)
+        relay.record.finished = asyncio.get_running_loop().time()
+        relay.record.output_tokens = relay.tokens
+        self._learn(in_flight, "aborted", censored=True)
 
-    def _teach(self, passage: Passage, finish_reason: str, *, censored: bool) -> None:
-        record = passage.exchange.record
-        if passage.job.sequences == 1:
+    def _learn(self, in_flight: InFlightRequest, finish_reason: str, *, censored: bool) -> None:
+        record = in_flight.relay.record
+        if in_flight.job.sequences == 1:
             self.forecaster.learn(
-                passage.prompt,
-                passage.guess,
+                in_flight.prompt,
+                in_flight.forecast,
                 prompt_tokens=record.prompt_tokens,
                 output_tokens=record.output_tokens,
                 censored=censored,
             )
         if self.log is not None:
-            kept = self.log.append(self._served(passage, finish_reason, censored=censored))
-            self.metrics.log_records.labels("written" if kept else "dropped").inc()
+            written = self.log.append(self._record(in_flight, finish_reason, censored=censored))
+            self.metrics.log_records.labels("written" if written else "dropped").inc()
 
-    def _served(self, passage: Passage, finish_reason: str, *, censored: bool) -> ServedRecord:
-        exchange, job, prompt, guess = (
-            passage.exchange,
-            passage.job,
-            passage.prompt,
-            passage.guess,
-        )
-        record = exchange.record
+    def _record(
+        self, in_flight: InFlightRequest, finish_reason: str, *, censored: bool
+    ) -> ServedRecord:
+        relay, job, prompt = in_flight.relay, in_flight.job, in_flight.prompt
+        record = relay.record
         unix = time.time() - asyncio.get_running_loop().time()
         return ServedRecord(
             id=job.id,
             arrival=record.arrival + unix,
-            dispatched=_at(record.dispatched, unix),
-            first_token=_at(record.first_token, unix),
-            last_token=_at(record.last_token, unix),
+            dispatched=_shifted(record.dispatched, unix),
+            first_token=_shifted(record.first_token, unix),
+            last_token=_shifted(record.last_token, unix),
             finished=(record.finished or record.arrival) + unix,
             model=job.model,
-            endpoint=exchange.request.endpoint,
-            worker=passage.worker,
+            endpoint=relay.request.endpoint,
+            worker=in_flight.worker,
             tenant=prompt.tenant,
             prompt_tokens=record.prompt_tokens or job.prompt_tokens,
             output_tokens=record.output_tokens,
@@ -94,36 +94,41 @@ class Feedback:
             finish_reason=finish_reason,
             censored=censored,
             text=prompt.text if self.keep_text else None,
-            **_forecast(guess),
+            **_forecast_fields(in_flight.forecast),
         )
 
 
-def _forecast(guess: Guess) -> dict[str, Any]:
-    """The fields of a record that say what was predicted, and from what."""
+def _forecast_fields(forecast: RequestForecast) -> dict[str, Any]:
+    """The fields of a record that hold the forecast and its inputs."""
+    quantiles = tuple(forecast.length.quantile(level) for level in QUANTILES)
     fields: dict[str, Any] = {
-        "tier": guess.tier,
-        "predicted_mean": guess.length.mean,
-        "predicted_quantiles": tuple(guess.length.quantile(level) for level in QUANTILES),
+        "tier": forecast.tier,
+        "predicted_mean": forecast.length.mean,
+        "predicted_quantiles": quantiles,
     }
-    if guess.predictions:  # inputs, location and scale are the fast tier's: what a refit continues
-        first = guess.predictions[0]
-        keys = first.forecast.keys
-        fields |= {
-            "location": float(first.raw_forecast.location[0]),
-            "scale": float(first.raw_forecast.scale[0]),
-            "inputs": first.raw_forecast.inputs[0].astype(np.float32),
-            "feature_hash": feature_hash(),
-            "artefact": first.artefact,
-            "prompt_hash": _hex(keys[PROMPT]),
-            "template_hash": _hex(keys[SKELETON]),
-            "system_hash": _hex(keys[SYSTEM]),
-        }
+    if forecast.predictions:
+        fields |= _refit_fields(forecast.predictions[0])
     return fields
+
+
+def _refit_fields(fast: Prediction) -> dict[str, Any]:
+    """The fields that a refit needs: inputs and raw forecast of the fast tier."""
+    keys, raw = fast.forecast.keys, fast.raw_forecast
+    return {
+        "location": float(raw.location[0]),
+        "scale": float(raw.scale[0]),
+        "inputs": raw.inputs[0].astype(np.float32),
+        "feature_hash": feature_hash(),
+        "artefact": fast.artefact,
+        "prompt_hash": _hex(keys[PROMPT]),
+        "template_hash": _hex(keys[SKELETON]),
+        "system_hash": _hex(keys[SYSTEM]),
+    }
 
 
 def _hex(key: int) -> str:
     return "" if key == NO_KEY else f"{key:016x}"
 
 
-def _at(moment: float | None, unix: float) -> float | None:
-    return None if moment is None else moment + unix
+def _shifted(moment: float | None, offset: float) -> float | None:
+    return None if moment is None else moment + offset

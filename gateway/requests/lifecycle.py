@@ -1,4 +1,4 @@
-"""Service: the life of an accepted request. Forecast, queue, forward, account."""
+"""Lifecycle: an accepted request is forecast, queued, forwarded and accounted for."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from dataclasses import dataclass, replace
 from math import ceil
 
 from gateway.config.settings import Config
-from gateway.forecasting.forecaster import Forecaster, Guess
+from gateway.forecasting.forecaster import Forecaster
+from gateway.forecasting.request_forecast import RequestForecast
 from gateway.metrics import NO_MODEL, Metrics
 from gateway.protocol.errors import ApiError
-from gateway.requests.exchange import Exchange, WorkerFailed
 from gateway.requests.feedback import Feedback
-from gateway.requests.passage import Passage
+from gateway.requests.in_flight import InFlightRequest
 from gateway.requests.refine import refining
-from gateway.requests.rejections import Rejections
+from gateway.requests.rejections import rejection
+from gateway.requests.relay import Relay, WorkerFailed
 from gateway.scheduling.affinity import affinity
 from gateway.scheduling.dispatcher import Dispatcher, Rejected, Slot
 from gateway.scheduling.tenants import Claim, Tenancy
@@ -26,8 +27,8 @@ from scheduler.engine_priority import priority
 from scheduler.job import Job
 
 
-class WorkerRefused(Exception):
-    """The worker's own error went back to the client."""
+class WorkerErrorRelayed(Exception):
+    """The worker answered with an error of its own, which has gone to the client."""
 
     def __init__(self, status: int) -> None:
         super().__init__(status)
@@ -41,111 +42,116 @@ class Lifecycle:
     config: Config
     fleet: Fleet
     dispatcher: Dispatcher
-    rejections: Rejections
     forecaster: Forecaster
     metrics: Metrics
     feedback: Feedback
     tenancy: Tenancy
 
-    async def serve(self, exchange: Exchange, model: str) -> None:
-        """Serve one request of ``model``; its answer has gone to the client on return.
+    async def run(self, relay: Relay, model: str) -> None:
+        """Carry one request of ``model`` to its end; on return the client has the whole answer.
 
         Raises:
             ApiError: there is no complete answer.
-            WorkerRefused: the worker answered with an error, which went to the client.
+            WorkerErrorRelayed: the answer was the worker's own error.
         """
-        limit = exchange.record.arrival + self.config.requests.timeout_s
-        passage: Passage | None = None
+        deadline = relay.record.arrival + self.config.requests.timeout_s
+        in_flight: InFlightRequest | None = None
         try:
-            async with asyncio.timeout_at(limit):
-                passage = await self._begin(exchange, model)
-                status = await self._queue_and_forward(passage)
+            async with asyncio.timeout_at(deadline):
+                in_flight = await self._begin(relay, model)
+                status = await self._queue_and_forward(in_flight)
         except BaseException as error:
-            if passage is not None:
-                self.feedback.broken_off(passage)
+            if in_flight is not None:
+                self.feedback.broken_off(in_flight)
             if not isinstance(error, TimeoutError):
                 raise
-            raise ApiError(
-                504,
-                f"No complete answer within {self.config.requests.timeout_s:g} s "
-                "(requests.timeout_s). Ask for fewer tokens, or stream.",
-                code="request_timeout",
-            ) from None
+            raise self._timeout_error() from None
         if status >= 400:
-            raise WorkerRefused(status)
-        self.feedback.answered(passage)
+            raise WorkerErrorRelayed(status)
+        self.feedback.answered(in_flight)
 
-    async def _begin(self, exchange: Exchange, model: str) -> Passage:
-        owner = self.tenancy.identify(exchange.headers)
-        prompt = replace(Prompt.from_request(exchange.request.fields), tenant=owner.pseudonym)
+    def _timeout_error(self) -> ApiError:
+        return ApiError(
+            504,
+            f"No complete answer within {self.config.requests.timeout_s:g} s "
+            "(requests.timeout_s). Ask for fewer tokens, or stream.",
+            code="request_timeout",
+        )
+
+    async def _begin(self, relay: Relay, model: str) -> InFlightRequest:
+        owner = self.tenancy.identify(relay.headers)
+        prompt = replace(Prompt.from_request(relay.request.fields), tenant=owner.pseudonym)
         room = self.fleet.max_model_len(model) - self.forecaster.prompt_tokens(prompt)
-        guess = await self.forecaster.guess(exchange.request, prompt, room)
-        job = self._job(exchange, model, prompt, guess, owner.claim)
-        return Passage(exchange, job, prompt, guess)
+        forecast = await self.forecaster.forecast(relay.request, prompt, room)
+        job = self._job(relay, model, prompt, forecast, owner.claim)
+        return InFlightRequest(relay, job, prompt, forecast)
 
     def _job(
-        self, exchange: Exchange, model: str, prompt: Prompt, guess: Guess, claim: Claim
+        self, relay: Relay, model: str, prompt: Prompt, forecast: RequestForecast, claim: Claim
     ) -> Job:
-        arrival, request = exchange.record.arrival, exchange.request
+        arrival, request = relay.record.arrival, relay.request
         return Job(
-            id=f"{exchange.reply.request_id}-{uuid.uuid4().hex[:8]}",  # clients may repeat theirs
+            id=f"{relay.reply.request_id}-{uuid.uuid4().hex[:8]}",  # clients may repeat their ids
             model=model,
             arrival=arrival,
             prompt_tokens=self.forecaster.prompt_tokens(prompt),
-            length=guess.length,
+            length=forecast.length,
             sequences=request.sequences,
             deadline=arrival + self.config.queue.timeout_s,
             tenant=claim.tenant,
             share=claim.share,
             urgency=claim.urgency,
-            affinity=affinity(self.config.scheduling.affinity, request, exchange.headers),
+            affinity=affinity(self.config.scheduling.affinity, request, relay.headers),
         )
 
-    async def _queue_and_forward(self, passage: Passage) -> int:
-        """Wait for a worker and ask it, and others where it fails before the first byte."""
-        async with self.dispatcher.slot(passage.job) as slot:
+    async def _queue_and_forward(self, in_flight: InFlightRequest) -> int:
+        """Wait for a worker and forward the request; returns the answer's status."""
+        async with self.dispatcher.slot(in_flight.job) as slot:
             try:
-                return await self._forward(slot, passage)
-            finally:  # the tenant pays for what was written, however it ended
-                tokens = passage.exchange.output_tokens
+                return await self._forward(slot, in_flight)
+            finally:  # the tenant pays for the tokens that were generated, however it ended
+                tokens = in_flight.relay.output_tokens
                 if tokens is not None:
-                    slot.attained = ceil(tokens / passage.job.sequences)
+                    slot.attained = ceil(tokens / in_flight.job.sequences)
 
-    async def _forward(self, slot: Slot, passage: Passage) -> int:
+    async def _forward(self, slot: Slot, in_flight: InFlightRequest) -> int:
+        """Forward the request; to other workers where one fails before the first byte."""
+        loop = asyncio.get_running_loop()
         for attempt in range(self.config.requests.retries + 1):
             if attempt:
                 slot.retry()
-            dispatch = await self._wait(slot, passage)
-            begun = asyncio.get_running_loop().time()
+            dispatch = await self._wait(slot, in_flight)
+            begun = loop.time()
             try:
-                status = await passage.exchange.forward(
+                status = await in_flight.relay.forward(
                     slot, dispatch.worker_id, self._priority(dispatch)
                 )
-                if passage.exchange.request.generates:
-                    slot.service_s = asyncio.get_running_loop().time() - begun
+                if in_flight.relay.request.generates:
+                    slot.service_s = loop.time() - begun
                 return status
             except WorkerFailed:
                 self.metrics.worker_failures.labels(dispatch.worker_id).inc()
         raise ApiError(
             502,
             f"{self.config.requests.retries + 1} workers failed before the first byte of the "
-            "answer (requests.retries). Send the request again; if it fails again, it may be "
-            "what breaks them.",
+            "answer (requests.retries). Send the request again; if it fails again, the request "
+            "itself may be the cause.",
             code="worker_failed",
         )
 
-    async def _wait(self, slot: Slot, passage: Passage) -> Dispatch:
-        """Wait for a worker; the forecast gets better meanwhile, if it can."""
-        job, record = passage.job, passage.exchange.record
+    async def _wait(self, slot: Slot, in_flight: InFlightRequest) -> Dispatch:
+        """Wait for a worker while the refined tier works on a better forecast."""
+        job, record = in_flight.job, in_flight.relay.record
         try:
-            async with refining(slot, self.forecaster, passage):
+            async with refining(slot, self.forecaster, in_flight):
                 dispatch = await slot.wait()
         except Rejected as rejected:
-            raise self.rejections.error(rejected.reason, job.model) from None
+            retry_after = self.dispatcher.retry_after()
+            raise rejection(rejected.reason, job.model, self.config, retry_after) from None
         now = asyncio.get_running_loop().time()
         if record.dispatched is None:
             self.metrics.queue_wait.labels(job.model or NO_MODEL).observe(now - job.arrival)
-        record.dispatched, passage.worker = now, dispatch.worker_id
+        record.dispatched, in_flight.worker = now, dispatch.worker_id
         return dispatch
 
     def _priority(self, dispatch: Dispatch) -> int | None:

@@ -7,29 +7,31 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from gateway.forecasting.forecaster import Forecaster
-from gateway.requests.passage import Passage
+from gateway.requests.in_flight import InFlightRequest
 from gateway.scheduling.dispatcher import Slot
 
 
 @asynccontextmanager
-async def refining(slot: Slot, forecaster: Forecaster, passage: Passage) -> AsyncIterator[None]:
-    """Refine the forecast in the background for as long as the block lasts, if the job waits.
+async def refining(
+    slot: Slot, forecaster: Forecaster, in_flight: InFlightRequest
+) -> AsyncIterator[None]:
+    """Refine the forecast of a waiting job in the background for the length of the block.
 
-    A job that a worker takes at once needs no better forecast; one that is taken, or whose client
-    hangs up, while it is being refined gives up its turn at the refined tier.
+    A job that a worker takes at once needs no better forecast. At the end of the block, by a
+    worker or by the client's hang-up, the refined tier drops a job that it has not reached yet.
     """
-    if slot.decided or not forecaster.refines or not passage.guess.predictions:
+    if slot.decided or not forecaster.refines or not in_flight.forecast.predictions:
         yield
         return
-    task = asyncio.create_task(_refine(slot, forecaster, passage))
+    task = asyncio.create_task(_refine(slot, forecaster, in_flight))
     try:
         yield
     finally:
         task.cancel()
 
 
-async def _refine(slot: Slot, forecaster: Forecaster, passage: Passage) -> None:
-    better = await forecaster.refine(passage.guess)
+async def _refine(slot: Slot, forecaster: Forecaster, in_flight: InFlightRequest) -> None:
+    better = await forecaster.refine(in_flight.forecast)
     if better is not None and not slot.decided:
-        passage.guess = better
+        in_flight.forecast = better
         slot.reprice(better.length)

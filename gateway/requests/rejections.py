@@ -1,45 +1,39 @@
-"""Rejections: the error a client gets for each reason for which the scheduler rejects a job."""
+"""Rejections: the error that a client gets for each reason of the scheduler to reject a job."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import assert_never
 
 from gateway.config.settings import Config
 from gateway.protocol.errors import ApiError
 from gateway.scheduling.build import tenant_bound
-from gateway.scheduling.dispatcher import Dispatcher
 from gateway.scheduling.retry_after import outage_seconds
 from scheduler.actions import Reason
 
 
-@dataclass(frozen=True, slots=True)
-class Rejections:
-    """Makes client errors of the scheduler's reasons. A reason is also the error's code."""
+def rejection(reason: Reason, model: str, config: Config, retry_after: int) -> ApiError:
+    """The error for a job of ``model`` that the scheduler rejects. Its code is the reason.
 
-    config: Config
-    dispatcher: Dispatcher
-
-    def error(self, reason: Reason, model: str) -> ApiError:
-        """The error for a job of ``model`` that the scheduler rejected for ``reason``."""
-        match reason:
-            case "queue_full":
-                status = 429
-                text = f"{self.config.queue.max_waiting} requests wait already "
-                text += "(queue.max_waiting). Try again later."
-            case "tenant_queue_full":
-                status = 429
-                text = f"{tenant_bound(self.config)} of your requests wait already "
-                text += "(tenants.max_waiting). Try again later."
-            case "queue_timeout":
-                status = 504
-                seconds = f"{self.config.queue.timeout_s:g} s"
-                text = f"No worker was free within {seconds} (queue.timeout_s)."
-            case "no_healthy_worker":
-                return no_healthy_worker(model, self.config)
-            case _:
-                assert_never(reason)
-        return ApiError(status, text, code=reason, retry_after=self.dispatcher.retry_after())
+    ``retry_after``: seconds until the queue is shorter.
+    """
+    match reason:
+        case "queue_full":
+            status = 429
+            text = f"{config.queue.max_waiting} requests wait already (queue.max_waiting). "
+            text += "Try again later."
+        case "tenant_queue_full":
+            status = 429
+            text = f"{tenant_bound(config)} of your requests wait already (tenants.max_waiting). "
+            text += "Try again later."
+        case "queue_timeout":
+            status = 504
+            text = f"No worker was free within {config.queue.timeout_s:g} s (queue.timeout_s). "
+            text += "Try again later."
+        case "no_healthy_worker":
+            return no_healthy_worker(model, config)
+        case _:
+            assert_never(reason)
+    return ApiError(status, text, code=reason, retry_after=retry_after)
 
 
 def no_healthy_worker(model: str, config: Config) -> ApiError:

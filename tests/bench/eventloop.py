@@ -21,7 +21,8 @@ from time import perf_counter
 import numpy as np
 
 from gateway.config.settings import PredictorConfig, Slo
-from gateway.forecasting.forecaster import Forecaster, Guess
+from gateway.forecasting.forecaster import Forecaster
+from gateway.forecasting.request_forecast import RequestForecast
 from gateway.metrics import Metrics
 from gateway.protocol.openai import ApiRequest, parse
 from gateway.serve import SWITCH_S
@@ -66,18 +67,20 @@ def _parsed(fields: dict[str, object]) -> ApiRequest:
 
 
 async def _measure(
-    serving: TieredPredictor, asked: list[tuple[ApiRequest, Prompt]], rounds: int
+    tiered: TieredPredictor, asked: list[tuple[ApiRequest, Prompt]], rounds: int
 ) -> dict[str, list[Lateness]]:
     """Lateness of an idle loop, while forecasting and while refining, turn by turn."""
     budget = PredictorConfig(budget_ms=10_000, refine_budget_ms=600_000)
-    forecaster = Forecaster(serving, Metrics(Slo()), budget)
-    guesses: list[Guess] = []
+    forecaster = Forecaster(tiered, Metrics(Slo()), budget)
+    guesses: list[RequestForecast] = []
 
     async def fast() -> None:
         guesses.clear()
         for at in range(0, len(asked), BURST):
             some = asked[at : at + BURST]
-            guesses.extend(await asyncio.gather(*(forecaster.guess(r, p, 32_768) for r, p in some)))
+            guesses.extend(
+                await asyncio.gather(*(forecaster.forecast(r, p, 32_768) for r, p in some))
+            )
 
     async def refined() -> None:
         for at in range(0, len(guesses), BURST):
@@ -117,11 +120,11 @@ def main() -> None:
     args = parser.parse_args()
     one_thread()
     sys.setswitchinterval(SWITCH_S)
-    serving = TieredPredictor.load(args.model_dir)
+    tiered = TieredPredictor.load(args.model_dir)
     asked = _asked(args.model, args.requests)
     print("Loop late by, ms; median over the rounds, and of the most also the worst round\n")
     print("| | requests/s | median | p99 | most | worst |\n|---|---|---|---|---|---|")
-    for name, lines in asyncio.run(_measure(serving, asked, args.rounds)).items():
+    for name, lines in asyncio.run(_measure(tiered, asked, args.rounds)).items():
         speed, *late = np.median(lines, axis=0).tolist()
         worst = max(line[-1] for line in lines)
         print(

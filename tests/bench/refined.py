@@ -59,13 +59,13 @@ def _texts(data: Path, count: int) -> list[str]:
 def _measured(folder: Path, texts: list[str], batch: int) -> dict[str, list[float]]:
     encoder = Encoder.load(folder)
     rows = {"encoder": _timed(encoder.encode, texts, batch)}
-    serving = TieredPredictor.load(folder)
-    model = serving.model.manifest["models"][0]
+    tiered = TieredPredictor.load(folder)
+    model = tiered.model.manifest["models"][0]
 
     def both(some: list[str]) -> object:
-        return serving.refine(serving.predict([Prompt(model, text) for text in some]))
+        return tiered.refine(tiered.predict([Prompt(model, text) for text in some]))
 
-    if serving.refines:
+    if tiered.refines:
         rows["fast and refined tier"] = _timed(both, texts, batch)
     return rows
 

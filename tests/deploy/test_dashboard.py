@@ -59,7 +59,7 @@ def observed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Observed]:
 
 async def _observe(stack: AsyncExitStack, folder: Path, workers: list[str]) -> Observed:
     running = await stack.enter_async_context(
-        gateway(*workers, serving=_predictor(), queue={"max_waiting": 20}, predictor=PATIENT)
+        gateway(*workers, tiered=_predictor(), queue={"max_waiting": 20}, predictor=PATIENT)
     )
     watcher = stack.enter_context(prometheus(folder, running.url, workers))
     await _until(lambda: watcher.query("sum(up) == 3") != {}, "all targets are scraped")

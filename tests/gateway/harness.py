@@ -99,13 +99,13 @@ class Gateway:
 @contextlib.asynccontextmanager
 async def gateway(
     *workers: str,
-    serving: TieredPredictor | None = None,
+    tiered: TieredPredictor | None = None,
     model: LengthPredictor | None = None,
     **settings: Any,
 ) -> AsyncIterator[Gateway]:
     """A gateway before the workers at these URLs. Whatever the test did, it must end consistent.
 
-    ``serving`` is what it predicts with, or ``model``, which then learns into
+    ``tiered`` is what it predicts with, or ``model``, which then learns into
     ``learning.folder``. ``settings`` are the sections of the configuration; ``worker`` holds
     settings of each worker.
     """
@@ -116,8 +116,8 @@ async def gateway(
     )
     learned = LearnedState.open(config.learning)
     if model is not None:
-        serving = TieredPredictor(model, adaptive=learned.adaptive)
-    app = create_app(config, serving, learned)
+        tiered = TieredPredictor(model, adaptive=learned.adaptive)
+    app = create_app(config, tiered, learned)
     async with listening(app) as url:
         running = Gateway(url, app)
         yield running

@@ -127,7 +127,7 @@ async def test_real_prompts_get_their_real_lengths_and_the_forecasts_cover_them(
         }
         for request in drawn
     ]
-    async with gateway(vllm_server.url, serving=TieredPredictor.load()) as running:
+    async with gateway(vllm_server.url, tiered=TieredPredictor.load()) as running:
         records = await stream_all(running.url, bodies, [0.0] * len(bodies))
         await running.until_idle()
         assert [r.output_tokens for r in records] == [r.output_tokens for r in drawn]

@@ -80,7 +80,7 @@ def _alter(model: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "serving",
+    "tiered",
     [
         Raising(LengthPredictor.load()),
         Short(LengthPredictor.load()),
@@ -90,9 +90,9 @@ def _alter(model: Path) -> None:
     ids=["raises", "too few", "no distribution", "not a number"],
 )
 async def test_a_predictor_that_fails_costs_no_answer_and_is_counted(
-    serving: TieredPredictor, emulator: EmbeddedEmulator, session: aiohttp.ClientSession
+    tiered: TieredPredictor, emulator: EmbeddedEmulator, session: aiohttp.ClientSession
 ) -> None:
-    async with gateway(emulator.url, serving=serving, predictor=BUDGET) as running:
+    async with gateway(emulator.url, tiered=tiered, predictor=BUDGET) as running:
         await _answers(running, session, 3)
         assert running.metric("prediction_fallbacks_total", reason="failed") == 3
 
@@ -101,7 +101,7 @@ async def test_a_predictor_that_hangs_costs_its_budget_once_and_serves_again_whe
     emulator: EmbeddedEmulator, session: aiohttp.ClientSession
 ) -> None:
     hanging = Hanging(LengthPredictor.load())
-    async with gateway(emulator.url, serving=hanging, predictor={"budget_ms": 100}) as running:
+    async with gateway(emulator.url, tiered=hanging, predictor={"budget_ms": 100}) as running:
         await _answers(running, session, 3)
         assert running.metric("prediction_fallbacks_total", reason="timeout") == 3
         hanging.release.set()
@@ -142,7 +142,7 @@ async def test_requests_are_answered_while_models_are_swapped(
     place.symlink_to(versions[0])
     settings: dict[str, Any] = {**BUDGET, "path": place, "reload_s": 0.05}
     async with gateway(
-        emulator.url, serving=TieredPredictor.load(place), predictor=settings
+        emulator.url, tiered=TieredPredictor.load(place), predictor=settings
     ) as running:
         for swap in range(1, 4):
             (tmp_path / "next").symlink_to(versions[swap % 2])

@@ -68,10 +68,10 @@ async def _queue(
 
 
 def test_many_refined_at_once_keep_their_own_forecasts() -> None:
-    serving = TieredPredictor(LengthPredictor.load(), Knowing())
+    tiered = TieredPredictor(LengthPredictor.load(), Knowing())
     sizes = [70, 900, 30, 500, 20, 400, 60, 800, 10, 300, 50]
     prompts = [Prompt("emulated", f"Write {tokens} words.") for tokens in sizes]
-    refined = serving.refine(serving.predict(prompts))
+    refined = tiered.refine(tiered.predict(prompts))
     assert [one.prompt for one in refined] == prompts
     assert {one.tier for one in refined} == {"refined"}
     found = [one.length.quantile(0.5) for one in refined]
@@ -81,8 +81,8 @@ def test_many_refined_at_once_keep_their_own_forecasts() -> None:
 async def test_what_waits_is_ordered_by_the_refined_forecast(
     emulator: EmbeddedEmulator, session: aiohttp.ClientSession
 ) -> None:
-    serving = TieredPredictor(LengthPredictor.load(), Knowing())
-    async with gateway(emulator.url, serving=serving, predictor=GENEROUS, **SETTINGS) as running:
+    tiered = TieredPredictor(LengthPredictor.load(), Knowing())
+    async with gateway(emulator.url, tiered=tiered, predictor=GENEROUS, **SETTINGS) as running:
         tasks, done = await _queue(running, session, [60, 7, 30, 12])
         await until(
             lambda: running.metric("refinements_total", result="done") == 4, "all four are refined"
@@ -95,8 +95,8 @@ async def test_what_waits_is_ordered_by_the_refined_forecast(
 async def test_a_request_that_is_served_at_once_is_not_refined(
     emulator: EmbeddedEmulator, session: aiohttp.ClientSession
 ) -> None:
-    serving = TieredPredictor(LengthPredictor.load(), Stalled())
-    async with gateway(emulator.url, serving=serving, predictor=GENEROUS, **SETTINGS) as running:
+    tiered = TieredPredictor(LengthPredictor.load(), Stalled())
+    async with gateway(emulator.url, tiered=tiered, predictor=GENEROUS, **SETTINGS) as running:
         assert (await post(session, running.url, _body(3)))[0] == 200
         assert running.metric("refinements_total") == 0
 
@@ -105,9 +105,9 @@ async def test_a_refined_tier_that_stalls_keeps_nobody_waiting(
     emulator: EmbeddedEmulator, session: aiohttp.ClientSession
 ) -> None:
     stalled = Stalled()
-    serving = TieredPredictor(LengthPredictor.load(), stalled)
+    tiered = TieredPredictor(LengthPredictor.load(), stalled)
     budgets = GENEROUS | {"refine_budget_ms": 50}
-    async with gateway(emulator.url, serving=serving, predictor=budgets, **SETTINGS) as running:
+    async with gateway(emulator.url, tiered=tiered, predictor=budgets, **SETTINGS) as running:
         tasks, done = await _queue(running, session, [5, 6, 7])
         await asyncio.gather(*tasks)
         assert sorted(done[1:]) == [5, 6, 7]
@@ -123,8 +123,8 @@ async def test_a_refined_tier_that_fails_is_counted_and_the_fast_forecast_stands
         def refine(self, prompts: Sequence[Prompt], fast: RawForecasts) -> RawForecasts:
             raise ZeroDivisionError("a fault of the refined tier")
 
-    serving = TieredPredictor(LengthPredictor.load(), Failing())
-    async with gateway(emulator.url, serving=serving, predictor=GENEROUS, **SETTINGS) as running:
+    tiered = TieredPredictor(LengthPredictor.load(), Failing())
+    async with gateway(emulator.url, tiered=tiered, predictor=GENEROUS, **SETTINGS) as running:
         tasks, _ = await _queue(running, session, [5, 6])
         await asyncio.gather(*tasks)
         assert running.metric("refinements_total", result="failed") == 2

@@ -1,4 +1,4 @@
-"""Proxy: one request's way to a worker and its answer's way back."""
+"""Relay: sends one request to a worker and passes the answer on, byte by byte."""
 
 from __future__ import annotations
 
@@ -24,45 +24,49 @@ from scheduler.records import RequestRecord
 
 log = logging.getLogger("lengthwise")
 
-
 PROGRESS_TOKENS = 16
-"""Tokens of a stream between two reports to the scheduler: one KV block of vLLM's default."""
+"""Tokens of a sequence between two reports to the scheduler: one KV block of vLLM's default."""
 
 
 class WorkerFailed(Exception):
-    """The worker broke before a byte of the answer had reached the client."""
+    """The worker failed before the first byte of the answer had reached the client."""
 
 
 @dataclass(slots=True)
-class Exchange:
-    """One request on its way through a worker; tried again while nothing has been sent back."""
+class Relay:
+    """One request between its client and its worker.
+
+    Until the first byte of an answer has gone to the client, another worker may be tried.
+    """
 
     request: ApiRequest
     method: str
     path: str
+    """Path and query, encoded as the client sent them."""
     headers: Mapping[str, str]
+    """Headers for the worker."""
     reply: Reply
     record: RequestRecord
     fleet: Fleet
     usage: Usage = field(default_factory=Usage)
     tokens: int = 0
-    """Of the answer so far, where it is a stream: at least so many."""
+    """Tokens of a stream so far: a lower bound, since an event may hold several tokens."""
 
     @property
     def output_tokens(self) -> int | None:
-        """Tokens of all its sequences so far, as the worker says or as they came; None: unknown."""
+        """Tokens of all sequences so far, by the worker's count or by events; None: unknown."""
         return self.usage.output_tokens or self.tokens or None
 
     async def forward(self, slot: Slot, worker_id: str, priority: int | None) -> int:
-        """Send the request to a worker and relay its answer; the status that went back.
+        """Send the request to a worker and relay the answer; returns the answer's status.
 
         Raises:
-            WorkerFailed: it broke and nothing has reached the client: another may be asked.
-            ApiError: it broke in mid-stream.
+            WorkerFailed: the worker failed, and nothing has reached the client.
+            ApiError: the worker failed in mid-stream.
         """
         member = self.fleet[worker_id]
         try:
-            return await self._exchange(slot, member, self.request.for_worker(priority))
+            return await self._send(slot, member, self.request.for_worker(priority))
         except FAILURES as error:
             self.fleet.health.suspect(member)
             log.warning("worker %s failed request %s: %r", worker_id, self.reply.request_id, error)
@@ -74,25 +78,24 @@ class Exchange:
                 code="worker_failed",
             ) from error
 
-    async def _exchange(self, slot: Slot, member: Member, body: bytes) -> int:
+    async def _send(self, slot: Slot, member: Member, body: bytes) -> int:
         backend = member.backend
-        headers = {**self.headers, **backend.authorization()}
         async with backend.session.request(
             self.method,
             URL(backend.id + self.path, encoded=True),
             data=body or None,
-            headers=headers,
+            headers={**self.headers, **backend.authorization()},
         ) as response:
             if response.content_type == "text/event-stream":
                 return await self._relay_events(slot, member, response)
             answer = await response.read()
             if response.status >= 500 and not await self.fleet.health.still_healthy(member):
                 raise aiohttp.ClientPayloadError(f"status {response.status} and not healthy")
-            self._read_answer(response, answer)
+            self._read_usage(response, answer)
             await self.reply.whole(response.status, returned(response.raw_headers), answer)
             return response.status
 
-    def _read_answer(self, response: aiohttp.ClientResponse, answer: bytes) -> None:
+    def _read_usage(self, response: aiohttp.ClientResponse, answer: bytes) -> None:
         if response.content_type == "application/json" and response.status == 200:
             try:
                 self.usage.read(json.loads(answer))
@@ -102,31 +105,31 @@ class Exchange:
     async def _relay_events(
         self, slot: Slot, member: Member, response: aiohttp.ClientResponse
     ) -> int:
-        """Pass events on as they come; hold the headers back until there is a first one.
+        """Pass events on as they come. The headers wait for the first event.
 
-        Returns the status that tells how it ended: an error in the stream counts as 500.
+        Returns the answer's status; 500 for a stream that contained an error.
         """
-        events = EventStream(hide_usage=not self.request.wants_usage, usage=self.usage)
+        stream = EventStream(hide_usage=not self.request.wants_usage, usage=self.usage)
         reported = 0
         async for data in response.content.iter_any():
-            out = list(events.feed(data))
-            if not out:
+            events = list(stream.feed(data))
+            if not events:
                 continue
             if not self.reply.started:
-                if is_error(out[0]) and not await self.fleet.health.still_healthy(member):
+                if is_error(events[0]) and not await self.fleet.health.still_healthy(member):
                     raise aiohttp.ClientPayloadError("an error event, and not healthy")
                 await self._start_stream(response)
             self.record.last_token = asyncio.get_running_loop().time()
-            self.tokens = events.tokens
-            await self.reply.write(b"".join(out))
-            if events.tokens - reported >= PROGRESS_TOKENS * slot.job.sequences:
-                reported = events.tokens
-                slot.progress(events.tokens // slot.job.sequences)
+            self.tokens = stream.tokens
+            await self.reply.write(b"".join(events))
+            if stream.tokens - reported >= PROGRESS_TOKENS * slot.job.sequences:
+                reported = stream.tokens
+                slot.progress(stream.tokens // slot.job.sequences)
         if not self.reply.started:
             raise aiohttp.ClientPayloadError("the stream ended before its first event")
-        self.usage.output_tokens = self.usage.output_tokens or events.tokens
-        await self.reply.finish(events.rest)
-        return 500 if events.failed else response.status
+        self.usage.output_tokens = self.usage.output_tokens or stream.tokens
+        await self.reply.finish(stream.rest)
+        return 500 if stream.failed else response.status
 
     async def _start_stream(self, response: aiohttp.ClientResponse) -> None:
         self.record.first_token = asyncio.get_running_loop().time()

@@ -1,0 +1,65 @@
+"""Recent traffic: lengths of each model's recent answers, and the tokens per character of prompts.
+
+The forecaster uses both without a predictor.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from statistics import NormalDist
+
+from predictor import Prompt
+from scheduler.length import LengthDistribution
+
+PRIOR = LengthDistribution.weighted(
+    [280 * math.exp(0.9 * NormalDist().inv_cdf((i + 0.5) / 20)) for i in range(20)], [1.0] * 20
+)
+"""Lengths of a model with too few answers: log-normal, median 280 tokens, sigma 0.9, about what
+CASTILLO (arXiv 2505.16881) shows over all its models and corpora."""
+
+RECENT = 256
+"""Number of recent answers kept for each model."""
+
+ENOUGH = 20
+"""Number of answers from which on they say more than ``PRIOR``."""
+
+TOKENS_PER_CHAR = 0.25
+"""Tokens in a character of a prompt, before the first answer of a model."""
+
+LEAST_CHARS = 64
+"""Prompts with fewer characters say little: the chat template is most of their tokens."""
+
+TRUST = 0.05
+"""Weight of the latest prompt in the mean tokens per character."""
+
+
+class RecentTraffic:
+    """Statistics of recent requests, by model."""
+
+    def __init__(self) -> None:
+        self._lengths: dict[str, deque[int]] = {}
+        self._tokens_per_char: dict[str, float] = {}
+
+    def length(self, model: str) -> LengthDistribution:
+        """The lengths of the model's recent answers, ``PRIOR`` while there are too few."""
+        lengths = self._lengths.get(model, ())
+        return LengthDistribution.from_samples(lengths) if len(lengths) >= ENOUGH else PRIOR
+
+    def prompt_tokens(self, prompt: Prompt) -> int:
+        """An estimate of the prompt's tokens, from its characters."""
+        return (
+            math.ceil(prompt.chars * self._tokens_per_char.get(prompt.model, TOKENS_PER_CHAR)) + 1
+        )
+
+    def observe_length(self, model: str, tokens: int) -> None:
+        """Take the length of a complete answer."""
+        self._lengths.setdefault(model, deque(maxlen=RECENT)).append(tokens)
+
+    def observe_prompt(self, prompt: Prompt, tokens: int) -> None:
+        """Take the number of a prompt's tokens, as the worker counted them; 0 is unknown."""
+        if prompt.chars < LEAST_CHARS or not tokens:
+            return
+        per_char = tokens / prompt.chars
+        mean = self._tokens_per_char.get(prompt.model, per_char)
+        self._tokens_per_char[prompt.model] = mean + TRUST * (per_char - mean)
