@@ -11,7 +11,7 @@ from prometheus_client import (
     generate_latest,
 )
 
-from gateway.config.settings import Slo
+from gateway.config.scheduling import Slo
 from scheduler.records import RequestRecord
 
 SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000)

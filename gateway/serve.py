@@ -16,7 +16,8 @@ import uvicorn
 
 from gateway.app import create_app
 from gateway.config.file import ConfigError, Location, load_config
-from gateway.config.settings import Config, WorkerConfig
+from gateway.config.settings import Config
+from gateway.config.workers import WorkerConfig
 from gateway.emulator import EmbeddedEmulator, EmulatorConfig
 from gateway.emulator.answers import predicted_lengths
 from gateway.forecasting.learned_state import LearnedState, LearningError

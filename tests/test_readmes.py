@@ -18,7 +18,8 @@ from pydantic import BaseModel
 
 from gateway.app import create_app
 from gateway.cli import COMMANDS
-from gateway.config.settings import Config, Tenants
+from gateway.config.settings import Config
+from gateway.config.tenants import Tenants
 from gateway.emulator import EmbeddedEmulator, EmulatorConfig
 from scheduler.actions import Reason
 from tests.gateway.harness import gateway

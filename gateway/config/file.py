@@ -11,7 +11,8 @@ from typing import Any, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from gateway.config.settings import Config, WorkerConfig
+from gateway.config.settings import Config
+from gateway.config.workers import WorkerConfig
 
 ENV_PREFIX = "LENGTHWISE_"
 

@@ -7,7 +7,7 @@ import logging
 import math
 from time import monotonic, perf_counter
 
-from gateway.config.settings import PredictorConfig
+from gateway.config.forecasting import PredictorConfig
 from gateway.forecasting.batcher import Batcher
 from gateway.forecasting.recent_traffic import RecentTraffic
 from gateway.forecasting.request_forecast import RequestForecast

@@ -7,7 +7,7 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.config.settings import Learning
+from gateway.config.forecasting import Learning
 from predictor.adaptive import AdaptiveLayer, StateError, load_state, save_state
 from predictor.served import LogError, ServedLog
 

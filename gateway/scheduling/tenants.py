@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 
-from gateway.config.settings import Tenants
+from gateway.config.tenants import Tenants
 
 SHOWN = 20
 """Number of configured tenants with a time series of their own, in the configuration's order."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import aiohttp
 
-from gateway.config.settings import WorkerConfig
+from gateway.config.workers import WorkerConfig
 from gateway.workers.engine_report import EngineReport, parse_report
 
 CONNECT_TIMEOUT_S = 10.0

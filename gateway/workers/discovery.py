@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from pydantic import ValidationError
 
 from gateway.config.file import ConfigError, load_workers
-from gateway.config.settings import Config, WorkerConfig
+from gateway.config.settings import Config
+from gateway.config.workers import WorkerConfig
 from gateway.metrics import Metrics
 from gateway.workers.fleet import Fleet
 

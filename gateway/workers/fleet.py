@@ -8,7 +8,8 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from gateway.config.settings import Config, WorkerConfig
+from gateway.config.settings import Config
+from gateway.config.workers import WorkerConfig
 from gateway.scheduling.dispatcher import Dispatcher
 from gateway.workers.backend import Backend
 from gateway.workers.health import HealthMonitor

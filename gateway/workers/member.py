@@ -6,7 +6,7 @@ import asyncio
 import math
 from dataclasses import dataclass, field
 
-from gateway.config.settings import Scheduling
+from gateway.config.scheduling import Scheduling
 from gateway.workers.backend import Backend
 from gateway.workers.estimates import LearnedSlots, PrefixHits
 from scheduler.actions import Action

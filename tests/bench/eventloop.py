@@ -20,7 +20,8 @@ from time import perf_counter
 
 import numpy as np
 
-from gateway.config.settings import PredictorConfig, Slo
+from gateway.config.forecasting import PredictorConfig
+from gateway.config.scheduling import Slo
 from gateway.forecasting.forecaster import Forecaster
 from gateway.forecasting.request_forecast import RequestForecast
 from gateway.metrics import Metrics

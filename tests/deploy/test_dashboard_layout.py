@@ -11,7 +11,8 @@ from typing import Any
 import yaml
 
 from gateway.app import create_app
-from gateway.config.settings import Config, Tenants
+from gateway.config.settings import Config
+from gateway.config.tenants import Tenants
 from tests.deploy.dashboard_file import dashboard, panels
 from tests.deploy.paths import DASHBOARD, DEPLOY
 

@@ -11,7 +11,9 @@ import yaml
 from pydantic import BaseModel
 
 from gateway.config.file import load_config
-from gateway.config.settings import Config, Tenant, WorkerConfig
+from gateway.config.settings import Config
+from gateway.config.tenants import Tenant
+from gateway.config.workers import WorkerConfig
 from tests.deploy.paths import DEPLOY
 
 EXAMPLE = DEPLOY / "lengthwise.yaml"

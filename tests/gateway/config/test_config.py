@@ -12,7 +12,8 @@ import pytest
 from pydantic import ValidationError
 
 from gateway.config.file import ConfigError, Location, load_config
-from gateway.config.settings import Config, Scheduling
+from gateway.config.scheduling import Scheduling
+from gateway.config.settings import Config
 from scheduler.policy import POLICIES
 
 Load = Callable[..., Config]

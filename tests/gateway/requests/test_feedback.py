@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from gateway.config.settings import Learning
+from gateway.config.forecasting import Learning
 from gateway.emulator import EmbeddedEmulator
 from gateway.forecasting.learned_state import LearnedState, LearningError
 from predictor.fast.predictor import LengthPredictor

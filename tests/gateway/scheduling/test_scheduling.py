@@ -6,7 +6,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from gateway.config.settings import Config, WorkerConfig
+from gateway.config.settings import Config
+from gateway.config.workers import WorkerConfig
 from gateway.emulator import EmbeddedEmulator, EmulatorConfig
 from gateway.protocol.openai import ApiRequest
 from gateway.scheduling.affinity import affinity

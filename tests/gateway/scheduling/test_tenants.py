@@ -7,7 +7,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from gateway.config.settings import Tenants
+from gateway.config.tenants import Tenants
 from gateway.emulator import EmbeddedEmulator, EmulatorConfig
 from gateway.scheduling.tenants import Tenancy
 from tests.gateway.harness import Gateway, chat, forced, gateway, until

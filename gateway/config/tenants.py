@@ -1,0 +1,43 @@
+"""Settings of those who share the workers: the section ``tenants``."""
+
+from __future__ import annotations
+
+from pydantic import Field, SecretStr, model_validator
+
+from gateway.config.section import Section
+
+
+class Tenant(Section):
+    """The holder of one API key."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")
+    """Name of the tenant in metrics and in /ready: letters, digits, . _ and -."""
+    api_key: SecretStr = Field(min_length=1)
+    """API key of the tenant's requests (Authorization: Bearer, x-api-key or api-key)."""
+    weight: float = Field(default=1.0, ge=0.001, le=1000)
+    """Share of tokens relative to other tenants while both have waiting requests. Needs `fair`."""
+    urgency: int = Field(default=0, ge=-100, le=100)
+    """Class of the tenant's requests. A lower class goes first, whatever policy and weights say."""
+
+
+class Tenants(Section):
+    """Who shares the workers, by API key. The workers check the keys; the gateway does not."""
+
+    fair: bool = False
+    """Share the workers by tokens: the tenant with the fewest tokens for its weight goes next. Each
+    API key is one tenant."""
+    max_waiting: int | None = Field(default=None, ge=1, le=10_000_000)
+    """Requests of one tenant that may wait. One more is answered 429 (tenant_queue_full). Unset:
+    half of queue.max_waiting, so that no tenant can fill the queue alone. Needs `fair`."""
+    known: tuple[Tenant, ...] = ()
+    """API keys with a name, a weight or a class."""
+
+    @model_validator(mode="after")
+    def _each_is_one(self) -> Tenants:
+        for field in ("name", "api_key"):
+            values = [getattr(tenant, field) for tenant in self.known]
+            if len(set(values)) < len(values):
+                raise ValueError(f"two of known have the same {field}: give each its own")
+        if self.max_waiting is not None and not self.fair:
+            raise ValueError(f"max_waiting is {self.max_waiting} and fair false: set fair to true")
+        return self
