@@ -58,7 +58,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
     args = parser.parse_args()
     pool = castillo_source(castillo.needed_data())
-    text = [f"sejf over stock, by means over seeds 0 to {args.seeds - 1}, load {LOAD}.", ""]
+    text = [
+        f"Simulated: sejf over stock at load {LOAD}. Each figure is the mean over seeds 0 to "
+        f"{args.seeds - 1}, divided by the mean of stock.",
+        "",
+    ]
     for name, costs in ENGINES.items():
         head = "| KV tokens | kv_overflow | latency per token | p99 E2E | tokens/s | preemptions |"
         text += [f"### {name}", "", head, "|---" * 6 + "|"]

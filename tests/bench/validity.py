@@ -90,10 +90,19 @@ def row(found: Comparison) -> str:
     )
 
 
+def heading(requests: int, repeats: int) -> str:
+    """What was measured, in a paragraph."""
+    return (
+        f"End-to-end latency of {requests} requests on a real vLLM and in the simulator; real "
+        f"figures are medians over {repeats} repeats. Seconds are the engine's own steps at "
+        "calibrated prices. Errors: simulated / real - 1.\n\n"
+    )
+
+
 def table(found: Sequence[Comparison]) -> str:
-    """Markdown."""
-    head = "| policy | load | mean E2E, s | simulated | p99 E2E, s | simulated | mean | p99 | "
-    head += "real seconds for a priced one |"
+    """Markdown: a line for each policy and load."""
+    head = "| policy | load | mean E2E, s | simulated | p99 E2E, s | simulated | mean, error | "
+    head += "p99, error | real seconds for a priced one |"
     return "\n".join([head, "|---|---|---|---|---|---|---|---|---|", *map(row, found)])
 
 
@@ -109,10 +118,11 @@ def main() -> None:
     parser.add_argument("--tolerance", type=float, default=TOLERANCE, help="of --check")
     args = parser.parse_args()
     found, costs = run(args)
-    print(table(found))
+    text = heading(args.requests, args.repeats) + table(found)
+    print(text)
     if args.out:
         args.out.mkdir(parents=True, exist_ok=True)
-        (args.out / "validity.md").write_text(table(found) + "\n")
+        (args.out / "validity.md").write_text(text + "\n")
         data = {"runs": [asdict(one) for one in found], "cost_model": costs.model_dump()}
         (args.out / "validity.json").write_text(json.dumps(data, indent=1) + "\n")
     if args.check:
