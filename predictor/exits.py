@@ -1,4 +1,4 @@
-"""How every subcommand of ``lengthwise`` ends when it cannot go on: one line, one exit code."""
+"""Error messages and exit codes of the ``lengthwise`` subcommands."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ INTERRUPTED = 130
 
 
 def bad_input(message: str) -> int:
-    """Print ``message`` (what is wrong, and the remedy) to stderr; returns the exit code 2."""
-    return _ended(message, BAD_INPUT)
+    """Print ``message`` (the fault and its remedy) to stderr and return the exit code 2."""
+    return _fail(message, BAD_INPUT)
 
 
 def interrupted(message: str) -> int:
-    """Print ``message`` (what Ctrl-C has left, and how to go on) to stderr; returns 130."""
-    return _ended(message, INTERRUPTED)
+    """Print ``message`` (what is kept, and how to continue) to stderr and return 130."""
+    return _fail(message, INTERRUPTED)
 
 
-def _ended(message: str, code: int) -> int:
+def _fail(message: str, code: int) -> int:
     print(f"lengthwise: {message}", file=sys.stderr)
     return code

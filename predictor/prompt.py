@@ -1,4 +1,4 @@
-"""Prompt: the few fields of a request from which its answer's length is predicted."""
+"""The fields of a request from which the predictor forecasts the length of the answer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _EFFORT = {"none": 0.0, "minimal": 0.1, "low": 0.3, "medium": 0.6, "high": 1.0, 
 
 
 def clip(text: str) -> str:
-    """The first and the last characters of ``text``: what bounds the cost of a prediction."""
+    """The first HEAD_CHARS and the last TAIL_CHARS characters: bounds the cost of a forecast."""
     if len(text) <= HEAD_CHARS + TAIL_CHARS:
         return text
     return text[:HEAD_CHARS] + "\n" + text[-TAIL_CHARS:]
@@ -21,14 +21,15 @@ def clip(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What the predictor reads of a request.
+    """The fields of a request that the predictor reads.
 
-    ``text`` is the last user message (or the completion prompt), ``system`` the system message
-    and ``chars`` the length in characters of the whole conversation (0: that of ``text``).
-    ``max_tokens`` truncates the prediction. ``temperature``, ``top_p``, ``tools`` (how many are
-    offered), ``json`` (a JSON answer is demanded), ``reasoning`` (0 off .. 1 on or high; None: not
-    said) and ``last_role`` are features that only served traffic can teach. ``tenant`` is an
-    opaque hash of whose request it is ("" when nobody is told apart); only history reads it.
+    ``text`` is the last user message or the completion prompt, ``system`` the system message,
+    ``turns`` the number of user messages, and ``chars`` the characters of the whole conversation
+    (0: the characters of ``text``). ``max_tokens`` truncates the forecast. The training data has
+    no ``temperature``, ``top_p``, ``tools`` (number of tools offered), ``json`` (the answer has to
+    be JSON), ``reasoning`` (0 off to 1 on or high; None: unset) and ``last_role``: only refits on
+    served traffic use these. ``tenant`` is an opaque hash of the tenant ("": no tenant); only the
+    adaptive layer's history reads the tenant.
     """
 
     model: str
@@ -49,8 +50,8 @@ class Prompt:
     def from_request(cls, body: Mapping[str, object]) -> Prompt:
         """The prompt of an OpenAI chat or completion request (parsed JSON).
 
-        Never raises on odd fields: what cannot be read counts as absent, since a prediction is
-        a help and the worker is the judge of the request.
+        A field of the wrong type counts as absent and raises nothing: the worker, not the
+        predictor, accepts or refuses a request.
         """
         model = body.get("model")
         limits = (_positive(body.get("max_completion_tokens")), _positive(body.get("max_tokens")))
@@ -92,7 +93,7 @@ def _role(messages: Sequence[object]) -> str:
 
 
 def _reasoning(body: Mapping[str, object]) -> float | None:
-    """How much the model may think: ``enable_thinking`` or ``reasoning_effort``; None: unsaid."""
+    """The reasoning effort, from ``enable_thinking`` or ``reasoning_effort``; None if unset."""
     options = body.get("chat_template_kwargs")
     for holder in (body, options if isinstance(options, Mapping) else {}):
         for field in ("enable_thinking", "thinking"):
@@ -116,7 +117,7 @@ def _number(value: object) -> float | None:
 
 
 def _content(content: object) -> str:
-    """The text of a message's content: a string or a list of parts (images have none)."""
+    """The text of a message's content, which is a string or a list of parts; images have none."""
     if isinstance(content, str):
         return content
     if not isinstance(content, list | tuple):
@@ -126,7 +127,7 @@ def _content(content: object) -> str:
 
 
 def _conversation(messages: Iterable[object]) -> tuple[str, str, int, int]:
-    """Last user text, system text, number of user turns, characters in all."""
+    """Last user text, system text, number of user turns, characters of all messages."""
     text = last = system = ""
     turns = chars = 0
     for message in messages:
@@ -145,7 +146,7 @@ def _conversation(messages: Iterable[object]) -> tuple[str, str, int, int]:
 
 
 def _completion(prompt: object) -> tuple[str, int]:
-    """Text and characters of a completion prompt: string, token ids, or a batch of either."""
+    """Text and characters of a completion prompt: a string, token ids, or a batch of either."""
     first = prompt
     if isinstance(prompt, list | tuple) and prompt and isinstance(prompt[0], str | list | tuple):
         first = prompt[0]

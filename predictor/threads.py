@@ -1,4 +1,4 @@
-"""Giving way: long work in Python beside an event loop that must not wait for it."""
+"""How long computations share the processor with an event loop."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ _NAP_S = 2e-5
 
 
 def give_way() -> None:
-    """Let other threads of this process run, whichever processor they wait for.
+    """Let the other threads of the process run; takes about 0.1 ms.
 
-    Python hands over its interpreter lock on time, but an event loop that wakes on the processor
-    of the thread that holds it has to wait until the kernel's slice is up as well: some 3 ms. Only
-    a sleep ends the slice. Costs about 0.1 ms.
+    Python releases its interpreter lock in time. But an event loop that wakes on the processor of
+    the computing thread also waits for the end of the kernel's time slice, some 3 ms. Only a sleep
+    ends the slice.
     """
     sleep(_NAP_S)
 
 
 def one_thread() -> None:
-    """Keep numpy's linear algebra to the calling thread, in the whole process.
+    """Make numpy's linear algebra use the calling thread only, in the whole process.
 
-    A forecast's products are so small that a second thread only costs, and on a busy machine it
-    costs milliseconds: the first waits for it.
+    The matrix products of a forecast are too small for a second thread. On a busy machine the
+    calling thread would wait milliseconds for the second one.
     """
     threadpool_limits(1, user_api="blas")

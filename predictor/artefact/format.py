@@ -94,7 +94,7 @@ def read(path: Path) -> Artefact:
     """Read and check a model directory.
 
     Raises:
-        ArtifactError: a file is absent, damaged or foreign, or the features have changed since.
+        ArtefactError: a file is absent, damaged or foreign, or the features have changed since.
     """
     manifest = _manifest(path / MANIFEST)
     arrays: dict[str, NDArray[Any]] = {}

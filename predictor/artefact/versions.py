@@ -119,7 +119,7 @@ class Versions:
         and refits start from it.
 
         Raises:
-            ArtifactError: there is no such version, or another than ``expected`` is current now.
+            ArtefactError: there is no such version, or another than ``expected`` is current now.
         """
         with exclusive(self.folder / "lock"):
             here = self.current()
@@ -149,7 +149,7 @@ class Versions:
         """Make the version before the current one current again; returns its name.
 
         Raises:
-            ArtifactError: there is none to go back to.
+            ArtefactError: there is none to go back to.
         """
         with exclusive(self.folder / "lock"):
             here, back = self.current(), self.previous()

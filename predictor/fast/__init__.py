@@ -1,1 +1,1 @@
-"""The fast tier: LightGBM on a prompt, about a millisecond."""
+"""The fast tier: LightGBM forecasts a prompt's answer length in about a millisecond."""

@@ -27,10 +27,10 @@ def forecast(
 ) -> RawForecasts:
     """The forecasts of n prompts from the boosters' ``inputs`` (n x len(COLUMNS)).
 
-    ``base`` (n, log tokens) is added to the output of the booster ``location``; the booster
-    ``scale`` gives the log of the scale. ``shapes`` (M + 2 x levels) are the standardised quantiles
-    of each model trained on, of related and of generic ones; ``capped`` (M + 1) are the rates of
-    answers that do not end, of each model and of generic ones.
+    The location is ``base`` (n, log tokens) plus the output of the booster ``location``; the
+    booster ``scale`` gives the log of the scale. ``shapes`` (M + 2 x levels) are the standardised
+    quantiles of each of the M models trained on, of related and of generic models. ``capped`` (M +
+    1) are the rates of answers without end, of each model trained on and of generic models.
     """
     weights = matches.weights
     return RawForecasts(

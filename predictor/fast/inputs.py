@@ -1,7 +1,8 @@
-"""What the boosters see of a prompt for a model: text features, and where the model stands.
+"""The boosters' inputs: features of the prompt's text, and the match of the requested model.
 
-A model trained on is known; an unseen one of a known family starts from its relatives; of any
-other nothing is told (NaN), and the booster has learned from rows like that too.
+A model that was trained on is ``known``. An unseen model of a known family is ``related`` and
+starts from its relatives. Any other model is ``generic``: the columns of the model are NaN, and the
+boosters were trained on such rows too.
 """
 
 from __future__ import annotations
@@ -31,23 +32,27 @@ COLUMNS: tuple[str, ...] = (
     "text_own",
     "model_route",
 )
-
+"""The columns of the boosters' inputs, in order."""
 
 LIMIT = LEXICAL_NAMES.index("asked_limit")
-"""The column of a stated limit, in the lexical features as in the boosters' inputs."""
+"""The column of a stated limit, in the lexical features and in the boosters' inputs."""
 
 TEXT_ALL = COLUMNS.index("text_all")
 AXIS = [COLUMNS.index(f"text_axis_{axis}") for axis in range(AXES)]
 OFFSET, OWN, ROUTE = (COLUMNS.index(f) for f in ("model_offset", "text_own", "model_route"))
-"""Columns of the boosters' inputs."""
+"""Indices of columns of the boosters' inputs."""
 
-_OBEYED = 0.6  # of the way, in log tokens, to a limit that the prompt states
-_SHORTER, _LONGER = 2.5, 1.5  # at most so far: a number misread must not carry a forecast away
+_OBEYED = 0.6  # share of the gap to a stated limit, in log tokens, by which the base moves
+_SHORTER, _LONGER = 2.5, 1.5  # largest gaps in log tokens: a misread number must not dominate
 
 
 @dataclass(frozen=True, slots=True)
 class ModelMatch:
-    """Where a model stands: its route and the weight of each model trained on (M, sum 1 or 0)."""
+    """A model's name against the M models trained on.
+
+    ``route`` is KNOWN, RELATED or GENERIC; ``weights`` (M, sum 1; all 0 if generic) are the shares
+    of the models trained on that stand for the named model.
+    """
 
     route: int
     weights: Array
@@ -73,27 +78,27 @@ class ModelMatches:
         return ModelMatches(self.routes[rows], self.weights[rows])
 
 
-def location_base(level: Array | float, said: Array, limit: Array) -> Array:
-    """What the booster's answer is added to, in log tokens (n).
+def location_base(level: Array | float, score: Array, limit: Array) -> Array:
+    """The linear part of the location, in log tokens (n); the booster adds a correction.
 
-    The model's ``level``, half of what the text model ``said``, and most of the way to a length
-    that the prompt asks for in so many words (``limit``: the column ``asked_limit``), which
-    CASTILLO has too seldom to teach. The trees then need not build a straight line from steps,
-    and are free to disagree.
+    The sum of the model's ``level``, half of the text model's ``score``, and a share of the gap to
+    a length that the prompt asks for (``limit``: the column LIMIT; NaN: none). CASTILLO has too few
+    prompts that ask for a length to learn that share from. With the linear part given, the trees
+    need not build a straight line from steps.
     """
-    gap = np.log(np.expm1(limit)) - (level + said)
-    asked = np.clip(np.where(np.isnan(gap), 0.0, gap), -_SHORTER, _LONGER)
-    return np.asarray(level + 0.5 * said + _OBEYED * asked)
+    gap = np.log(np.expm1(limit)) - (level + score)
+    bounded_gap = np.clip(np.where(np.isnan(gap), 0.0, gap), -_SHORTER, _LONGER)
+    return np.asarray(level + 0.5 * score + _OBEYED * bounded_gap)
 
 
 class TrainedModels:
-    """The models trained on: canonical ``names`` and ``offsets``, their effects on log length."""
+    """The M models trained on: canonical ``names`` and ``offsets`` (M), in log tokens."""
 
     def __init__(self, names: Sequence[str], offsets: Array) -> None:
         self.names = tuple(canonical(name) for name in names)
         self.offsets = offsets
         self._traits = [traits(name) for name in self.names]
-        self.match = lru_cache(maxsize=256)(self._match)  # names come from clients: bounded
+        self.match = lru_cache(maxsize=256)(self._match)  # clients choose the names
 
     def _match(self, name: str) -> ModelMatch:
         base = canonical(name)
@@ -102,35 +107,38 @@ class TrainedModels:
         return self._related(base, [True] * len(self.names))
 
     def match_unseen(self, model: int, hidden: Sequence[int] = ()) -> ModelMatch:
-        """Where ``model`` would stand, were it and the models ``hidden`` unseen."""
-        open_ = [at != model and at not in hidden for at in range(len(self.names))]
-        return self._related(self.names[model], open_)
+        """The match of ``model`` if it and the models ``hidden`` had not been trained on."""
+        usable = [index != model and index not in hidden for index in range(len(self.names))]
+        return self._related(self.names[model], usable)
 
     def generic(self) -> ModelMatch:
-        """The place of a model of which nothing is known."""
+        """The match of a model without a relative among the models trained on."""
         return ModelMatch(GENERIC, np.zeros(len(self.names)))
 
-    def _related(self, base: str, open_: Sequence[bool]) -> ModelMatch:
-        """Relatives: the family's models, nearer sizes first (a tenfold size weighs 1/e**2)."""
+    def _related(self, base: str, usable: Sequence[bool]) -> ModelMatch:
+        """The match by family among the ``usable`` models.
+
+        A model of ten times the size weighs 1/e**2 of a model of the same size.
+        """
         own = traits(base)
         weights = np.zeros(len(self.names))
-        for at, other in enumerate(self._traits):
-            if open_[at] and own.family and other.family == own.family:
+        for index, other in enumerate(self._traits):
+            if usable[index] and own.family and other.family == own.family:
                 gap = abs(own.size - other.size)
-                weights[at] = exp(-2.0 * (0.5 if isnan(gap) else gap))
+                weights[index] = exp(-2.0 * (0.5 if isnan(gap) else gap))
         total = float(weights.sum())
         return ModelMatch(RELATED, weights / total) if total > 0 else self.generic()
 
     def group(self, route: Indices, model: Indices) -> Indices:
-        """Which shape serves: a known model's own (0..M-1), that of related, of generic ones."""
+        """The row of ``shapes``: 0 to M - 1 for known models, M for related, M + 1 for generic."""
         return np.where(route == KNOWN, model, len(self.names) + route - RELATED)
 
     def inputs(
         self, features: TextFeatures, scores: Array, matches: ModelMatches
     ) -> tuple[Array, Array]:
-        """The boosters' inputs (n x len(COLUMNS)) of n prompts, each for the model at its match.
+        """The boosters' inputs (n x len(COLUMNS)) and the ``location_base`` (n) of n prompts.
 
-        And what the location's answers are added to, in log tokens (n); see ``location_base``.
+        ``scores`` (n x (SHARED + M)) are the text model's; ``matches`` are of the prompts' models.
         """
         own = np.einsum("nm,nm->n", scores[:, SHARED:], matches.weights)
         limit = features.lexical[:, LIMIT]
@@ -143,10 +151,10 @@ class TrainedModels:
     def model_inputs(
         self, matches: ModelMatches, *, own: Array, text_all: Array, limit: Array
     ) -> tuple[Array, Array]:
-        """The inputs at the columns OFFSET, OWN and ROUTE (n x 3), and the base (n).
+        """The columns OFFSET, OWN and ROUTE (n x 3), and the ``location_base`` (n).
 
-        ``own`` (n) is the text model's score of each prompt's own model, ``text_all`` the score
-        over all models, ``limit`` the column LIMIT. ``location_base`` computes the base.
+        ``own`` (n) is the text model's score for each prompt's own model, ``text_all`` (n) the
+        score over all models, ``limit`` (n) the column LIMIT.
         """
         level = matches.weights @ self.offsets
         base = location_base(level, text_all + own, limit)

@@ -1,4 +1,4 @@
-"""LengthPredictor: prompts in, length distributions out."""
+"""The fast predictor: from prompts to distributions of answer lengths."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ DEFAULT = Path(__file__).parents[1] / "default"
 """The model that ships."""
 
 REMEDY = "install LightGBM (`pip install lightgbm`) and its runtime library (Debian: libgomp1)"
-"""What to do when LightGBM cannot be loaded."""
+"""The remedy when LightGBM cannot be loaded."""
 
 
 class LengthPredictor:
-    """Predicts output lengths; immutable, so that threads may share one.
+    """Forecasts output lengths; immutable, so threads can share one predictor.
 
-    ``predict`` uses one thread and about a millisecond for a single prompt.
+    ``predict`` takes about a millisecond for a single prompt, on the calling thread.
     """
 
     def __init__(
@@ -53,10 +53,10 @@ class LengthPredictor:
 
     @classmethod
     def load(cls, path: Path | str | None = None) -> LengthPredictor:
-        """The model in directory ``path``; by default the one that ships.
+        """The predictor in the model directory ``path`` (default: the model that ships).
 
         Raises:
-            ArtifactError: it cannot be used; the message names the file and the remedy.
+            ArtefactError: the model cannot be used; the message names the file and the remedy.
         """
         folder = DEFAULT if path is None else Path(path)
         stored = format.read(folder)
@@ -90,21 +90,21 @@ class LengthPredictor:
             )
 
     def match(self, model: str) -> ModelMatch:
-        """Where ``model`` stands: known, related to known models, or generic."""
+        """The match of the model's name against the models trained on."""
         return self._models.match(model)
 
     def predict(self, prompts: Sequence[Prompt]) -> list[LengthDistribution]:
-        """The distribution of each prompt's output tokens, cut at its ``max_tokens``."""
+        """The distribution of each prompt's output tokens, truncated at its ``max_tokens``."""
         if not prompts:
             return []
         return self.raw_forecasts(prompts).distributions([prompt.max_tokens for prompt in prompts])
 
     def atoms(self, prompts: Sequence[Prompt]) -> tuple[Array, Array]:
-        """The forecasts of n prompts as arrays, not cut: tokens and masses, each n x ATOMS."""
+        """Tokens and masses of the forecasts of n prompts, not truncated; each n x ATOMS."""
         return self.raw_forecasts(prompts).atoms()
 
     def raw_forecasts(self, prompts: Sequence[Prompt]) -> RawForecasts:
-        """The forecasts of n prompts as location, scale and shape."""
+        """The location-scale forecasts of n prompts."""
         matches = ModelMatches.of([self._models.match(prompt.model) for prompt in prompts])
         features = extract(prompts)
         scores = self._text.scores(features)
@@ -122,14 +122,18 @@ class LengthPredictor:
 
 
 def quantiles(forecast: LengthDistribution) -> dict[str, float]:
-    """The 19 quantiles of a forecast in tokens, by level: "0.05", "0.1", ..., "0.95"."""
+    """The 19 quantiles of a forecast in tokens, by level: "0.05", "0.1" to "0.95"."""
     return {str(level): forecast.quantile(level) for level in QUANTILES}
 
 
 def booster(text: str) -> Booster:
-    """A booster from LightGBM's text; raises ArtifactError if it, or LightGBM, is unusable."""
+    """A booster from LightGBM's text format.
+
+    Raises:
+        ArtefactError: LightGBM cannot be loaded, or the text is no booster.
+    """
     try:
-        from lightgbm import Booster  # noqa: PLC0415 - the gateway runs without it, too
+        from lightgbm import Booster  # noqa: PLC0415 - the gateway also runs without
         from lightgbm.basic import LightGBMError  # noqa: PLC0415
     except (ImportError, OSError) as error:
         raise ArtefactError(f"LightGBM cannot be loaded ({error}); {REMEDY}") from error
@@ -142,14 +146,14 @@ def booster(text: str) -> Booster:
 
 
 class Predictor(Protocol):
-    """What is measured: a predictor, of either tier."""
+    """A predictor of either tier, as the evaluation measures them."""
 
     @property
     def manifest(self) -> dict[str, Any]:
-        """What the model says of itself."""
+        """The manifest of the model directory."""
 
     def atoms(self, prompts: Sequence[Prompt]) -> tuple[Array, Array]:
-        """Tokens and masses, each prompts x atoms."""
+        """Tokens and masses of the forecasts of n prompts, not truncated; each n x ATOMS."""
 
     def match(self, model: str) -> ModelMatch:
-        """Where a model stands."""
+        """The match of the model's name against the models trained on."""

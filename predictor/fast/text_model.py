@@ -1,8 +1,8 @@
-"""Regression on a prompt's text: the features that carry most of the ranking.
+"""Kernel regression of the log length on a prompt's text; its scores are inputs of the boosters.
 
-Scores, all in log tokens: the length over all models, once from the words alone and once from
-words, byte runs and likeness to training prompts; how models depart from that (their common axes);
-and for each model trained on its own departure.
+All scores are in log tokens: the length over all models, first from the words alone, then from
+words, byte runs and similarity to training prompts; the models' common axes of departure from that
+length; and the departure of each model trained on.
 """
 
 from __future__ import annotations
@@ -18,47 +18,48 @@ from scipy.sparse import csr_array
 
 from predictor.arrays import Array, Half, Single
 from predictor.features.definition import TextFeatures
-from predictor.features.ngrams import BUCKETS, Counts
+from predictor.features.ngrams import BUCKETS, BucketCounts
 from predictor.features.word_vectors import SIZE
 
 WORDS, ALL = 0, 1
-"""Columns of the two shared scores; those of the models follow."""
+"""Columns of the two scores over all models; the columns of the models follow."""
 
 AXES = 3
 SHARED = 2 + AXES
-"""How many of the scores do not depend on the model."""
+"""The number of scores that do not depend on the model: WORDS, ALL and the AXES."""
 
-_CLIP = 4.0  # standard deviations; a strange prompt must not carry the line away
+_CLIP = 4.0  # standard deviations; bounds the effect of an outlying prompt
 
-_DAMPED = (1 + np.log(np.maximum(1, np.arange(1024)))).astype(np.float32)  # of a count
+_DAMPED = (1 + np.log(np.maximum(1, np.arange(1024)))).astype(np.float32)
+"""Damped counts of a bucket: 1 + log(count)."""
 
 
-def inverse_document_frequencies(counts: Counts) -> Single:
+def inverse_document_frequencies(counts: BucketCounts) -> Single:
     """Inverse document frequency of each bucket (BUCKETS) over the training prompts."""
     seen = np.bincount(counts.buckets, minlength=BUCKETS)
     return (np.log((1 + len(counts)) / (1 + seen)) + 1).astype(np.float32)
 
 
-def weigh(counts: Counts, idf: Single) -> Single:
-    """TF-IDF weights of the buckets in ``counts``; those of a text have unit length."""
+def tf_idf(counts: BucketCounts, idf: Single) -> Single:
+    """TF-IDF weights of the buckets in ``counts``; the weights of a text have unit length."""
     weights = _DAMPED[np.minimum(counts.counts, len(_DAMPED) - 1)] * idf[counts.buckets]
-    row = np.repeat(np.arange(len(counts)), np.diff(counts.until))
+    row = np.repeat(np.arange(len(counts)), np.diff(counts.offsets))
     length = np.sqrt(np.bincount(row, weights * weights, minlength=len(counts)))
     weights /= np.maximum(1e-9, length).astype(np.float32)[row]
     return np.asarray(weights)
 
 
-def tf_idf_matrix(counts: Counts, idf: Single) -> csr_array:
-    """The weights as a sparse matrix, n x BUCKETS."""
-    stored = (weigh(counts, idf), counts.buckets, counts.until)
+def tf_idf_matrix(counts: BucketCounts, idf: Single) -> csr_array:
+    """TF-IDF weights as a sparse matrix, n x BUCKETS."""
+    stored = (tf_idf(counts, idf), counts.buckets, counts.offsets)
     return csr_array(stored, shape=(len(counts), BUCKETS))
 
 
-def _times(counts: Counts, idf: Single, weights: Single) -> Single:
-    """``tf_idf_matrix`` times ``weights`` (BUCKETS x K): making a matrix first takes longer."""
-    terms, until = weigh(counts, idf), counts.until.tolist()
-    near = weights[counts.buckets]
-    return np.array([terms[start:end] @ near[start:end] for start, end in pairwise(until)])
+def _tf_idf_product(counts: BucketCounts, idf: Single, weights: Single) -> Single:
+    """``tf_idf_matrix`` times ``weights`` (BUCKETS x K), faster without building the matrix."""
+    terms, offsets = tf_idf(counts, idf), counts.offsets.tolist()
+    rows = weights[counts.buckets]
+    return np.array([terms[start:end] @ rows[start:end] for start, end in pairwise(offsets)])
 
 
 def standardise(lexical: Array, centre: Array, spread: Array) -> Array:
@@ -70,11 +71,12 @@ def standardise(lexical: Array, centre: Array, spread: Array) -> Array:
 
 @dataclass(frozen=True, slots=True)
 class LandmarkKernel:
-    """How like s landmarks, some of the training prompts, a prompt is: a sum of Gaussian kernels.
+    """Similarity of a prompt to s landmarks, which are training prompts: a sum of Gaussian kernels.
 
-    One kernel, exp(-|x - p|**2 / 2), for each view of a prompt: hand-made features, the vectors of
-    its words, those of its first words. ``points`` (s x d each) and prompts are scaled by
-    ``scales`` (one a view); ``halves`` (views x s) are half of the points' squared lengths.
+    A prompt has three views: hand-made features, mean vector of all words, mean vector of the first
+    words. Each view has one kernel, exp(-|x - p|**2 / 2). ``points`` (s x d each) are the
+    landmarks times ``scales`` (one a view); ``halves`` (views x s) are half of the points' squared
+    lengths.
     """
 
     points: tuple[Single, ...]
@@ -82,8 +84,8 @@ class LandmarkKernel:
     scales: tuple[float, ...]
 
     @classmethod
-    def around(cls, landmarks: Sequence[Half], scales: Sequence[float]) -> LandmarkKernel:
-        """The kernels of landmarks as they are stored: their views, not scaled."""
+    def from_landmarks(cls, landmarks: Sequence[Half], scales: Sequence[float]) -> LandmarkKernel:
+        """The kernel of stored landmarks: one array for each view, not scaled."""
         points = tuple(
             view.astype(np.float32) * np.float32(scale)
             for view, scale in zip(landmarks, scales, strict=True)
@@ -91,26 +93,30 @@ class LandmarkKernel:
         halves = np.array([np.einsum("sd,sd->s", view, view) for view in points]) / 2
         return cls(points, halves.astype(np.float32), tuple(scales))
 
-    def to(self, views: Sequence[Array | Single]) -> Single:
-        """The kernels' sum between n prompts (a view: n x d) and the landmarks, n x s."""
-        near = np.empty((len(views), len(views[0]), self.halves.shape[1]), dtype=np.float32)
-        own = np.empty((len(views), len(views[0]), 1), dtype=np.float32)
-        for at, (view, points) in enumerate(zip(views, self.points, strict=True)):
-            scaled = (view * self.scales[at]).astype(np.float32)
-            np.matmul(scaled, points.T, out=near[at])
-            np.einsum("nd,nd->n", scaled, scaled, out=own[at, :, 0])
-        near -= 0.5 * own + self.halves[:, None, :]
-        return np.asarray(np.exp(near, out=near).sum(axis=0))
+    def similarity(self, views: Sequence[Array | Single]) -> Single:
+        """The sum of the kernels between n prompts (each view: n x d) and the landmarks, n x s."""
+        products = np.empty((len(views), len(views[0]), self.halves.shape[1]), dtype=np.float32)
+        squares = np.empty((len(views), len(views[0]), 1), dtype=np.float32)
+        for index, (view, points) in enumerate(zip(views, self.points, strict=True)):
+            scaled = (view * self.scales[index]).astype(np.float32)
+            np.matmul(scaled, points.T, out=products[index])
+            np.einsum("nd,nd->n", scaled, scaled, out=squares[index, :, 0])
+        products -= 0.5 * squares + self.halves[:, None, :]
+        return np.asarray(np.exp(products, out=products).sum(axis=0))
 
     def landmarks(self) -> list[Half]:
-        """The views of the landmarks as they are stored; ``around`` is the inverse."""
+        """The landmarks as they are stored; ``from_landmarks`` is the inverse."""
         scaled = zip(self.points, self.scales, strict=True)
         return [(view / np.float32(scale)).astype(np.float16) for view, scale in scaled]
 
 
 @dataclass(frozen=True, slots=True)
 class Scaling:
-    """How features are centred and scaled: the hand-made ones (d), word vectors (PARTS * SIZE)."""
+    """The centring and scaling of features.
+
+    ``centre`` and ``spread`` (d) are of the hand-made features, ``middle`` and ``width`` (PARTS *
+    SIZE) of the word vectors.
+    """
 
     centre: Array
     spread: Array
@@ -129,12 +135,12 @@ class Scaling:
 
 @dataclass(frozen=True, slots=True)
 class TextModel:
-    """The weights; K = 2 + M columns: words, all, one of each model.
+    """The weights of the text model; K = 2 + M columns: WORDS, ALL, and one for each model.
 
     ``word_idf``, ``run_idf`` (BUCKETS) and ``scaling`` scale the inputs. ``words`` (BUCKETS x K)
-    and ``lexical`` (d x K) are linear weights, ``runs`` (BUCKETS) and ``dual`` (s, of ``kernel``)
-    add to column ``ALL``, ``bias`` (K) to each. ``axes`` (M x AXES) turn the models' columns less
-    ``middle`` (M) into what they have in common.
+    and ``lexical`` (d x K) are linear weights and ``bias`` (K) is added to each column. ``runs``
+    (BUCKETS) and ``dual`` (s, of ``kernel``) add to column ALL only. ``axes`` (M x AXES) projects
+    the models' columns, less ``middle`` (M), on their common axes.
     """
 
     word_idf: Single
@@ -153,13 +159,13 @@ class TextModel:
         """The scores of each prompt, n x (SHARED + M)."""
         standard = self.scaling.standard(features)
         out = standard @ self.lexical + self.bias
-        out[:, ALL] += self.kernel.to(self.scaling.views(standard, features)) @ self.dual
-        out += _times(features.words, self.word_idf, self.words)
-        out[:, ALL] += _times(features.runs, self.run_idf, self.runs)
+        out[:, ALL] += self.kernel.similarity(self.scaling.views(standard, features)) @ self.dual
+        out += _tf_idf_product(features.words, self.word_idf, self.words)
+        out[:, ALL] += _tf_idf_product(features.runs, self.run_idf, self.runs)
         return with_axes(out, self.middle, self.axes)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """The parts as they are stored; half precision is ample for sums of small weights."""
+        """The arrays to store. Half precision suffices: scores are sums of many small weights."""
         parts: dict[str, NDArray[Any]] = {
             name: getattr(self, name).astype(np.float16) for name in _HALF
         }
@@ -178,7 +184,7 @@ class TextModel:
         parts: dict[str, Any] = {name: stored[f"text_{name}"] for name in _WHOLE}
         parts |= {name: stored[f"text_{name}"].astype(np.float32) for name in _HALF}
         return cls(
-            kernel=LandmarkKernel.around(landmarks, scales),
+            kernel=LandmarkKernel.from_landmarks(landmarks, scales),
             scaling=Scaling(*(stored[f"text_scaling_{name}"] for name in _SCALING)),
             **parts,
         )
@@ -190,6 +196,6 @@ _SCALING = ("centre", "spread", "middle", "width")
 
 
 def with_axes(columns: Array, middle: Array, axes: Array) -> Array:
-    """Put the models' common axes between the shared columns and the models' own (n x K)."""
+    """Insert the models' common axes between the two shared columns and the models' (n x K)."""
     common = (columns[:, 2:] - middle) @ axes
     return np.concatenate([columns[:, :2], common, columns[:, 2:]], axis=1)

@@ -1,1 +1,1 @@
-"""What is read of a request, in one definition for training and inference."""
+"""The features of a request, in one definition for training and inference."""

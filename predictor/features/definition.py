@@ -1,7 +1,7 @@
-"""The one definition of what is read of a prompt, for training and for serving.
+"""The one definition of a prompt's features, for training and for forecasts.
 
-``feature_hash`` identifies the definition by its behaviour: a changed word list, regular
-expression or hash changes what the probes give, and an artefact trained before is refused.
+``feature_hash`` identifies the definition by its behaviour: a changed word list, tokeniser or hash
+function changes the features of the probes, and an artefact trained before is refused.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 
 from predictor.arrays import Array, Indices, Single
 from predictor.features import asked_length, lexicon, ngrams, request, surface, tokens, word_vectors
-from predictor.features.lexicon_table import find
+from predictor.features.lexicon_table import match_lexicon
 from predictor.features.model_names import canonical, traits
 from predictor.prompt import Prompt, clip
 
@@ -47,80 +47,91 @@ _PROBE_NAMES = ("Qwen/Qwen2.5-7B-Instruct-AWQ", "Mixtral-8x7B-v0.1", "alias", "L
 
 @dataclass(frozen=True, slots=True)
 class TextFeatures:
-    """Features of n prompts: of the text (n x len(LEXICAL_NAMES)), of the rest of the request
-    (n x len(CONTEXT_NAMES)), hashed words and byte runs, and what the words mean (``vectors``).
+    """Features of n prompts.
+
+    ``lexical`` (n x len(LEXICAL_NAMES)) are hand-made features of the text, ``context`` (n x
+    len(CONTEXT_NAMES)) features of the rest of the request, ``words`` and ``runs`` counts of
+    hashed words and of runs of four bytes, ``vectors`` (n x PARTS * SIZE of ``word_vectors``) mean
+    word vectors.
     """
 
     lexical: Array
     context: Array
-    words: ngrams.Counts
-    runs: ngrams.Counts
+    words: ngrams.BucketCounts
+    runs: ngrams.BucketCounts
     vectors: Single
 
-    def dense(self, at: Indices) -> TextFeatures:
-        """The dense features of some prompts, with no words and runs."""
-        nothing = ngrams.Counts(at[:0], at[:0], np.zeros(1, np.intp))
-        return TextFeatures(self.lexical[at], self.context[at], nothing, nothing, self.vectors[at])
+    def dense(self, rows: Indices) -> TextFeatures:
+        """The features of the prompts ``rows`` without words and runs."""
+        empty = ngrams.BucketCounts(rows[:0], rows[:0], np.zeros(1, np.intp))
+        return TextFeatures(
+            self.lexical[rows], self.context[rows], empty, empty, self.vectors[rows]
+        )
 
 
 def extract(prompts: Sequence[Prompt]) -> TextFeatures:
-    """Features of the prompts; the cost of each is bounded by what ``clip`` keeps."""
+    """Features of the prompts; ``clip`` bounds the cost of each prompt."""
     texts = [clip(prompt.text.strip()) for prompt in prompts]
     parts = [_block(prompts[part], texts[part]) for part in tokens.blocks(texts)]
-    about = request.describe(prompts)
+    context = request.request_features(prompts)
     if len(parts) == 1:
-        return replace(parts[0], context=about)
-    nothing = np.empty((0, word_vectors.PARTS * word_vectors.SIZE), dtype=np.float32)
+        return replace(parts[0], context=context)
+    no_vectors = np.empty((0, word_vectors.PARTS * word_vectors.SIZE), dtype=np.float32)
     return TextFeatures(
         np.concatenate([np.empty((0, len(LEXICAL_NAMES))), *(part.lexical for part in parts)]),
-        about,
+        context,
         ngrams.merge([part.words for part in parts]),
         ngrams.merge([part.runs for part in parts]),
-        np.concatenate([nothing, *(part.vectors for part in parts)]),
+        np.concatenate([no_vectors, *(part.vectors for part in parts)]),
     )
 
 
 def _block(prompts: Sequence[Prompt], texts: Sequence[str]) -> TextFeatures:
-    """The features of a block of texts, but for the context."""
-    read = tokens.read(texts)
-    two = tokens.pairs(read.hashes)
-    found, counted = find(read, two), ngrams.count(read, two)
+    """The features of a block of texts without the context."""
+    read = tokens.tokenise(texts)
+    pairs = tokens.bigrams(read.hashes)
+    matches, counted = match_lexicon(read, pairs), ngrams.count_ngrams(read, pairs)
     chars = np.array([_chars(prompt) for prompt in prompts])
-    requests = asked_length.requests(read, found)
-    systems = [at for at, prompt in enumerate(prompts) if prompt.system]
-    for part in tokens.blocks([clip(prompts[at].system) for at in systems]):
-        rows = systems[part]
-        told = tokens.read([clip(prompts[at].system) for at in rows])
-        also = asked_length.requests(told, find(told, tokens.pairs(told.hashes)))
-        requests[rows] = np.fmax(requests[rows], also)
-    shape = surface.describe(read, found, chars=chars, distinct=counted.vocabulary)
+    asked = asked_length.asked_lengths(read, matches)
+    _add_system_prompts(asked, prompts)
+    shape = surface.surface_features(read, matches, chars=chars, distinct=counted.vocabulary)
     return TextFeatures(
-        np.concatenate([shape, requests], axis=1),
+        np.concatenate([shape, asked], axis=1),
         _NO_CONTEXT,
         counted.words,
         counted.runs,
-        word_vectors.means(read),
+        word_vectors.mean_vectors(read),
     )
 
 
+def _add_system_prompts(asked: Array, prompts: Sequence[Prompt]) -> None:
+    """Raise the asked lengths of each prompt to those of its system prompt, in place."""
+    systems = [row for row, prompt in enumerate(prompts) if prompt.system]
+    for part in tokens.blocks([clip(prompts[row].system) for row in systems]):
+        rows = systems[part]
+        read = tokens.tokenise([clip(prompts[row].system) for row in rows])
+        matches = match_lexicon(read, tokens.bigrams(read.hashes))
+        asked[rows] = np.fmax(asked[rows], asked_length.asked_lengths(read, matches))
+
+
 def _chars(prompt: Prompt) -> int:
-    """Characters of the text before it was clipped, as far as the request tells."""
+    """Characters of the text before clipping: of the whole conversation if it has one turn."""
     whole = prompt.chars - len(prompt.system) if prompt.turns <= 1 else 0
     return max(whole, len(prompt.text))
 
 
 @cache
 def feature_hash() -> str:
-    """Hexadecimal digest of the definition: names, and values on fixed probes to 6 digits."""
+    """Hexadecimal digest of the definition: names, word lists, and the probes' features."""
     probes = extract(_PROBES)
     rounded = [[f"{value:.6g}" for value in row] for row in probes.lexical]
     rounded += [[f"{value:.6g}" for value in row] for row in probes.context]
     rounded += [[f"{value:.4f}" for value in row] for row in probes.vectors]
-    parts = [(found.buckets, found.counts, found.until) for found in (probes.words, probes.runs)]
+    parts = [(part.buckets, part.counts, part.offsets) for part in (probes.words, probes.runs)]
     hashed = [[numbers.tolist() for numbers in part] for part in parts]
     known = [[canonical(name), str(traits(name))] for name in _PROBE_NAMES]
     words = [lexicon.WORDS, lexicon.PHRASES, lexicon.OPENERS, lexicon.ITEMS, lexicon.LIMITING]
-    words += [lexicon.MEASURES, lexicon.CURT, lexicon.SAYING, lexicon.ASSENT]
+    words += [lexicon.MEASURES, lexicon.YES_OR_NO, lexicon.REPLYING, lexicon.ASSENT]
     numbers = [lexicon.NUMBER_WORDS, lexicon.UNIT_TOKENS]
     definition = json.dumps([LEXICAL_NAMES, CONTEXT_NAMES, rounded, hashed, known, words, numbers])
     return hashlib.sha256(definition.encode()).hexdigest()[:32]

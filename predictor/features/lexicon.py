@@ -1,6 +1,6 @@
-"""Words and phrases that tell what a prompt asks for; each group becomes one feature.
+"""Words and phrases that say what a prompt asks for; each group is one feature.
 
-Phrases are of two or three tokens (see ``tokens``): they are looked up by hash, as the words are.
+A phrase has two or three tokens (see ``tokens``); words and phrases are looked up by hash.
 """
 
 from __future__ import annotations
@@ -98,9 +98,9 @@ NUMBER_WORDS: dict[str, int] = {word: value for value, word in enumerate(_COUNT.
 NUMBER_WORDS |= {"a": 1, "an": 1, "single": 1, "couple": 2, "few": 3, "several": 5, "fifteen": 15}
 NUMBER_WORDS |= {"twenty": 20, "thirty": 30, "fifty": 50, "hundred": 100}
 
-# Tokens that one of the requested unit usually takes.
 UNIT_TOKENS: dict[str, float] = {"word": 1.35, "character": 0.25, "token": 1.0, "sentence": 24.0}
 UNIT_TOKENS |= {"line": 14.0, "paragraph": 110.0, "page": 600.0, "stanza": 45.0}
+"""The tokens of one unit of length."""
 
 _ITEMS = (
     "item example idea tip way reason point step thing fact question name bullet benefit advantage "
@@ -112,12 +112,12 @@ ITEMS = _ITEMS.split()
 BOUNDING = (
     *("in", "than", "most", "exactly", "about", "under", "within", "max", "maximum", "around"),
 )
-"""Words before a number that make it a limit: "in 50 words"."""
+"""Words before a number that make the number a limit in any text: "in 50 words"."""
 LIMITING = (*BOUNDING, "using", "limit", "only", "with", "a", "to", "of")
-"""Those that do in a short text, where little else is told: "a poem of 50 words"."""
+"""Words before a number that make the number a limit in a short text: "a poem of 50 words"."""
 MEASURES = ("word", "words", "sentence", "sentences", "paragraph", "paragraphs")
 ARTICLES = ("a", "an")
-CURT = ("answer yes or", "just yes or", "only yes or", "with yes or", "reply yes or")
-SAYING = ("say", "saying", "reply", "replying", "respond", "response", "answer", "acknowledge")
+YES_OR_NO = ("answer yes or", "just yes or", "only yes or", "with yes or", "reply yes or")
+REPLYING = ("say", "saying", "reply", "replying", "respond", "response", "answer", "acknowledge")
 ASSENT = ("acknowledged", "roger", "understood", "ok", "okay", "ready", "noted", "continue")
-"""Words that a prompt asks to be answered with alone, behind one of ``SAYING``."""
+"""Words that a prompt asks for as the whole answer, after a word of REPLYING."""

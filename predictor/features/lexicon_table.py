@@ -1,4 +1,4 @@
-"""The lexicon as a table of hashes: what each token of a batch means, in a few array look-ups."""
+"""The lexicon as a hash table that looks up all tokens of a batch at once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from predictor.features.lexicon import (
     ARTICLES,
     ASSENT,
     BOUNDING,
-    CURT,
     GROUPS,
     ITEMS,
     LIMITING,
@@ -21,30 +20,33 @@ from predictor.features.lexicon import (
     NUMBER_WORDS,
     OPENERS,
     PHRASES,
-    SAYING,
+    REPLYING,
     UNIT_TOKENS,
     WORDS,
+    YES_OR_NO,
 )
-from predictor.features.tokens import Hashes, Tokens, pairs, read, triples
+from predictor.features.tokens import Hashes, Tokens, bigrams, tokenise, trigrams
 
 _MORE_ITEMS = ("strategies", "countries", "activities")
 _UNITS = UNIT_TOKENS | {unit + "s": tokens for unit, tokens in UNIT_TOKENS.items()}
 _ITEM_WORDS = {*ITEMS, *(item + "s" for item in ITEMS), *_MORE_ITEMS}
-_FLAGS = ("item", "measure", "limiting", "bounding", "article", "curt", "saying", "assent")
-_FLAGGED = (_ITEM_WORDS, MEASURES, LIMITING, BOUNDING, ARTICLES, CURT, SAYING, ASSENT)
+_FLAGS = ("item", "measure", "limiting", "bounding", "article", "yes_or_no", "replying", "assent")
+_FLAGGED = (_ITEM_WORDS, MEASURES, LIMITING, BOUNDING, ARTICLES, YES_OR_NO, REPLYING, ASSENT)
 _SHIFT = np.uint64(48)
 _MIX = 0x3E72164118072E8D  # chosen so that no two entries share a slot
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
-    """Entries by hash. ``slots`` (65,536) leads from a hash's first bits to an entry, 0 to none.
+class LexiconTable:
+    """The entries of the lexicon by hash; entry 0 stands for no entry.
 
-    Of each entry: ``hashes``, its ``group`` and another (-1: none), the ``number`` that it names,
-    the tokens of a ``unit`` of length (NaN: none), its ``opener`` code, and whether it is an
-    ``item`` to list, the ``measure`` of a whole answer, ``limiting`` the number behind it, or
-    ``bounding`` it in a long text too, an ``article``, ``curt``: a demand for yes or no,
-    ``saying``, or the ``assent`` to be said.
+    ``slots`` (65,536) gives the entry for the first 16 bits of a mixed hash. The other arrays have
+    one value for each entry: ``hashes``; the index of a ``group`` and of an ``other`` group (-1:
+    none); the ``number`` that a word names and the tokens of a ``unit`` of length (NaN: none); the
+    ``opener`` code (-1: none). Flags: an ``item`` of a list, a ``measure`` of a whole answer, a
+    word that makes the next number a limit in a short text (``limiting``) or in any text
+    (``bounding``), an ``article``, a demand for yes or no (``yes_or_no``), a word for answering
+    (``replying``), and a word of ``assent``.
     """
 
     slots: NDArray[np.int16]
@@ -59,22 +61,23 @@ class Table:
     limiting: Flags
     bounding: Flags
     article: Flags
-    curt: Flags
-    saying: Flags
+    yes_or_no: Flags
+    replying: Flags
     assent: Flags
 
     def find(self, hashes: Hashes) -> Indices:
-        """The entry of each hash, 0 for none."""
+        """The entry of each hash; 0 for none."""
         entry: Indices = self.slots[(hashes * np.uint64(_MIX)) >> _SHIFT].astype(np.intp)
         entry[self.hashes[entry] != hashes] = 0
         return entry
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """The entries that the t tokens of a batch begin, 0 for none, and the ``text`` of each.
+class LexiconMatches:
+    """The lexicon's entries for the t tokens, t - 1 bigrams and t - 2 trigrams of a batch.
 
-    First of each token by itself (t), then with the next (t - 1), then with the next two (t - 2).
+    ``entry`` (0: none) and ``text`` hold the tokens first, then the bigrams, then the trigrams;
+    ``tokens`` is t.
     """
 
     entry: Indices
@@ -82,35 +85,38 @@ class Found:
     tokens: int
 
     @property
-    def one(self) -> Indices:
-        """The entry of each token by itself."""
+    def single(self) -> Indices:
+        """The entry of each token (t)."""
         return self.entry[: self.tokens]
 
     @property
-    def three(self) -> Indices:
-        """The entry of each token with the next two."""
+    def trigrams(self) -> Indices:
+        """The entry of each trigram (t - 2)."""
         return self.entry[max(0, 2 * self.tokens - 1) :]
 
 
-def find(tokens: Tokens, two: Hashes) -> Found:
-    """Look up all tokens, pairs and triples of a batch; ``two`` are ``pairs(tokens.hashes)``."""
+def match_lexicon(tokens: Tokens, pairs: Hashes) -> LexiconMatches:
+    """Look up all tokens of a batch; ``pairs`` are ``bigrams(tokens.hashes)``.
+
+    A bigram or trigram across the border of two texts has no entry.
+    """
     text = tokens.text
     count = len(text)
-    entry = TABLE.find(np.concatenate([tokens.hashes, two, triples(tokens.hashes, two)]))
-    pair = entry[count : 2 * count - 1]
-    pair[text[1:] != text[:-1]] = 0
-    three = entry[count + len(pair) :]
-    three[text[2:] != text[:-2]] = 0
-    return Found(entry, np.concatenate([text, text[:-1], text[:-2]]), count)
+    entry = LEXICON.find(np.concatenate([tokens.hashes, pairs, trigrams(tokens.hashes, pairs)]))
+    of_pairs = entry[count : 2 * count - 1]
+    of_pairs[text[1:] != text[:-1]] = 0
+    of_trigrams = entry[count + len(of_pairs) :]
+    of_trigrams[text[2:] != text[:-2]] = 0
+    return LexiconMatches(entry, np.concatenate([text, text[:-1], text[:-2]]), count)
 
 
 def _hash(phrase: str) -> int:
-    hashes = read([phrase]).hashes
-    two = pairs(hashes)
-    return int({1: hashes, 2: two, 3: triples(hashes, two)}[len(hashes)][0])
+    hashes = tokenise([phrase]).hashes
+    pairs = bigrams(hashes)
+    return int({1: hashes, 2: pairs, 3: trigrams(hashes, pairs)}[len(hashes)][0])
 
 
-def _build() -> Table:
+def _build() -> LexiconTable:
     groups: dict[int, list[int]] = {}
     spelt = [(group, word) for group, words in WORDS.items() for word in words.split()]
     spelt += [(group, phrase) for group, phrases in PHRASES.items() for phrase in phrases]
@@ -122,12 +128,12 @@ def _build() -> Table:
     openers = {_hash(word): float(code) for code, word in enumerate(OPENERS)}
     keys = sorted({*groups, *numbers, *units, *set().union(*flags), *openers})
     slots = np.zeros(1 << 16, dtype=np.int16)
-    for at, key in enumerate(keys):
+    for index, key in enumerate(keys):
         slot = (key * _MIX) % (1 << 64) >> 48
         if slots[slot]:
             raise ValueError("two words of the lexicon share a slot; choose another _MIX")
-        slots[slot] = at + 1
-    return Table(
+        slots[slot] = index + 1
+    return LexiconTable(
         slots=slots,
         hashes=np.array([0, *keys], dtype=np.uint64),
         group=np.array([-1, *(groups.get(key, [-1])[0] for key in keys)], dtype=np.int16),
@@ -142,4 +148,4 @@ def _build() -> Table:
     )
 
 
-TABLE = _build()
+LEXICON = _build()

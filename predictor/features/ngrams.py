@@ -1,4 +1,4 @@
-"""Words, pairs of words and runs of bytes as hash buckets."""
+"""Counts of words, pairs of words and runs of four bytes in hash buckets."""
 
 from __future__ import annotations
 
@@ -23,83 +23,90 @@ _FIRST, _LAST = np.uint64(0x165667B19E3779F9), np.uint64(0x27D4EB2F165667C5)
 _SHIFT = np.uint64(64 - BITS)
 _FOLD = np.arange(256, dtype=np.uint8)
 _FOLD[ord("0") : ord("9") + 1] = ord("0")
-_RUN = 4  # bytes: a part of a word, or of the space between two
+_RUN = 4  # bytes of a run
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
-    """How often each of n texts has each bucket, as a sparse matrix in rows.
+class BucketCounts:
+    """How often each of n texts has each bucket, as a sparse matrix by rows.
 
-    ``buckets`` (increasing within a text) and ``counts`` of text i stand at ``until[i]`` to
-    ``until[i + 1]``.
+    The ``buckets`` (increasing) and ``counts`` of text i stand at ``offsets[i]`` to
+    ``offsets[i + 1]``.
     """
 
     buckets: Indices
     counts: Indices
-    until: Indices
+    offsets: Indices
 
     def __len__(self) -> int:
-        return len(self.until) - 1
+        return len(self.offsets) - 1
 
-    def part(self, start: int, end: int) -> Counts:
-        """The counts of the texts ``start`` to ``end``."""
-        until = self.until[start : end + 1]
-        kept = slice(until[0], until[-1])
-        return Counts(self.buckets[kept], self.counts[kept], until - until[0])
+    def part(self, start: int, end: int) -> BucketCounts:
+        """The counts of the texts ``start`` to ``end`` (exclusive)."""
+        offsets = self.offsets[start : end + 1]
+        kept = slice(offsets[0], offsets[-1])
+        return BucketCounts(self.buckets[kept], self.counts[kept], offsets - offsets[0])
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
-    """What n texts have of each kind: words and pairs of words, runs of bytes.
+class NgramCounts:
+    """The n-grams of n texts: ``words`` with pairs of words, ``runs`` of four bytes.
 
-    ``vocabulary`` (n) is how many different words each has.
+    ``vocabulary`` (n) is the number of different words of each text.
     """
 
-    words: Counts
-    runs: Counts
+    words: BucketCounts
+    runs: BucketCounts
     vocabulary: Indices
 
 
-def count(tokens: Tokens, two: Hashes) -> Read:
-    """Count all kinds in one pass over their keys; ``two`` are ``pairs(tokens.hashes)``."""
+def count_ngrams(tokens: Tokens, pairs: Hashes) -> NgramCounts:
+    """Count all n-grams in one pass; ``pairs`` are ``bigrams(tokens.hashes)``."""
     texts = len(tokens)
     mixed = (tokens.hashes * _MIX) >> _SHIFT
-    words, rows = _words(tokens, mixed, two)
-    runs, of_runs = _runs(tokens)
+    words, word_rows = _words(tokens, mixed, pairs)
+    runs, run_rows = _runs(tokens)
     buckets = np.concatenate([words, runs, mixed[tokens.word].astype(np.uint32)])
-    kinds = [rows, of_runs + texts, tokens.text[tokens.word] + 2 * texts]
-    found = _count(buckets, np.concatenate(kinds), 3 * texts, _sorts(len(words), of_runs, texts))
-    return Read(
-        found.part(0, texts), found.part(texts, 2 * texts), np.diff(found.until[2 * texts :])
+    kinds = [word_rows, run_rows + texts, tokens.text[tokens.word] + 2 * texts]
+    sorts = _separate_sorts(len(words), run_rows, texts)
+    counted = _count(buckets, np.concatenate(kinds), 3 * texts, sorts)
+    return NgramCounts(
+        counted.part(0, texts),
+        counted.part(texts, 2 * texts),
+        np.diff(counted.offsets[2 * texts :]),
     )
 
 
-def _sorts(words: int, of_runs: Indices, texts: int) -> list[slice]:
-    """What to sort by itself: the runs of each text are apart already, and fit a nearer cache."""
+def _separate_sorts(words: int, run_rows: Indices, texts: int) -> list[slice]:
+    """The slices of the keys to sort one by one.
+
+    The runs of each text are contiguous, so each text's runs are sorted alone and stay in a faster
+    cache.
+    """
     if texts == 1:
         return [slice(None)]
-    ends = words + np.searchsorted(of_runs, np.arange(texts + 1))
+    ends = words + np.searchsorted(run_rows, np.arange(texts + 1))
     cuts = [0, *ends.tolist()]
     return [slice(a, b) for a, b in pairwise(cuts)] + [slice(cuts[-1], None)]
 
 
-def _words(tokens: Tokens, mixed: Hashes, two: Hashes) -> tuple[Buckets, Indices]:
-    """Buckets of words, pairs, and the first and the last of each; and whose they are."""
-    hashes, text, until = tokens.hashes, tokens.text, tokens.until
+def _words(tokens: Tokens, mixed: Hashes, pairs: Hashes) -> tuple[Buckets, Indices]:
+    """Buckets and text of all words and pairs, and of each text's first and last word and pair."""
+    hashes, text, offsets = tokens.hashes, tokens.text, tokens.offsets
     same = text[1:] == text[:-1]
-    sizes = until[1:] - until[:-1]
-    any_, several = np.flatnonzero(sizes), np.flatnonzero(sizes > 1)
-    first, last = until[any_], until[any_ + 1] - 1
-    second, second_last = until[several], until[several + 1] - 2
+    sizes = offsets[1:] - offsets[:-1]
+    with_words, with_pairs = np.flatnonzero(sizes), np.flatnonzero(sizes > 1)
+    first, last = offsets[with_words], offsets[with_words + 1] - 1
+    first_pair, last_pair = offsets[with_pairs], offsets[with_pairs + 1] - 2
     ends = [hashes[first] * _FIRST, hashes[last] * _LAST]
-    ends += [two[second] * _FIRST, two[second_last] * _LAST]
-    rest = (np.concatenate([two[same], *ends]) * _MIX) >> _SHIFT
-    rows = np.concatenate([text, text[1:][same], any_, any_, several, several])
-    return np.concatenate([mixed, rest]).astype(np.uint32), rows
+    ends += [pairs[first_pair] * _FIRST, pairs[last_pair] * _LAST]
+    rest = (np.concatenate([pairs[same], *ends]) * _MIX) >> _SHIFT
+    rows = [text, text[1:][same], with_words, with_words, with_pairs, with_pairs]
+    return np.concatenate([mixed, rest]).astype(np.uint32), np.concatenate(rows)
 
 
 def _runs(tokens: Tokens) -> tuple[Buckets, Indices]:
-    """Buckets of runs of four bytes, all digits alike; and whose they are."""
+    """Buckets and text of all runs of four bytes, with one value for all digits."""
     data = _FOLD[tokens.data]
     if len(data) < _RUN:
         return np.zeros(0, np.uint32), np.zeros(0, np.intp)
@@ -109,11 +116,12 @@ def _runs(tokens: Tokens) -> tuple[Buckets, Indices]:
     rows = np.repeat(np.arange(len(tokens)), lengths)
     if len(tokens) == 1:
         return buckets[: len(rows)], rows
-    at = np.arange(len(rows)) + np.repeat(tokens.first - np.cumsum(lengths) + lengths, lengths)
-    return buckets[at], rows
+    start = np.arange(len(rows)) + np.repeat(tokens.first - np.cumsum(lengths) + lengths, lengths)
+    return buckets[start], rows
 
 
-def _count(buckets: Buckets, rows: Indices, texts: int, sorts: Sequence[slice]) -> Counts:
+def _count(buckets: Buckets, rows: Indices, texts: int, sorts: Sequence[slice]) -> BucketCounts:
+    """Count equal (row, bucket) pairs; each slice of ``sorts`` holds whole rows."""
     keys = (rows.astype(np.uint32) << np.uint32(BITS)) | buckets
     for part in sorts:
         keys[part].sort()
@@ -121,19 +129,20 @@ def _count(buckets: Buckets, rows: Indices, texts: int, sorts: Sequence[slice]) 
     np.not_equal(keys[1:], keys[:-1], out=edge[1:-1])
     edges = np.flatnonzero(edge)
     distinct = keys[edges[:-1]]
-    until = np.searchsorted(distinct, np.arange(texts + 1, dtype=np.uint32) << np.uint32(BITS))
-    return Counts((distinct & np.uint32(BUCKETS - 1)).astype(np.intp), np.diff(edges), until)
+    offsets = np.searchsorted(distinct, np.arange(texts + 1, dtype=np.uint32) << np.uint32(BITS))
+    found = (distinct & np.uint32(BUCKETS - 1)).astype(np.intp)
+    return BucketCounts(found, np.diff(edges), offsets)
 
 
-def merge(parts: Sequence[Counts]) -> Counts:
+def merge(parts: Sequence[BucketCounts]) -> BucketCounts:
     """The counts of texts read in several blocks."""
     if len(parts) == 1:
         return parts[0]
     if not parts:
-        nothing = np.zeros(0, dtype=np.intp)
-        return Counts(nothing, nothing, np.zeros(1, dtype=np.intp))
-    sizes = np.concatenate([[0], *(np.diff(part.until) for part in parts)])
-    return Counts(
+        empty = np.zeros(0, dtype=np.intp)
+        return BucketCounts(empty, empty, np.zeros(1, dtype=np.intp))
+    sizes = np.concatenate([[0], *(np.diff(part.offsets) for part in parts)])
+    return BucketCounts(
         np.concatenate([part.buckets for part in parts]),
         np.concatenate([part.counts for part in parts]),
         np.cumsum(sizes),

@@ -1,6 +1,6 @@
-"""What a request says beside its last message: conversation, tools, format, sampling.
+"""Features of a request beside its last message: conversation, tools, format, sampling.
 
-CASTILLO has none of it, so that what is learnt from it alone never looks at these columns; a
+CASTILLO has no such fields, so a predictor trained on CASTILLO alone never uses these columns. A
 predictor refitted on served traffic does.
 """
 
@@ -28,12 +28,12 @@ NAMES = (
 )
 
 
-def describe(prompts: Sequence[Prompt]) -> Array:
-    """The features of n requests, n x len(NAMES); NaN for what a request leaves open."""
-    return np.array([_of(prompt) for prompt in prompts]).reshape(-1, len(NAMES))
+def request_features(prompts: Sequence[Prompt]) -> Array:
+    """The features of n requests, n x len(NAMES); NaN for a field that a request does not set."""
+    return np.array([_row(prompt) for prompt in prompts]).reshape(-1, len(NAMES))
 
 
-def _of(prompt: Prompt) -> list[float]:
+def _row(prompt: Prompt) -> list[float]:
     return [
         float(prompt.turns),
         log1p(max(0, prompt.chars - len(prompt.text))) if prompt.turns > 1 else 0.0,

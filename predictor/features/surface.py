@@ -1,4 +1,4 @@
-"""Hand-made features of a prompt's text: its shape and what it asks for."""
+"""Hand-made features of a prompt's text: lines, symbols, endings, openers and word groups."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ import numpy as np
 
 from predictor.arrays import Array, Flags, Indices
 from predictor.features.lexicon import GROUPS
-from predictor.features.lexicon_table import TABLE, Found
+from predictor.features.lexicon_table import LEXICON, LexiconMatches
 from predictor.features.tokens import NEWLINE, Tokens
 
 _COUNTED = "?!.,:;\"'`()[]{}<>=+-*/\\_|#$%&@^~"
 _COUNTED_BYTES = np.frombuffer(_COUNTED.encode(), dtype=np.uint8)
-
-
 _WIDTH = len(GROUPS) + 1
 
 
@@ -44,14 +42,16 @@ NAMES: tuple[str, ...] = (
     *(f"group {group}" for group in GROUPS),
 )
 _LOGS = np.array([name in _LOGGED.split() or name.startswith("count ") for name in NAMES])
-"""Columns that are kept as log(1 + x)."""
+"""Columns that hold log(1 + x)."""
 
 
-def describe(tokens: Tokens, found: Found, *, chars: Indices, distinct: Indices) -> Array:
+def surface_features(
+    tokens: Tokens, matches: LexiconMatches, *, chars: Indices, distinct: Indices
+) -> Array:
     """The features of n texts, n x len(NAMES).
 
-    ``found`` are their entries in the lexicon's table, ``chars`` the characters of the
-    texts before they were clipped, ``distinct`` how many different words each has.
+    ``chars`` (n) are the characters of the texts before clipping, ``distinct`` (n) the numbers of
+    different words.
     """
     size = np.maximum(1, tokens.last - tokens.first)
     spans = zip(tokens.first.tolist(), tokens.last.tolist(), strict=True)
@@ -68,19 +68,19 @@ def describe(tokens: Tokens, found: Found, *, chars: Indices, distinct: Indices)
         *((counts @ _KINDS).T / size),
         *_lines(tokens, paragraph),
         *_ends(tokens, size),
-        *_openers(tokens, found.one, paragraph),
+        *_openers(tokens, matches.single, paragraph),
     ]
     out = np.empty((len(tokens), len(NAMES)))
     split = len(_SHAPE.split())
     out[:, :split] = np.array(shape).T
     out[:, split : split + len(_COUNTED)] = counts[:, _COUNTED_BYTES]
     np.log1p(out, out=out, where=_LOGS)
-    out[:, split + len(_COUNTED) :] = groups(tokens, found)
+    out[:, split + len(_COUNTED) :] = groups(tokens, matches)
     return out
 
 
 def _lines(tokens: Tokens, paragraph: Indices) -> list[Array]:
-    """What the lines of each text are like, by the first bytes of each."""
+    """Features of the lines of each text, read from the first bytes of each line."""
     breaks = np.flatnonzero(tokens.data == NEWLINE)
     starts = np.sort(np.concatenate([tokens.first, breaks + 1]))
     sizes = np.sort(np.concatenate([breaks, tokens.last])) - starts
@@ -88,14 +88,14 @@ def _lines(tokens: Tokens, paragraph: Indices) -> list[Array]:
     last = np.append(first[1:], len(starts)) - 1
     where = np.append(tokens.starts, [len(tokens.data) - 1] * 2)
     opens = np.minimum(np.searchsorted(tokens.starts, starts), len(where) - 2)
-    at, then = where[opens], where[opens + 1]
-    opening, stop = tokens.data[at], _STOP[tokens.data[then]]
+    first_token, second_token = where[opens], where[opens + 1]
+    opening, stop = tokens.data[first_token], _STOP[tokens.data[second_token]]
     marks = np.array(
         [
             _BLANK[tokens.data[starts]],
             _BULLET[opening],
             _DIGIT[opening] & stop,
-            _LETTER[opening] & (then == at + 1) & stop,
+            _LETTER[opening] & (second_token == first_token + 1) & stop,
             np.ones(len(starts), dtype=np.bool_),
         ]
     )
@@ -119,23 +119,23 @@ def _lines(tokens: Tokens, paragraph: Indices) -> list[Array]:
 
 
 def _last_paragraphs(tokens: Tokens) -> Indices:
-    """Where in ``data`` the last paragraph of each text starts (n)."""
+    """The position in ``data`` at which the last paragraph of each text starts (n)."""
     twice = (tokens.data[1:] == NEWLINE) & (tokens.data[:-1] == NEWLINE)
     after = np.flatnonzero(twice) + 2
     out = tokens.first.copy()
-    out[np.searchsorted(tokens.last, after)] = after  # of several the last stays
+    out[np.searchsorted(tokens.last, after)] = after  # the last assignment of a text stays
     return out
 
 
 def _ends(tokens: Tokens, size: Indices) -> list[Array]:
-    """The end of each text, its beginning, and how far before the end the last question stands."""
+    """Sentences, last byte, first byte, and the distance of the last question mark to the end."""
     data, final = tokens.data, tokens.data[tokens.last - 1]
     stops = np.flatnonzero(_ENDS_SENTENCE[data[:-1]] & _GAP[data[1:]])
     sentences = np.bincount(np.searchsorted(tokens.last, stops), minlength=len(tokens))
     asks = np.flatnonzero(data == ord("?"))
-    of = np.searchsorted(tokens.last, asks)
+    asking = np.searchsorted(tokens.last, asks)
     question = np.zeros(len(tokens))
-    question[of] = asks - tokens.first[of] + 1
+    question[asking] = asks - tokens.first[asking] + 1
     return [
         sentences,
         *_FINAL[:, final],
@@ -145,21 +145,24 @@ def _ends(tokens: Tokens, size: Indices) -> list[Array]:
 
 
 def _openers(tokens: Tokens, entry: Indices, paragraph: Indices) -> list[Array]:
-    """Codes of the first two words and of the last paragraph's first; -1 others, -2 none."""
+    """Opener codes of the first two words and of the last paragraph's first word.
+
+    A word that is no opener has code -1, a missing word -2.
+    """
     words = np.flatnonzero(tokens.word)
-    code = np.append(TABLE.opener[entry[words]], [-2.0, -2.0])
-    until = np.searchsorted(words, tokens.until)
+    code = np.append(LEXICON.opener[entry[words]], [-2.0, -2.0])
+    offsets = np.searchsorted(words, tokens.offsets)
     last = np.searchsorted(tokens.starts[words], paragraph)
     return [
-        np.where(at < until[1:], code[np.minimum(at, len(words))], -2.0)
-        for at in (until[:-1], until[:-1] + 1, last)
+        np.where(word < offsets[1:], code[np.minimum(word, len(words))], -2.0)
+        for word in (offsets[:-1], offsets[:-1] + 1, last)
     ]
 
 
-def groups(tokens: Tokens, found: Found) -> Array:
-    """How many words and phrases of each group the texts have, n x len(GROUPS)."""
-    some = np.flatnonzero(found.entry)
-    entry, row = found.entry[some], found.text[some] * _WIDTH + 1
-    cells = np.concatenate([row + TABLE.group[entry], row + TABLE.other[entry]])
-    counts = np.bincount(cells, minlength=len(tokens) * _WIDTH)  # a row's first cell: no group
+def groups(tokens: Tokens, matches: LexiconMatches) -> Array:
+    """The number of words and phrases of each group in each text, n x len(GROUPS)."""
+    some = np.flatnonzero(matches.entry)
+    entry, row = matches.entry[some], matches.text[some] * _WIDTH + 1
+    cells = np.concatenate([row + LEXICON.group[entry], row + LEXICON.other[entry]])
+    counts = np.bincount(cells, minlength=len(tokens) * _WIDTH)  # the first cell of a row: no group
     return counts.reshape(-1, _WIDTH)[:, 1:].astype(np.float64)

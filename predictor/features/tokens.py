@@ -1,8 +1,8 @@
-"""Texts as bytes and tokens: a few numpy operations for a whole batch, no Python object a word.
+"""Bytes and tokens of texts, by a few numpy operations for a whole batch.
 
-A token is a run of letters, digits and underscores, or one other visible byte; a line's end is
-visible. A polynomial prefix hash modulo 2**64 (Karp and Rabin 1987) gives the hash of every token
-as a difference of two prefix sums.
+A token is a run of letters, digits and underscores, or one other visible byte; a line break counts
+as visible. The hash of a token is a difference of two prefix sums of a polynomial hash modulo
+2**64 (Karp and Rabin 1987), so no Python object is made for a word.
 """
 
 from __future__ import annotations
@@ -18,16 +18,17 @@ from predictor.arrays import Flags, Indices
 Bytes = NDArray[np.uint8]
 Hashes = NDArray[np.uint64]
 
-_BLOCK_BYTES = 1 << 17  # texts are read in blocks of about this size, which stay in the cache
-_MOST_BYTES = 20_000  # of one text: what ``clip`` keeps, were it all of four-byte characters
+_BLOCK_BYTES = 1 << 17  # a block of texts of this size stays in the processor's cache
+_MOST_BYTES = 20_000  # of one text: more than ``clip`` keeps, at four bytes a character
 SPACE, WORD, OTHER = 0, 1, 2
 NEWLINE = 10
 
-_PLAIN = tuple(zip("\u2018\u2019\u201c\u201d\u2013\u2014", "''\"\"--", strict=True))
-"""Bytes from 128 on belong to words: else a word in such quotes would be another word."""
+_PUNCTUATION = tuple(zip("\u2018\u2019\u201c\u201d\u2013\u2014", "''\"\"--", strict=True))
+"""Typographic characters and their ASCII forms. Bytes from 128 on count as letters, so a word in
+typographic quotes would otherwise be another word."""
 
 _BASE = 0x9E3779B97F4A7C15
-_PAIR, _TRIPLE = np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(0x27D4EB2F165667C5)
+_BIGRAM, _TRIGRAM = np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(0x27D4EB2F165667C5)
 
 
 def _powers(base: int) -> Hashes:
@@ -41,7 +42,7 @@ _INVERSE = _powers(pow(_BASE, -1, 1 << 64))
 
 
 def _byte_classes() -> tuple[Bytes, Bytes, Hashes]:
-    """Per byte: lower case, class, and its value in hashes (all digits alike)."""
+    """Of each byte: lower case, class, and value in hashes (one value for all digits)."""
     lower = np.arange(256, dtype=np.uint8)
     lower[ord("A") : ord("Z") + 1] += 32
     kinds = np.full(256, OTHER, dtype=np.uint8)
@@ -60,12 +61,14 @@ _LOWER, _KIND, _VALUE = _byte_classes()
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """The bytes of n texts, lower-cased, and their t tokens.
+    """The bytes and the t tokens of n texts.
 
-    ``raw`` and ``data`` are the bytes as they are and lower-cased, each text followed by a NUL;
-    text i is ``data[first[i]:last[i]]``. Of each token ``text`` (0..n-1), ``starts`` and ``ends``
-    in ``data``, whether it is a ``word``, and ``hashes``. ``until`` (n + 1) counts tokens: those
-    of text i are ``until[i]`` to ``until[i + 1]``.
+    ``raw`` are the bytes, ``data`` the lower-cased bytes; a NUL follows each text. Text i is
+    ``data[first[i]:last[i]]`` and has the tokens ``offsets[i]`` to ``offsets[i + 1]``.
+
+    Each token has its ``text`` (0 to n - 1), its position in ``data`` (``starts`` and ``ends``),
+    its ``hashes`` entry, and ``word``: whether the token is a run of letters, digits and
+    underscores.
     """
 
     raw: Bytes
@@ -77,22 +80,22 @@ class Tokens:
     ends: Indices
     word: Flags
     hashes: Hashes
-    until: Indices
+    offsets: Indices
 
     def __len__(self) -> int:
         return len(self.first)
 
     def per_text(self, tokens: Flags) -> Indices:
-        """How many of the marked tokens each text has (n)."""
+        """The number of marked tokens of each text (n)."""
         return np.bincount(self.text[tokens], minlength=len(self))
 
 
-def read(texts: Sequence[str]) -> Tokens:
-    """The tokens of some texts; a text counts up to ``_MOST_BYTES`` bytes.
+def tokenise(texts: Sequence[str]) -> Tokens:
+    """The tokens of some texts; of each text the first ``_MOST_BYTES`` bytes.
 
-    Typographic quotation marks and dashes count as the plain ones.
+    Typographic quotation marks and dashes count as the ASCII ones.
     """
-    encoded = [_plain(text).encode("utf-8", "replace")[:_MOST_BYTES] for text in texts]
+    encoded = [_ascii_punctuation(text).encode("utf-8", "replace")[:_MOST_BYTES] for text in texts]
     raw = np.frombuffer(b"\0".join([*encoded, b""]), dtype=np.uint8)
     sizes = np.fromiter(map(len, encoded), dtype=np.intp, count=len(encoded))
     last = np.cumsum(sizes + 1) - 1
@@ -107,49 +110,50 @@ def read(texts: Sequence[str]) -> Tokens:
     kinds = kind[edges[:-1]]
     visible = kinds != SPACE
     starts, ends = edges[:-1][visible], edges[1:][visible]
-    until = np.concatenate([[0], np.searchsorted(starts, last)])
+    offsets = np.concatenate([[0], np.searchsorted(starts, last)])
     return Tokens(
         raw=raw,
         data=data,
         first=last - sizes,
         last=last,
-        text=np.repeat(np.arange(len(encoded)), np.diff(until)),
+        text=np.repeat(np.arange(len(encoded)), np.diff(offsets)),
         starts=starts,
         ends=ends,
         word=kinds[visible] == WORD,
         hashes=(sums[ends] - sums[starts]) * _INVERSE[starts],
-        until=until,
+        offsets=offsets,
     )
 
 
-def _plain(text: str) -> str:
+def _ascii_punctuation(text: str) -> str:
     if not text.isascii():
-        for fine, plain in _PLAIN:
-            text = text.replace(fine, plain)
+        for typographic, ascii_form in _PUNCTUATION:
+            text = text.replace(typographic, ascii_form)
     return text
 
 
 def blocks(texts: Sequence[str]) -> Iterator[slice]:
-    """Consecutive parts of ``texts``, each of at most ``_BLOCK_BYTES`` bytes or of one text.
+    """Slices of ``texts``, each of at most ``_BLOCK_BYTES`` bytes or of one text.
 
-    A text counts as six bytes more than it has, so that three numbers for each fit 16 bits.
+    Each text counts as six bytes longer, which bounds the texts of a block: three row numbers for
+    each text then fit 16 bits (``ngrams``).
     """
     start = size = 0
-    for at, text in enumerate(texts):
+    for index, text in enumerate(texts):
         more = 6 + (len(text) if text.isascii() else 4 * len(text))
-        if at > start and size + more > _BLOCK_BYTES:
-            yield slice(start, at)
-            start, size = at, 0
+        if index > start and size + more > _BLOCK_BYTES:
+            yield slice(start, index)
+            start, size = index, 0
         size += more
     if len(texts) > start:
         yield slice(start, len(texts))
 
 
-def pairs(hashes: Hashes) -> Hashes:
-    """Hashes of each token and the next (one less than tokens)."""
-    return (hashes[1:] * _PAIR) ^ hashes[:-1]
+def bigrams(hashes: Hashes) -> Hashes:
+    """Hashes of each token with the next one (t - 1)."""
+    return (hashes[1:] * _BIGRAM) ^ hashes[:-1]
 
 
-def triples(hashes: Hashes, two: Hashes) -> Hashes:
-    """Hashes of each token and the next two; ``two`` are ``pairs(hashes)``."""
-    return (hashes[2:] * _TRIPLE) ^ two[:-1]
+def trigrams(hashes: Hashes, pairs: Hashes) -> Hashes:
+    """Hashes of each token with the next two (t - 2); ``pairs`` are ``bigrams(hashes)``."""
+    return (hashes[2:] * _TRIGRAM) ^ pairs[:-1]

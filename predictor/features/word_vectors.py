@@ -1,7 +1,8 @@
-"""What a text is about: the mean of its words' vectors, over all of it and over its beginning.
+"""Mean word vectors of a text, over the whole text and over its first words.
 
-A word that the lengths' prompts never had lies near others that they had. ``wordtable`` made the
-vectors: the token embeddings of all-MiniLM-L6-v2 (Apache-2.0) for whole words, in fewer dimensions.
+A word that no training prompt had lies near words that training prompts had.
+``training.word_vectors`` makes the vectors from the token embeddings of all-MiniLM-L6-v2
+(Apache-2.0) for whole words, in fewer dimensions.
 """
 
 from __future__ import annotations
@@ -15,27 +16,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from predictor.arrays import Indices, Single
-from predictor.features.tokens import Hashes, Tokens, blocks, read
+from predictor.features.tokens import Hashes, Tokens, blocks, tokenise
 
 FILE = Path(__file__).parent / "words.npz"
 SIZE = 64
 """Dimensions of a vector."""
 PARTS = 2
-"""Means of each text: over all of its words, and over the first ones."""
+"""Means of each text: over all words, and over the first words."""
 
-_FIRST = 16  # words (and other tokens): the beginning, which says what is to be done
-_READ = 160  # tokens of a text that count: what it is about, it says early
-_STEPS = 127.0  # of a stored vector, at its largest value
+_FIRST = 16  # tokens with a vector in the mean of the first words
+_READ = 160  # tokens of a text that count in either mean
+_STEPS = 127.0  # the largest stored integer of a vector
 _BITS = np.uint64(17)
 _MIX = np.uint64(0xC6A4A7935BD1E995)
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
-    """Words by hash. ``slots`` leads from a hash's first bits to a word, 0 to none.
+class WordTable:
+    """Word vectors by hash; word 0 stands for no word.
 
-    Of each word (the first is none): ``hashes``, and ``vectors`` (SIZE + 1), times its weight in a
-    mean; last the weight.
+    ``slots`` gives the word for the first bits of a mixed hash. Each word has ``hashes`` and
+    ``vectors`` (SIZE + 1): the word's vector times the word's weight in a mean, then the weight.
     """
 
     slots: NDArray[np.uint16]
@@ -43,11 +44,18 @@ class Table:
     vectors: Single
 
     @classmethod
-    def of(cls, words: Sequence[str], vectors: Single, weights: Single) -> Table:
-        """The table of words in order of frequency: of two for a slot the first has it."""
-        hashes = np.concatenate([read(words[part]).hashes for part in blocks(words)])
+    def build(cls, words: Sequence[str], vectors: Single, weights: Single) -> WordTable:
+        """The table of ``words``, most frequent first; a slot keeps its most frequent word.
+
+        Raises:
+            ValueError: a word is not one token.
+        """
+        hashes = np.concatenate([tokenise(words[part]).hashes for part in blocks(words)])
         if len(hashes) != len(words):
-            raise ValueError("a word of the table is not one token; make it again with wordtable")
+            raise ValueError(
+                "a word of the table is not one token; make the table again with "
+                "`python -m predictor.training.word_vectors`"
+            )
         slots = np.zeros(1 << int(_BITS), dtype=np.uint16)
         slots[_slot(hashes)[::-1]] = np.arange(len(words), 0, -1)
         rows = np.column_stack([vectors * weights[:, None], weights])
@@ -58,7 +66,7 @@ class Table:
         )
 
     def find(self, hashes: Hashes) -> Indices:
-        """The word of each hash, 0 for none."""
+        """The word of each hash; 0 for none."""
         word: Indices = self.slots[_slot(hashes)].astype(np.intp)
         word[self.hashes[word] != hashes] = 0
         return word
@@ -69,29 +77,29 @@ def _slot(hashes: Hashes) -> Hashes:
 
 
 @cache
-def table() -> Table:
-    """The words that ship."""
+def shipped_table() -> WordTable:
+    """The word vectors that ship with the package."""
     with np.load(FILE, allow_pickle=False) as stored:
         words = stored["words"].tobytes().decode().split("\n")
         vectors = stored["vectors"].astype(np.float32) * (stored["largest"] / _STEPS)
-        return Table.of(words, vectors, stored["weights"].astype(np.float32))
+        return WordTable.build(words, vectors, stored["weights"].astype(np.float32))
 
 
-def means(tokens: Tokens) -> Single:
-    """The weighted means of each text, n x (PARTS * SIZE): all that counts, then its beginning.
+def mean_vectors(tokens: Tokens) -> Single:
+    """The weighted means of each text, n x (PARTS * SIZE): all words, then the first words.
 
-    Words without a vector do not count; a text without any has zeros.
+    Words without a vector do not count; a text without such words has zeros.
     """
-    words = table()
-    early = np.flatnonzero(np.arange(len(tokens.text)) - tokens.until[tokens.text] < _READ)
-    found = words.find(tokens.hashes[early])
-    seen = np.flatnonzero(found)
-    until = np.searchsorted(early[seen], tokens.until)
-    vectors = words.vectors[np.append(found[seen], 0)]
-    start, end = until[:-1], until[1:]
+    table = shipped_table()
+    early = np.flatnonzero(np.arange(len(tokens.text)) - tokens.offsets[tokens.text] < _READ)
+    word = table.find(tokens.hashes[early])
+    known = np.flatnonzero(word)
+    offsets = np.searchsorted(early[known], tokens.offsets)
+    vectors = table.vectors[np.append(word[known], 0)]
+    start, end = offsets[:-1], offsets[1:]
     edge = np.minimum(start + _FIRST, end)
     sums = np.add.reduceat(vectors, np.array([start, edge]).T.ravel()).reshape(-1, 2, SIZE + 1)
-    sums *= np.array([edge > start, end > edge]).T[:, :, None]  # reduceat takes one of none
+    sums *= np.array([edge > start, end > edge]).T[:, :, None]  # reduceat has no empty range
     whole = sums[:, 0] + sums[:, 1]
     both = [part[:, :SIZE] / np.maximum(part[:, SIZE:], _TINY) for part in (whole, sums[:, 0])]
     return np.concatenate(both, axis=1)
@@ -101,7 +109,7 @@ _TINY = np.float32(1e-9)
 
 
 def write(path: Path, words: Sequence[str], vectors: Single, weights: Single) -> None:
-    """Write the file that ``table`` reads."""
+    """Write the file that ``shipped_table`` reads."""
     largest = np.abs(vectors).max(axis=0)
     np.savez_compressed(
         path,

@@ -85,7 +85,7 @@ class TieredPredictor:
         service has learned so far.
 
         Raises:
-            ArtifactError: it cannot be used; the message names the file and the remedy.
+            ArtefactError: it cannot be used; the message names the file and the remedy.
         """
         refined = _refined(path) if refine else None
         serving = cls(LengthPredictor.load(path), refined, adaptive=adaptive)

@@ -67,7 +67,7 @@ class Parts:
 
     @classmethod
     def read(cls, folder: Path) -> Parts:
-        """The artefact in ``folder``; raises ArtifactError if it cannot be served."""
+        """The artefact in ``folder``; raises ArtefactError if it cannot be served."""
         LengthPredictor.load(folder)
         stored = format.read(folder)
         encoder = [name for name in stored.manifest["files"] if name.startswith("encoder")]

@@ -83,7 +83,7 @@ def refit(
 
     Raises:
         LockedError: another refit runs.
-        LogError, ArtifactError: the log, the store or the model cannot be used.
+        LogError, ArtefactError: the log, the store or the model cannot be used.
     """
     versions = Versions(store)
     with exclusive(versions.folder / "refit.lock"):

@@ -69,7 +69,7 @@ class Encoder:
         """The encoder in ``folder``.
 
         Raises:
-            ArtifactError: a package or a file is missing, damaged or foreign; the message names
+            ArtefactError: a package or a file is missing, damaged or foreign; the message names
                 it and the remedy.
         """
         manifest = _manifest(folder / MANIFEST)

@@ -130,7 +130,7 @@ class RefinedHead:
         """The head from what ``arrays`` and ``boosters`` gave.
 
         Raises:
-            ArtifactError: a part is absent or does not fit the models.
+            ArtefactError: a part is absent or does not fit the models.
         """
         try:
             blend, shapes = arrays["refined_blend"], arrays["refined_shapes"]
@@ -173,7 +173,7 @@ class RefinedTier:
         ``booster`` makes a LightGBM booster from its text.
 
         Raises:
-            ArtifactError: a package or a part is missing, or parts do not fit together.
+            ArtefactError: a package or a part is missing, or parts do not fit together.
         """
         texts = {
             name: stored.boosters[name] for name in (LOCATION, SCALE) if name in stored.boosters

@@ -27,7 +27,7 @@ def load_refined_tier(path: Path | str | None = None) -> RefinedTier | None:
     Returns None if the model was trained without one.
 
     Raises:
-        ArtifactError: it has one that cannot be used; the message names the file, or the extra
+        ArtefactError: it has one that cannot be used; the message names the file, or the extra
             that is not installed.
     """
     from predictor.refined.head import LOCATION, RefinedTier  # noqa: PLC0415 - the encoder's libraries
@@ -67,7 +67,7 @@ def load_predictor(path: Path | None, tier: str) -> Predictor:
     """The forecasts of one tier of the model directory ``path`` (None: the one that ships).
 
     Raises:
-        ArtifactError: the model cannot be used, or has no such tier.
+        ArtefactError: the model cannot be used, or has no such tier.
     """
     fast = LengthPredictor.load(path)
     return fast if tier == "fast" else RefinedPredictor(fast, required_refined_tier(path))
@@ -77,7 +77,7 @@ def required_refined_tier(path: Path | str | None = None) -> RefinedTier:
     """The refined tier, for whoever asked for it by name.
 
     Raises:
-        ArtifactError: as ``load_refined_tier``, and where there is none.
+        ArtefactError: as ``load_refined_tier``, and where there is none.
     """
     tier = load_refined_tier(path)
     if tier is None:

@@ -48,7 +48,7 @@ class WordPieces:
         """``definition`` is the JSON text of a ``tokenizers`` WordPiece tokenizer.
 
         Raises:
-            ArtifactError: the package is missing, or the text is no such tokenizer.
+            ArtefactError: the package is missing, or the text is no such tokenizer.
         """
         self._tokenizer = _tokenizer(definition)
         start, end = (self._tokenizer.token_to_id(name) for name in (START, END))

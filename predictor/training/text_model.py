@@ -126,7 +126,7 @@ def _level(kernel: Single, prompt: Array, noise: Array, others: Array) -> float:
 class _Inputs:
     """The P training prompts as the kernels see them, and how they were scaled.
 
-    ``near`` (P x s) are coordinates whose products are the kernel of ``kernel`` as its s
+    ``near`` (P x s) are coordinates whose products are the Gram matrix of ``kernel`` as its s
     landmarks tell it (Williams and Seeger 2001); times ``root`` (s x s) weights of them become
     weights of the landmarks.
     """
@@ -142,7 +142,7 @@ class _Inputs:
     root: Array
 
     def alike(self) -> Single:
-        """The kernel of ``kernel``, P x P.
+        """The Gram matrix of ``kernel``, P x P.
 
         What the landmarks do not tell of a prompt is like nothing but itself (Snelson and
         Ghahramani 2006): a noise of its own, of which a part counts.
@@ -199,12 +199,12 @@ def _landmarks(answered: Indices) -> Indices:
 
 def _likeness(views: list[Array | Single], at: Indices) -> tuple[LandmarkKernel, Array, Array]:
     """The kernels around landmarks, the coordinates of all prompts by them, and ``root``."""
-    kernel = LandmarkKernel.around(
+    kernel = LandmarkKernel.from_landmarks(
         [view[at].astype(np.float16) for view in views],
         [_scale(view, sharp) for view, sharp in zip(views, _SHARPNESS, strict=True)],
     )
-    near = kernel.to(views).astype(np.float64)
-    among = kernel.to([view.astype(np.float64) for view in kernel.landmarks()])
+    near = kernel.similarity(views).astype(np.float64)
+    among = kernel.similarity([view.astype(np.float64) for view in kernel.landmarks()])
     core = among.astype(np.float64) + _RIDGE * len(views) * np.eye(len(at))
     root = solve_triangular(np.linalg.cholesky((core + core.T) / 2), np.eye(len(at)), lower=True)
     return kernel, near @ root.T, root.T
@@ -253,8 +253,8 @@ def _single(values: Array) -> Single:
     return np.asarray(values, dtype=np.float32)
 
 
-def _gram(tf_idf_matrix: csr_array) -> Single:
-    return _single((tf_idf_matrix @ tf_idf_matrix.T).toarray())
+def _gram(rows: csr_array) -> Single:
+    return _single((rows @ rows.T).toarray())
 
 
 def _axes(own: Array) -> tuple[Array, Array]:
@@ -288,9 +288,9 @@ def _ridge(kernel: Single, target: Array, noise: Array, fold: Indices) -> _Ridge
     return _Ridge(dual, bias, scores)
 
 
-def _inverse(tf_idf_matrix: Single) -> Single:
+def _inverse(matrix: Single) -> Single:
     """Inverse of a symmetric positive definite matrix, in single precision for speed."""
-    factor, failed = lapack.spotrf(tf_idf_matrix, lower=True, overwrite_a=True)
+    factor, failed = lapack.spotrf(matrix, lower=True, overwrite_a=True)
     if failed:
         raise ValueError(f"the kernel matrix is not positive definite (LAPACK info {failed})")
     inverse, _ = lapack.spotri(factor, lower=True, overwrite_c=True)

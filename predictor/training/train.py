@@ -93,7 +93,7 @@ def train(
     Raises:
         DataError: the data cannot be read, too little of it is left, or the encoder's libraries
             or weights are missing.
-        ArtifactError: ``out`` is not a place for a model.
+        ArtefactError: ``out`` is not a place for a model.
     """
     say = say or _stderr()
     licences = _licences(data) if licensed_only else None

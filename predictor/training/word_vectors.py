@@ -1,4 +1,4 @@
-"""Makes the table of word vectors that ``vectors`` reads, from a BERT's token embeddings.
+"""Makes the word vectors of ``features.word_vectors`` from a BERT's token embeddings.
 
     python -m predictor.training.word_vectors [--base DIR] [--out predictor/words.npz]
 
@@ -51,7 +51,7 @@ def whole_words(vocabulary: Sequence[str], count: int) -> list[str]:
     found: dict[int, str] = {}
     for word in vocabulary:
         if not word.startswith(("##", "[")) or len(word) == 1:
-            hashes = tokens.read([word]).hashes
+            hashes = tokens.tokenise([word]).hashes
             if len(hashes) == 1:
                 found.setdefault(int(hashes[0]), word)
         if len(found) == count:

@@ -69,7 +69,7 @@ def check(trained: Trained, folder: Path, texts: list[str]) -> float:
     operator or a swapped matrix would cost all.
 
     Raises:
-        ArtifactError: it is less than ``LEAST_AGREEMENT``.
+        ArtefactError: it is less than ``LEAST_AGREEMENT``.
     """
     count = len(trained.centre)
     served = Encoder.load(folder).encode(texts)[:, :count].astype(np.float64)

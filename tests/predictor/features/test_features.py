@@ -29,7 +29,7 @@ def test_every_text_has_finite_or_missing_features(text: str, system: str) -> No
     assert features.lexical.shape == (1, len(LEXICAL_NAMES))
     assert not np.isinf(features.lexical).any()
     for found in (features.words, features.runs):
-        assert found.until[-1] == len(found.buckets) == len(found.counts)
+        assert found.offsets[-1] == len(found.buckets) == len(found.counts)
         assert np.all((found.buckets >= 0) & (found.buckets < BUCKETS))
         assert np.all(np.diff(found.buckets) > 0)
         assert np.all(found.counts >= 1)
@@ -43,7 +43,7 @@ def test_a_text_has_the_same_features_in_a_batch_as_alone(texts: list[str]) -> N
         alone = extract([Prompt("m", text)])
         assert np.array_equal(together.lexical[at], alone.lexical[0], equal_nan=True)
         for many, one in ((together.words, alone.words), (together.runs, alone.runs)):
-            part = slice(many.until[at], many.until[at + 1])
+            part = slice(many.offsets[at], many.offsets[at + 1])
             assert np.array_equal(many.buckets[part], one.buckets)
             assert np.array_equal(many.counts[part], one.counts)
 
@@ -54,7 +54,7 @@ def test_long_batches_are_read_in_blocks_with_the_same_result() -> None:
     assert sum(map(len, texts)) > 131_072
     alone = extract([Prompt("m", texts[57])])
     assert np.array_equal(together.lexical[57], alone.lexical[0], equal_nan=True)
-    part = slice(together.words.until[57], together.words.until[58])
+    part = slice(together.words.offsets[57], together.words.offsets[58])
     assert np.array_equal(together.words.buckets[part], alone.words.buckets)
 
 

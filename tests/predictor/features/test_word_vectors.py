@@ -6,12 +6,12 @@ import numpy as np
 
 from predictor.arrays import Single
 from predictor.features import tokens
-from predictor.features.word_vectors import PARTS, SIZE, Table, means, table
+from predictor.features.word_vectors import PARTS, SIZE, WordTable, mean_vectors, shipped_table
 from predictor.training import word_vectors
 
 
 def vectors(*texts: str) -> Single:
-    return means(tokens.read(texts))
+    return mean_vectors(tokens.tokenise(texts))
 
 
 def alike(one: str, other: str) -> float:
@@ -45,7 +45,7 @@ def test_the_beginning_counts_by_itself() -> None:
 
 
 def test_of_two_words_for_a_slot_the_more_frequent_has_it() -> None:
-    words = table()
+    words = shipped_table()
     known = np.flatnonzero(words.slots)
     assert 0.9 < len(known) / (len(words.hashes) - 1) <= 1
     assert words.find(words.hashes[1:200]).tolist() == list(range(1, 200))
@@ -59,5 +59,5 @@ def test_a_table_is_made_of_whole_words_and_read_again(tmp_path: Path) -> None:
     assert weights[1] < weights[2]
     embeddings = np.random.default_rng(0).normal(size=(3, 60)).astype(np.float32)
     vectors = word_vectors.reduced(embeddings, frequency, SIZE)
-    made = Table.of(words, np.pad(vectors, ((0, 0), (0, SIZE - vectors.shape[1]))), weights)
-    assert made.find(tokens.read(["poem unknown"]).hashes).tolist() == [3, 0]
+    made = WordTable.build(words, np.pad(vectors, ((0, 0), (0, SIZE - vectors.shape[1]))), weights)
+    assert made.find(tokens.tokenise(["poem unknown"]).hashes).tolist() == [3, 0]
