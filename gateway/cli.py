@@ -25,30 +25,36 @@ from predictor.training.command import add_train_arguments, run_train
 COMMANDS = {
     "serve": ("run the gateway", add_serve_arguments, run_serve),
     "emulate": ("run an emulated vLLM worker", add_emulate_arguments, run_emulate),
-    "calibrate": ("measure a server's step time", add_calibrate_arguments, run_calibrate),
-    "train": ("train a length predictor", add_train_arguments, run_train),
-    "predict": ("forecast lengths of prompts on stdin", add_predict_arguments, run_predict),
-    "collect": ("sample answers' lengths from a server", add_collect_arguments, run_collect),
-    "evaluate": ("measure a length predictor", add_evaluate_arguments, run_evaluate),
-    "refit": ("refit the predictor to served traffic", add_refit_arguments, run_refit),
-    "rollback": ("go back to the predictor before", add_rollback_arguments, run_rollback),
+    "calibrate": (
+        "measure the step time of a vLLM server",
+        add_calibrate_arguments,
+        run_calibrate,
+    ),
     "simulate": (
-        "compare policies on a model of the engine",
+        "compare policies on recorded requests, with a model of the engine",
         add_simulate_arguments,
         run_simulate,
     ),
-    "log": ("tell what the served log holds", add_log_arguments, run_log),
+    "train": ("train a length predictor", add_train_arguments, run_train),
+    "predict": ("forecast answer lengths of prompts on stdin", add_predict_arguments, run_predict),
+    "evaluate": ("measure the errors of a length predictor", add_evaluate_arguments, run_evaluate),
+    "collect": ("sample answer lengths from a server", add_collect_arguments, run_collect),
+    "log": ("show or export a served log", add_log_arguments, run_log),
+    "refit": ("refit the predictor to a served log", add_refit_arguments, run_refit),
+    "rollback": ("return to the previous predictor", add_rollback_arguments, run_rollback),
 }
+"""Subcommand -> (what it does, its flags, its function)."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a subcommand; the exit code is 0 on success and 2 for bad input."""
+    """Run a subcommand; returns its exit code, 0 on success and 2 for bad input."""
     parser = argparse.ArgumentParser(
         prog="lengthwise", description="A length-aware gateway for vLLM."
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (text, add_arguments, _) in COMMANDS.items():
-        add_arguments(commands.add_parser(name, help=text, description=text.capitalize() + "."))
+        description = f"{text[0].upper()}{text[1:]}."
+        add_arguments(commands.add_parser(name, help=text, description=description))
     args = parser.parse_args(argv)
     run = COMMANDS[args.command][2]
     return run(args)

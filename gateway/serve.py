@@ -19,7 +19,7 @@ from gateway.config.file import ConfigError, Location, load_config
 from gateway.config.settings import Config
 from gateway.config.workers import WorkerConfig
 from gateway.emulator import EmbeddedEmulator, EmulatorConfig
-from gateway.emulator.answers import predicted_lengths
+from gateway.emulator.lengths import predicted_lengths
 from gateway.forecasting.learned_state import LearnedState, LearningError
 from gateway.forecasting.reload import load_predictor
 from gateway.workers.launch import LaunchError, api_key, vllm_server

@@ -1,14 +1,10 @@
-"""An emulated vLLM worker: its HTTP protocol over a model of its engine, in real time, on a CPU.
+"""An emulated vLLM worker: vLLM's HTTP API over a model of its engine, in real time, on a CPU.
 
-For demos, tests and benchmarks without a GPU. What it does with requests (batching, KV blocks,
-preemption, time per step) comes from ``scheduler.sim.engine``; what it says is made up.
+For demonstrations, tests and benchmarks without a GPU. Batching, KV blocks, preemption and the
+time of a step follow ``scheduler.sim.engine``; the text of the answers has no meaning.
 """
 
-from gateway.emulator.server import (
-    EmbeddedEmulator,
-    EmulatorConfig,
-    create_emulator,
-    run_emulator,
-)
+from gateway.emulator.app import EmulatorConfig, create_emulator
+from gateway.emulator.server import EmbeddedEmulator, run_emulator
 
 __all__ = ["EmbeddedEmulator", "EmulatorConfig", "create_emulator", "run_emulator"]

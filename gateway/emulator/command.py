@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import logging
 
-from gateway.emulator.answers import Lengths, predicted_lengths
-from gateway.emulator.server import EmulatorConfig, run_emulator
+from gateway.emulator.app import EmulatorConfig
+from gateway.emulator.lengths import Lengths, predicted_lengths
+from gateway.emulator.server import run_emulator
 from predictor import ArtefactError, LengthPredictor
+from predictor.exits import bad_input
 from scheduler.sim.engine import EngineConfig
 
 log = logging.getLogger("lengthwise")
@@ -16,7 +18,7 @@ _ENGINE = EngineConfig()
 
 
 def add_emulate_arguments(parser: argparse.ArgumentParser) -> None:
-    """The flags of ``lengthwise emulate``; those of the engine are named as vLLM's."""
+    """Add the flags of ``emulate``; the engine's flags have vLLM's names."""
     add = parser.add_argument
     add("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     add("--port", type=int, default=8000, help="port to listen on (default: %(default)s)")
@@ -25,56 +27,54 @@ def add_emulate_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=["emulated"],
         metavar="NAME",
-        help="model names to answer to (default: emulated)",
+        help="model names that requests may use (default: emulated)",
     )
-    add("--api-key", metavar="KEY", help="wanted as bearer token on the paths under /v1")
+    add("--api-key", metavar="KEY", help="require this bearer token under /v1")
     add(
         "--speed",
         type=float,
         default=1.0,
         metavar="FACTOR",
-        help="engine seconds for each second of the clock (default: %(default)s)",
+        help="engine seconds per second of the clock (default: %(default)s)",
     )
-    add_engine_arguments(parser)
+    _add_engine_arguments(parser)
 
 
-def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
-    """The limits of the engine."""
+def _add_engine_arguments(parser: argparse.ArgumentParser) -> None:
     limits = {
-        "--max-num-seqs": _ENGINE.max_num_seqs,
-        "--max-model-len": _ENGINE.max_model_len,
-        "--max-num-batched-tokens": _ENGINE.max_num_batched_tokens,
-        "--num-gpu-blocks-override": _ENGINE.num_blocks,
-        "--block-size": _ENGINE.block_size,
+        "--max-num-seqs": (_ENGINE.max_num_seqs, "sequences per step"),
+        "--max-model-len": (_ENGINE.max_model_len, "context in tokens"),
+        "--max-num-batched-tokens": (_ENGINE.max_num_batched_tokens, "tokens per step"),
+        "--num-gpu-blocks-override": (_ENGINE.num_blocks, "blocks of the KV cache"),
+        "--block-size": (_ENGINE.block_size, "tokens per KV block"),
     }
-    for flag, default in limits.items():
+    for flag, (default, text) in limits.items():
         parser.add_argument(
-            flag, type=int, default=default, metavar="N", help="as vLLM's (default: %(default)s)"
+            flag, type=int, default=default, metavar="N", help=f"{text} (default: %(default)s)"
         )
     parser.add_argument(
         "--scheduling-policy",
         choices=("fcfs", "priority"),
         default="fcfs",
-        help="as vLLM's (default: %(default)s)",
+        help="order of the engine's queue (default: %(default)s)",
     )
 
 
 def run_emulate(args: argparse.Namespace) -> int:
-    """Serve until SIGTERM or SIGINT: 0; 2 if the flags contradict each other."""
+    """Run until SIGTERM or SIGINT: 0; 2 if the flags contradict each other."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     try:
         config = emulator_config(args)
     except ValueError as error:
-        log.error("%s", error)
-        return 2
+        return bad_input(str(error))
     return run_emulator(config, args.host, args.port, shipped_lengths())
 
 
 def emulator_config(args: argparse.Namespace) -> EmulatorConfig:
-    """The configuration that the flags describe.
+    """The configuration of the flags.
 
     Raises:
-        ValueError: they contradict each other.
+        ValueError: the flags contradict each other.
     """
     engine = EngineConfig(
         max_num_seqs=args.max_num_seqs,
@@ -90,9 +90,12 @@ def emulator_config(args: argparse.Namespace) -> EmulatorConfig:
 
 
 def shipped_lengths() -> Lengths | None:
-    """Answers as long as the shipped predictor expects; None, with a warning, if it cannot load."""
+    """Lengths by the shipped predictor's forecasts; None, with a warning, if it cannot be loaded.
+
+    The emulator then uses ``published_lengths``.
+    """
     try:
         return predicted_lengths(LengthPredictor.load())
     except ArtefactError as error:
-        log.warning("no length predictor, lengths are those of published chats: %s", error)
+        log.warning("no length predictor; lengths follow those of published chats: %s", error)
         return None

@@ -1,3 +1,5 @@
+"""Answers of the emulated model: their lengths, words and finish reasons."""
+
 from __future__ import annotations
 
 import json
@@ -8,29 +10,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.emulator.answers import (
-    ESCAPED,
-    PIECES,
-    Choice,
-    answer,
-    draw_length,
-    draw_words,
-    published_lengths,
-)
-from gateway.emulator.requests import ChatRequest, CompletionRequest, Prompt, text_prompts
+from gateway.emulator.answers import TokenLimit, make_choices
+from gateway.emulator.choices import ESCAPED, PIECES, Choice, draw_words
+from gateway.emulator.errors import VllmError
+from gateway.emulator.lengths import draw_length, published_lengths
+from gateway.emulator.prompts import EmulatorPrompt, text_prompts
+from gateway.emulator.schemas import ChatRequest, CompletionRequest
 from scheduler.length import LengthDistribution
 
-PROMPT = Prompt("hello", 2, {})
+PROMPT = EmulatorPrompt("hello", 2, {})
 FIVE = LengthDistribution.point(5)
 
 
 def choices(**fields: Any) -> list[Choice]:
-    asked = ChatRequest.model_validate({"messages": [], **fields})
-    return answer(
-        asked,
+    request = ChatRequest.model_validate({"messages": [], **fields})
+    return make_choices(
+        request,
         [PROMPT],
         lambda body: FIVE,
-        limit=("max_tokens", asked.max_tokens),
+        limit=TokenLimit("max_tokens", request.max_tokens),
         max_model_len=50,
     )
 
@@ -77,7 +75,7 @@ def test_a_shorter_answer_is_a_prefix_of_a_longer_one(one: int, other: int) -> N
         ({"vllm_xargs": {"other": "x"}}, 5, "stop"),
     ],
 )
-def test_an_answer_ends_by_itself_or_at_a_limit(
+def test_an_answer_stops_by_itself_or_at_a_limit(
     fields: dict[str, Any], tokens: int, reason: str
 ) -> None:
     (choice,) = choices(**fields)
@@ -95,7 +93,22 @@ def test_the_pieces_of_a_choice_are_its_text_and_the_end_token_has_none() -> Non
         assert (pieces[-1][0] == "") == (choice.finish_reason == "stop")
 
 
-def test_half_a_surrogate_pair_in_a_prompt_is_no_fault() -> None:
-    asked = CompletionRequest(prompt="\ud83d", seed=1)
+def test_half_a_surrogate_pair_in_a_prompt_is_accepted() -> None:
+    request = CompletionRequest(prompt="\ud83d", seed=1)
     prompts = text_prompts("\ud83d", {}, "prompt")
-    assert answer(asked, prompts, lambda body: FIVE, limit=("max_tokens", 3), max_model_len=9)
+    limit = TokenLimit("max_tokens", 3)
+    assert make_choices(request, prompts, lambda body: FIVE, limit=limit, max_model_len=9)
+
+
+def test_a_seed_repeats_an_answer_and_each_choice_has_another() -> None:
+    first, second, third = choices(seed=1, n=3)
+    assert [choice.text for choice in choices(seed=1, n=3)] == [
+        choice.text for choice in (first, second, third)
+    ]
+    assert len({choice.words for choice in (first, second, third)}) == 3
+    assert [choice.index for choice in (first, second, third)] == [0, 1, 2]
+
+
+def test_n_is_1_with_greedy_sampling() -> None:
+    with pytest.raises(VllmError, match="n must be 1 when using greedy sampling, got 2"):
+        choices(n=2, temperature=0)

@@ -1,7 +1,7 @@
 """vLLM's server-sent events, field by field, as bytes.
 
-They are pasted together from a prefix made once for each stream: a JSON dump for every token would
-cost more than all else the emulator does.
+Each event is pasted from a prefix that is made once per stream. A JSON dump per token would cost
+more than everything else that the emulator does.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.emulator.answers import Choice
-from gateway.emulator.requests import StreamOptions
+from gateway.emulator.choices import Choice
+from gateway.emulator.schemas import StreamOptions
 
 FINGERPRINT = "vllm-0.32.0-emulated"
 DONE = b"data: [DONE]\n\n"
 
 
 @dataclass(frozen=True, slots=True)
-class Frames:
-    """The SSE events of one stream, as bytes."""
+class StreamEvents:
+    """Makes the events of one stream; ``head`` is the common prefix."""
 
     head: str
     chat: bool
@@ -29,8 +29,8 @@ class Frames:
     @classmethod
     def make(
         cls, request_id: str, created: int, model: str, *, chat: bool, options: StreamOptions | None
-    ) -> Frames:
-        """Frames under one id; ``created`` in seconds since 1970."""
+    ) -> StreamEvents:
+        """Events with one request id; ``created`` is in seconds since 1970."""
         kind = "chat.completion.chunk" if chat else "text_completion"
         start = {"id": request_id, "object": kind, "created": created, "model": model}
         include = bool(options and options.include_usage)
@@ -48,7 +48,7 @@ class Frames:
         return f'{self.head}"choices":[{choice}]{usage},{tail}}}\n\n'.encode()
 
     def token(self, choice: Choice, piece: str, finish: str | None) -> bytes:
-        """The event of one token; ``piece`` is its text, JSON-escaped already."""
+        """The event of one token; ``piece`` is its text, already escaped for JSON."""
         text = f'"delta":{{"content":"{piece}"}}' if self.chat else f'"text":"{piece}"'
         reason = f'"{finish}"' if finish else "null"
         stop = '"stop_reason":null,' if finish or not self.chat else ""
@@ -61,7 +61,7 @@ class Frames:
         ).encode()
 
     def last_usage(self, prompt_tokens: int, completion_tokens: int) -> bytes:
-        """The event that carries the usage of the whole reply and no choice."""
+        """The event with the usage of the whole reply and without a choice."""
         usage = _dumps(usage_body(prompt_tokens, completion_tokens))
         end = f'"system_fingerprint":"{FINGERPRINT}"'
         return f'{self.head}"choices":[],"usage":{usage},{end}}}\n\n'.encode()
@@ -82,6 +82,12 @@ def usage_body(prompt_tokens: int, completion_tokens: int) -> dict[str, Any]:
         "total_tokens": prompt_tokens + completion_tokens,
         "completion_tokens": completion_tokens,
     }
+
+
+def full_usage(prompt_tokens: int, completion_tokens: int) -> dict[str, Any]:
+    """Token counts, as in a reply that is not streamed."""
+    unset = ("prompt_tokens_details", "completion_tokens_details")
+    return {**usage_body(prompt_tokens, completion_tokens), **dict.fromkeys(unset)}
 
 
 def _dumps(value: object) -> str:

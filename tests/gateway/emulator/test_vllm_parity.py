@@ -1,4 +1,4 @@
-"""The emulated worker answers as a real vLLM does, field by field."""
+"""The emulated worker's replies have the fields of a real vLLM's, in the same order."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from gateway.emulator import EmbeddedEmulator, EmulatorConfig
 from scheduler.sim.engine import EngineConfig
 from tests.conftest import missing
-from tests.gateway.emulator.test_emulator import forced
+from tests.gateway.harness import forced
 from tests.vllm import prepare
 from tests.vllm.engine import VllmServer
 
@@ -92,7 +92,7 @@ def test_replies_have_the_same_fields_in_the_same_order(
     servers: tuple[str, str], path: str, fields: dict[str, Any]
 ) -> None:
     prompt = {"messages": [MESSAGE]} if path == CHAT else {"prompt": "Hello"}
-    body = {"model": "tiny", **prompt, **forced(4), **fields}
+    body = {"model": "tiny", **prompt, "vllm_xargs": forced(4), **fields}
     (real_status, real), (status, emulated) = (call(url, path, body) for url in servers)
     assert status == real_status == 200
     expected, found = shapes(real), shapes(emulated)
