@@ -78,17 +78,17 @@ class ModelMatches:
         return ModelMatches(self.routes[rows], self.weights[rows])
 
 
-def location_base(level: Array | float, score: Array, limit: Array) -> Array:
+def location_base(offset: Array | float, score: Array, limit: Array) -> Array:
     """The linear part of the location, in log tokens (n); the booster adds a correction.
 
-    The sum of the model's ``level``, half of the text model's ``score``, and a share of the gap to
+    The sum of the model's ``offset``, half of the text model's ``score``, and a share of the gap to
     a length that the prompt asks for (``limit``: the column LIMIT; NaN: none). CASTILLO has too few
     prompts that ask for a length to learn that share from. With the linear part given, the trees
     need not build a straight line from steps.
     """
-    gap = np.log(np.expm1(limit)) - (level + score)
+    gap = np.log(np.expm1(limit)) - (offset + score)
     bounded_gap = np.clip(np.where(np.isnan(gap), 0.0, gap), -_SHORTER, _LONGER)
-    return np.asarray(level + 0.5 * score + _OBEYED * bounded_gap)
+    return np.asarray(offset + 0.5 * score + _OBEYED * bounded_gap)
 
 
 class TrainedModels:
@@ -156,7 +156,7 @@ class TrainedModels:
         ``own`` (n) is the text model's score for each prompt's own model, ``text_all`` (n) the
         score over all models, ``limit`` (n) the column LIMIT.
         """
-        level = matches.weights @ self.offsets
-        base = location_base(level, text_all + own, limit)
+        offset = matches.weights @ self.offsets
+        base = location_base(offset, text_all + own, limit)
         unknown = np.where(matches.routes == GENERIC, nan, 0.0)
-        return np.array([level + unknown, own + unknown, matches.routes]).T, base
+        return np.array([offset + unknown, own + unknown, matches.routes]).T, base

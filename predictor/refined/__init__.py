@@ -1,1 +1,1 @@
-"""The refined tier: a text encoder and a head over it, for requests that wait."""
+"""The refined tier: a text encoder and a head forecast the requests that wait in the queue."""

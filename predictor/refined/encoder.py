@@ -1,4 +1,4 @@
-"""Running the encoder: texts in, a row of numbers out. Needs onnxruntime and tokenizers only."""
+"""Inference with the text encoder, by onnxruntime and tokenizers."""
 
 from __future__ import annotations
 
@@ -27,17 +27,16 @@ MANIFEST, GRAPH, TOKENIZER = "encoder.json", "encoder.onnx", "encoder_tokenizer.
 
 _RETRAIN = "copy the model again or train again with `lengthwise train --encoder`"
 _BATCH_TOKENS = 512
-"""Tokens of a batch, padding included: what still fits a core's cache; larger ones are slower."""
+"""Tokens of a batch with padding. A larger batch exceeds a core's cache and is slower."""
 
 _NICE = 10
-"""A tenth of a processor's time where another wants all of it."""
+"""Niceness of the background thread: a tenth of a processor that another thread uses fully."""
 
 
 class Encoder:
-    """A trained encoder; immutable, so that threads may share one.
+    """A trained encoder; immutable, so threads can share one encoder.
 
-    It computes outside Python's interpreter lock, on the calling thread only, or on the one that
-    it was given.
+    ``encode`` computes outside Python's interpreter lock, on the calling thread or on ``thread``.
     """
 
     def __init__(
@@ -55,13 +54,13 @@ class Encoder:
         self.columns: int = manifest["columns"]
 
     def in_background(self) -> Encoder:
-        """The same, computing on a thread that leaves the processor to any other that wants it.
+        """The same encoder, computing on a thread of low priority.
 
-        For a process with an event loop, which the kernel may otherwise keep waiting for a slice
-        of some 4 ms. The thread does nothing but compute: one that also ran Python would, put
-        off, keep the interpreter lock.
+        For a process with an event loop: at equal priority, the kernel can let the event loop wait
+        for a time slice of some 4 ms. The thread runs onnxruntime only. A low-priority thread that
+        ran Python could be suspended while it holds the interpreter lock.
         """
-        thread = ThreadPoolExecutor(1, "encoder", initializer=_step_back)
+        thread = ThreadPoolExecutor(1, "encoder", initializer=_lower_priority)
         return Encoder(self._session, self._pieces, self._manifest, thread)
 
     @classmethod
@@ -69,8 +68,8 @@ class Encoder:
         """The encoder in ``folder``.
 
         Raises:
-            ArtefactError: a package or a file is missing, damaged or foreign; the message names
-                it and the remedy.
+            ArtefactError: a package is missing, or a file is missing, damaged or of another
+                format; the message names the package or file and the remedy.
         """
         manifest = _manifest(folder / MANIFEST)
         parts = {name: _checked(folder, manifest, name) for name in (GRAPH, TOKENIZER)}
@@ -82,18 +81,19 @@ class Encoder:
         return cls(session, WordPieces(definition, limit=manifest["tokens"]), manifest)
 
     def encode(self, texts: Sequence[str]) -> Single:
-        """A row for each text (n x ``columns``).
+        """The outputs for n texts, n x ``columns``.
 
-        First the forecast log tokens of each of ``models``, then of the other columns trained on,
-        last the log size of the error. Of long texts only the beginning and the end are read.
+        The first columns are forecast log tokens of each of ``models``, the next ones forecasts of
+        the other targets in training; the last column is the log size of the error. Of a long text
+        only the beginning and the end are read.
         """
-        ids = self._cut_up(texts)
+        ids = self._token_ids(texts)
         out = np.empty((len(ids), self.columns), dtype=np.float32)
         for rows in _batches([len(row) for row in ids]):
             out[rows] = self._run([ids[row] for row in rows])
         return out
 
-    def _cut_up(self, texts: Sequence[str]) -> list[Ids]:
+    def _token_ids(self, texts: Sequence[str]) -> list[Ids]:
         if self._thread is None:
             return self._pieces(texts)
         ids = []
@@ -107,25 +107,25 @@ class Encoder:
         longest += longest % 2  # the graph takes tokens in pairs
         tokens = np.zeros((len(ids), longest), dtype=np.int64)
         mask = np.zeros((len(ids), longest), dtype=np.int32)
-        for at, row in enumerate(ids):
-            tokens[at, : len(row)] = row
-            mask[at, : len(row)] = 1
-        read = {"ids": tokens, "mask": mask}
+        for index, row in enumerate(ids):
+            tokens[index, : len(row)] = row
+            mask[index, : len(row)] = 1
+        inputs = {"ids": tokens, "mask": mask}
         if self._thread is None:
-            found: Single = self._session.run(["columns"], read)[0]
+            columns: Single = self._session.run(["columns"], inputs)[0]
         else:
-            found = self._thread.submit(self._session.run, ["columns"], read).result()[0]
-        return found
+            columns = self._thread.submit(self._session.run, ["columns"], inputs).result()[0]
+        return columns
 
 
-def _step_back() -> None:
-    """Lower this thread's priority: on Linux it is the thread's own, elsewhere the process's."""
+def _lower_priority() -> None:
+    """Lower the thread's priority; only Linux has a priority for each thread."""
     if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
 
 
 def _batches(lengths: list[int]) -> list[list[int]]:
-    """Rows of like length together, at most ``_BATCH_TOKENS`` tokens with padding."""
+    """The rows in batches of similar length, at most ``_BATCH_TOKENS`` tokens with padding."""
     out: list[list[int]] = []
     for row in sorted(range(len(lengths)), key=lengths.__getitem__):
         if not out or (len(out[-1]) + 1) * lengths[row] > _BATCH_TOKENS:
@@ -136,7 +136,7 @@ def _batches(lengths: list[int]) -> list[list[int]]:
 
 def _session(path: Path, data: bytes) -> InferenceSession:
     try:
-        import onnxruntime  # noqa: PLC0415 - only the refined tier has it
+        import onnxruntime  # noqa: PLC0415 - an optional package
     except ImportError as error:
         raise ArtefactError(f"onnxruntime cannot be loaded ({error}); {REMEDY}") from error
     options = onnxruntime.SessionOptions()
@@ -159,15 +159,15 @@ def _manifest(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise ArtefactError(f"{path} is not JSON ({error}); {_RETRAIN}") from error
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        found = manifest.get("format") if isinstance(manifest, dict) else None
-        raise ArtefactError(f"{path} has format {found}, this version reads {FORMAT}; {_RETRAIN}")
-    whole = (
+        given = manifest.get("format") if isinstance(manifest, dict) else None
+        raise ArtefactError(f"{path} has format {given}, this version reads {FORMAT}; {_RETRAIN}")
+    complete = (
         isinstance(manifest.get("models"), list)
         and isinstance(manifest.get("columns"), int)
         and isinstance(manifest.get("tokens"), int)
         and isinstance(manifest.get("files"), dict)
     )
-    if not whole or manifest["columns"] < len(manifest["models"]) + 1:
+    if not complete or manifest["columns"] < len(manifest["models"]) + 1:
         raise ArtefactError(f"{path} is not the manifest of an encoder; {_RETRAIN}")
     return manifest
 
@@ -181,6 +181,6 @@ def _checked(folder: Path, manifest: dict[str, Any], name: str) -> bytes:
         ) from error
     if hashlib.sha256(data).hexdigest() != manifest["files"].get(name):
         raise ArtefactError(
-            f"{folder / name} is damaged (its SHA-256 is not the manifest's); {_RETRAIN}"
+            f"{folder / name} is damaged (the manifest has another SHA-256); {_RETRAIN}"
         )
     return data

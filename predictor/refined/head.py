@@ -1,7 +1,8 @@
-"""The refined tier's head: the encoder's outputs and the fast forecast, stacked into a better one.
+"""The refined tier's head: stacks the encoder's outputs and the fast forecast.
 
-Location and scale are a linear blend of both tiers' plus a small booster on their inputs; the
-shape is measured anew. All of it is fitted on prompts that neither tier was fitted on.
+The location is a linear blend of both tiers' locations plus a small booster's correction, the scale
+the fast scale times a booster's correction. The shapes are measured on the refined residuals. The
+head is fitted on prompts that neither tier was fitted on.
 """
 
 from __future__ import annotations
@@ -34,15 +35,15 @@ LOCATION, SCALE = "refined_location", "refined_scale"
 _RETRAIN = "train again with `lengthwise train --encoder`"
 
 
-def stack(raw: RawForecasts, encoded: Single, weights: Array) -> Array:
-    """What the refined boosters see of n prompts (n x (columns of ``inputs`` + 7)).
+def head_inputs(raw: RawForecasts, encoded: Single, weights: Array) -> Array:
+    """The refined boosters' inputs for n prompts, n x (columns of ``raw.inputs`` + 7).
 
-    ``encoded`` (n x D) are the encoder's outputs, its first M columns the models'; ``weights``
-    (n x M) tell which of them stand for the prompt's model (``ModelMatch.weights``; zeros: none).
+    ``encoded`` (n x D) are the encoder's outputs; the first M columns are of the models.
+    ``weights`` (n x M) are the ``ModelMatch.weights`` of the prompts' models.
     """
     columns = np.asarray(encoded, dtype=np.float64)
     models = weights.shape[1]
-    own = said(columns[:, :models], weights)
+    own = own_column(columns[:, :models], weights)
     others = columns[:, models:-1].mean(axis=1) if columns.shape[1] > models + 1 else 0 * own
     mean = columns[:, :models].mean(axis=1)
     added = (
@@ -57,8 +58,8 @@ def stack(raw: RawForecasts, encoded: Single, weights: Array) -> Array:
     return np.column_stack([raw.inputs, *added])
 
 
-def said(columns: Array, weights: Array) -> Array:
-    """The encoder's log tokens for models at ``weights``; of an unknown one the models' mean."""
+def own_column(columns: Array, weights: Array) -> Array:
+    """The encoder's log tokens (n) for the prompts' models; the models' mean for generic ones."""
     total = weights.sum(axis=1)
     own = np.einsum("nm,nm->n", columns, weights)
     return np.asarray(np.where(total > 0, own, columns.mean(axis=1)))
@@ -68,18 +69,19 @@ def said(columns: Array, weights: Array) -> Array:
 class RefinedHead:
     """The fitted head.
 
-    ``blend`` (routes x 3) are the weights of the fast location, of the encoder's and of 1;
-    ``level`` is the usual log scale, ``trust`` how much of a departure from it is believed;
-    ``caution`` how much of a departure from the fast location is left out;
-    ``shapes`` (K x (M + 2) x levels) are as the fast tier's, at each of the log scales ``knots``.
+    ``blend`` (routes x 3) are the weights of the fast location, of the encoder's location and of 1.
+    ``trust`` (0 to 1) is the share of a log scale's departure from ``mean_log_scale`` that is kept,
+    ``fast_share`` (0 to 1) the share of the fast location in the final location. ``shapes`` (K x (M
+    + 2) x levels) are standardised quantiles at each of the K log scales ``knots``, with one row
+    for each model trained on, for related and for generic models.
     """
 
     location: Booster
     scale: Booster
     blend: Array
-    level: float
+    mean_log_scale: float
     trust: float
-    caution: float
+    fast_share: float
     knots: Array
     shapes: Array
     models: TrainedModels
@@ -87,34 +89,37 @@ class RefinedHead:
     def refine(
         self, raw: RawForecasts, encoded: Single, matches: Sequence[ModelMatch]
     ) -> RawForecasts:
-        """Better forecasts of the same n prompts; ``matches`` are where their models stand."""
-        at = ModelMatches.of(matches)
-        rows = stack(raw, encoded, at.weights)
-        base = blended(self.blend, raw, encoded, at.weights, at.routes)
-        group = self.models.group(at.routes, at.weights.argmax(axis=1))
+        """The refined forecasts of n prompts, from the fast tier's ``raw`` forecasts.
+
+        ``encoded`` (n x D) are the encoder's outputs, ``matches`` (n) of the prompts' models.
+        """
+        models = ModelMatches.of(matches)
+        rows = head_inputs(raw, encoded, models.weights)
+        base = blended(self.blend, raw, encoded, models.weights, models.routes)
+        group = self.models.group(models.routes, models.weights.argmax(axis=1))
         location = base + boosted(self.location, rows)
-        scale = steadied(raw.scale, boosted(self.scale, rows), self.level, self.trust)
-        near = between(np.log(scale), self.knots)
+        scale = shrunk_scale(raw.scale, boosted(self.scale, rows), self.mean_log_scale, self.trust)
+        near = knot_weights(np.log(scale), self.knots)
         return replace(
             raw,
-            location=location + self.caution * (raw.location - location),
+            location=location + self.fast_share * (raw.location - location),
             scale=scale,
             shape=np.einsum("nk,knl->nl", near, self.shapes[:, group]),
         )
 
     def arrays(self) -> dict[str, Array]:
-        """What to store beside the fast tier's arrays."""
+        """The arrays to store beside the fast tier's arrays."""
         return {
             "refined_blend": self.blend,
-            "refined_level": np.array(self.level),
+            "refined_level": np.array(self.mean_log_scale),
             "refined_trust": np.array(self.trust),
-            "refined_caution": np.array(self.caution),
+            "refined_caution": np.array(self.fast_share),
             "refined_knots": self.knots,
             "refined_shapes": self.shapes,
         }
 
     def boosters(self) -> dict[str, str]:
-        """What to store beside the fast tier's boosters: LightGBM texts by name."""
+        """The boosters to store beside the fast tier's boosters: LightGBM texts by name."""
         return {
             LOCATION: self.location.model_to_string(),
             SCALE: self.scale.model_to_string(),
@@ -127,17 +132,17 @@ class RefinedHead:
         boosters: Mapping[str, Booster],
         models: TrainedModels,
     ) -> RefinedHead:
-        """The head from what ``arrays`` and ``boosters`` gave.
+        """The head from the stored ``arrays`` and ``boosters``.
 
         Raises:
             ArtefactError: a part is absent or does not fit the models.
         """
         try:
             blend, shapes = arrays["refined_blend"], arrays["refined_shapes"]
-            level, trust = float(arrays["refined_level"]), float(arrays["refined_trust"])
-            caution, knots = float(arrays["refined_caution"]), arrays["refined_knots"]
+            mean_log_scale, trust = float(arrays["refined_level"]), float(arrays["refined_trust"])
+            fast_share, knots = float(arrays["refined_caution"]), arrays["refined_knots"]
             trees = boosters[LOCATION], boosters[SCALE]
-            head = cls(*trees, blend, level, trust, caution, knots, shapes, models)
+            head = cls(*trees, blend, mean_log_scale, trust, fast_share, knots, shapes, models)
         except KeyError as error:
             raise ArtefactError(f"the refined head lacks {error}; {_RETRAIN}") from error
         known = len(models.names)
@@ -149,13 +154,13 @@ class RefinedHead:
 
 
 class RefinedTier:
-    """Encoder and head together; immutable, so that threads may share one."""
+    """The encoder with the head; immutable, so threads can share one tier."""
 
     def __init__(self, encoder: Encoder, head: RefinedHead) -> None:
         if tuple(canonical(name) for name in encoder.models) != head.models.names:
             raise ArtefactError(
-                "the encoder and the refined head were trained on other models "
-                f"({', '.join(encoder.models)} against {', '.join(head.models.names)}); {_RETRAIN}"
+                "the encoder and the refined head were trained on different models "
+                f"({', '.join(encoder.models)} and {', '.join(head.models.names)}); {_RETRAIN}"
             )
         self.encoder = encoder
         self.head = head
@@ -168,9 +173,9 @@ class RefinedTier:
         models: TrainedModels,
         booster: Callable[[str], Booster],
     ) -> RefinedTier:
-        """The refined tier of the model directory ``folder``, whose parts are ``stored``.
+        """The refined tier of the model directory ``folder`` with the parts ``stored``.
 
-        ``booster`` makes a LightGBM booster from its text.
+        ``booster`` makes a LightGBM booster from LightGBM's text.
 
         Raises:
             ArtefactError: a package or a part is missing, or parts do not fit together.
@@ -187,9 +192,9 @@ class RefinedTier:
         return RefinedTier(self.encoder.in_background(), self.head)
 
     def refine(self, prompts: Sequence[Prompt], fast: RawForecasts) -> RawForecasts:
-        """Better forecasts of the n prompts than ``fast``, the fast tier's of the same prompts.
+        """The refined forecasts of n prompts, from the ``fast`` tier's forecasts of these prompts.
 
-        Takes milliseconds a prompt, most of them outside Python's interpreter lock.
+        Takes milliseconds a prompt, mostly outside Python's interpreter lock.
         """
         if not prompts:
             return fast
@@ -206,18 +211,18 @@ def blended(
     weights: Array,
     routes: Indices,
 ) -> Array:
-    """The blend of both tiers' locations in log tokens (n), by each prompt's route."""
+    """The blend of both tiers' locations for each prompt's route, in log tokens (n)."""
     columns = np.asarray(encoded, dtype=np.float64)[:, : weights.shape[1]]
-    own, part = said(columns, weights), blend[np.minimum(routes, GENERIC)]
+    own, part = own_column(columns, weights), blend[np.minimum(routes, GENERIC)]
     return np.asarray(part[:, 0] * raw.location + part[:, 1] * own + part[:, 2])
 
 
-def steadied(scale: Array, change: Array, level: float, trust: float) -> Array:
-    """The fast tier's ``scale`` times exp(``change``), drawn towards exp(``level``) (n)."""
-    return np.asarray(np.exp(level + trust * (np.log(scale) + change - level)))
+def shrunk_scale(scale: Array, change: Array, mean_log_scale: float, trust: float) -> Array:
+    """The fast ``scale`` times exp(``change``), shrunk towards exp(``mean_log_scale``) (n)."""
+    return np.asarray(np.exp(mean_log_scale + trust * (np.log(scale) + change - mean_log_scale)))
 
 
-def between(logs: Array, knots: Array) -> Array:
-    """How near each of n log scales is to each of K ``knots`` (n x K, rows sum to 1)."""
+def knot_weights(logs: Array, knots: Array) -> Array:
+    """The weights for linear interpolation of n log scales between K ``knots`` (n x K)."""
     each = [np.interp(logs, knots, unit) for unit in np.eye(len(knots))]
     return np.column_stack(each)

@@ -1,4 +1,4 @@
-"""Tiers: the fast forecasts of a model directory, and the refined ones where it has them."""
+"""Loads the tiers of a model directory: the fast one, and the refined one if present."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ TIERS = ("fast", "refined")
 def load_refined_tier(path: Path | str | None = None) -> RefinedTier | None:
     """The refined tier of the model directory ``path`` (None: the model that ships).
 
-    Returns None if the model was trained without one.
+    Returns None if the model was trained without a refined tier.
 
     Raises:
-        ArtefactError: it has one that cannot be used; the message names the file, or the extra
+        ArtefactError: the refined tier cannot be used; the message names the file or the extra
             that is not installed.
     """
-    from predictor.refined.head import LOCATION, RefinedTier  # noqa: PLC0415 - the encoder's libraries
+    from predictor.refined.head import LOCATION, RefinedTier  # noqa: PLC0415 - optional packages
 
     folder = DEFAULT if path is None else Path(path)
     stored = format.read(folder)
     if LOCATION not in stored.boosters:
         return None
-    # Refits append models to the fast tier's; the refined one knows those it was trained on.
+    # Refits append models to the fast tier only; the refined tier keeps the models of its training.
     known = max(0, stored.arrays["refined_shapes"].shape[-2] - len(ROUTES) + 1)
     models = TrainedModels(stored.manifest["models"][:known], stored.arrays["offsets"][:known])
     return RefinedTier.load(folder, stored, models, booster)
@@ -44,27 +44,27 @@ def load_refined_tier(path: Path | str | None = None) -> RefinedTier | None:
 
 @dataclass(frozen=True, slots=True)
 class RefinedPredictor:
-    """The fast forecasts, refined: what ``report`` measures as it measures the fast ones."""
+    """The refined tier over the fast one, as a ``Predictor`` for the evaluation."""
 
     fast: LengthPredictor
     tier: RefinedTier
 
     @property
     def manifest(self) -> dict[str, Any]:
-        """That of the model directory."""
+        """The manifest of the model directory."""
         return self.fast.manifest
 
     def match(self, model: str) -> ModelMatch:
-        """Where ``model`` stands: known, related to known models, or generic."""
+        """The match of the model's name against the models trained on."""
         return self.fast.match(model)
 
     def atoms(self, prompts: Sequence[Prompt]) -> tuple[Array, Array]:
-        """The refined forecasts, not cut: tokens and masses, each n x ATOMS."""
+        """Tokens and masses of the refined forecasts, not truncated; each n x ATOMS."""
         return self.tier.refine(prompts, self.fast.raw_forecasts(prompts)).atoms()
 
 
 def load_predictor(path: Path | None, tier: str) -> Predictor:
-    """The forecasts of one tier of the model directory ``path`` (None: the one that ships).
+    """The predictor of one tier of the model directory ``path`` (None: the model that ships).
 
     Raises:
         ArtefactError: the model cannot be used, or has no such tier.
@@ -74,15 +74,15 @@ def load_predictor(path: Path | None, tier: str) -> Predictor:
 
 
 def required_refined_tier(path: Path | str | None = None) -> RefinedTier:
-    """The refined tier, for whoever asked for it by name.
+    """The refined tier of the model directory ``path`` (None: the model that ships).
 
     Raises:
-        ArtefactError: as ``load_refined_tier``, and where there is none.
+        ArtefactError: the refined tier is absent or cannot be used.
     """
     tier = load_refined_tier(path)
     if tier is None:
         raise ArtefactError(
             f"{path or 'the model that ships'} has no refined tier; train one with "
-            "`lengthwise train --encoder`, or ask for --tier fast"
+            "`lengthwise train --encoder`, or give --tier fast"
         )
     return tier

@@ -1,6 +1,6 @@
-"""What the encoder reads of a prompt: clipped text, cut to word pieces.
+"""The encoder's input: word pieces of a prompt's beginning and end.
 
-Training, export and serving share this; it needs only the ``tokenizers`` package.
+Training, export and inference share the code; it needs only the ``tokenizers`` package.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 HEAD_CHARS, TAIL_CHARS = 700, 500
-"""Of a longer prompt the encoder reads this much of its beginning and of its end."""
+"""Characters that the encoder reads of the beginning and of the end of a longer prompt."""
 
 HEAD_SHARE = 0.6
-"""Of the tokens that it may read, the share taken from the beginning; the rest from the end."""
+"""The share of the token limit for the beginning of a prompt; the rest is for the end."""
 
 REMEDY = "install what the refined tier needs: `pip install 'lengthwise[refined]'`"
-"""What to do when ``tokenizers`` or ``onnxruntime`` cannot be loaded."""
+"""The remedy when ``tokenizers`` or ``onnxruntime`` cannot be loaded."""
 
 _RETRAIN = "train again with `lengthwise train --encoder`"
 
@@ -35,20 +35,20 @@ Ids = NDArray[np.int64]
 
 
 def clip(text: str) -> str:
-    """The first and the last characters of ``text``: what bounds the cost of cutting it up."""
+    """The first HEAD_CHARS and the last TAIL_CHARS characters: bounds the tokenisation's cost."""
     if len(text) <= HEAD_CHARS + TAIL_CHARS:
         return text
     return text[:HEAD_CHARS] + "\n" + text[-TAIL_CHARS:]
 
 
 class WordPieces:
-    """Texts to token ids, at most ``limit`` of them; threads may share one."""
+    """Converts texts to at most ``limit`` token ids each; threads can share one converter."""
 
     def __init__(self, definition: str, *, limit: int) -> None:
         """``definition`` is the JSON text of a ``tokenizers`` WordPiece tokenizer.
 
         Raises:
-            ArtefactError: the package is missing, or the text is no such tokenizer.
+            ArtefactError: the package is missing, or the text is not such a tokenizer.
         """
         self._tokenizer = _tokenizer(definition)
         start, end = (self._tokenizer.token_to_id(name) for name in (START, END))
@@ -67,10 +67,10 @@ class WordPieces:
         return [self._framed(self._pieces(clip(text))) for text in texts]
 
     def _pieces(self, text: str) -> list[int]:
-        # One at a time: the package cuts up a batch on threads, one for each core, which leaves
-        # none to the event loop. Outside of Python's interpreter lock, 0.1 ms each.
-        (found,) = self._tokenizer.encode_batch_fast([text], add_special_tokens=False)
-        ids: list[int] = found.ids
+        # One text at a time: for a batch the package starts a thread on each core, which leaves no
+        # core to the event loop. Takes 0.1 ms, outside Python's interpreter lock.
+        (encoding,) = self._tokenizer.encode_batch_fast([text], add_special_tokens=False)
+        ids: list[int] = encoding.ids
         return ids
 
     def _framed(self, ids: list[int]) -> Ids:
@@ -81,24 +81,24 @@ class WordPieces:
 
 def _tokenizer(definition: str) -> Tokenizer:
     try:
-        from tokenizers import Tokenizer as Loaded  # noqa: PLC0415 - only the refined tier has it
+        from tokenizers import Tokenizer as Loaded  # noqa: PLC0415 - an optional package
     except ImportError as error:
         raise ArtefactError(f"tokenizers cannot be loaded ({error}); {REMEDY}") from error
     try:
         tokenizer: Tokenizer = Loaded.from_str(definition)
     except Exception as error:  # the package raises nothing narrower
-        raise ArtefactError(f"not a tokenizer's definition ({error}); {_RETRAIN}") from error
+        raise ArtefactError(f"not the definition of a tokenizer ({error}); {_RETRAIN}") from error
     tokenizer.no_padding()
     tokenizer.no_truncation()
     return tokenizer
 
 
 def prune(definition: str, texts: Iterable[str], *, least: int = 1) -> tuple[str, Ids]:
-    """The tokenizer with only the pieces that ``texts`` use, and the old ids of those kept.
+    """The tokenizer with only the pieces that ``texts`` use, and the old ids of the kept pieces.
 
-    A word whose own piece is dropped is cut into smaller pieces, since WordPiece takes the longest
-    that it knows; single characters therefore all stay. ``least`` is the number of occurrences
-    that keeps a piece.
+    WordPiece takes the longest known piece, so a word whose piece is dropped becomes several
+    smaller pieces; all single ASCII characters stay for that. A piece with at least ``least``
+    occurrences is kept.
     """
     parsed: dict[str, Any] = json.loads(definition)
     vocabulary: dict[str, int] = parsed["model"]["vocab"]
@@ -106,9 +106,9 @@ def prune(definition: str, texts: Iterable[str], *, least: int = 1) -> tuple[str
     for encoding in _tokenizer(definition).encode_batch([clip(text) for text in texts]):
         np.add.at(counts, encoding.ids, 1)
     kept = [
-        (piece, at)
-        for piece, at in sorted(vocabulary.items(), key=lambda item: item[1])
-        if counts[at] >= least or piece in _SPECIAL or _basic(piece)
+        (piece, old)
+        for piece, old in sorted(vocabulary.items(), key=lambda item: item[1])
+        if counts[old] >= least or piece in _SPECIAL or _single_character(piece)
     ]
     parsed["model"]["vocab"] = {piece: new for new, (piece, _) in enumerate(kept)}
     parsed["added_tokens"] = [
@@ -117,10 +117,10 @@ def prune(definition: str, texts: Iterable[str], *, least: int = 1) -> tuple[str
         if token["content"] in parsed["model"]["vocab"]
     ]
     parsed["post_processor"] = parsed["padding"] = parsed["truncation"] = None
-    return json.dumps(parsed), np.array([at for _, at in kept], dtype=np.int64)
+    return json.dumps(parsed), np.array([old for _, old in kept], dtype=np.int64)
 
 
-def _basic(piece: str) -> bool:
-    """Whether the piece is one ASCII character, at a word's start or within: never dropped."""
+def _single_character(piece: str) -> bool:
+    """Whether the piece is one ASCII character, at the start of a word or inside a word."""
     core = piece.removeprefix("##")
     return len(core) == 1 and core.isascii()

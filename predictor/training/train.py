@@ -111,9 +111,15 @@ def train(
     fitted = fit(training, extras, threads=threads, say=say)
     tier = None
     if encoder:
-        caution = _ABROAD if licensed_only else 0.0
+        fast_share = _ABROAD if licensed_only else 0.0
         tier = _refined(
-            training, fitted, extras, base=encoder_base, caution=caution, threads=threads, say=say
+            training,
+            fitted,
+            extras,
+            base=encoder_base,
+            fast_share=fast_share,
+            threads=threads,
+            say=say,
         )
     say("measuring on the held-out prompts")
     manifest = {
@@ -212,7 +218,7 @@ def _refined(
     extras: list[PromptEffects],
     *,
     base: Path | None,
-    caution: float,
+    fast_share: float,
     threads: int,
     say: Say,
 ) -> Tier:
@@ -229,7 +235,7 @@ def _refined(
         fitted.models,
         extras=extras,
         base=base,
-        caution=caution,
+        fast_share=fast_share,
         threads=threads,
         say=say,
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from predictor.arrays import Array, Indices
-from predictor.refined.head import between
+from predictor.refined.head import knot_weights
 from predictor.training.calibrate import shape
 
 KNOTS = 5
@@ -29,7 +29,7 @@ def by_scale(
     """
     logs = np.log(scale)
     knots = np.quantile(logs, (np.arange(KNOTS) + 0.5) / KNOTS)
-    near = between(logs, knots)
+    near = knot_weights(logs, knots)
     common = np.array([_quantiles(residuals, weights * part[:, None]) for part in near.T])
     reached = np.array(
         [

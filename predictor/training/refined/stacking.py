@@ -10,7 +10,7 @@ import numpy as np
 from predictor.arrays import Array, Flags, Indices, Single
 from predictor.fast.inputs import ROUTES, ModelMatch, TrainedModels
 from predictor.raw_forecast import RawForecasts
-from predictor.refined.head import RefinedHead, blended, said, stack, steadied
+from predictor.refined.head import RefinedHead, blended, head_inputs, own_column, shrunk_scale
 from predictor.training.refined.calibrate import by_scale
 
 FOLDS = 5
@@ -84,7 +84,7 @@ def fit_refined(sample: Sample, models: TrainedModels, *, threads: int = 1) -> R
         located[out] = frame.base(fitted.blend)[out] + change
     scale, change = _scale(frame, located)
     level = float(np.mean(np.log(sample.raw_forecasts.scale) + change))
-    scaled = steadied(sample.raw_forecasts.scale, change, level, TRUST)
+    scaled = shrunk_scale(sample.raw_forecasts.scale, change, level, TRUST)
     knots, shapes = by_scale(
         (sample.values - located[:, None]) / scaled[:, None],
         np.where(np.isnan(sample.values), 0.0, sample.share[:, None]),
@@ -116,7 +116,7 @@ class _Frame:
             sample,
             weights,
             np.array([match.route for match in sample.matches], dtype=np.intp),
-            stack(sample.raw_forecasts, sample.encoded, weights),
+            head_inputs(sample.raw_forecasts, sample.encoded, weights),
             np.nanmean(sample.values, axis=1),
             _folds(sample.prompt),
             threads,
@@ -152,7 +152,7 @@ def _blend(frame: _Frame, keep: Flags) -> Array:
     """Ridge regression of each route's mean log lengths on both tiers' locations."""
     sample = frame.sample
     columns = np.asarray(sample.encoded, dtype=np.float64)[:, : frame.weights.shape[1]]
-    own = said(columns, frame.weights) - sample.raw_forecasts.location
+    own = own_column(columns, frame.weights) - sample.raw_forecasts.location
     out = np.tile([1.0, 0.0, 0.0], (len(ROUTES), 1))
     for route in range(len(ROUTES)):
         rows = keep & (frame.routes == route)

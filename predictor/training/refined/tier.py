@@ -83,13 +83,13 @@ def train(
     extras: list[PromptEffects],
     settings: Settings | None = None,
     base: Path | None = None,
-    caution: float = 0.0,
+    fast_share: float = 0.0,
     threads: int = 1,
     say: Say,
 ) -> Tier:
     """Fit encoder and head on ``records``, beside the fast tier fitted on the same.
 
-    ``caution`` as in ``RefinedHead``. ``base`` is a directory with a BERT's weights (by default
+    ``fast_share`` as in ``RefinedHead``. ``base`` is a directory with a BERT's weights (by default
     those of the package ``weights.PACKAGE``). Forty minutes on one CPU core, minutes on a GPU.
 
     Raises:
@@ -117,7 +117,7 @@ def train(
         encoders.append(fit.further(first, whole, settings=again, say=say))
     say("fitting the refined head")
     head = fit_refined(_sample(cells, fast, rows, encoded, models), models, threads=threads)
-    return Tier(fit.averaged(encoders, whole.texts), replace(head, caution=caution))
+    return Tier(fit.averaged(encoders, whole.texts), replace(head, fast_share=fast_share))
 
 
 def _later(settings: Settings, epochs: int) -> Settings:

@@ -96,14 +96,14 @@ def test_what_the_head_does_not_know_it_leaves_alone(head: RefinedHead) -> None:
     np.testing.assert_array_equal(better.inputs, new.sample.raw_forecasts.inputs)
 
 
-@pytest.mark.parametrize("caution", [0.4, 1.0])
+@pytest.mark.parametrize("fast_share", [0.4, 1.0])
 def test_caution_keeps_that_much_of_the_way_back_to_the_fast_location(
-    head: RefinedHead, caution: float
+    head: RefinedHead, fast_share: float
 ) -> None:
     new = world(20, seed=7)
     fast, bold = new.sample.raw_forecasts.location, refined(head, new).location
-    found = refined(replace(head, caution=caution), new).location
-    np.testing.assert_allclose(found, caution * fast + (1 - caution) * bold)
+    found = refined(replace(head, fast_share=fast_share), new).location
+    np.testing.assert_allclose(found, fast_share * fast + (1 - fast_share) * bold)
 
 
 def test_a_route_without_any_rows_keeps_the_fast_location_in_its_blend(head: RefinedHead) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from predictor.arrays import Array, Indices
 from predictor.raw_forecast import LEVELS
-from predictor.refined.head import between
+from predictor.refined.head import knot_weights
 from predictor.training.refined.calibrate import by_scale
 
 World = tuple[Array, Array, Indices]
@@ -32,7 +32,7 @@ def test_intervals_cover_at_every_scale_and_for_every_group(world: World) -> Non
         residuals, np.ones_like(residuals), scale, np.arange(4000), group, groups=3
     )
     assert shapes.shape == (len(knots), 3, len(LEVELS))
-    found = np.einsum("nk,knl->nl", between(np.log(scale), knots), shapes[:, group])
+    found = np.einsum("nk,knl->nl", knot_weights(np.log(scale), knots), shapes[:, group])
     inside = (residuals >= found[:, [LOW]]) & (residuals <= found[:, [HIGH]])
     for part in (scale < np.exp(-1.4), scale > np.exp(-0.6)):
         assert inside[part].mean() == pytest.approx(0.8, abs=0.03)
@@ -61,6 +61,6 @@ def test_an_unmeasured_residual_has_no_part_in_the_shapes() -> None:
 
 
 def test_a_scale_between_two_knots_takes_from_both_and_one_beyond_only_from_the_last() -> None:
-    near = between(np.array([-3.0, -1.5, 9.0]), np.array([-2.0, -1.0, 0.0]))
+    near = knot_weights(np.array([-3.0, -1.5, 9.0]), np.array([-2.0, -1.0, 0.0]))
     wanted = np.array([[1.0, 0.0, 0.0], [0.5, 0.5, 0.0], [0.0, 0.0, 1.0]])
     np.testing.assert_allclose(near, wanted)
