@@ -22,6 +22,7 @@ from gateway.config.settings import Config
 from gateway.config.tenants import Tenants
 from gateway.emulator import EmbeddedEmulator, EmulatorConfig
 from scheduler.actions import Reason
+from tests.deploy.dashboard_file import panels
 from tests.gateway.harness import gateway
 
 ROOT = Path(__file__).parent.parent
@@ -40,6 +41,7 @@ _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _PATH = re.compile(r"[\w.-]+(/[\w.-]+)*(/|\.(py|md|ya?ml|json|toml|txt|npz|png|onnx|gz|sh))")
 _MODULE = re.compile(r"python3? -m ((?:tests|predictor|gateway|scheduler)[\w.]*)((?: +[^`\n]+)?)")
 _FLAG = re.compile(r"(?<![\w-])--[a-z][\w-]*")
+_ITALICS = re.compile(r"(?<![*\w])\*([A-Z][^*\n|]+)\*(?!\*)")
 _SECTIONS = "|".join(name for name in Config.model_fields if name != "workers")
 _SETTING = re.compile(rf"(?<![\w./])({_SECTIONS})\.(?!py\b|md\b|yml\b)([a-z_]+)")
 _CODE = re.compile(r'code="(\w+)"')
@@ -200,6 +202,13 @@ def test_every_metric_that_the_prose_names_exists(readme: Path) -> None:
     known = {family.name for family in registry.collect()}
     for name in re.findall(r"`(lengthwise_\w+)", text_of(readme)):
         assert re.sub(r"_(total|bucket|sum|count)$", "", name) in known, f"no metric {name}"
+
+
+@names
+def test_every_panel_that_the_prose_names_is_on_the_dashboard(readme: Path) -> None:
+    titles = {panel["title"] for panel in panels()}
+    for title in _ITALICS.findall(prose(readme)):
+        assert title in titles, f"*{title}* is no panel"
 
 
 def test_the_readme_has_fewer_than_900_words() -> None:
