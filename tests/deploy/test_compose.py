@@ -6,6 +6,7 @@ import argparse
 import re
 import shutil
 import subprocess
+import tomllib
 from collections.abc import Mapping
 from fnmatch import fnmatch
 from typing import Any
@@ -120,10 +121,9 @@ def test_the_image_serves_on_the_port_its_health_check_asks() -> None:
 
 def test_the_build_context_holds_what_the_package_is_built_from() -> None:
     kept = re.findall(r"^!(.+)$", (ROOT / ".dockerignore").read_text("utf-8"), re.MULTILINE)
-    project = (ROOT / "pyproject.toml").read_text("utf-8")
-    packages = re.search(r"^packages = (\[.*?\])", project, re.MULTILINE | re.DOTALL)
-    assert packages
-    needed = {name.partition(".")[0] for name in yaml.safe_load(packages[1])}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    packages = project["tool"]["setuptools"]["packages"]["find"]["include"]
+    needed = {pattern.removesuffix("*") for pattern in packages}
     for name in needed | {"pyproject.toml", "README.md", "LICENSE"}:
         assert any(fnmatch(name, pattern) for pattern in kept), name
 
