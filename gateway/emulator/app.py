@@ -20,7 +20,8 @@ from gateway.emulator.errors import VllmError
 from gateway.emulator.lengths import Lengths, published_lengths
 from gateway.emulator.worker import EmulatedWorker
 from scheduler.sim.costs import StepCosts
-from scheduler.sim.engine import Engine, EngineConfig
+from scheduler.sim.engine import Engine
+from scheduler.sim.engine_config import EngineConfig
 
 
 @dataclass(frozen=True, slots=True)

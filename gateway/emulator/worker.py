@@ -11,7 +11,8 @@ from itertools import count
 from starlette.types import Receive
 
 from gateway.emulator.choices import Choice
-from scheduler.sim.engine import Engine, StepResult
+from scheduler.sim.engine import Engine
+from scheduler.sim.step import StepTokens
 
 CATCH_UP_S = 0.1
 """Seconds by which the engine may run faster after the event loop was late. A real engine would
@@ -126,7 +127,7 @@ class EmulatedWorker:
                 self._deliver(result)
             self._work.clear()
 
-    def _deliver(self, result: StepResult) -> None:
+    def _deliver(self, result: StepTokens) -> None:
         # A client that left during the step is in the result and owns nothing any more.
         for request_id in result.emitted:
             if owner := self._owners.get(request_id):

@@ -1,21 +1,26 @@
 """Decoding: the sequences that get one token in every step, advanced all at once.
 
-A clock counts the steps; what a sequence has generated is the clock less its origin. Who ends and
-who needs a block is found by the time at which it happens, so a step costs what happens in it.
+A clock counts the steps. A sequence has generated as many tokens as the clock is past the
+sequence's origin. Ends and full blocks are indexed by the step in which they happen, so the cost of
+a step depends on the number of these events, not on the number of sequences.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from scheduler.sim.sequence import Sequence
+from scheduler.sim.engine_sequence import EngineSequence
 
 
 class Decoding:
-    """The decoding sequences of an engine.
+    """The decoding sequences of an engine: their number and their KV tokens.
 
-    ``count`` is their number, ``kv_tokens`` the KV tokens they hold together. A sequence that has
-    generated n tokens holds those of its prompt and n - 1: the last is sampled, not yet computed.
+    A sequence that has generated n tokens holds the KV of its prompt and of n - 1 tokens: the last
+    token is sampled and not yet computed.
+
+    Args:
+        block_size: tokens in one KV block.
+        report_every: ``reached`` names a sequence at each multiple of so many tokens; 0 for never.
     """
 
     def __init__(self, block_size: int, report_every: int) -> None:
@@ -24,16 +29,16 @@ class Decoding:
         self._clock = 0
         self._block_size = block_size
         self._report_every = report_every
-        self._filling = [0] * block_size  # sequences by the time, modulo block size, of a new block
-        self._ending: dict[int, list[Sequence]] = {}
-        self._reports: list[dict[str, Sequence]] = [{} for _ in range(report_every)]
+        self._filling = [0] * block_size  # sequences by the step, modulo block size, of a new block
+        self._ending: dict[int, list[EngineSequence]] = {}
+        self._reports: list[dict[str, EngineSequence]] = [{} for _ in range(report_every)]
 
     def blocks_needed(self) -> int:
-        """Blocks that the next tick takes: of those whose last block is full."""
+        """The number of blocks that the next step takes: one for each full last block."""
         return self._filling[self._clock % self._block_size]
 
-    def join(self, sequence: Sequence) -> None:
-        """A sequence decodes from now on: its context is computed but for the last token."""
+    def join(self, sequence: EngineSequence) -> None:
+        """Add a sequence whose context is computed except for the last token."""
         sequence.decodes = True
         sequence.origin = self._clock - sequence.generated
         self.count += 1
@@ -43,8 +48,8 @@ class Decoding:
         if self._report_every:
             self._reports[sequence.origin % self._report_every][sequence.request_id] = sequence
 
-    def leave(self, sequence: Sequence) -> None:
-        """It stops decoding; ``generated`` and ``computed`` are brought up to date."""
+    def leave(self, sequence: EngineSequence) -> None:
+        """Take a sequence out, with ``generated`` and ``computed`` up to date."""
         self.settle(sequence)
         sequence.decodes = False
         self.count -= 1
@@ -57,16 +62,16 @@ class Decoding:
         if self._report_every:
             del self._reports[sequence.origin % self._report_every][sequence.request_id]
 
-    def settle(self, sequence: Sequence) -> None:
-        """Bring ``generated`` and ``computed`` of a sequence up to date, if it decodes."""
+    def settle(self, sequence: EngineSequence) -> None:
+        """Bring ``generated`` and ``computed`` of a decoding sequence up to date."""
         if sequence.decodes:
             sequence.generated = self._clock - sequence.origin
             sequence.computed = sequence.prompt_tokens + sequence.generated - 1
 
-    def tick(self, idle: Iterable[Sequence]) -> list[Sequence]:
-        """One token for each but the ``idle``, who leave; returns those that have all of theirs.
+    def tick(self, idle: Iterable[EngineSequence]) -> list[EngineSequence]:
+        """One token for each sequence but the ``idle`` ones, which leave.
 
-        The blocks are the caller's to take before.
+        The caller takes the blocks beforehand. Returns the sequences that now have all tokens.
         """
         for sequence in idle:
             if sequence.decodes:
@@ -76,16 +81,16 @@ class Decoding:
         return self._ending.get(self._clock, [])[:]
 
     def reached(self) -> list[tuple[str, int]]:
-        """Who has just generated a multiple of ``report_every`` tokens, and how many."""
+        """Ids of the sequences that just reached a multiple of ``report_every``, with tokens."""
         if not self._report_every:
             return []
         clock = self._clock
         due = self._reports[clock % self._report_every]
         return [(name, clock - sequence.origin) for name, sequence in due.items()]
 
-    def _phase(self, sequence: Sequence) -> int:
-        # It needs a block at a tick before which ``computed`` is a multiple of the block size.
+    def _phase(self, sequence: EngineSequence) -> int:
+        # A step takes a new block if ``computed`` is a multiple of the block size before the step.
         return (1 + sequence.origin - sequence.prompt_tokens) % self._block_size
 
-    def _end(self, sequence: Sequence) -> int:
+    def _end(self, sequence: EngineSequence) -> int:
         return sequence.origin + sequence.output_tokens

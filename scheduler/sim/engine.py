@@ -1,40 +1,35 @@
 """A model of vLLM's V1 engine, step by step: who runs, on which KV blocks, for how long.
 
 Follows ``vllm/v1/core/sched/scheduler.py`` and ``kv_cache_manager.py`` of vLLM 0.32, without prefix
-caching, speculation and the one-step lag of asynchronous scheduling. Whoever drives it owns time:
-the simulator adds up the durations, the emulator sleeps them.
+caching, speculation and the one-step lag of asynchronous scheduling. The driver owns time: the
+simulator adds up the durations, the emulator sleeps for them.
 
-A step does not touch the sequences that merely decode (see ``decoding.py``), so that its cost does
-not grow with the batch; only a step in which memory or budget run out looks at each of them.
+A step does not touch the sequences that only decode (see ``decoding.py``), so the cost of a step
+does not grow with the batch. Only a step short of memory or budget looks at each sequence.
 """
 
 from __future__ import annotations
 
 from heapq import heapify, heappop, heappush
-from operator import attrgetter
 
+from scheduler.sim.batch import Batch, Grants
 from scheduler.sim.costs import StepCosts
-from scheduler.sim.decoding import Decoding
 from scheduler.sim.engine_config import EngineConfig
-from scheduler.sim.results import Progress, StepResult
-from scheduler.sim.sequence import Sequence
-
-__all__ = ["Engine", "EngineConfig", "Progress", "StepResult"]
-
-Grants = list[tuple[Sequence, int]]
-"""Prefills and the tokens of them that are computed in a step."""
-
-_by_rank = attrgetter("rank")
-_by_admission = attrgetter("admitted")
+from scheduler.sim.engine_sequence import EngineSequence
+from scheduler.sim.step import StepEvents, StepTokens
 
 
 class Engine:
     """Continuous batching over paged KV blocks, with chunked prefill and recomputing preemption.
 
-    Waiting requests never displace running ones. A waiting request is admitted when there is a slot
-    and its whole context fits in the free blocks, though only a chunk of it may be computed at
-    once. When a running one needs a block and none is free, the running request of highest
-    (priority, arrival) loses its blocks and waits again; what it had generated is prefilled anew.
+    Waiting requests never displace running ones. A waiting request is admitted when a slot is free
+    and its whole context fits in the free blocks, though a step may compute only a chunk of the
+    context. A preempted request waits again, and its generated tokens are prefilled anew.
+
+    Args:
+        config: the engine's limits.
+        costs: the duration of a step.
+        report_every: ``advance`` reports a request at each multiple of so many tokens; 0 for never.
     """
 
     def __init__(
@@ -46,32 +41,28 @@ class Engine:
     ) -> None:
         self.config = config or EngineConfig()
         self.costs = costs or StepCosts()
-        self.free_blocks = self.config.num_blocks
         self.preemptions = 0
         self.prompt_tokens = 0
         self.generated_tokens = 0
-        self._watermark_blocks = int(self.config.watermark * self.config.num_blocks)
         self._arrivals = 0
-        self._admissions = 0
-        self._sequences: dict[str, Sequence] = {}
-        self._running: dict[str, Sequence] = {}  # in the order of admission
-        self._waiting: list[tuple[tuple[int, int], Sequence]] = []  # a heap
-        self._decoding = Decoding(self.config.block_size, report_every)
-        # A chunk is cut off by the end of the budget, so that nothing is admitted behind it: there
-        # is one unfinished prefill at most, and it is the last of the running.
-        self._prefilling: Sequence | None = None
-        self._idle: list[Sequence] = []
-        self._ended: list[Sequence] = []
+        self._sequences: dict[str, EngineSequence] = {}
+        self._batch = Batch(self.config, report_every)
+        self._waiting: list[tuple[tuple[int, int], EngineSequence]] = []  # a heap
 
     @property
     def running(self) -> int:
-        """Requests in the batch."""
-        return len(self._running)
+        """The number of requests in the batch."""
+        return len(self._batch)
 
     @property
     def waiting(self) -> int:
-        """Requests not admitted yet, preempted ones among them."""
+        """The number of requests not in the batch, preempted ones included."""
         return len(self._waiting)
+
+    @property
+    def free_blocks(self) -> int:
+        """The number of free KV blocks."""
+        return self._batch.free_blocks
 
     @property
     def kv_usage(self) -> float:
@@ -81,10 +72,14 @@ class Engine:
     def add(
         self, request_id: str, prompt_tokens: int, output_tokens: int, priority: int = 0
     ) -> None:
-        """Queue a request that will emit exactly ``output_tokens``; the calls' order is arrival.
+        """Queue a request; the order of the calls is the order of arrival.
 
-        With zero output tokens it ends with its prefill, as an embedding does. ``priority`` (lower
-        first) counts under the policy "priority" only.
+        Args:
+            request_id: unique in the engine.
+            prompt_tokens: length of the prompt.
+            output_tokens: exact length of the answer. With 0 the request ends with its prefill, as
+                an embedding does.
+            priority: lower first; only the scheduling policy "priority" uses it.
 
         Raises:
             ValueError: the id is in use, or the request could never fit the context or the cache.
@@ -95,204 +90,73 @@ class Engine:
         by_priority = self.config.scheduling_policy == "priority"
         rank = (priority if by_priority else 0, self._arrivals)
         self._arrivals += 1
-        sequence = Sequence(request_id, prompt_tokens, output_tokens, rank)
+        sequence = EngineSequence(request_id, prompt_tokens, output_tokens, rank)
         self._sequences[request_id] = sequence
         heappush(self._waiting, (rank, sequence))
 
     def abort(self, request_id: str) -> bool:
-        """Drop a request, waiting or running, and free its blocks; False if it is not here."""
-        sequence = self._sequences.get(request_id)
+        """Drop a request, waiting or running, and free its blocks; False if it is absent."""
+        sequence = self._sequences.pop(request_id, None)
         if sequence is None:
             return False
-        if request_id in self._running:
-            self._stop(sequence)
+        if request_id in self._batch:
+            self._batch.stop(sequence)
         else:
             self._waiting.remove((sequence.rank, sequence))
             heapify(self._waiting)
-        del self._sequences[request_id]
         return True
 
-    def step(self) -> StepResult:
+    def step(self) -> StepTokens:
         """Schedule one batch and run it: at most one token for each running request.
 
-        Without work the duration is 0. It can also be 0 once while there is work: vLLM schedules
-        nothing in a step in which the first running request preempts itself.
+        Without work the duration is 0. The duration can also be 0 once while there is work: vLLM
+        schedules nothing in a step in which the first running request preempts itself.
         """
-        done = self.advance()
-        idle = {sequence.request_id for sequence in self._idle}
-        emitted = [s for s in self._running.values() if s.decodes and s.request_id not in idle]
-        emitted += [s for s in self._ended if s.output_tokens]
-        emitted.sort(key=_by_admission)
-        return StepResult(
-            done.duration, [s.request_id for s in emitted], done.finished, done.preempted
-        )
+        events = self.advance()
+        emitted = [sequence.request_id for sequence in self._batch.emitted()]
+        return StepTokens(events.duration, emitted, events.finished, events.preempted)
 
-    def advance(self) -> Progress:
-        """``step`` without naming everyone who got a token: constant time while all decode."""
-        preempted: list[str] = []
+    def advance(self) -> StepEvents:
+        """``step`` without the ids of all emitting requests: constant time while all decode."""
         grants: Grants = []
-        self._idle = []
-        budget = self._grant_all(grants)
-        if budget < 0:
-            budget = self._grant_one_by_one(grants, preempted)
+        budget, preempted = self._batch.grant(grants)
         entered: list[str] = []
-        if self._waiting and not preempted:
+        if not preempted:
             self._admit_waiting(budget, grants, entered)
-        return self._execute(grants, entered, preempted)
-
-    def _grant_all(self, grants: Grants) -> int:
-        """Grant tokens to all that run; -1, and nothing changed, if budget or blocks are short."""
-        budget = self.config.max_num_batched_tokens - self._decoding.count
-        blocks = self._decoding.blocks_needed()
-        if budget < 0 or blocks > self.free_blocks:
-            return -1
-        if (sequence := self._prefilling) is not None:
-            tokens = min(sequence.missing, budget)
-            blocks += self._growth(sequence, tokens)
-            if blocks > self.free_blocks:
-                return -1
-            if tokens:
-                grants.append((sequence, tokens))
-                budget -= tokens
-        self.free_blocks -= blocks
-        return budget
-
-    def _grant_one_by_one(self, grants: Grants, preempted: list[str]) -> int:
-        """Grant tokens in the order of admission, preempting where blocks are short."""
-        budget = self.config.max_num_batched_tokens
-        granted: dict[str, int] = {}
-        for sequence in list(self._running.values()):
-            if not budget or sequence.request_id in preempted:
-                continue
-            self._decoding.settle(sequence)
-            tokens = min(sequence.missing, budget)
-            blocks = self._growth(sequence, tokens)
-            while blocks > self.free_blocks and sequence.request_id in self._running:
-                victim = max(self._running.values(), key=_by_rank)
-                used = granted.pop(victim.request_id, 0)
-                budget += used
-                self._preempt(victim, used)
-                preempted.append(victim.request_id)
-            if sequence.request_id not in self._running:
-                break  # vLLM schedules nobody behind one that preempted itself
-            self.free_blocks -= blocks
-            granted[sequence.request_id] = tokens
-            budget -= tokens
-        for sequence in self._running.values():
-            if sequence.request_id not in granted:
-                self._idle.append(sequence)
-            elif not sequence.decodes:
-                grants.append((sequence, granted[sequence.request_id]))
-        return budget
+        for sequence in preempted:
+            heappush(self._waiting, (sequence.rank, sequence))
+        self.preemptions += len(preempted)
+        work = self._batch.run(grants)
+        self.generated_tokens += work.emitted
+        self.prompt_tokens += work.prompt_tokens
+        finished = [sequence.request_id for sequence in work.ended]
+        for request_id in finished:
+            del self._sequences[request_id]
+        return StepEvents(
+            self.costs.seconds(
+                work.sequences, work.kv_tokens, work.prefill_tokens, entered=len(entered)
+            ),
+            entered,
+            work.started,
+            self._batch.reached(),
+            finished,
+            [sequence.request_id for sequence in preempted],
+        )
 
     def _admit_waiting(self, budget: int, grants: Grants, entered: list[str]) -> None:
-        while self._waiting and budget > 0 and len(self._running) < self.config.max_num_seqs:
-            sequence = self._waiting[0][1]
-            # The watermark spares running requests; an idle engine has none and must admit.
-            spare = self._watermark_blocks if self._running else 0
-            if self.config.blocks_for(sequence.missing) + spare > self.free_blocks:
-                return
+        while self._waiting and budget > 0 and self._batch.has_room(self._waiting[0][1]):
+            _, sequence = heappop(self._waiting)
             tokens = min(sequence.missing, budget)
-            self.free_blocks -= self._growth(sequence, tokens)
             budget -= tokens
-            heappop(self._waiting)
             if not sequence.admitted:
                 entered.append(sequence.request_id)
-            self._admissions += 1
-            sequence.admitted = self._admissions
-            self._running[sequence.request_id] = sequence
+            self._batch.admit(sequence, tokens)
             grants.append((sequence, tokens))
 
-    def _execute(self, grants: Grants, entered: list[str], preempted: list[str]) -> Progress:
-        """Run the granted tokens through the model: price the step, emit, let the finished go."""
-        decoding = self._decoding
-        ended = decoding.tick(self._idle)
-        batch, emitted, kv_tokens, prefill = decoding.count, decoding.count, decoding.kv_tokens, 0
-        started: list[str] = []
-        for sequence, tokens in grants:
-            sequence.computed += tokens
-            batch += 1
-            kv_tokens += sequence.computed
-            prefill += tokens
-            if sequence.missing:
-                self._prefilling = sequence
-                continue
-            self._prefilling = None
-            emitted += self._sample(sequence, started, ended)
-        for sequence in self._idle:
-            if sequence is not self._prefilling:
-                decoding.join(sequence)
-        self.generated_tokens += emitted
-        self._let_go(ended)
-        # Of each sequence that emits one token is what any decode computes; the rest is prefill.
-        prefill -= emitted - (batch - len(grants))
-        return Progress(
-            self.costs.price(batch, kv_tokens, prefill, len(entered)),
-            entered,
-            started,
-            decoding.reached(),
-            [sequence.request_id for sequence in ended],
-            preempted,
-        )
-
-    def _sample(self, sequence: Sequence, started: list[str], ended: list[Sequence]) -> int:
-        """A prefill is complete: the number of tokens (0 or 1) that it emits."""
-        if sequence.generated == 0:
-            self.prompt_tokens += sequence.prompt_tokens
-            if sequence.output_tokens:
-                started.append(sequence.request_id)
-        emitted = 1 if sequence.output_tokens else 0
-        sequence.generated += emitted
-        if sequence.generated == sequence.output_tokens:
-            ended.append(sequence)
-        else:
-            self._decoding.join(sequence)
-        return emitted
-
-    def _let_go(self, ended: list[Sequence]) -> None:
-        if len(ended) > 1:
-            ended.sort(key=_by_admission)
-        for sequence in ended:
-            self._stop(sequence)
-            del self._sequences[sequence.request_id]
-        self._ended = ended
-
-    def _growth(self, sequence: Sequence, tokens: int) -> int:
-        """Blocks that ``tokens`` more tokens of a sequence need."""
-        blocks_for = self.config.blocks_for
-        return blocks_for(sequence.computed + tokens) - blocks_for(sequence.computed)
-
-    def _preempt(self, victim: Sequence, granted: int) -> None:
-        """Back to waiting; blocks for ``granted`` tokens of this step were taken already."""
-        self.free_blocks += self._growth(victim, granted) if granted else 0
-        self._stop(victim)
-        heappush(self._waiting, (victim.rank, victim))
-        self.preemptions += 1
-
-    def _stop(self, sequence: Sequence) -> None:
-        """Take a running sequence out of the batch and free its blocks."""
-        if sequence.decodes:
-            self._decoding.leave(sequence)
-        elif sequence is self._prefilling:
-            self._prefilling = None
-        del self._running[sequence.request_id]
-        self.free_blocks += self.config.blocks_for(sequence.computed)
-        sequence.computed = 0
-
     def check(self) -> None:
-        """Assert what must hold between steps; tests call it after every one."""
-        for sequence in self._running.values():
-            self._decoding.settle(sequence)
+        """Assert the invariants between two steps."""
+        self._batch.check()
         waiting = [sequence for _, sequence in self._waiting]
-        assert self._running.keys() | {s.request_id for s in waiting} == self._sequences.keys()
-        assert len(self._sequences) == len(self._running) + len(waiting)
-        assert len(self._running) <= self.config.max_num_seqs
-        assert self.free_blocks >= 0
-        held = sum(self.config.blocks_for(s.computed) for s in self._running.values())
-        assert held + self.free_blocks == self.config.num_blocks
+        assert all(s.request_id in self._batch or s in waiting for s in self._sequences.values())
+        assert len(self._sequences) == len(self._batch) + len(waiting)
         assert not any(s.computed for s in waiting)
-        decoding = [s for s in self._running.values() if s.decodes]
-        assert self._decoding.count == len(decoding)
-        assert self._decoding.kv_tokens == sum(s.computed for s in decoding)
-        partial = [s for s in self._running.values() if not s.decodes]
-        assert partial == ([self._prefilling] if self._prefilling else [])

@@ -18,7 +18,7 @@ from scheduler.records import RequestRecord
 from scheduler.sim.arms import Arm, Server
 from scheduler.sim.engine import Engine
 from scheduler.sim.request import Request
-from scheduler.sim.results import Progress
+from scheduler.sim.step import StepEvents
 
 
 @dataclass(slots=True)
@@ -77,7 +77,7 @@ class _Simulation:
         every = arm.report_every if self._scheduler is not None else 0
         self._engines = [Engine(s.config, s.costs, report_every=every) for s in servers]
         # Of each engine the step in progress: its results are known, and seen when it has ended.
-        self._steps: list[Progress | None] = [None] * len(servers)
+        self._steps: list[StepEvents | None] = [None] * len(servers)
         self._ends: list[tuple[float, int]] = []
         self._sent: deque[tuple[float, int, int, int]] = deque()  # on their way to an engine
         self._idle = set(range(len(servers)))

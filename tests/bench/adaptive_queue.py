@@ -16,7 +16,8 @@ from scheduler.actions import Action, Dispatch
 from scheduler.job import Job
 from scheduler.policy import Policy
 from scheduler.scheduler import Scheduler
-from scheduler.sim.engine import Engine, EngineConfig
+from scheduler.sim.engine import Engine
+from scheduler.sim.engine_config import EngineConfig
 from scheduler.worker_spec import WorkerSpec
 from tests.bench.adaptive_data import Said, World
 from tests.bench.adaptive_replay import Floats, Request, prompt_of

@@ -71,8 +71,8 @@ class Step:
 
     def price(self, costs: StepCosts, capacity: float) -> float:
         """Seconds on a steady engine whose KV cache holds ``capacity`` tokens."""
-        return costs.price(
-            batch=self.entered + self.writing,
+        return costs.seconds(
+            sequences=self.entered + self.writing,
             kv_tokens=round(self.kv_usage * capacity),
             prefill_tokens=self.prompt_tokens + self.tokens - self.writing,
             entered=self.entered,

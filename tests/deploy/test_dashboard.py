@@ -15,7 +15,7 @@ from gateway.emulator import EmbeddedEmulator, EmulatorConfig
 from predictor import ArtefactError, LengthPredictor, Prompt
 from predictor.inference.tiered import TieredPredictor
 from predictor.raw_forecast import RawForecasts
-from scheduler.sim.engine import EngineConfig
+from scheduler.sim.engine_config import EngineConfig
 from tests.conftest import missing
 from tests.deploy.dashboard_file import alert_marks, expressions, variables
 from tests.deploy.load import Client

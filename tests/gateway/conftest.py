@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 
 from gateway.emulator import EmbeddedEmulator, EmulatorConfig
-from scheduler.sim.engine import EngineConfig
+from scheduler.sim.engine_config import EngineConfig
 
 
 @pytest.fixture(scope="session")

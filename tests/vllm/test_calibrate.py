@@ -23,7 +23,7 @@ def test_a_real_server_is_measured_over_http_alone_and_left_idle(
     assert found.limits.max_num_seqs == vllm_server.max_num_seqs
     assert found.limits.kv_tokens == int(vllm_server.cache_config()["kv_cache_size_tokens"])
     # A CPU computes a thousand prompt tokens in much more time than a step of one sequence.
-    assert 0 < found.step_costs.price(1, 16, 0) < found.step_costs.price(1, 1000, 999) / 2
+    assert 0 < found.step_costs.seconds(1, 16, 0) < found.step_costs.seconds(1, 1000, 999) / 2
     assert found.fit.median_error < 0.3
     metrics = vllm_server.metrics()
     assert metrics["vllm:num_requests_running"] == metrics["vllm:num_requests_waiting"] == 0

@@ -44,13 +44,13 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> CostModel:
 def test_steps_are_priced_as_the_emulator_prices_them(
     measured: CostModel, batch: int, context: int
 ) -> None:
-    priced = measured.step_costs.price(batch, batch * context, 0)
-    assert priced == pytest.approx(COSTS.price(batch, batch * context, 0), rel=0.2)
+    priced = measured.step_costs.seconds(batch, batch * context, 0)
+    assert priced == pytest.approx(COSTS.seconds(batch, batch * context, 0), rel=0.2)
 
 
 def test_prefill_is_priced_as_the_emulator_prices_it(measured: CostModel) -> None:
-    assert measured.step_costs.price(1, 1000, 999) == pytest.approx(
-        COSTS.price(1, 1000, 999), rel=0.2
+    assert measured.step_costs.seconds(1, 1000, 999) == pytest.approx(
+        COSTS.seconds(1, 1000, 999), rel=0.2
     )
 
 

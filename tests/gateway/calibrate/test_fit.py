@@ -23,11 +23,11 @@ LATENCY = 0.005
 
 def decode(sequences: int, context: int) -> Sample:
     kv_tokens = sequences * context
-    return Sample(COSTS.price(sequences, kv_tokens, 0), sequences, kv_tokens)
+    return Sample(COSTS.seconds(sequences, kv_tokens, 0), sequences, kv_tokens)
 
 
 def prefill(tokens: int) -> Sample:
-    step = COSTS.price(1, tokens, tokens - 1, entered=1)
+    step = COSTS.seconds(1, tokens, tokens - 1, entered=1)
     return Sample(LATENCY + step, 1, tokens, prefill_tokens=tokens - 1, requests=1)
 
 

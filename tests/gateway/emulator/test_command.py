@@ -15,7 +15,7 @@ import pytest
 from gateway.cli import main
 from gateway.emulator import EmbeddedEmulator, EmulatorConfig
 from gateway.emulator.command import add_emulate_arguments, emulator_config
-from scheduler.sim.engine import EngineConfig
+from scheduler.sim.engine_config import EngineConfig
 from tests.gateway.emulator.workers import long_request
 
 

@@ -12,7 +12,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.emulator import EmbeddedEmulator, EmulatorConfig
-from scheduler.sim.engine import EngineConfig
+from scheduler.sim.engine_config import EngineConfig
 from tests.conftest import missing
 from tests.gateway.harness import forced
 from tests.vllm import prepare

@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 
 from gateway.emulator import EmulatorConfig
-from scheduler.sim.engine import EngineConfig
+from scheduler.sim.engine_config import EngineConfig
 from tests.gateway.harness import forced
 
 CHAT = "/v1/chat/completions"

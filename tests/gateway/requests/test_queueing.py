@@ -6,7 +6,7 @@ from typing import Any
 import aiohttp
 
 from gateway.emulator import EmbeddedEmulator, EmulatorConfig
-from scheduler.sim.engine import EngineConfig
+from scheduler.sim.engine_config import EngineConfig
 from tests.gateway.harness import Gateway, chat, forced, gateway, post, until
 
 ONE_AT_A_TIME: dict[str, Any] = {"worker": {"max_num_seqs": 1}}

@@ -207,7 +207,7 @@ class PlainEngine:
         for sequence in finished:
             self.abort(sequence.request_id)
         # Of each sequence that emits one token is what any decode computes; the rest is prefill.
-        duration = self.costs.price(batch, kv_tokens, computed - len(emitted), entered)
+        duration = self.costs.seconds(batch, kv_tokens, computed - len(emitted), entered)
         return StepResult(duration, emitted, [s.request_id for s in finished], preempted)
 
     def _grow(self, sequence: Sequence, tokens: int) -> bool:

@@ -7,7 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scheduler.sim.costs import StepCosts
-from scheduler.sim.engine import Engine, EngineConfig, StepResult
+from scheduler.sim.engine import Engine
+from scheduler.sim.engine_config import EngineConfig
+from scheduler.sim.step import StepTokens
 
 FREE = StepCosts(base=1.0, per_sequence=0.0, per_kv_token=0.0, per_prefill_token=0.0)
 
@@ -18,9 +20,9 @@ def small(**limits: object) -> Engine:
     return Engine(EngineConfig(**{**settings, **limits}), FREE)  # type: ignore[arg-type]
 
 
-def drain(engine: Engine) -> list[StepResult]:
+def drain(engine: Engine) -> list[StepTokens]:
     """Step until nothing is left, checking the invariants after each step."""
-    results: list[StepResult] = []
+    results: list[StepTokens] = []
     while engine.running or engine.waiting:
         results.append(engine.step())
         engine.check()
@@ -28,7 +30,7 @@ def drain(engine: Engine) -> list[StepResult]:
     return results
 
 
-def finish_order(results: list[StepResult]) -> list[str]:
+def finish_order(results: list[StepTokens]) -> list[str]:
     return [request_id for result in results for request_id in result.finished]
 
 

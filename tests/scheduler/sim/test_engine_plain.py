@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scheduler.sim.costs import StepCosts
-from scheduler.sim.engine import Engine, EngineConfig
+from scheduler.sim.engine import Engine
+from scheduler.sim.engine_config import EngineConfig
 from tests.scheduler.sim.plain_engine import PlainEngine
 
 COSTS = StepCosts(1.0, 0.125, 0.0078125, 0.0625, 0.5)

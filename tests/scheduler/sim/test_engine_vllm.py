@@ -10,7 +10,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from scheduler.sim.engine import Engine, EngineConfig
+from scheduler.sim.engine import Engine
+from scheduler.sim.engine_config import EngineConfig
 from tests.conftest import missing
 from tests.vllm import prepare
 from tests.vllm.engine import VllmServer
