@@ -1,1 +1,1 @@
-"""Who goes next, and where: pure decisions, no clock, no I/O."""
+"""Decides which request goes next, and to which vLLM server: no clock, no I/O."""

@@ -15,7 +15,7 @@ from scheduler.length import LengthDistribution
 from scheduler.outages import Outages
 from scheduler.placement import Placement
 from scheduler.policy import Policy
-from scheduler.traffic import FULL_CAUTION_SHARE, MeanLengths, QueueingShare, TurnClock
+from scheduler.traffic import FULL_CAUTION_SHARE, Traffic
 from scheduler.waiting_jobs import WaitingJobs
 from scheduler.worker import Worker
 from scheduler.worker_pool import WorkerPool
@@ -63,9 +63,7 @@ class Scheduler:
         self._max_waiting_per_tenant = max_waiting_per_tenant
         self._outages = Outages(no_worker_grace)
         self._counters = TokenCounters()
-        self._mean_lengths = MeanLengths()
-        self._turn_clock = TurnClock()
-        self._queueing_share = QueueingShare(full_caution)
+        self._traffic = Traffic(full_caution)
         self._waiting = WaitingJobs(self._counters)
         self._running: dict[str, _Running] = {}
         self._workers = WorkerPool()
@@ -83,7 +81,7 @@ class Scheduler:
     @property
     def turn_seconds(self) -> float:
         """The length of a turn: the mean service time of recent requests, in seconds."""
-        return self._turn_clock.turn_seconds
+        return self._traffic.turn_clock.turn_seconds
 
     def waiting_by_model(self) -> dict[str, int]:
         """The number of waiting jobs by model; a model without waiting jobs is absent."""
@@ -132,11 +130,10 @@ class Scheduler:
             raise ValueError(f"job {job.id!r} is already here")
         if self._outages.rejects(job.model):
             return [Reject(job, "no_healthy_worker")]
-        job.model_mean_tokens = self._mean_lengths.observe(job.model, job.expected_tokens)
-        job.arrival_turns = self._turn_clock.turns(job.arrival)
+        self._traffic.describe(job)
         self._waiting.push(job, self._policy(job))
         actions = self._fill()
-        self._queueing_share.observe(job.model, queued=bool(self._waiting.queue(job.model)))
+        self._traffic.queueing_share.observe(job.model, queued=bool(self._waiting.queue(job.model)))
         if job.id in self._waiting and (reason := self._too_many(job)) is not None:
             actions.append(Reject(self._waiting.remove(job.id), reason))
         return actions
@@ -176,7 +173,7 @@ class Scheduler:
             self._counters.settle(job, running.charged)
             self._waiting.counter_fell(job.tenant)
             if service_s is not None:
-                self._turn_clock.observe(service_s)
+                self._traffic.turn_clock.observe(service_s)
         else:
             return []
         return self._fill()  # a waiting job may have stood before one that fits
@@ -236,7 +233,7 @@ class Scheduler:
         reserved: set[str] = set()
         for job in self._waiting.heads():
             candidates = [w for w in self._workers.serving(job.model) if w.id not in reserved]
-            caution = self._queueing_share.caution(job.model)
+            caution = self._traffic.queueing_share.caution(job.model)
             fitting = [worker for worker in candidates if worker.fits(job, caution)]
             if fitting:
                 return job, self._placement.choose(job, fitting)

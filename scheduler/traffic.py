@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from scheduler.job import Job
+
 WINDOW_REQUESTS = 500
 """Requests over which means are taken, approximately: recent requests count more."""
 
@@ -89,3 +91,17 @@ class TurnClock:
         """Add the service time of a request: seconds from its dispatch to its end."""
         self._count = min(self._count + 1, WINDOW_REQUESTS)
         self.turn_seconds += (max(service_s, 1e-3) - self.turn_seconds) / self._count
+
+
+class Traffic:
+    """The statistics of a scheduler's recent traffic; ``full_caution`` as in ``QueueingShare``."""
+
+    def __init__(self, full_caution: float) -> None:
+        self.mean_lengths = MeanLengths()
+        self.turn_clock = TurnClock()
+        self.queueing_share = QueueingShare(full_caution)
+
+    def describe(self, job: Job) -> None:
+        """Give an arriving job the statistics that policies use."""
+        job.model_mean_tokens = self.mean_lengths.observe(job.model, job.expected_tokens)
+        job.arrival_turns = self.turn_clock.turns(job.arrival)

@@ -1,4 +1,4 @@
-"""Arms: what stands before the engines in a simulation, by name."""
+"""Arms: one policy with its settings in a comparison, in front of simulated engines."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from scheduler.traffic import FULL_CAUTION_SHARE
 from scheduler.worker_spec import ENGINE_QUEUE, KV_OVERFLOW_PROBABILITY, WorkerSpec
 
 STOCK = "stock"
-"""First come, first served, straight into the engines: nothing of ours."""
+"""Requests go straight into the engines, first come, first served, without the gateway."""
 
 ORACLE = "oracle"
-"""``sept`` told the true lengths, in order and admission: what better forecasts could bring."""
+"""``sept`` with the true lengths as forecasts: the bound on what better forecasts could gain."""
 
 NAMES = (STOCK, ORACLE, *POLICIES)
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """An engine's limits and what its steps cost."""
+    """A simulated engine: its limits and the costs of its steps."""
 
     config: EngineConfig
     costs: StepCosts = field(default_factory=StepCosts)
@@ -40,18 +40,24 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """One way to serve: a policy and the settings of the gateway that matter to it.
+    """A policy and the settings of the gateway that affect the policy.
 
-    ``ageing`` is in nats per turn, ``level`` over the usual length, ``engine_queue`` as
-    ``WorkerSpec.engine_queue``, ``overflow`` the probability of an outgrown KV cache that admission
-    accepts, ``full_caution`` as in ``Scheduler``. With ``priority`` the engines run under
-    ``--scheduling-policy priority`` and are sent the keys. ``report_every`` is the number of tokens
-    after which the scheduler hears of a request's progress again. With ``tenants`` the requests'
-    own count, and each gets its share. ``latency`` is the seconds from the decision to send a
-    request until the engine may take it (0 for ``stock``): what ``engine_queue`` bridges.
+    Args:
+        policy: one of ``NAMES``.
+        ageing: nats of the key per turn of waiting.
+        level: multiple of the model's mean expected length, as in ``sejf``.
+        engine_queue: as in ``WorkerSpec``.
+        priority: whether the engines run under ``--scheduling-policy priority`` and get the keys.
+        report_every: output tokens between two reports of a request's progress to the scheduler.
+        overflow: probability that the running jobs outgrow the KV cache, accepted by admission.
+        full_caution: as in ``Scheduler``.
+        forecast_kv: whether admission uses the KV forecast; False leaves only the slots.
+        tenants: whether the requests' tenants share the engines fairly.
+        latency: seconds from the scheduler's decision until the engine may take the request;
+            ``engine_queue`` bridges this time. ``stock`` has no latency.
 
     Raises:
-        ValueError: there is no such policy.
+        ValueError: the policy is unknown.
     """
 
     policy: str
@@ -88,17 +94,17 @@ class Arm:
 
     @property
     def forecasts_kv(self) -> bool:
-        """Whether admission goes by a forecast that can be wrong, so that ``overflow`` matters."""
+        """Whether admission uses a forecast that can be wrong, so that ``overflow`` matters."""
         return self.forecast_kv and self.policy not in (STOCK, ORACLE)
 
     def server(self, server: Server) -> Server:
-        """The engine as this arm runs it."""
+        """The engine with the scheduling policy of this arm."""
         if not self.priority or self.policy == STOCK:
             return server
         return replace(server, config=replace(server.config, scheduling_policy="priority"))
 
     def scheduler(self, servers: Iterable[Server], models: frozenset[str]) -> Scheduler | None:
-        """The scheduler before ``servers``, its workers "0", "1", ...; None for ``stock``."""
+        """The scheduler in front of ``servers``, with workers "0", "1", ...; None for ``stock``."""
         if self.policy == STOCK:
             return None
         name = "sept" if self.policy == ORACLE else self.policy
@@ -118,7 +124,7 @@ class Arm:
         return scheduler
 
     def job(self, job_id: str, request: Request, now: float) -> Job:
-        """What the scheduler is told of a request that arrives ``now``."""
+        """The job of a request that arrives ``now`` (seconds), as the scheduler gets it."""
         length = request.length
         if self.policy == ORACLE:
             length = LengthDistribution.point(max(1, request.output_tokens))

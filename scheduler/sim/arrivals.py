@@ -1,4 +1,4 @@
-"""Arrivals: when requests come, in seconds."""
+"""Arrivals: the times at which requests arrive, in seconds."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ from itertools import accumulate, pairwise
 
 
 def poisson(count: int, rate: float, rng: random.Random) -> list[float]:
-    """``count`` arrivals at random, ``rate`` a second on average."""
+    """``count`` arrivals of a Poisson process of ``rate`` a second."""
     return list(accumulate(rng.expovariate(rate) for _ in range(count)))
 
 
 def gamma(count: int, rate: float, cv: float, rng: random.Random) -> list[float]:
-    """As ``poisson``, with gamma-distributed gaps of coefficient of variation ``cv``.
+    """``count`` arrivals with gamma-distributed gaps, ``rate`` a second on average.
 
-    1 is Poisson, more is burstier: 2 or 3 is what production traffic of many users shows.
+    ``cv`` is the coefficient of variation of the gaps: 1 for a Poisson process, 2 or 3 for
+    production traffic of many users.
     """
     shape = 1 / cv**2
     return list(accumulate(rng.gammavariate(shape, 1 / (shape * rate)) for _ in range(count)))
 
 
 def gaps_of(times: Sequence[float]) -> list[float]:
-    """The gap before each of the ascending ``times``; before the first, the mean of the others.
+    """The gap before each of the ascending ``times``; before the first, the mean gap.
 
     Raises:
         ValueError: there are fewer than two different times.
@@ -34,10 +35,11 @@ def gaps_of(times: Sequence[float]) -> list[float]:
 
 
 def stretch(gaps: Sequence[float], count: int, start: int, rate: float | None) -> list[float]:
-    """``count`` arrivals of a trace with ``gaps``, from ``start`` on and round again at its end.
+    """``count`` arrivals of a trace with ``gaps``, from index ``start`` on.
 
-    Slowed or hurried to ``rate`` a second on average; None leaves them as they are.
+    The end of the trace continues at its start. The gaps are scaled to ``rate`` a second on
+    average; None leaves the gaps unchanged.
     """
-    taken = [gaps[(start + at) % len(gaps)] for at in range(count)]
+    taken = [gaps[(start + index) % len(gaps)] for index in range(count)]
     factor = count / (rate * max(sum(taken), 1e-9)) if rate is not None else 1.0
     return [factor * time for time in accumulate(taken)]

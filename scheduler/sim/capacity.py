@@ -1,4 +1,4 @@
-"""What load 1 is."""
+"""The request rate of load 1."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from scheduler.sim.request import Request
 from scheduler.sim.simulator import simulate
 
 SHARE = 0.9
-"""Of the requests, how many have to end: the last ones leave the engines half empty."""
+"""Share of the requests after whose end the rate is measured: the last requests leave the engines
+half empty."""
 
 
 def capacity(requests: Sequence[Request], servers: Sequence[Server]) -> float:
-    """Requests a second that the engines by themselves work off when all are there at once.
+    """Requests a second that the engines finish without the gateway, with all requests present.
 
-    Counted until nine of ten have ended. A load of 1 is this rate.
+    The rate is measured until nine of ten requests have ended. A load of 1 is this rate.
 
     Raises:
-        ValueError: no request fits the engines.
+        ValueError: no request fits the engines, or the engines' steps take no time.
     """
     outcome = simulate(requests, [0.0] * len(requests), servers, Arm(STOCK))
     ends = sorted(record.finished for record in outcome.records if record.finished is not None)

@@ -1,4 +1,4 @@
-"""What the model of an engine is given: its limits."""
+"""EngineConfig: the limits of a simulated engine."""
 
 from __future__ import annotations
 
@@ -8,12 +8,16 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class EngineConfig:
-    """vLLM's limits, under the names of its flags.
+    """vLLM's limits, under the names of vLLM's flags.
 
-    ``num_blocks`` x ``block_size`` is the KV capacity in tokens (vLLM keeps one of its
-    ``num_gpu_blocks`` to itself: that one does not count here); ``max_num_batched_tokens`` the
-    budget of one step, which cuts long prompts into chunks; ``watermark`` the share of the blocks
-    (0 to 1) that an admission has to leave free.
+    Args:
+        max_num_seqs: sequences that run at once.
+        num_blocks: KV blocks. vLLM reserves one of its ``num_gpu_blocks``, which does not count.
+        block_size: tokens in one KV block.
+        max_num_batched_tokens: token budget of one step; it cuts long prompts into chunks.
+        max_model_len: longest context in tokens.
+        scheduling_policy: order of the engine's own queue.
+        watermark: share of the blocks (0 to 1) that an admission leaves free.
 
     Raises:
         ValueError: a limit is not positive or the watermark not a share.
@@ -37,21 +41,21 @@ class EngineConfig:
             raise ValueError(f"unknown scheduling policy {self.scheduling_policy!r}")
 
     def blocks_for(self, tokens: int) -> int:
-        """The blocks that hold the KV of so many tokens."""
+        """The number of blocks that hold the KV of so many tokens."""
         return -(-tokens // self.block_size)
 
     def check_fits(self, prompt_tokens: int, output_tokens: int) -> None:
-        """Refuse a request that could never be served.
+        """Check that a request can run in this engine.
 
         Raises:
-            ValueError: it exceeds the context or the cache, or is none.
+            ValueError: the request exceeds the context or the cache, or its sizes are invalid.
         """
         if prompt_tokens < 1 or output_tokens < 0:
             raise ValueError(f"need a prompt and no negative output, got {prompt_tokens}")
         total = prompt_tokens + output_tokens
         if total > self.max_model_len:
             raise ValueError(f"{total} tokens exceed max_model_len {self.max_model_len}")
-        # The last token is sampled and never attended to: it takes no place in the cache.
+        # The last token is sampled and never attended to: its KV is never stored.
         needed = self.blocks_for(max(prompt_tokens, total - 1))
         if needed > self.num_blocks:
             raise ValueError(f"needs {needed} KV blocks, the cache has {self.num_blocks}")

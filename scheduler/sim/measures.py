@@ -1,4 +1,4 @@
-"""What a simulation measured: one flat row of figures."""
+"""Statistics of a simulation, as one flat row of numbers."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from scheduler.sim.simulator import Outcome
 
 
 def run_statistics(outcome: Outcome) -> dict[str, float]:
-    """Latencies in seconds, over all requests served; throughput in output tokens a second.
+    """Latencies in seconds over all finished requests, throughput in output tokens a second.
 
-    ``throughput_tokens`` is over the whole run, whose end may be a few long answers alone in the
-    engine; ``throughput_sustained`` until the last arrival, which no policy can put off.
-    ``max_wait`` is the longest wait to be computed for the first time, in our queue and the
-    engine's together; ``max_queue_wait`` the part of it in ours. Empty if nothing was served.
+    ``throughput_tokens`` is over the whole run, whose end may be a few long answers alone in an
+    engine. ``throughput_sustained`` is over the time until the last arrival, which depends on no
+    policy. ``max_wait`` is the longest wait from arrival to the first step, ``max_queue_wait`` the
+    longest wait in the scheduler's queue. The row is empty if no request finished.
     """
     ended = outcome.ended
     if not ended:
         return {}
-    begun = min(record.arrival for record in ended)
+    first = min(record.arrival for record in ended)
     last = max(record.arrival for record in outcome.records)
     e2e = _sorted(record.e2e for record in ended)
     ttft = _sorted(record.ttft for record in ended)
@@ -33,8 +33,8 @@ def run_statistics(outcome: Outcome) -> dict[str, float]:
         "p99_e2e": quantile(e2e, 0.99),
         "mean_ttft": _mean(ttft),
         "p99_ttft": quantile(ttft, 0.99),
-        "throughput_tokens": tokens / max(outcome.duration - begun, 1e-9),
-        "throughput_sustained": outcome.generated_early / max(last - begun, 1e-9),
+        "throughput_tokens": tokens / max(outcome.duration - first, 1e-9),
+        "throughput_sustained": outcome.generated_early / max(last - first, 1e-9),
         "preemptions": outcome.preemptions,
         "max_wait": outcome.max_wait,
         "max_queue_wait": max(_sorted(record.queue_wait for record in ended), default=0.0),
@@ -46,13 +46,13 @@ def run_statistics(outcome: Outcome) -> dict[str, float]:
 
 
 def quantile(ordered: Sequence[float], level: float) -> float:
-    """The quantile of ascending values, interpolated linearly; NaN of none."""
+    """The quantile of ascending values, interpolated linearly; NaN without values."""
     if not ordered:
         return math.nan
-    place = level * (len(ordered) - 1)
-    low = math.floor(place)
+    position = level * (len(ordered) - 1)
+    low = math.floor(position)
     high = min(low + 1, len(ordered) - 1)
-    return ordered[low] + (place - low) * (ordered[high] - ordered[low])
+    return ordered[low] + (position - low) * (ordered[high] - ordered[low])
 
 
 def _sorted(values: Iterable[float | None]) -> list[float]:

@@ -1,4 +1,4 @@
-"""Request: what the simulator is given of one."""
+"""Request: one request of a simulation."""
 
 from __future__ import annotations
 
@@ -9,7 +9,15 @@ from scheduler.length import LengthDistribution
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request: its true size in tokens, and what the scheduler is told of its length."""
+    """One request.
+
+    Args:
+        prompt_tokens: true length of the prompt.
+        output_tokens: true length of the answer.
+        length: the forecast that the scheduler gets.
+        model: the requested model.
+        tenant: who pays for the request.
+    """
 
     prompt_tokens: int
     output_tokens: int

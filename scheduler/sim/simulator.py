@@ -1,7 +1,7 @@
-"""The simulator: requests, arrivals and an arm before engines, in virtual time.
+"""The simulator: requests, arrivals and an arm in front of engines, in virtual time.
 
-The scheduler is the very object that serves in production; what it hears of a request, and when,
-is what the gateway would tell it.
+The scheduler is the class that runs in production. It gets the same calls as from the gateway, at
+the same times.
 """
 
 from __future__ import annotations
@@ -23,15 +23,20 @@ from scheduler.sim.step import StepEvents
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of the requests.
+    """The result of a simulation.
 
-    ``records`` are in the order of the requests. ``dropped`` requests fit no cache or context and
-    were not sent, ``rejected`` ones the scheduler refused: neither has times. ``duration`` is in
-    seconds from 0 to the end of the last request, ``busy`` those that the engines, added up, spent
-    in steps, ``generated`` the tokens made,
-    ``generated_early`` those of them made while requests still arrived, ``steps`` the engine steps
-    and ``max_wait`` the longest a request waited, here and in the engine together, to be computed
-    for the first time.
+    Args:
+        records: one for each request, in the order of the requests.
+        dropped: requests that fit no cache or context and were not sent; their records have no
+            times.
+        rejected: requests that the scheduler rejected; their records have no times.
+        preemptions: preemptions in all engines.
+        generated: output tokens.
+        generated_early: output tokens until the last arrival.
+        steps: engine steps.
+        max_wait: the longest time from arrival to a request's first step, in seconds.
+        duration: seconds from 0 to the end of the last request.
+        busy: seconds that the engines spent in steps, added up.
     """
 
     records: list[RequestRecord]
@@ -47,17 +52,17 @@ class Outcome:
 
     @property
     def ended(self) -> list[RequestRecord]:
-        """The records of the requests that were served."""
+        """The records of the requests that finished."""
         return [record for record in self.records if record.finished is not None]
 
 
 def simulate(
     requests: Sequence[Request], arrivals: Sequence[float], servers: Sequence[Server], arm: Arm
 ) -> Outcome:
-    """Serve ``requests``, which arrive at ``arrivals`` (seconds, ascending), until all ended.
+    """Run ``requests``, which arrive at ``arrivals`` (seconds, ascending), until all have ended.
 
-    With several servers a request too large for one of them is dropped: neither vLLM nor the
-    gateway would know where it fits.
+    A request too large for any one of the servers is dropped: neither vLLM nor the gateway would
+    know which server has room for it.
     """
     return _Simulation(requests, arrivals, [arm.server(s) for s in servers], arm).run()
 
@@ -76,12 +81,13 @@ class _Simulation:
         self._scheduler = arm.scheduler(servers, frozenset(r.model for r in requests))
         every = arm.report_every if self._scheduler is not None else 0
         self._engines = [Engine(s.config, s.costs, report_every=every) for s in servers]
-        # Of each engine the step in progress: its results are known, and seen when it has ended.
+        # The step in progress of each engine. Its events take effect when the step ends.
         self._steps: list[StepEvents | None] = [None] * len(servers)
         self._ends: list[tuple[float, int]] = []
-        self._sent: deque[tuple[float, int, int, int]] = deque()  # on their way to an engine
+        # Requests on their way to an engine: time of arrival there, request, engine, priority.
+        self._sent: deque[tuple[float, int, int, int]] = deque()
         self._idle = set(range(len(servers)))
-        self._turn = 0
+        self._next_engine = 0
         self._now = 0.0
         self._arrivals = arrivals
         self._records = [
@@ -92,38 +98,38 @@ class _Simulation:
 
     def run(self) -> Outcome:
         arrivals, ends, sent = self._arrivals, self._ends, self._sent
-        at, count = 0, len(arrivals)
-        while at < count or sent or ends:
-            arrival = arrivals[at] if at < count else math.inf
+        index, count = 0, len(arrivals)
+        while index < count or sent or ends:
+            arrival = arrivals[index] if index < count else math.inf
             if arrival <= min(sent[0][0] if sent else math.inf, ends[0][0] if ends else math.inf):
                 self._now = arrival
-                self._arrive(at)
-                at += 1
-                if at == count:
+                self._arrive(index)
+                index += 1
+                if index == count:
                     self.outcome.generated_early = self._generated
-                elif arrivals[at] == arrival:
-                    continue  # those that arrive together meet the engines together
+                elif arrivals[index] == arrival:
+                    continue  # requests that arrive together reach the engines together
             elif sent and (not ends or sent[0][0] <= ends[0][0]):
-                self._now, *to = sent.popleft()
-                self._receive(*to)
+                self._now, *receipt = sent.popleft()
+                self._receive(*receipt)
             else:
-                self._now, number = heappop(ends)
-                self._idle.add(number)
-                self._deliver(number)
+                self._now, engine = heappop(ends)
+                self._idle.add(engine)
+                self._deliver(engine)
             if self._idle:
                 self._start()
         return self._summed()
 
-    def _arrive(self, at: int) -> None:
-        request = self._requests[at]
+    def _arrive(self, index: int) -> None:
+        request = self._requests[index]
         if not all(_fits(server, request) for server in self._servers):
             self.outcome.dropped += 1
             return
         if self._scheduler is None:
-            self._send(at, self._turn, 0.0)
-            self._turn = (self._turn + 1) % len(self._engines)
+            self._send(index, self._next_engine, 0.0)
+            self._next_engine = (self._next_engine + 1) % len(self._engines)
             return
-        self._carry_out(self._scheduler.submit(self._arm.job(str(at), request, self._now)))
+        self._carry_out(self._scheduler.submit(self._arm.job(str(index), request, self._now)))
 
     def _carry_out(self, actions: Iterable[Action]) -> None:
         for action in actions:
@@ -132,20 +138,21 @@ class _Simulation:
             else:
                 self.outcome.rejected += 1
 
-    def _send(self, at: int, worker: int, key: float) -> None:
-        self._records[at].dispatched = self._now
+    def _send(self, index: int, engine: int, key: float) -> None:
+        self._records[index].dispatched = self._now
         steps = priority(0, key) if self._arm.priority else 0
         if self._arm.latency:
-            self._sent.append((self._now + self._arm.latency, at, worker, steps))
+            self._sent.append((self._now + self._arm.latency, index, engine, steps))
         else:
-            self._receive(at, worker, steps)
+            self._receive(index, engine, steps)
 
-    def _receive(self, at: int, worker: int, priority: int) -> None:
-        request = self._requests[at]
-        self._engines[worker].add(str(at), request.prompt_tokens, request.output_tokens, priority)
+    def _receive(self, index: int, engine: int, priority: int) -> None:
+        request = self._requests[index]
+        sizes = request.prompt_tokens, request.output_tokens
+        self._engines[engine].add(str(index), *sizes, priority)
 
     def _start(self) -> None:
-        """Begin a step of every engine that is idle and has work."""
+        """Begin a step of each idle engine with work."""
         for number in sorted(self._idle):
             engine = self._engines[number]
             if engine.running or engine.waiting:
@@ -159,9 +166,9 @@ class _Simulation:
                     self.outcome.max_wait = max(self.outcome.max_wait, waited)
                 heappush(self._ends, (self._now + step.duration, number))
 
-    def _deliver(self, number: int) -> None:
-        """The step of an engine has ended: tokens come out, requests end, others are sent."""
-        step = self._steps[number]
+    def _deliver(self, engine: int) -> None:
+        """End an engine's step: record its tokens, release its finished requests, send others."""
+        step = self._steps[engine]
         assert step is not None
         records, now, scheduler = self._records, self._now, self._scheduler
         for name in step.started:
