@@ -155,12 +155,10 @@ class Scheduler:
     def release(
         self, job_id: str, attained: int | None = None, *, service_s: float | None = None
     ) -> list[Action]:
-        """Forget a job, waiting or running, however it ended. Every accepted job leaves here.
-
-        A job that was rejected, or released before, is no error.
+        """Forget a job, waiting or running, however it ended; an unknown job is no error.
 
         Args:
-            job_id: the job.
+            job_id: an accepted job; each one leaves here, except by a ``Reject``.
             attained: tokens of the job's longest sequence, None for the last ``progress``.
             service_s: seconds from dispatch to end, None if the job was not answered.
         """
