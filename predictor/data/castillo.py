@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +81,21 @@ def _positions(keys: NDArray[np.object_], known: NDArray[np.object_]) -> Indices
     """The position of each key in ``known``; raises KeyError for a key that is not there."""
     position = {key: index for index, key in enumerate(known)}
     return np.array([position[key] for key in keys], dtype=np.intp)
+
+
+def find_licences(folders: Sequence[Path]) -> Path:
+    """The first of the ``folders`` that holds the models' licences.
+
+    Raises:
+        DataError: none of them does.
+    """
+    for folder in folders:
+        if (folder / MODELS).is_file():
+            return folder
+    raise DataError(
+        f"--licensed-only reads the models' licences from {MODELS}, which is in none of "
+        f"{', '.join(map(str, folders))}; give CASTILLO's folder as --data"
+    )
 
 
 def licensed(records: Records, folder: Path) -> Records:

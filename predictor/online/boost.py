@@ -13,8 +13,8 @@ from predictor.online.censoring import imputed, kaplan_meier
 from predictor.online.parts import Parts
 from predictor.online.traffic import Traffic
 from predictor.raw_forecast import LEVELS
-from predictor.training.boosters import LOCATION, SCALE
-from predictor.training.calibrate import shape
+from predictor.training.boosters import LOCATION_SETTINGS, SCALE_SETTINGS
+from predictor.training.calibrate import residual_quantiles
 
 LEARNING_RATE = 0.03
 ROUNDS, SCALE_ROUNDS = 120, 60
@@ -53,7 +53,9 @@ def continued(start: Parts, traffic: Traffic) -> Parts:
         target = imputed(np.log(usable.tokens), usable.censored, location, said.scale, said.shape)
         rows = _rows(start, usable, target, fold[usable.prompt])
         location = _out_of_fold(start.location, rows, len(usable))
-    whole = _continue(start.location, LOCATION, rows, rows.target - rows.base, _rounds(usable))
+    whole = _continue(
+        start.location, LOCATION_SETTINGS, rows, rows.target - rows.base, _rounds(usable)
+    )
     scaled, scale = _scale(start, usable, rows, location)
     shapes = _shapes(start, usable, location, scaled)
     return Parts.of(
@@ -116,7 +118,7 @@ def _out_of_fold(booster: lgb.Booster, rows: _Rows, count: int) -> Array:
         inside = _where(rows, rows.fold != part)
         rounds = int(min(ROUNDS, count // RECORDS_A_ROUND + 1))
         more = (
-            _continue(booster, LOCATION, inside, inside.target - inside.base, rounds)
+            _continue(booster, LOCATION_SETTINGS, inside, inside.target - inside.base, rounds)
             if len(inside.target)
             else booster
         )
@@ -144,10 +146,10 @@ def _scale(
     scaled = np.empty(count)
     for part in range(_FOLDS):
         inside, held = ended & (plain.fold != part), plain.fold == part
-        more = _continue(start.scale, SCALE, _where(plain, inside), size[inside], rounds)
+        more = _continue(start.scale, SCALE_SETTINGS, _where(plain, inside), size[inside], rounds)
         if held.any():
             scaled[held] = np.exp(np.asarray(more.predict(plain.inputs[held], num_threads=1)))
-    return scaled, _continue(start.scale, SCALE, _where(plain, ended), size[ended], rounds)
+    return scaled, _continue(start.scale, SCALE_SETTINGS, _where(plain, ended), size[ended], rounds)
 
 
 def _shapes(start: Parts, traffic: Traffic, location: Array, scale: Array) -> Array:
@@ -170,7 +172,7 @@ def _quantiles(residuals: Array, censored: Flags, before: Array) -> Array:
     """Quantiles at LEVELS; above what the cuts let one see, as far from there as before."""
     mass, left = kaplan_meier(residuals, censored)
     seen = mass > 0
-    found = shape(residuals[seen], mass[seen], len(residuals))
+    found = residual_quantiles(residuals[seen], mass[seen], len(residuals))
     visible = int(np.sum(1 - left >= LEVELS))
     if not visible:
         return before

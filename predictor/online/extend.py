@@ -16,7 +16,7 @@ from predictor.online.censoring import imputed
 from predictor.online.parts import LearnedState, Parts
 from predictor.online.traffic import Traffic
 from predictor.raw_forecast import CAP_TOKENS, RawForecasts
-from predictor.training.calibrate import TAIL_PRIOR
+from predictor.training.calibrate import ENDLESS_PRIOR
 
 LEAST_RECORDS = 50
 """Ended answers from which a model is learned."""
@@ -75,7 +75,7 @@ def _ridge(design: Array, target: Array) -> Array:
 def _rate(base: Parts, rows: Traffic) -> float:
     """The rate of answers without end, drawn towards that of all models."""
     ran = int(np.sum(rows.tokens >= CAP_TOKENS))
-    return (ran + TAIL_PRIOR * float(base.arrays["capped"][-1])) / (len(rows) + TAIL_PRIOR)
+    return (ran + ENDLESS_PRIOR * float(base.arrays["capped"][-1])) / (len(rows) + ENDLESS_PRIOR)
 
 
 def _regress(

@@ -1,1 +1,1 @@
-"""Training of both tiers. Nothing that forecasts imports it."""
+"""Training of both tiers; code that forecasts never imports this package."""

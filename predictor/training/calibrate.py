@@ -1,8 +1,8 @@
-"""The shape of a forecast: quantiles of standardised residuals of prompts not trained on.
+"""Calibration of the fast tier: quantiles of standardised out-of-fold residuals.
 
-A forecast is exp(location + scale * z). Location and scale are boosters'; the quantiles of z are
-measured on out-of-fold residuals (split conformal prediction, Lei et al. 2018; cross-conformal,
-Vovk 2015), so that 80 % of new prompts' lengths fall within the central 80 %.
+A forecast is exp(location + scale * z). The boosters give location and scale. The quantiles of z
+are measured on out-of-fold residuals (split conformal prediction, Lei et al. 2018;
+cross-conformal, Vovk 2015), so that 80 % of new prompts' lengths lie in the central 80 % interval.
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ import numpy as np
 from predictor.arrays import Array, Flags, Indices
 from predictor.raw_forecast import CAP_TOKENS, LEVELS
 
-
-def endless(tokens: Array, capped: Flags) -> Flags:
-    """Which answers ran to the end of what CASTILLO allowed: those that never end."""
-    return np.asarray(capped & (tokens >= CAP_TOKENS - 1))
+ENDLESS_PRIOR = 2_000.0
+"""Pseudo-samples that draw a model's rate of endless answers towards the rate of all models."""
 
 
-TAIL_PRIOR = 2_000.0
-"""Samples by which a model's rate of capped answers is drawn towards the rate of all models."""
+def is_endless(tokens: Array, censored: Flags) -> Flags:
+    """Which answers (n) never ended by themselves: censored at CASTILLO's generation limit."""
+    return np.asarray(censored & (tokens >= CAP_TOKENS - 1))
 
 
-def shape(residuals: Array, weights: Array, prompts: int) -> Array:
-    """Quantiles of ``residuals`` (n, standardised) at ``LEVELS``, with the finite-sample margin.
+def residual_quantiles(residuals: Array, weights: Array, prompts: int) -> Array:
+    """Quantiles of n standardised ``residuals`` at ``LEVELS``, with the finite-sample margin.
 
-    ``prompts`` is the number of independent prompts among the n samples: a level q above the
-    median becomes ((prompts + 1) q) / prompts, one below it likewise from the other side.
+    ``weights`` (n) count the residuals; ``prompts`` is the number of independent prompts among
+    them. A level q above the median becomes ((prompts + 1) q) / prompts; a level below the median
+    moves away from the median by the same rule.
     """
     order = np.argsort(residuals)
     reached = np.cumsum(weights[order])
@@ -37,9 +37,13 @@ def shape(residuals: Array, weights: Array, prompts: int) -> Array:
     return np.asarray(np.interp(wanted, middle, residuals[order]))
 
 
-def capped_rates(model: Indices, capped: Flags, models: int) -> Array:
-    """The share of answers that never ended, for each model and last for an unseen one."""
-    overall = float(capped.mean()) if len(capped) else 0.0
-    ran = np.bincount(model[capped], minlength=models)
-    seen = np.bincount(model, minlength=models)
-    return np.append((ran + TAIL_PRIOR * overall) / (seen + TAIL_PRIOR), overall)
+def endless_rates(model: Indices, endless: Flags, models: int) -> Array:
+    """The share of ``endless`` answers of each of M models, and of all models last (M + 1).
+
+    ``model`` and ``endless`` (n) describe the answers. The last rate is that of an unseen model.
+    """
+    overall = float(endless.mean()) if len(endless) else 0.0
+    count = np.bincount(model[endless], minlength=models)
+    answers = np.bincount(model, minlength=models)
+    rates = (count + ENDLESS_PRIOR * overall) / (answers + ENDLESS_PRIOR)
+    return np.append(rates, overall)

@@ -1,28 +1,29 @@
-"""Cross-fitting: how far forecasts are off on prompts, and models, that they were not fitted on."""
+"""Cross-fitting: residuals on prompts, and models, that a fit has not seen."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import lightgbm as lgb
 import numpy as np
 
 from predictor.arrays import Array, Indices
-from predictor.training.boosters import Rows, Table, fit_location, fit_scale, run
-from predictor.training.calibrate import shape
+from predictor.training.boosters import CellInputs, Rows, fit_location, fit_scale, predict
+from predictor.training.calibrate import residual_quantiles
+from predictor.training.progress import log
 
 FOLDS = 5
 
-Say = Callable[[str], None]
+_NONE_HIDDEN = np.zeros(0, np.intp)
 
 
 @dataclass(frozen=True, slots=True)
 class OutOfFold:
-    """The fast tier's forecasts of n rows by models that had not seen their prompts.
+    """The fast tier's out-of-fold forecasts of n rows.
 
-    ``cell`` (n) of ``Cells``, ``location`` and ``scale`` (n), the boosters' ``inputs`` (n x
-    columns) and the ``fold`` (n, 0..crossfit.FOLDS-1) whose prompts and models were left out.
+    ``cell`` (n) indexes ``Cells``; ``location`` and ``scale`` (n) are in log tokens; ``inputs``
+    (n x columns) are the boosters' inputs; ``fold`` (n, 0..FOLDS-1) is the fold whose prompts, and
+    for the routes related and generic whose models, were left out of the fit.
     """
 
     cell: Indices
@@ -33,123 +34,110 @@ class OutOfFold:
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
-    """The fitted boosters, and the shapes of residuals (``TrainedModels.group`` x levels).
+class FittedHead:
+    """The boosters fitted on all cells, and the ``shapes`` (``TrainedModels.group`` x levels).
 
-    ``judged`` is what was measured out of fold on the way: a refined tier is fitted on it.
+    ``out_of_fold`` are the forecasts behind the shapes; the refined tier's head is fitted on them.
     """
 
     location: lgb.Booster
     scale: lgb.Booster
     shapes: Array
-    judged: OutOfFold
+    out_of_fold: OutOfFold
 
 
 @dataclass(frozen=True, slots=True)
-class _Judged:
-    """Rows with their out-of-fold locations in log tokens, and the fold of each."""
+class _LocatedRows:
+    """Rows with their out-of-fold ``location`` (n, log tokens) and their ``fold`` (n)."""
 
     rows: Rows
-    located: Array
+    location: Array
     fold: Indices
 
 
-def fit_head(table: Table, fold: Indices, *, threads: int, say: Say) -> Head:
-    """Fit location and scale on all cells and the shapes on out-of-fold residuals.
+def fit_head(inputs: CellInputs, fold: Indices, *, threads: int) -> FittedHead:
+    """Fit location and scale on all cells, and the shapes on out-of-fold residuals.
 
-    ``fold`` (P) tells each prompt's fold. Unseen models are judged by models hidden from the fit
-    as well: in fold k every FOLDS-th of them.
+    ``fold`` (P) is each prompt's fold. Forecasts for unseen models are measured on hidden models:
+    the fit of fold k leaves out every FOLDS-th model as well.
     """
-    cells = np.arange(len(table.cells))
-    judged = []
+    cells = np.arange(len(inputs.cells))
+    parts = []
     for part in range(FOLDS):
-        outside = fold[table.cells.prompt] != part
-        judged.extend(_judge(table, cells[outside], cells[~outside], part, threads))
-        say(f"cross-fit {part + 1} of {FOLDS}")
-    merged = _Judged(
-        _merge([part.rows for part in judged]),
-        np.concatenate([part.located for part in judged]),
-        np.concatenate([part.fold for part in judged]),
+        inside = fold[inputs.cells.prompt] != part
+        parts.extend(_fit_fold(inputs, cells[inside], cells[~inside], part, threads))
+        log.info("cross-fit %d of %d", part + 1, FOLDS)
+    located = _LocatedRows(
+        Rows.concatenate([part.rows for part in parts]),
+        np.concatenate([part.location for part in parts]),
+        np.concatenate([part.fold for part in parts]),
     )
-    scaled = _out_of_fold_scale(table, merged, threads)
-    rng = np.random.default_rng(0)
-    location = fit_location(
-        table.training_rows(cells, np.zeros(0, np.intp), rng), table.cells, threads=threads
-    )
-    scale = fit_scale(merged.rows, table.cells, merged.located, threads=threads)
-    judged_rows = merged.rows
-    out_of_fold = OutOfFold(
-        judged_rows.cell, merged.located, scaled, judged_rows.inputs, merged.fold
-    )
-    return Head(location, scale, _shapes(table, merged, scaled), out_of_fold)
-
-
-def _judge(
-    table: Table, inside: Indices, outside: Indices, part: int, threads: int
-) -> list[_Judged]:
-    """Out-of-fold locations of the cells ``outside`` by each route."""
-    models = len(table.models.names)
-    rng = np.random.default_rng(part)
-    hidden = np.arange(models)[np.arange(models) % FOLDS == part]
-    names = table.models.names
-    booster = fit_location(
-        table.training_rows(inside, np.zeros(0, np.intp), rng), table.cells, threads=threads
-    )
-    seen = table.rows(outside, [table.models.match(name) for name in names])
-    found = [_Judged(seen, seen.base + run(booster, seen, threads=threads), _full(seen, part))]
-    open_ = inside[~np.isin(table.cells.model[inside], hidden)]
-    shut = outside[np.isin(table.cells.model[outside], hidden)]
-    if not len(open_) or not len(shut):
-        return found
-    booster = fit_location(table.training_rows(open_, hidden, rng), table.cells, threads=threads)
-    related = [table.models.match_unseen(at, hidden.tolist()) for at in range(models)]
-    for matches in (related, [table.models.generic()] * models):
-        rows = table.rows(shut, matches)
-        located = rows.base + run(booster, rows, threads=threads)
-        found.append(_Judged(rows, located, _full(rows, part)))
-    return found
-
-
-def _full(rows: Rows, part: int) -> Indices:
-    return np.full(len(rows.cell), part, dtype=np.intp)
-
-
-def _merge(parts: list[Rows]) -> Rows:
-    return Rows(
-        np.concatenate([part.cell for part in parts]),
-        np.concatenate([part.inputs for part in parts]),
-        np.concatenate([part.base for part in parts]),
-        np.concatenate([part.weight for part in parts]),
+    scale = _out_of_fold_scale(inputs, located, threads)
+    rows, rng = located.rows, np.random.default_rng(0)
+    return FittedHead(
+        fit_location(inputs.training_rows(cells, _NONE_HIDDEN, rng), inputs.cells, threads=threads),
+        fit_scale(rows, inputs.cells, located.location, threads=threads),
+        _shapes(inputs, located, scale),
+        OutOfFold(rows.cell, located.location, scale, rows.inputs, located.fold),
     )
 
 
-def _out_of_fold_scale(table: Table, judged: _Judged, threads: int) -> Array:
-    """Scales of the judged rows by boosters that have not seen their prompts."""
-    out = np.empty(len(judged.located))
-    for part in np.unique(judged.fold):
-        other = judged.fold != part
+def _fit_fold(
+    inputs: CellInputs, inside: Indices, outside: Indices, part: int, threads: int
+) -> list[_LocatedRows]:
+    """Fit on the cells ``inside`` and locate the cells ``outside``, once for each route."""
+    models, rng = inputs.models, np.random.default_rng(part)
+    indices = np.arange(len(models.names))
+    hidden = indices[indices % FOLDS == part]
+
+    def fit(cells: Indices, hidden_models: Indices) -> lgb.Booster:
+        rows = inputs.training_rows(cells, hidden_models, rng)
+        return fit_location(rows, inputs.cells, threads=threads)
+
+    def locate(booster: lgb.Booster, rows: Rows) -> _LocatedRows:
+        location = rows.base + predict(booster, rows, threads=threads)
+        return _LocatedRows(rows, location, np.full(len(rows.cell), part, dtype=np.intp))
+
+    known = inputs.rows(outside, [models.match(name) for name in models.names])
+    located = [locate(fit(inside, _NONE_HIDDEN), known)]
+    seen = inside[~np.isin(inputs.cells.model[inside], hidden)]
+    unseen = outside[np.isin(inputs.cells.model[outside], hidden)]
+    if len(seen) and len(unseen):
+        booster = fit(seen, hidden)
+        related = [models.match_unseen(index, hidden.tolist()) for index in indices.tolist()]
+        generic = [models.generic()] * len(indices)
+        located += [locate(booster, inputs.rows(unseen, matches)) for matches in (related, generic)]
+    return located
+
+
+def _out_of_fold_scale(inputs: CellInputs, located: _LocatedRows, threads: int) -> Array:
+    """The scale of each row (n, log tokens) by boosters fitted on the other folds' rows."""
+    scale = np.empty(len(located.location))
+    for part in np.unique(located.fold):
+        inside = located.fold != part
         booster = fit_scale(
-            judged.rows.where(other), table.cells, judged.located[other], threads=threads
+            located.rows.where(inside), inputs.cells, located.location[inside], threads=threads
         )
-        out[~other] = np.exp(run(booster, judged.rows.where(~other), threads=threads))
-    return out
+        outside = located.rows.where(~inside)
+        scale[~inside] = np.exp(predict(booster, outside, threads=threads))
+    return scale
 
 
-def _shapes(table: Table, judged: _Judged, scaled: Array) -> Array:
-    """Quantiles of standardised residuals: of each model, of related ones, of generic ones.
+def _shapes(inputs: CellInputs, located: _LocatedRows, scale: Array) -> Array:
+    """Quantiles of standardised residuals: one shape per known model, then related, then generic.
 
-    A group without any judged rows has the quantiles of all.
+    A group without rows gets the quantiles of all rows.
     """
-    values = table.cells.values[judged.rows.cell]
-    residuals = (values - judged.located[:, None]) / scaled[:, None]
-    share = table.cells.share[judged.rows.cell]
-    weights = np.where(np.isnan(values), 0.0, share[:, None])
-    prompt, model = table.cells.prompt[judged.rows.cell], table.cells.model[judged.rows.cell]
-    group = table.models.group(judged.rows.inputs[:, -1].astype(np.intp), model)
-    out = []
-    for at in range(len(table.models.names) + 2):
-        rows = group == at if np.any(group == at) else np.ones(len(group), dtype=bool)
+    cells, cell = inputs.cells, located.rows.cell
+    values = cells.values[cell]
+    residuals = (values - located.location[:, None]) / scale[:, None]
+    weights = np.where(np.isnan(values), 0.0, cells.share[cell][:, None])
+    route = located.rows.inputs[:, -1].astype(np.intp)
+    group = inputs.models.group(route, cells.model[cell])
+    shapes = []
+    for index in range(len(inputs.models.names) + 2):
+        rows = group == index if np.any(group == index) else np.ones(len(group), dtype=bool)
         counted = weights[rows] > 0
-        prompts = len(np.unique(prompt[rows]))
-        out.append(shape(residuals[rows][counted], weights[rows][counted], prompts))
-    return np.array(out)
+        prompts = len(np.unique(cells.prompt[cell][rows]))
+        shapes.append(residual_quantiles(residuals[rows][counted], weights[rows][counted], prompts))
+    return np.array(shapes)

@@ -20,7 +20,7 @@ from predictor.data.records import Records
 from predictor.features.definition import feature_hash
 from predictor.prompt import Prompt
 from predictor.raw_forecast import RawForecasts
-from predictor.training.train import fit
+from predictor.training.fast import fit
 
 HOLDOUT = 1000
 """Prompts of the ``validate`` split that no predictor here is trained on."""
@@ -105,7 +105,7 @@ def said(work: Path, training: Records, held: Records, left_out: str = "") -> Sa
 
 def _forecasts(training: Records, held: Records, left_out: str) -> dict[str, NDArray[np.float32]]:
     names = [name for name in training.models if name != left_out]
-    fitted = fit(training.of_models(names), [], threads=1, say=lambda line: None)
+    fitted = fit(training.of_models(names), [], threads=1)
     predictor = fitted.predictor({})
     found = defaultdict(list)
     for model in held.models:

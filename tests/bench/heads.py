@@ -27,7 +27,8 @@ from predictor.fast.inputs import TrainedModels
 from predictor.features.definition import Prompt, extract
 from predictor.raw_forecast import CAP_TOKENS, LEVELS, MASS
 from predictor.training import text_model
-from predictor.training.boosters import LOCATION, Cells, Rows, Table, cells_of, run, table
+from predictor.training.boosters import LOCATION_SETTINGS, CellInputs, Rows, predict
+from predictor.training.cells import Cells, cells_of, length_table
 from predictor.training.crossfit import FOLDS, fit_head
 from tests.bench.holdouts import held_out
 from tests.castillo import needed_data
@@ -42,12 +43,12 @@ _T_FREEDOM = 4.0
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What a head learns from (``table``, ``known`` rows) and is asked for (``asked`` rows).
+    """What a head learns from (``inputs``, ``known`` rows) and is asked for (``asked`` rows).
 
     ``cells`` are the held-out lengths that the answers are judged by.
     """
 
-    table: Table
+    inputs: CellInputs
     fold: Indices
     known: Rows
     asked: Rows
@@ -77,9 +78,9 @@ class Forecast:
 
 def location_scale(task: Task) -> tuple[Forecast, Forecast]:
     """The head that is used, and the same with a Student t in place of the calibrated shapes."""
-    head = fit_head(task.table, task.fold, threads=1, say=lambda line: None)
-    location = task.asked.base + run(head.location, task.asked, threads=1)
-    scale = np.exp(run(head.scale, task.asked, threads=1))
+    head = fit_head(task.inputs, task.fold, threads=1)
+    location = task.asked.base + predict(head.location, task.asked, threads=1)
+    scale = np.exp(predict(head.scale, task.asked, threads=1))
     shapes = head.shapes[task.model]
     width = np.mean((head.shapes[:, -5] - head.shapes[:, 5]) / 2)
     levels = student.ppf(LEVELS, _T_FREEDOM)
@@ -97,7 +98,7 @@ def quantiles(task: Task) -> Forecast:
         _boost(rows, target - rows.base, {"objective": "quantile", "alpha": level}, _ROUNDS)
         for level in _QUANTILE_LEVELS
     ]
-    logs = [task.asked.base + run(booster, task.asked, threads=1) for booster in found]
+    logs = [task.asked.base + predict(booster, task.asked, threads=1) for booster in found]
     levels = np.array(_QUANTILE_LEVELS)
     edges = np.concatenate([[0.0], (levels[1:] + levels[:-1]) / 2, [1.0]])
     return _of_logs(np.sort(logs, axis=0).T, np.diff(edges))
@@ -111,7 +112,7 @@ def bins(task: Task) -> Forecast:
     label = np.searchsorted(edges, away)
     settings = {"objective": "multiclass", "num_class": _BINS, "num_leaves": 7}
     booster = _boost(rows, label.astype(np.float64), settings, _BIN_ROUNDS)
-    mass = run(booster, task.asked, threads=1)
+    mass = predict(booster, task.asked, threads=1)
     centre = np.array([np.median(away[label == bin_]) for bin_ in range(_BINS)])
     return _of_logs(task.asked.base[:, None] + centre, mass)
 
@@ -128,7 +129,7 @@ def hazard(task: Task) -> Forecast:
     reached, step = reached[keep], step[keep]
     inputs = np.column_stack([rows.inputs[reached], step])
     data = lgb.Dataset(inputs, label[reached] == step, weight=rows.weight[reached])
-    booster = lgb.train(LOCATION | _LEARNING | {"objective": "binary"}, data, _ROUNDS)
+    booster = lgb.train(LOCATION_SETTINGS | _LEARNING | {"objective": "binary"}, data, _ROUNDS)
     count = len(task.asked.cell)
     ends = np.column_stack(
         [
@@ -144,14 +145,14 @@ def hazard(task: Task) -> Forecast:
 
 def _samples(task: Task) -> tuple[Rows, Array]:
     """The known rows, each with one of its samples (log tokens)."""
-    values = task.table.cells.values[task.known.cell]
+    values = task.inputs.cells.values[task.known.cell]
     order = np.argsort(np.random.default_rng(0).random(values.shape) + np.isnan(values), axis=1)
     return task.known, values[np.arange(len(values)), order[:, 0]]
 
 
 def _boost(rows: Rows, target: Array, settings: dict[str, object], rounds: int) -> lgb.Booster:
     data = lgb.Dataset(rows.inputs, target, weight=rows.weight)
-    return lgb.train(LOCATION | _LEARNING | settings, data, rounds)
+    return lgb.train(LOCATION_SETTINGS | _LEARNING | settings, data, rounds)
 
 
 def _of_logs(logs: Array, mass: Array) -> Forecast:
@@ -166,16 +167,16 @@ def prepare(records: Records, seed: int) -> Task:
     features = extract([Prompt("", text) for text in inside.texts])
     text = text_model.fit(
         features,
-        table(cells, len(inside.texts), len(inside.models)),
+        length_table(cells, len(inside.texts), len(inside.models)),
         splits.folds(inside.texts, 10),
     )
     models = TrainedModels(inside.models, text.offsets)
     matches = [models.match(name) for name in models.names]
-    learnt = Table(cells, features, text.scores, models)
+    learnt = CellInputs(cells, features, text.scores, models)
     asked = extract([Prompt("", text) for text in outside.texts])
-    held = Table(judged, asked, text.model.scores(asked), models)
+    held = CellInputs(judged, asked, text.model.scores(asked), models)
     return Task(
-        table=learnt,
+        inputs=learnt,
         fold=splits.folds(inside.texts, FOLDS),
         known=learnt.rows(np.arange(len(cells)), matches),
         asked=held.rows(np.arange(len(judged)), matches),

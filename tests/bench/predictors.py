@@ -27,9 +27,9 @@ from predictor.fast.predictor import LengthPredictor
 from predictor.features.definition import Prompt, extract
 from predictor.features.surface import NAMES as LEXICAL
 from predictor.raw_forecast import LEVELS, MASS
-from predictor.training import text_model
-from predictor.training import train as training
-from predictor.training.boosters import LOCATION, cells_of, table
+from predictor.training import fast, text_model
+from predictor.training.boosters import LOCATION_SETTINGS
+from predictor.training.cells import cells_of, length_table
 from tests.bench.holdouts import held_out
 from tests.castillo import needed_data
 
@@ -73,7 +73,7 @@ def fast_tier(split: Split) -> Method:
 
 
 def _trained(records: Records) -> LengthPredictor:
-    fitted = training.fit(records, [], threads=1, say=lambda line: None)
+    fitted = fast.fit(records, [], threads=1)
     return fitted.predictor({})
 
 
@@ -117,7 +117,7 @@ def ridge(split: Split) -> Method:
     count = len(split.inside.texts)
     text = text_model.fit(
         extract([Prompt("", text) for text in split.inside.texts]),
-        table(cells, count, len(split.inside.models)),
+        length_table(cells, count, len(split.inside.models)),
         splits.folds(split.inside.texts, 10),
     )
     away = cells.values - (text.scores[cells.prompt, 0] + text.offsets[cells.model])[:, None]
@@ -135,7 +135,7 @@ def shape_trees(split: Split) -> Method:
 
     rows = inputs(split.inside, cells.prompt, cells.model)
     fold = splits.folds(split.inside.texts, 2)[cells.prompt]
-    settings = LOCATION | {"num_threads": 1}
+    settings = LOCATION_SETTINGS | {"num_threads": 1}
 
     def fit(keep: Flags) -> lgb.Booster:
         data = lgb.Dataset(rows[keep], cells.centre[keep], categorical_feature=[len(_SHAPE)])

@@ -18,7 +18,7 @@ def small_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def small_model(small_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A published model; tests must not change it."""
     out = tmp_path_factory.mktemp("models") / "small"
-    train([small_data], out, holdout=60, refit=False, say=lambda line: None)
+    train([small_data], out, holdout=60, refit=False)
     return out
 
 

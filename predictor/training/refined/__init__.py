@@ -1,1 +1,1 @@
-"""A small text encoder fine-tuned on output lengths: what the refined tier adds to a forecast."""
+"""Training of the refined tier: a small text encoder fine-tuned on lengths, and its head."""

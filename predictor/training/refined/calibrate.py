@@ -1,8 +1,7 @@
-"""The refined tier's shapes: quantiles of standardised residuals by model, and by scale.
+"""Calibration of the refined tier: shapes by model and by scale.
 
-Uncertain forecasts err in another way than sure ones: where the scale is large, answers are mostly
-the short ones of two kinds, so that one shape for all scales puts the upper quantiles too high
-there.
+Where the scale is large, most answers are the shorter of two kinds. One shape for all scales
+would put the upper quantiles too high there.
 """
 
 from __future__ import annotations
@@ -11,21 +10,28 @@ import numpy as np
 
 from predictor.arrays import Array, Indices
 from predictor.refined.head import knot_weights
-from predictor.training.calibrate import shape
+from predictor.training.calibrate import residual_quantiles
 
 KNOTS = 5
 
 _LEVELS = np.array([0, 0.002, 0.005, *(np.arange(1, 100) / 100), 0.995, 0.998, 1])
 
 
-def by_scale(
-    residuals: Array, weights: Array, scale: Array, prompt: Indices, group: Indices, *, groups: int
+def shapes_by_scale(
+    residuals: Array,
+    weights: Array,
+    scale: Array,
+    prompt: Indices,
+    group: Indices,
+    *,
+    groups: int,
 ) -> tuple[Array, Array]:
-    """Log scales (K, increasing) and, at each, every group's shape (K x groups x levels).
+    """Log scales (K knots, increasing) and the shape of each group there (K x groups x levels).
 
     ``residuals`` (n x m) are divided by the ``scale`` (n) and count by ``weights`` (n x m, 0 where
-    unmeasured). The quantiles at each log scale are those of all groups; each group then shifts
-    their levels to where its own residuals stand among them. A group without rows has all rows'.
+    unmeasured); ``prompt`` and ``group`` (n) are indices. The quantiles at each knot are those of
+    all groups' residuals. Each group then moves the levels to where its own residuals lie among
+    those of all. A group without rows gets the levels of all rows.
     """
     logs = np.log(scale)
     knots = np.quantile(logs, (np.arange(KNOTS) + 0.5) / KNOTS)
@@ -38,11 +44,11 @@ def by_scale(
         ]
     )
     shapes = []
-    for at in range(groups):
-        rows = group == at if np.any(group == at) else np.ones(len(group), dtype=bool)
+    for index in range(groups):
+        rows = group == index if np.any(group == index) else np.ones(len(group), dtype=bool)
         counted = weights[rows] > 0
         prompts = len(np.unique(prompt[rows]))
-        levels = shape(reached[rows][counted], weights[rows][counted], prompts)
+        levels = residual_quantiles(reached[rows][counted], weights[rows][counted], prompts)
         shapes.append([np.interp(levels, _LEVELS, quantiles) for quantiles in common])
     return knots, np.array(shapes).transpose(1, 0, 2)
 

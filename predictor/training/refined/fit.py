@@ -1,4 +1,4 @@
-"""Fine-tuning the encoder on lengths."""
+"""Fine-tuning a BERT's first layers on lengths."""
 
 from __future__ import annotations
 
@@ -13,26 +13,25 @@ import torch
 
 from predictor.arrays import Array, Single
 from predictor.refined.word_pieces import Ids, WordPieces, prune
+from predictor.training.progress import log
 from predictor.training.refined import weights
-from predictor.training.refined.loop import Say, Settings, device, padded, train
+from predictor.training.refined.loop import Settings, device, padded, train
 from predictor.training.refined.net import Net
-from predictor.training.refined.peaks import peaks
+from predictor.training.refined.peaks import activation_peaks
 from predictor.training.refined.targets import Targets
 
-__all__ = ["Say", "Settings", "Trained", "averaged", "columns", "fit", "further", "predict"]
-
-
 _EVAL_BATCH = 64
-_PEAK_TEXTS = 256  # read to see how large activations get
+_PEAK_TEXTS = 256  # texts that the activation peaks are measured on
 
 
 @dataclass(frozen=True, slots=True)
-class Trained:
-    """A fine-tuned encoder: the net, its tokenizer's JSON, and how its columns read as log tokens.
+class FittedEncoder:
+    """A fine-tuned encoder: the net, the tokenizer's JSON, and the scaling of its columns.
 
-    ``centre`` (C) and ``spread`` as in ``Targets``; the net gives a shared column, C departures
-    from it and the log size of the error. ``peaks`` as in ``peaks.peaks``: none, and the exported
-    graph rounds spiked channels with all others.
+    The net's outputs are a shared column, C departures from the shared column, and the log size
+    of the error. ``centre`` (C) and ``spread`` turn them into log tokens (``columns``), as in
+    ``Targets``. ``peaks`` are those of ``activation_peaks``; without peaks the exported graph
+    rounds outlier channels like all others.
     """
 
     net: Net
@@ -44,7 +43,7 @@ class Trained:
 
     @property
     def pieces(self) -> WordPieces:
-        """The tokenizer, ready to use."""
+        """The tokenizer, ready for use."""
         return WordPieces(self.tokenizer, limit=self.settings.tokens)
 
 
@@ -53,20 +52,19 @@ def fit(
     *,
     settings: Settings,
     base: Path | None = None,
-    vocabulary_of: list[str] | None = None,
-    say: Say,
-) -> Trained:
-    """Fine-tune the BERT in ``base`` (by default the package's) on ``targets``.
+    vocabulary_texts: list[str] | None = None,
+) -> FittedEncoder:
+    """Fine-tune the BERT in the directory ``base`` (default: the package's) on ``targets``.
 
-    The same inputs, seed and number of threads give the same weights on the same machine.
-    ``vocabulary_of`` are the texts whose word pieces are kept (default: the targets').
+    The same inputs, seed and number of threads give the same weights on the same machine. The
+    word pieces of ``vocabulary_texts`` (default: the targets' texts) are kept.
 
     Raises:
         DataError: there are no weights to start from; the message says what to install.
     """
     start = weights.read(weights.find(base))
     tokenizer, kept = prune(
-        start.tokenizer, vocabulary_of or targets.texts, least=settings.least_count
+        start.tokenizer, vocabulary_texts or targets.texts, least=settings.least_count
     )
     torch.manual_seed(settings.seed)
     torch.set_num_threads(settings.threads)
@@ -75,71 +73,73 @@ def fit(
         vocabulary=len(kept),
         positions=settings.tokens,
         layers=settings.layers,
-        whole=settings.whole,
+        unpaired_layers=settings.unpaired_layers,
         outputs=targets.values.shape[1] + 2,
     )
     net = Net(size)
     weights.start(net, start, pieces=kept, layers=list(range(settings.layers)))
-    trained = Trained(net, tokenizer, settings, targets.centre, targets.spread)
-    ids = trained.pieces(targets.texts)
-    each = float(np.mean([len(row) for row in ids]))
-    say(f"{len(ids)} prompts of {each:.0f} tokens on average, {len(kept)} word pieces")
-    train(net, ids, targets, settings, say)
-    return _peaked(trained, ids)
+    encoder = FittedEncoder(net, tokenizer, settings, targets.centre, targets.spread)
+    ids = encoder.pieces(targets.texts)
+    mean = float(np.mean([len(row) for row in ids]))
+    log.info("%d prompts of %.0f tokens on average, %d word pieces", len(ids), mean, len(kept))
+    train(net, ids, targets, settings)
+    return _with_peaks(encoder, ids)
 
 
-def further(trained: Trained, targets: Targets, *, settings: Settings, say: Say) -> Trained:
-    """``trained`` trained on with more prompts; ``settings`` as to epochs, rates and seed.
+def fit_further(encoder: FittedEncoder, targets: Targets, *, settings: Settings) -> FittedEncoder:
+    """A copy of ``encoder`` that is trained further on ``targets``.
 
-    Goes on from what is learned: a fraction of what starting again on all prompts would take.
+    ``settings`` give epochs, rates and seed. Further training takes a fraction of the time of a
+    fit from the start.
     """
     torch.manual_seed(settings.seed)
     torch.set_num_threads(settings.threads)
-    net = copy.deepcopy(trained.net)
+    net = copy.deepcopy(encoder.net)
     lengths = targets.centre + targets.spread * targets.values
-    again = replace(targets, values=(lengths - trained.centre) / trained.spread)
-    say(f"going on with {len(targets.texts)} prompts")
-    ids = trained.pieces(targets.texts)
-    train(net, ids, again, settings, say)
-    return _peaked(replace(trained, net=net), ids)
+    rescaled = replace(targets, values=(lengths - encoder.centre) / encoder.spread)
+    log.info("training further on %d prompts", len(targets.texts))
+    ids = encoder.pieces(targets.texts)
+    train(net, ids, rescaled, settings)
+    return _with_peaks(replace(encoder, net=net), ids)
 
 
-def averaged(encoders: Sequence[Trained], texts: list[str]) -> Trained:
-    """One encoder with the means of several's weights; ``texts`` tell its activations' peaks.
+def average(encoders: Sequence[FittedEncoder], texts: list[str]) -> FittedEncoder:
+    """One encoder whose weights are the means of the encoders' weights.
 
-    They must have started from the same weights and read columns alike. The mean answers nearly as
-    well as all of them together, in the time of one (Wortsman et al. 2022, arXiv 2203.05482).
+    The encoders must have started from the same weights and have the same columns. The average is
+    nearly as accurate as all of them together, in the time of one (Wortsman et al. 2022, arXiv
+    2203.05482). The activation peaks are measured on ``texts``.
     """
     first = encoders[0]
     net = copy.deepcopy(first.net)
-    states = [each.net.state_dict() for each in encoders]
+    states = [encoder.net.state_dict() for encoder in encoders]
     net.load_state_dict({name: sum(s[name] for s in states) / len(states) for name in states[0]})
-    return _peaked(replace(first, net=net), first.pieces(texts[:_PEAK_TEXTS]))
+    return _with_peaks(replace(first, net=net), first.pieces(texts[:_PEAK_TEXTS]))
 
 
-def _peaked(trained: Trained, ids: list[Ids]) -> Trained:
-    some = [padded([row]) for row in ids[:_PEAK_TEXTS]]
-    return replace(trained, peaks=peaks(trained.net, some))
+def _with_peaks(encoder: FittedEncoder, ids: list[Ids]) -> FittedEncoder:
+    batches = [padded([row]) for row in ids[:_PEAK_TEXTS]]
+    return replace(encoder, peaks=activation_peaks(encoder.net, batches))
 
 
-def predict(trained: Trained, texts: list[str]) -> Single:
-    """What the encoder says of each text: ``columns`` in float32, as the exported graph does."""
-    net = trained.net.to(device()).eval()
-    ids = trained.pieces(texts)
+def predict(encoder: FittedEncoder, texts: list[str]) -> Single:
+    """The columns of each text (n x (C + 1)), as the exported graph gives them."""
+    net = encoder.net.to(device()).eval()
+    ids = encoder.pieces(texts)
     order = np.argsort([len(row) for row in ids], kind="stable")
-    out = np.empty((len(texts), len(trained.centre) + 1), dtype=np.float32)
+    out = np.empty((len(texts), len(encoder.centre) + 1), dtype=np.float32)
     for start in range(0, len(order), _EVAL_BATCH):
         rows = order[start : start + _EVAL_BATCH]
         tokens, mask = padded([ids[row] for row in rows])
         with torch.inference_mode(), torch.autocast(device().type, torch.bfloat16):
-            raw = net(tokens.to(device()), mask.to(device()))
-        out[rows] = columns(raw.float().cpu().numpy(), trained.centre, trained.spread)
+            outputs = net(tokens.to(device()), mask.to(device()))
+        out[rows] = columns(outputs.float().cpu().numpy(), encoder.centre, encoder.spread)
     net.to("cpu")
     return out
 
 
-def columns(raw: Single, centre: Array, spread: float) -> Single:
-    """The net's outputs as log tokens of each column, and last the log size of the error."""
-    lengths = centre + spread * (raw[:, :1] + raw[:, 1 : len(centre) + 1])
-    size = raw[:, len(centre) + 1 :] + math.log(spread)
+def columns(outputs: Single, centre: Array, spread: float) -> Single:
+    """The net's ``outputs`` (n x (C + 2)) as log tokens (n x C), and last the log error size."""
+    lengths = centre + spread * (outputs[:, :1] + outputs[:, 1 : len(centre) + 1])
+    size = outputs[:, len(centre) + 1 :] + math.log(spread)
     return np.concatenate([lengths, size], axis=1).astype(np.float32)

@@ -1,9 +1,9 @@
-"""The loop that fine-tunes the encoder: batches of like lengths, loss, rates."""
+"""The training loop of the encoder: batches of similar lengths, loss, learning rates."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,27 +12,30 @@ from torch import Tensor
 from torch.nn import functional
 
 from predictor.refined.word_pieces import Ids
+from predictor.training.progress import log
 from predictor.training.refined.net import Layer, Net
 from predictor.training.refined.targets import Targets
 
-Say = Callable[[str], None]
-
-_POOL = 12  # batches whose prompts are sorted by length together, so that little is padding
+_POOL = 12  # batches whose prompts are sorted by length together, so that padding is rare
 _HUBER = 0.5  # in units of the targets' spread: beyond it an error counts linearly
-_SCALE_SHARE = 0.1  # of the loss: the column that tells the size of the error
-_STEEPEST = 1.0  # the gradient's norm is cut at this
-_TELL_EVERY = 50
+_SCALE_SHARE = 0.1  # of the loss: the column with the size of the error
+_LARGEST_GRADIENT = 1.0  # the gradient's norm is clipped at this
+_LOG_STEPS = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How the encoder is made: ``layers`` of the base's first, ``tokens`` read of a prompt.
+    """How the encoder is trained.
 
-    From layer ``whole`` on (counted from 0), tokens go in pairs: by default never.
+    ``layers`` of the BERT are kept, the first ones. ``tokens`` of a prompt are read. Layers from
+    number ``unpaired_layers`` on (counted from 0) work on pairs of tokens. ``rate`` is the
+    learning rate of the last layer, ``head_rate`` that of the head; each layer before has
+    ``layer_decay`` times the rate of the next. ``warm_up`` is the share of the steps in which the
+    rates rise. A word piece is kept if it occurs ``least_count`` times.
     """
 
     layers: int = 4
-    whole: int = 3
+    unpaired_layers: int = 3
     tokens: int = 112
     epochs: int = 5
     batch: int = 32
@@ -47,12 +50,12 @@ class Settings:
 
 
 def device() -> torch.device:
-    """A GPU if there is one."""
+    """A GPU if there is one, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def train(net: Net, ids: list[Ids], targets: Targets, settings: Settings, say: Say) -> None:
-    """Train ``net`` in place on prompts' ``ids``."""
+def train(net: Net, ids: list[Ids], targets: Targets, settings: Settings) -> None:
+    """Train ``net`` in place on the prompts' token ``ids``."""
     place = device()
     net.to(place).train()
     optimiser = torch.optim.AdamW(_groups(net, settings))
@@ -73,13 +76,15 @@ def train(net: Net, ids: list[Ids], targets: Targets, settings: Settings, say: S
             loss = _loss(out.float().cpu(), values[rows], weight[rows])
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
-            torch.nn.utils.clip_grad_norm_(net.parameters(), _STEEPEST)
+            torch.nn.utils.clip_grad_norm_(net.parameters(), _LARGEST_GRADIENT)
             optimiser.step()
             schedule.step()
             losses.append(loss.item())
-            if len(losses) % _TELL_EVERY == 0:
-                recent = float(np.mean(losses[-_TELL_EVERY:]))
-                say(f"epoch {epoch + 1}, step {len(losses)} of {steps}: loss {recent:.4f}")
+            if len(losses) % _LOG_STEPS == 0:
+                recent = float(np.mean(losses[-_LOG_STEPS:]))
+                log.info(
+                    "epoch %d, step %d of %d: loss %.4f", epoch + 1, len(losses), steps, recent
+                )
     net.to("cpu").eval()
 
 
@@ -92,7 +97,7 @@ def _rate(step: int, steps: int, warm_up: float) -> float:
 
 
 def _groups(net: Net, settings: Settings) -> list[dict[str, object]]:
-    """Parameters with their rates: slower the farther from the head."""
+    """Parameters with their learning rates: slower the farther from the head."""
     parts: list[tuple[list[torch.nn.Parameter], float]] = []
     head = [*net.head.parameters(), *net.attend.parameters()]
     parts.append((head, settings.head_rate))
@@ -101,21 +106,21 @@ def _groups(net: Net, settings: Settings) -> list[dict[str, object]]:
         assert isinstance(layer, Layer)
         parts.append((list(layer.parameters()), rate))
         rate *= settings.layer_decay
-    low = [*net.words.parameters(), *net.places.parameters(), *net.norm.parameters()]
-    parts.append((low, rate))
+    embeddings = [*net.words.parameters(), *net.positions.parameters(), *net.norm.parameters()]
+    parts.append((embeddings, rate))
     return [
         {
-            "params": [p for p in params if (p.dim() > 1) == matrices],
-            "lr": at,
+            "params": [parameter for parameter in params if (parameter.dim() > 1) == matrices],
+            "lr": learning_rate,
             "weight_decay": settings.weight_decay if matrices else 0.0,
         }
-        for params, at in parts
+        for params, learning_rate in parts
         for matrices in (True, False)
     ]
 
 
 def _loss(out: Tensor, values: Tensor, weight: Tensor) -> Tensor:
-    """Huber's loss of the columns, plus the Laplace likelihood of the size of their errors."""
+    """Huber's loss of the columns plus the Laplace likelihood of the size of their errors."""
     columns = values.shape[1]
     known = weight > 0
     target = torch.where(known, values, 0.0)
@@ -128,23 +133,23 @@ def _loss(out: Tensor, values: Tensor, weight: Tensor) -> Tensor:
 
 
 def batches(lengths: list[int], size: int, rng: np.random.Generator) -> Iterator[list[int]]:
-    """Random batches of prompts of like length: all of them once, in random order."""
+    """Random batches of prompts of similar length; every prompt occurs once, in random order."""
     order = rng.permutation(len(lengths))
-    found: list[list[int]] = []
+    rows: list[list[int]] = []
     for start in range(0, len(order), size * _POOL):
         pool = sorted(order[start : start + size * _POOL].tolist(), key=lambda row: lengths[row])
-        found.extend(pool[at : at + size] for at in range(0, len(pool), size))
-    for at in rng.permutation(len(found)):
-        yield found[at]
+        rows.extend(pool[first : first + size] for first in range(0, len(pool), size))
+    for index in rng.permutation(len(rows)):
+        yield rows[index]
 
 
 def padded(ids: list[Ids]) -> tuple[Tensor, Tensor]:
-    """The ids as one tensor (n x t, t even, padded with 0), and which of them are tokens."""
+    """The ids as one tensor (n x t, t even, padded with 0), and the mask of its tokens."""
     longest = max(len(row) for row in ids)
     longest += longest % 2
     tokens = torch.zeros(len(ids), longest, dtype=torch.long)
     mask = torch.zeros(len(ids), longest, dtype=torch.bool)
-    for at, row in enumerate(ids):
-        tokens[at, : len(row)] = torch.from_numpy(row)
-        mask[at, : len(row)] = True
+    for index, row in enumerate(ids):
+        tokens[index, : len(row)] = torch.from_numpy(row)
+        mask[index, : len(row)] = True
     return tokens, mask

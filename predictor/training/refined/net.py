@@ -1,10 +1,10 @@
-"""The encoder in PyTorch: a small BERT, pooled, with a head for lengths.
+"""The encoder as a PyTorch net: a small BERT, pooled, with a head for lengths.
 
-From one layer on it works on pairs of neighbouring tokens, which halves what a layer costs: as in
-Funnel-Transformer (Dai et al. 2020, arXiv 2006.03236), that layer's queries are the pairs' means,
-its keys and values still the single tokens.
+From one layer on the net works on pairs of neighbouring tokens, which halves the cost of a layer.
+As in Funnel-Transformer (Dai et al. 2020, arXiv 2006.03236), the queries of the first such layer
+are the pairs' means, and its keys and values are still the single tokens.
 
-Only training and export import this; serving runs the exported graph.
+Only training and export import this module; serving runs the exported graph.
 """
 
 from __future__ import annotations
@@ -15,15 +15,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-_NEVER = -1e4  # the likeness to padding
+_MASKED = -1e4  # the attention score of padding
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """The encoder's measures; ``outputs`` is the number of columns of its head.
+    """The dimensions of a net.
 
-    ``positions`` is even. ``whole`` is the number of layers that answer for every token; those
-    after them answer for pairs.
+    ``positions`` (even) is the most tokens of a prompt, ``inner`` the width of the feed-forward
+    net, ``outputs`` the number of columns of the head. The first ``unpaired_layers`` layers give a
+    state for every token, the layers after them a state for every pair of tokens.
     """
 
     vocabulary: int
@@ -32,13 +33,13 @@ class Size:
     heads: int
     inner: int
     layers: int
-    whole: int
+    unpaired_layers: int
     outputs: int
     dropout: float = 0.1
 
 
 class Layer(nn.Module):
-    """Self-attention and a feed-forward net, each added and normalised after (as in BERT)."""
+    """Self-attention and a feed-forward net; each is added and then normalised, as in BERT."""
 
     def __init__(self, size: Size) -> None:
         super().__init__()
@@ -52,30 +53,30 @@ class Layer(nn.Module):
         self.last = nn.LayerNorm(size.hidden, eps=1e-12)
         self.drop = nn.Dropout(size.dropout)
 
-    def forward(self, x: Tensor, mask: Tensor, asking: Tensor | None = None) -> Tensor:
-        """``x`` n x t x hidden; ``mask`` n x t, true where there is a token.
+    def forward(self, x: Tensor, mask: Tensor, pairs: Tensor | None = None) -> Tensor:
+        """The next states of ``x`` (n x t x hidden), or of ``pairs`` (n x u x hidden) if given.
 
-        The answer is for what is ``asking`` (n x u x hidden) of the tokens: by default they all.
+        ``mask`` (n x t) is true where there is a token. Pairs attend to the tokens ``x``.
         """
-        query, key, value = self._split(x, asking)
-        asking = x if asking is None else asking
-        # Spelt out: PyTorch's fused attention is slower on a CPU, its gradient by far.
-        likeness = query @ key.transpose(2, 3) * query.shape[3] ** -0.5
-        hidden = ~mask[:, None, None, :]
-        mixed = likeness.masked_fill(hidden, _NEVER).softmax(dim=3).to(value.dtype) @ value
-        x = self.norm(asking + self.drop(self.out(mixed.transpose(1, 2).flatten(2))))
-        answer: Tensor = self.last(x + self.drop(self.down(functional.gelu(self.up(x)))))
-        return answer
+        query, key, value = self._split(x, pairs)
+        states = x if pairs is None else pairs
+        # Spelt out: on a CPU, PyTorch's fused attention is slower, and its gradient far slower.
+        scores = query @ key.transpose(2, 3) * query.shape[3] ** -0.5
+        padding = ~mask[:, None, None, :]
+        mixed = scores.masked_fill(padding, _MASKED).softmax(dim=3).to(value.dtype) @ value
+        x = self.norm(states + self.drop(self.out(mixed.transpose(1, 2).flatten(2))))
+        output: Tensor = self.last(x + self.drop(self.down(functional.gelu(self.up(x)))))
+        return output
 
-    def _split(self, x: Tensor, asking: Tensor | None) -> tuple[Tensor, ...]:
+    def _split(self, x: Tensor, pairs: Tensor | None) -> tuple[Tensor, ...]:
         """Query, key and value, each n x heads x tokens x width."""
-        if asking is None:
+        if pairs is None:
             parts = self.qkv(x).chunk(3, dim=2)
         else:
             width = x.shape[2]
             weight, bias = self.qkv.weight, self.qkv.bias
-            told = functional.linear(x, weight[width:], bias[width:]).chunk(2, dim=2)
-            parts = (functional.linear(asking, weight[:width], bias[:width]), *told)
+            key_value = functional.linear(x, weight[width:], bias[width:]).chunk(2, dim=2)
+            parts = (functional.linear(pairs, weight[:width], bias[:width]), *key_value)
         n = len(x)
         return tuple(
             part.reshape(n, part.shape[1], self.heads, -1).transpose(1, 2) for part in parts
@@ -83,17 +84,18 @@ class Layer(nn.Module):
 
 
 class Net(nn.Module):
-    """Token ids to a row of ``size.outputs`` numbers for each prompt.
+    """Token ids to ``size.outputs`` numbers for each prompt.
 
-    The tokens' last states are averaged twice, evenly and with learned weights, and both averages
-    feed one linear head. The weights start even, so that training starts from the plain average.
+    The tokens' last states are averaged twice, with equal and with learned weights; one linear
+    head reads both averages. The learned weights start equal, so that training starts from the
+    plain average.
     """
 
     def __init__(self, size: Size) -> None:
         super().__init__()
         self.size = size
         self.words = nn.Embedding(size.vocabulary, size.hidden)
-        self.places = nn.Embedding(size.positions, size.hidden)
+        self.positions = nn.Embedding(size.positions, size.hidden)
         self.norm = nn.LayerNorm(size.hidden, eps=1e-12)
         self.drop = nn.Dropout(size.dropout)
         self.layers = nn.ModuleList(Layer(size) for _ in range(size.layers))
@@ -106,28 +108,28 @@ class Net(nn.Module):
 
     def pooled(self, ids: Tensor, mask: Tensor) -> Tensor:
         """The pooled states (n x 2 hidden) of ``ids`` (n x t, t even); ``mask`` marks tokens."""
-        places = torch.arange(ids.shape[1], device=ids.device)
-        x = self.drop(self.norm(self.words(ids) + self.places(places)))
+        positions = torch.arange(ids.shape[1], device=ids.device)
+        x = self.drop(self.norm(self.words(ids) + self.positions(positions)))
         for number, layer in enumerate(self.layers):
-            if number == self.size.whole:
-                pairs, both = paired(x, mask)
-                x, mask = layer(x, mask, pairs), both
+            if number == self.size.unpaired_layers:
+                pairs, pair_mask = paired(x, mask)
+                x, mask = layer(x, mask, pairs), pair_mask
             else:
                 x = layer(x, mask)
         x = x.float()
-        even = mask / mask.sum(dim=1, keepdim=True)
+        equal = mask / mask.sum(dim=1, keepdim=True)
         scores = self.attend(x).squeeze(2).float().masked_fill(~mask, float("-inf"))
         learned = scores.softmax(dim=1)
-        return torch.cat([even.unsqueeze(1) @ x, learned.unsqueeze(1) @ x], dim=2).squeeze(1)
+        return torch.cat([equal.unsqueeze(1) @ x, learned.unsqueeze(1) @ x], dim=2).squeeze(1)
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
         """The head's outputs (n x outputs)."""
-        answer: Tensor = self.head(self.pooled(ids, mask))
-        return answer
+        output: Tensor = self.head(self.pooled(ids, mask))
+        return output
 
 
 def paired(x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-    """Means of neighbours (n x t/2 x hidden), and which of them have a token; t is even."""
+    """Means of neighbouring tokens (n x t/2 x hidden), and the pairs with a token; t is even."""
     n, t, hidden = x.shape
     each = mask.view(n, t // 2, 2).to(x.dtype)
     share = each / each.sum(dim=2, keepdim=True).clamp(min=1)

@@ -1,4 +1,4 @@
-"""Fitting the refined tier's head on prompts that neither tier was fitted on."""
+"""Stacking: the refined tier's head, fitted on out-of-fold forecasts of both tiers."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from predictor.arrays import Array, Flags, Indices, Single
 from predictor.fast.inputs import ROUTES, ModelMatch, TrainedModels
 from predictor.raw_forecast import RawForecasts
 from predictor.refined.head import RefinedHead, blended, head_inputs, own_column, shrunk_scale
-from predictor.training.refined.calibrate import by_scale
+from predictor.training.refined.calibrate import shapes_by_scale
 
 FOLDS = 5
 
 TRUST = 0.8
-"""Of a scale's departure from the usual, in logarithms, how much is believed.
+"""The share of a log scale's departure from the mean log scale that is kept.
 
-The mean of a forecast grows with the scale, and would take over all of its noise; on a hold-out the
-last fifth of trust adds nothing to CRPS and costs the mean's tau 0.001.
+The mean of a forecast grows with the scale and would take over all of the scale's noise. On a
+hold-out, keeping the last fifth adds nothing to CRPS and costs the mean's tau 0.001.
 """
 
-# Few and shallow trees: the rows are few, and both tiers have read the text already.
+# Few and shallow trees: there are few rows, and both tiers have read the text already.
 _COMMON: dict[str, object] = {
     "learning_rate": 0.05,
     "feature_fraction": 0.3,
@@ -50,12 +50,13 @@ _LEAST_RESIDUAL = 0.02
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
-    """n (prompt, model) cells with both tiers' out-of-sample forecasts and the measured lengths.
+class StackingCells:
+    """n (prompt, model) cells with out-of-fold forecasts of both tiers and measured lengths.
 
-    ``raw_forecasts`` (n; ``shape`` is not read), ``encoded`` (n x D), ``matches`` (n), the index of
-    each cell's ``prompt`` and ``model``, ``values`` (n x m log tokens, NaN padded); ``weight``
-    counts in the fit, ``share`` in the calibration.
+    ``raw_forecasts`` (n) are the fast tier's; their ``shape`` is not read. ``encoded`` (n x D) are
+    the encoder's outputs. ``matches`` (n) are the models' matches, ``prompt`` and ``model`` (n)
+    indices, ``values`` (n x m, NaN padded) log lengths. ``weight`` (n) counts in the fit and
+    ``share`` (n) in the calibration.
     """
 
     raw_forecasts: RawForecasts
@@ -69,111 +70,123 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
-class _Fit:
+class _FittedLocation:
+    """The blend of both tiers' locations (routes x 3), and the booster of what the blend leaves."""
+
     blend: Array
-    location: lgb.Booster
+    booster: lgb.Booster
 
 
-def fit_refined(sample: Sample, models: TrainedModels, *, threads: int = 1) -> RefinedHead:
-    """Fit blend, location and scale on all of ``sample``, the shapes by cross-fitting in it."""
-    frame = _Frame.of(sample, threads)
-    located = np.empty(len(frame.rows))
+def fit_refined_head(
+    cells: StackingCells, models: TrainedModels, *, threads: int = 1
+) -> RefinedHead:
+    """Fit blend, location and scale on all ``cells``, and the shapes by cross-fitting in them."""
+    rows = _StackedRows.from_cells(cells, threads)
+    location = np.empty(len(rows.inputs))
     for part in range(FOLDS):
-        fitted, out = frame.fit(frame.fold != part), frame.fold == part
-        change = np.asarray(fitted.location.predict(frame.rows[out]), dtype=np.float64)
-        located[out] = frame.base(fitted.blend)[out] + change
-    scale, change = _scale(frame, located)
-    level = float(np.mean(np.log(sample.raw_forecasts.scale) + change))
-    scaled = shrunk_scale(sample.raw_forecasts.scale, change, level, TRUST)
-    knots, shapes = by_scale(
-        (sample.values - located[:, None]) / scaled[:, None],
-        np.where(np.isnan(sample.values), 0.0, sample.share[:, None]),
-        scaled,
-        sample.prompt,
-        models.group(frame.routes, sample.model),
+        fitted, out = rows.fit_location(rows.fold != part), rows.fold == part
+        change = np.asarray(fitted.booster.predict(rows.inputs[out]), dtype=np.float64)
+        location[out] = rows.base(fitted.blend)[out] + change
+    scale_booster, change = _fit_scale(rows, location)
+    level = float(np.mean(np.log(cells.raw_forecasts.scale) + change))
+    scale = shrunk_scale(cells.raw_forecasts.scale, change, level, TRUST)
+    knots, shapes = shapes_by_scale(
+        (cells.values - location[:, None]) / scale[:, None],
+        np.where(np.isnan(cells.values), 0.0, cells.share[:, None]),
+        scale,
+        cells.prompt,
+        models.group(rows.routes, cells.model),
         groups=len(models.names) + 2,
     )
-    whole = frame.fit(np.ones(len(frame.rows), dtype=bool))
-    return RefinedHead(whole.location, scale, whole.blend, level, TRUST, 0.0, knots, shapes, models)
+    final = rows.fit_location(np.ones(len(rows.inputs), dtype=bool))
+    return RefinedHead(
+        final.booster, scale_booster, final.blend, level, TRUST, 0.0, knots, shapes, models
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class _Frame:
-    """A sample with what the boosters see of it, and a fold for each cell."""
+class _StackedRows:
+    """The cells as the head's boosters read them.
 
-    sample: Sample
+    Per cell: the ``weights`` (n x M) and ``routes`` (n) of its place, the boosters' ``inputs``,
+    the mean log length ``centre`` (n) and the ``fold`` (n).
+    """
+
+    cells: StackingCells
     weights: Array
     routes: Indices
-    rows: Array
+    inputs: Array
     centre: Array
     fold: Indices
     threads: int
 
     @classmethod
-    def of(cls, sample: Sample, threads: int) -> _Frame:
-        weights = np.array([match.weights for match in sample.matches])
+    def from_cells(cls, cells: StackingCells, threads: int) -> _StackedRows:
+        weights = np.array([match.weights for match in cells.matches])
         return cls(
-            sample,
+            cells,
             weights,
-            np.array([match.route for match in sample.matches], dtype=np.intp),
-            head_inputs(sample.raw_forecasts, sample.encoded, weights),
-            np.nanmean(sample.values, axis=1),
-            _folds(sample.prompt),
+            np.array([match.route for match in cells.matches], dtype=np.intp),
+            head_inputs(cells.raw_forecasts, cells.encoded, weights),
+            np.nanmean(cells.values, axis=1),
+            _folds(cells.prompt),
             threads,
         )
 
     def base(self, blend: Array) -> Array:
-        sample = self.sample
-        return blended(blend, sample.raw_forecasts, sample.encoded, self.weights, self.routes)
+        """The blended location of each cell (n, log tokens)."""
+        cells = self.cells
+        return blended(blend, cells.raw_forecasts, cells.encoded, self.weights, self.routes)
 
-    def fit(self, keep: Flags) -> _Fit:
+    def fit_location(self, keep: Flags) -> _FittedLocation:
         """Blend and booster of the cells marked in ``keep``."""
-        blend = _blend(self, keep)
-        left = self.centre - self.base(blend)
-        return _Fit(blend, self.boost(left, keep, _LOCATION, _LOCATION_ROUNDS))
+        blend = _fit_blend(self, keep)
+        target = self.centre - self.base(blend)
+        return _FittedLocation(blend, self.boost(target, keep, _LOCATION, _LOCATION_ROUNDS))
 
     def boost(
         self, target: Array, keep: Flags, settings: dict[str, object], rounds: int
     ) -> lgb.Booster:
+        """A booster of ``target`` (n) on the cells marked in ``keep``."""
         settings = settings | {"num_threads": self.threads}
-        weight = self.sample.weight[keep]
-        data = lgb.Dataset(self.rows[keep], target[keep], weight=weight, params=settings)
+        weight = self.cells.weight[keep]
+        data = lgb.Dataset(self.inputs[keep], target[keep], weight=weight, params=settings)
         return lgb.train(settings, data, rounds)
 
 
 def _folds(prompt: Indices) -> Indices:
-    """A fold for each cell; a prompt's cells stay together."""
+    """A random fold for each cell; the cells of a prompt share a fold."""
     _, number = np.unique(prompt, return_inverse=True)
     rng = np.random.default_rng(0)
     return np.asarray(rng.permutation(int(number.max()) + 1)[number] % FOLDS, dtype=np.intp)
 
 
-def _blend(frame: _Frame, keep: Flags) -> Array:
-    """Ridge regression of each route's mean log lengths on both tiers' locations."""
-    sample = frame.sample
-    columns = np.asarray(sample.encoded, dtype=np.float64)[:, : frame.weights.shape[1]]
-    own = own_column(columns, frame.weights) - sample.raw_forecasts.location
-    out = np.tile([1.0, 0.0, 0.0], (len(ROUTES), 1))
+def _fit_blend(rows: _StackedRows, keep: Flags) -> Array:
+    """Ridge regression, by route, of mean log lengths on both tiers' locations (routes x 3)."""
+    cells = rows.cells
+    columns = np.asarray(cells.encoded, dtype=np.float64)[:, : rows.weights.shape[1]]
+    difference = own_column(columns, rows.weights) - cells.raw_forecasts.location
+    blend = np.tile([1.0, 0.0, 0.0], (len(ROUTES), 1))
     for route in range(len(ROUTES)):
-        rows = keep & (frame.routes == route)
-        inputs = np.column_stack([own[rows], np.ones(rows.sum())])
-        weighed = inputs * sample.weight[rows, None]
-        target = frame.centre[rows] - sample.raw_forecasts.location[rows]
-        gram = inputs.T @ weighed + _RIDGE * np.eye(2)
-        share, level = np.linalg.solve(gram, weighed.T @ target)
-        out[route] = 1 - share, share, level
-    return out
+        chosen = keep & (rows.routes == route)
+        inputs = np.column_stack([difference[chosen], np.ones(chosen.sum())])
+        weighted = inputs * cells.weight[chosen, None]
+        target = rows.centre[chosen] - cells.raw_forecasts.location[chosen]
+        gram = inputs.T @ weighted + _RIDGE * np.eye(2)
+        share, level = np.linalg.solve(gram, weighted.T @ target)
+        blend[route] = 1 - share, share, level
+    return blend
 
 
-def _scale(frame: _Frame, located: Array) -> tuple[lgb.Booster, Array]:
-    """The booster of the log scale's change, and its cross-fitted answers (n)."""
-    sample = frame.sample
-    size = np.nanmean(np.abs(sample.values - located[:, None]), axis=1)
-    target = np.log(size + _LEAST_RESIDUAL) - np.log(sample.raw_forecasts.scale)
-    change = np.empty(len(located))
+def _fit_scale(rows: _StackedRows, location: Array) -> tuple[lgb.Booster, Array]:
+    """The booster of the log scale minus the fast tier's, and its out-of-fold output (n)."""
+    cells = rows.cells
+    residual = np.nanmean(np.abs(cells.values - location[:, None]), axis=1)
+    target = np.log(residual + _LEAST_RESIDUAL) - np.log(cells.raw_forecasts.scale)
+    change = np.empty(len(location))
     for part in range(FOLDS):
-        out = frame.fold == part
-        booster = frame.boost(target, ~out, _SCALE, _SCALE_ROUNDS)
-        change[out] = np.asarray(booster.predict(frame.rows[out]), dtype=np.float64)
-    everything = np.ones(len(located), dtype=bool)
-    return frame.boost(target, everything, _SCALE, _SCALE_ROUNDS), change
+        out = rows.fold == part
+        booster = rows.boost(target, ~out, _SCALE, _SCALE_ROUNDS)
+        change[out] = np.asarray(booster.predict(rows.inputs[out]), dtype=np.float64)
+    everything = np.ones(len(location), dtype=bool)
+    return rows.boost(target, everything, _SCALE, _SCALE_ROUNDS), change

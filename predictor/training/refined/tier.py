@@ -1,13 +1,14 @@
-"""Training the refined tier beside a fast one: the encoder, then the head over both.
+"""Fitting the refined tier beside a fitted fast tier: the encoder, then the head over both.
 
-The head may only see what the tiers say of prompts that they were not fitted on. The fast tier is
-cross-fitted. So is the encoder, but on some of the folds only, since a fit takes minutes: each time
-it is fitted on four fifths of the prompts, judged on the fifth, and then goes on with all. What is
-published are the means of those encoders' weights.
+The head is fitted on forecasts of prompts that neither tier was fitted on. The fast tier is
+cross-fitted. The encoder is cross-fitted on ``_CROSSFIT_FOLDS`` of the folds only, since one fit
+takes minutes: each time, the encoder is fitted on four fifths of the prompts, applied to the
+fifth, and trained further on all prompts. The published encoder is the average of these.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,104 +25,106 @@ from predictor.refined.encoder import Encoder
 from predictor.refined.head import RefinedHead, RefinedTier
 from predictor.refined.tiers import RefinedPredictor
 from predictor.training import crossfit
-from predictor.training.boosters import Cells
+from predictor.training.cells import Cells
 from predictor.training.crossfit import OutOfFold
+from predictor.training.progress import log
 from predictor.training.refined import fit
-from predictor.training.refined.export import files
-from predictor.training.refined.fit import Say, Settings, Trained
-from predictor.training.refined.stacking import Sample, fit_refined
+from predictor.training.refined.export import files, write
+from predictor.training.refined.fit import FittedEncoder
+from predictor.training.refined.loop import Settings
+from predictor.training.refined.stacking import StackingCells, fit_refined_head
 from predictor.training.refined.targets import Targets, targets
 
-_JUDGED_FOLDS = 2  # one leaves the head too few prompts: its CRPS is 1 to 2 % worse
+_CROSSFIT_FOLDS = 2  # with one, the head has too few prompts: its CRPS is 1 to 2 % worse
 _FURTHER_EPOCHS, _FURTHER_RATE, _FURTHER_HEAD_RATE = 2, 1e-4, 1e-3
-_UNSEEN_WEIGHT = 0.3  # as in the fast tier: what teaches to do without the model's identity
-_LEAST_CELLS = 100
+_UNSEEN_WEIGHT = 0.3  # as in the fast tier: rows whose model is hidden
+_LEAST_ROWS = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Tier:
-    """A trained refined tier, ready to be published."""
+class FittedRefinedTier:
+    """A fitted refined tier, ready to be published."""
 
-    encoder: Trained
+    encoder: FittedEncoder
     head: RefinedHead
 
     def files(self) -> dict[str, bytes]:
-        """The encoder's files by name, to lie in the model directory."""
+        """The encoder's files by name, for the model directory."""
         return files(self.encoder, models=list(self.head.models.names))
 
     def beside(self, fast: LengthPredictor, folder: Path) -> RefinedPredictor:
-        """The tier over ``fast``, as it serves: the encoder is exported to ``folder``."""
-        for name, data in self.files().items():
-            (folder / name).write_bytes(data)
+        """The tier over ``fast`` as the gateway runs it; the encoder is exported to ``folder``."""
+        write(self.encoder, folder, models=list(self.head.models.names))
         return RefinedPredictor(fast, RefinedTier(Encoder.load(folder), self.head))
 
-    def go_on(
+    def fit_further(
         self,
         records: Records,
         cells: Cells,
         *,
-        extras: list[PromptEffects],
+        effects: Sequence[PromptEffects],
         threads: int = 1,
-        say: Say,
-    ) -> Tier:
-        """The tier with its encoder trained on with ``records``, held-out ones among them.
+    ) -> FittedRefinedTier:
+        """The tier with its encoder trained further on ``records``, held-out ones included.
 
-        The models must be those that it knows, in the same order. The head stays: all that it
-        could be fitted on has been seen by then.
+        The models must be those of the tier in the same order. The head stays as it is: no prompt
+        is left that the encoder was not fitted on.
         """
-        whole = targets(records.texts, cells, len(records.models), extras)
-        settings = replace(_later(self.encoder.settings, 1), threads=threads)
-        return replace(self, encoder=fit.further(self.encoder, whole, settings=settings, say=say))
+        whole = targets(records.texts, cells, len(records.models), effects)
+        settings = replace(_further(self.encoder.settings, 1), threads=threads)
+        return replace(self, encoder=fit.fit_further(self.encoder, whole, settings=settings))
 
 
-def train(
+def fit_tier(
     records: Records,
     cells: Cells,
     fast: OutOfFold,
     models: TrainedModels,
     *,
-    extras: list[PromptEffects],
+    effects: Sequence[PromptEffects],
     settings: Settings | None = None,
     base: Path | None = None,
     fast_share: float = 0.0,
     threads: int = 1,
-    say: Say,
-) -> Tier:
-    """Fit encoder and head on ``records``, beside the fast tier fitted on the same.
+) -> FittedRefinedTier:
+    """Fit encoder and head on ``records``, beside the fast tier fitted on the same records.
 
-    ``fast_share`` as in ``RefinedHead``. ``base`` is a directory with a BERT's weights (by default
-    those of the package ``weights.PACKAGE``). Forty minutes on one CPU core, minutes on a GPU.
+    ``fast_share`` as in ``RefinedHead``. ``base`` is the directory of a BERT (default: that of the
+    package ``weights.PACKAGE``). Takes forty minutes on one CPU core, minutes on a GPU.
 
     Raises:
-        DataError: torch's weights are missing, or too little data is left.
+        DataError: the BERT's weights are missing, or too little data is left.
     """
     settings = settings or Settings(threads=threads)
     fold = splits.folds(records.texts, crossfit.FOLDS)
-    judged = fold < _JUDGED_FOLDS
-    rows = np.flatnonzero(judged[cells.prompt[fast.cell]])
-    if len(rows) < _LEAST_CELLS:
+    rows = np.flatnonzero((fold < _CROSSFIT_FOLDS)[cells.prompt[fast.cell]])
+    if len(rows) < _LEAST_ROWS:
         raise DataError(
-            f"{len(rows)} rows are left to fit the refined head on, need {_LEAST_CELLS}; give "
+            f"{len(rows)} rows are left to fit the refined head on, need {_LEAST_ROWS}; give "
             "more data or train without --encoder"
         )
-    whole = targets(records.texts, cells, len(records.models), extras)
-    again = _later(settings, min(_FURTHER_EPOCHS, settings.epochs))
-    encoded = np.full((len(judged), whole.values.shape[1] + 1), np.nan, dtype=np.float32)
+    whole = targets(records.texts, cells, len(records.models), effects)
+    further = _further(settings, min(_FURTHER_EPOCHS, settings.epochs))
+    encoded = np.full((len(fold), whole.values.shape[1] + 1), np.nan, dtype=np.float32)
     encoders = []
-    for part in range(_JUDGED_FOLDS):
-        apart = fold == part
+    for part in range(_CROSSFIT_FOLDS):
+        left_out = fold == part
         first = fit.fit(
-            _without(whole, apart), settings=settings, base=base, vocabulary_of=whole.texts, say=say
+            _without(whole, left_out), settings=settings, base=base, vocabulary_texts=whole.texts
         )
-        encoded[apart] = fit.predict(first, [records.texts[at] for at in np.flatnonzero(apart)])
-        encoders.append(fit.further(first, whole, settings=again, say=say))
-    say("fitting the refined head")
-    head = fit_refined(_sample(cells, fast, rows, encoded, models), models, threads=threads)
-    return Tier(fit.averaged(encoders, whole.texts), replace(head, fast_share=fast_share))
+        texts = [records.texts[index] for index in np.flatnonzero(left_out)]
+        encoded[left_out] = fit.predict(first, texts)
+        encoders.append(fit.fit_further(first, whole, settings=further))
+    log.info("fitting the refined head")
+    stacked = _stacking_cells(cells, fast, rows, encoded, models)
+    head = fit_refined_head(stacked, models, threads=threads)
+    return FittedRefinedTier(
+        fit.average(encoders, whole.texts), replace(head, fast_share=fast_share)
+    )
 
 
-def _later(settings: Settings, epochs: int) -> Settings:
-    """How to go on from what ``settings`` made: more gently, and in another order."""
+def _further(settings: Settings, epochs: int) -> Settings:
+    """Settings of further training after ``settings``: lower rates, another order of prompts."""
     return replace(
         settings,
         epochs=epochs,
@@ -131,17 +134,18 @@ def _later(settings: Settings, epochs: int) -> Settings:
     )
 
 
-def _without(whole: Targets, judged: Flags) -> Targets:
-    """The targets without the prompts marked in ``judged``; those of extras all stay."""
+def _without(whole: Targets, left_out: Flags) -> Targets:
+    """The targets without the prompts ``left_out``; other models' prompts stay."""
     keep = np.ones(len(whole.texts), dtype=bool)
-    keep[: len(judged)] = ~judged
+    keep[: len(left_out)] = ~left_out
     texts = [text for text, kept in zip(whole.texts, keep, strict=True) if kept]
     return replace(whole, texts=texts, values=whole.values[keep], weight=whole.weight[keep])
 
 
-def _sample(
+def _stacking_cells(
     cells: Cells, fast: OutOfFold, rows: Indices, encoded: Single, models: TrainedModels
-) -> Sample:
+) -> StackingCells:
+    """The out-of-fold ``rows`` of both tiers; ``encoded`` has one row for each prompt."""
     cell = fast.cell[rows]
     matches = [
         _match(models, int(fast.inputs[row, -1]), int(cells.model[fast.cell[row]]), fast.fold[row])
@@ -155,7 +159,7 @@ def _sample(
         endless=np.zeros(len(rows)),
         inputs=fast.inputs[rows],
     )
-    return Sample(
+    return StackingCells(
         raw_forecasts=raw_forecasts,
         encoded=encoded[cells.prompt[cell]],
         matches=matches,
@@ -168,10 +172,10 @@ def _sample(
 
 
 def _match(models: TrainedModels, route: int, model: int, fold: int) -> ModelMatch:
-    """Where the fast tier's cross-fit put a row's model; see ``crossfit``."""
+    """The place that the fast tier's cross-fit gave to a row's model; see ``crossfit``."""
     if route == KNOWN:
         return models.match(models.names[model])
     if route != RELATED:
         return models.generic()
-    hidden = [at for at in range(len(models.names)) if at % crossfit.FOLDS == fold]
+    hidden = [index for index in range(len(models.names)) if index % crossfit.FOLDS == fold]
     return models.match_unseen(model, hidden)

@@ -1,4 +1,4 @@
-"""Where the encoder starts from: the weights of a BERT in a local directory."""
+"""The weights that the encoder starts from: a BERT in a local directory."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _TYPES = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """A BERT on disk: its configuration, tokenizer (JSON text) and tensors by name."""
+    """A BERT read from ``folder``: configuration, tokenizer (JSON text) and tensors by name."""
 
     folder: Path
     config: dict[str, Any]
@@ -37,32 +37,32 @@ class Base:
 
 
 def find(folder: Path | None = None) -> Path:
-    """``folder``, or else the directory of the weights that the package brings.
+    """The directory of a BERT: ``folder`` if given, else the one in the package ``PACKAGE``.
 
     Raises:
-        DataError: there is no such directory.
+        DataError: the package is missing, or the directory has no config.json.
     """
     if folder is None:
-        found = importlib.util.find_spec(PACKAGE)
-        if found is None or found.origin is None:
+        package = importlib.util.find_spec(PACKAGE)
+        if package is None or package.origin is None:
             raise DataError(f"the package {PACKAGE.replace('_', '-')} is missing; {_REMEDY}")
-        folder = Path(found.origin).parent / "model"
+        folder = Path(package.origin).parent / "model"
     if not (folder / "config.json").is_file():
         raise DataError(f"{folder} holds no config.json; {_REMEDY}")
     return folder
 
 
 def read(folder: Path) -> Base:
-    """Read a BERT's directory (safetensors, or PyTorch's own file without code in it).
+    """Read a BERT's directory: safetensors, or PyTorch's own format restricted to tensors.
 
     Raises:
-        DataError: a file is absent, cannot be read, or is that of another kind of model.
+        DataError: a file is absent or cannot be read, or the model is not a BERT.
     """
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         tokenizer = (folder / "tokenizer.json").read_text(encoding="utf-8")
         safe = folder / "model.safetensors"
-        tensors = _safetensors(safe) if safe.is_file() else _pickled(folder / "pytorch_model.bin")
+        tensors = _safetensors(safe) if safe.is_file() else _pytorch(folder / "pytorch_model.bin")
     except (OSError, ValueError, KeyError) as error:
         raise DataError(f"{folder} cannot be read ({error}); {_REMEDY}") from error
     if config.get("model_type") != "bert":
@@ -72,7 +72,7 @@ def read(folder: Path) -> Base:
 
 
 def _safetensors(path: Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file: a length, a JSON header with offsets, then the bytes."""
+    """The tensors of a safetensors file: header length, JSON header with offsets, then the data."""
     data = path.read_bytes()
     start = 8 + int.from_bytes(data[:8], "little")
     header: dict[str, Any] = json.loads(data[8:start])
@@ -87,15 +87,21 @@ def _safetensors(path: Path) -> dict[str, Tensor]:
     return tensors
 
 
-def _pickled(path: Path) -> dict[str, Tensor]:
+def _pytorch(path: Path) -> dict[str, Tensor]:
     loaded: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
     return loaded
 
 
 def size_of(
-    base: Base, *, vocabulary: int, positions: int, layers: int, whole: int, outputs: int
+    base: Base,
+    *,
+    vocabulary: int,
+    positions: int,
+    layers: int,
+    unpaired_layers: int,
+    outputs: int,
 ) -> Size:
-    """The measures of a net that starts from ``base``."""
+    """The dimensions of a net that starts from ``base``."""
     config = base.config
     return Size(
         vocabulary=vocabulary,
@@ -104,13 +110,13 @@ def size_of(
         heads=int(config["num_attention_heads"]),
         inner=int(config["intermediate_size"]),
         layers=layers,
-        whole=whole,
+        unpaired_layers=unpaired_layers,
         outputs=outputs,
     )
 
 
 def start(net: Net, base: Base, *, pieces: np.ndarray[Any, Any], layers: list[int]) -> None:
-    """Copy into ``net`` the embeddings of ``pieces`` (old ids) and the layers numbered ``layers``.
+    """Copy the embeddings of ``pieces`` (ids in ``base``) and the layers ``layers`` into ``net``.
 
     Raises:
         DataError: a tensor is absent or has another shape.
@@ -124,15 +130,15 @@ def start(net: Net, base: Base, *, pieces: np.ndarray[Any, Any], layers: list[in
 
 def _copy_all(net: Net, tensors: dict[str, Tensor], pieces: Tensor, layers: list[int]) -> None:
     net.words.weight.copy_(tensors["embeddings.word_embeddings.weight"][pieces])
-    # One segment only: its constant embedding joins the positions'.
+    # There is one segment only, so its constant embedding is added to the positions'.
     segment = tensors["embeddings.token_type_embeddings.weight"][0]
-    places = tensors["embeddings.position_embeddings.weight"]
-    net.places.weight.copy_(places[: net.size.positions] + segment)
+    positions = tensors["embeddings.position_embeddings.weight"]
+    net.positions.weight.copy_(positions[: net.size.positions] + segment)
     net.norm.weight.copy_(tensors["embeddings.LayerNorm.weight"])
     net.norm.bias.copy_(tensors["embeddings.LayerNorm.bias"])
-    for into, number in zip(net.layers, layers, strict=True):
-        assert isinstance(into, Layer)
-        _copy_layer(into, tensors, f"encoder.layer.{number}.")
+    for layer, number in zip(net.layers, layers, strict=True):
+        assert isinstance(layer, Layer)
+        _copy_layer(layer, tensors, f"encoder.layer.{number}.")
 
 
 def _copy_layer(layer: Layer, tensors: dict[str, Tensor], prefix: str) -> None:
@@ -141,11 +147,11 @@ def _copy_layer(layer: Layer, tensors: dict[str, Tensor], prefix: str) -> None:
             tensors[f"{prefix}attention.self.{part}.{kind}"] for part in ("query", "key", "value")
         ]
         getattr(layer.qkv, kind).copy_(torch.cat(parts))
-        for into, name in (
+        for module, name in (
             (layer.out, "attention.output.dense"),
             (layer.norm, "attention.output.LayerNorm"),
             (layer.up, "intermediate.dense"),
             (layer.down, "output.dense"),
             (layer.last, "output.LayerNorm"),
         ):
-            getattr(into, kind).copy_(tensors[f"{prefix}{name}.{kind}"])
+            getattr(module, kind).copy_(tensors[f"{prefix}{name}.{kind}"])

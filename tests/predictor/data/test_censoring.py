@@ -7,7 +7,7 @@ import pytest
 
 from predictor.data.censoring import impute_censored
 from predictor.data.records import Records
-from predictor.training.boosters import cells_of
+from predictor.training.cells import cells_of
 
 SPREAD = 0.3
 

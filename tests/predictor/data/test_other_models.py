@@ -67,7 +67,7 @@ def test_a_kind_of_prompt_that_only_they_have_is_forecast_by_them(tmp_path: Path
     for name in ("without", "with"):
         if name == "with":
             write_others(plain)
-        manifest = train([plain], tmp_path / name, holdout=20, refit=False, say=lambda line: None)
+        manifest = train([plain], tmp_path / name, holdout=20, refit=False)
         assert bool(manifest["auxiliary"]) == (name == "with")
         greeting, game = LengthPredictor.load(tmp_path / name).predict(asked)
         gaps.append(np.log(game.quantile(0.5) / greeting.quantile(0.5)))

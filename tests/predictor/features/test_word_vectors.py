@@ -54,10 +54,10 @@ def test_of_two_words_for_a_slot_the_more_frequent_has_it() -> None:
 def test_a_table_is_made_of_whole_words_and_read_again(tmp_path: Path) -> None:
     words = word_vectors.whole_words(["[PAD]", "!", "the", "##ing", "poem", "in-depth", "!"], 9)
     assert words == ["!", "the", "poem"]
-    frequency = word_vectors.frequencies(words)
-    weights = word_vectors.importance(words, frequency)
+    frequency = word_vectors.zipf_frequencies(words)
+    weights = word_vectors.word_weights(words, frequency)
     assert weights[1] < weights[2]
     embeddings = np.random.default_rng(0).normal(size=(3, 60)).astype(np.float32)
-    vectors = word_vectors.reduced(embeddings, frequency, SIZE)
+    vectors = word_vectors.principal_components(embeddings, frequency, SIZE)
     made = WordTable.build(words, np.pad(vectors, ((0, 0), (0, SIZE - vectors.shape[1]))), weights)
     assert made.find(tokens.tokenise(["poem unknown"]).hashes).tolist() == [3, 0]

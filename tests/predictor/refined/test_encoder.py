@@ -31,13 +31,13 @@ TEXTS = [
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    return written(tmp_path, whole=tiny.WHOLE)
+    return written(tmp_path, unpaired_layers=tiny.UNPAIRED_LAYERS)
 
 
-def written(tmp_path: Path, *, whole: int) -> Path:
+def written(tmp_path: Path, *, unpaired_layers: int) -> Path:
     weights = tiny.state(COLUMNS)
     parts = {
-        GRAPH: build(weights, heads=tiny.HEADS, whole=whole),
+        GRAPH: build(weights, heads=tiny.HEADS, unpaired_layers=unpaired_layers),
         TOKENIZER: tiny.tokenizer().encode(),
     }
     for name, data in parts.items():
@@ -48,13 +48,18 @@ def written(tmp_path: Path, *, whole: int) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("whole", [0, 1, 2])
-def test_the_graph_computes_the_net_but_for_rounding(tmp_path: Path, whole: int) -> None:
-    folder = written(tmp_path, whole=whole)
+@pytest.mark.parametrize("unpaired_layers", [0, 1, 2])
+def test_the_graph_computes_the_net_but_for_rounding(tmp_path: Path, unpaired_layers: int) -> None:
+    folder = written(tmp_path, unpaired_layers=unpaired_layers)
     ids = WordPieces(tiny.tokenizer(), limit=24)(TEXTS)
     weights = tiny.state(COLUMNS)
     wanted = np.array(
-        [reference.columns(weights, row.tolist(), heads=tiny.HEADS, whole=whole) for row in ids]
+        [
+            reference.columns(
+                weights, row.tolist(), heads=tiny.HEADS, unpaired_layers=unpaired_layers
+            )
+            for row in ids
+        ]
     )
     found = Encoder.load(folder).encode(TEXTS)
     assert found.shape == (len(TEXTS), COLUMNS)

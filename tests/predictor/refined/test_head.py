@@ -13,7 +13,7 @@ from predictor.evaluation.scores import kendall_tau
 from predictor.fast.inputs import COLUMNS, GENERIC, KNOWN, ModelMatch, TrainedModels
 from predictor.raw_forecast import LEVELS, RawForecasts
 from predictor.refined.head import RefinedHead
-from predictor.training.refined.stacking import Sample, fit_refined
+from predictor.training.refined.stacking import StackingCells, fit_refined_head
 
 NAMES = ["Qwen/Qwen2.5-7B-Instruct", "mistralai/Mistral-7B-Instruct-v0.3", "acme/Solo-Instruct"]
 LEVEL = np.array([0.3, 0.0, -0.3])
@@ -24,7 +24,7 @@ ENDLESS = 0.01
 class World:
     """Cells of two noisy tiers, with the truth."""
 
-    sample: Sample
+    cells: StackingCells
     truth: np.ndarray[tuple[int], np.dtype[np.float64]]
     models: TrainedModels
 
@@ -50,25 +50,25 @@ def world(prompts: int, *, seed: int, route: int = KNOWN) -> World:
     matches = [known[at] if route == KNOWN else models.generic() for at in model]
     values = truth[:, None] + rng.normal(0, 0.2, (count, 5))
     ones = np.ones(count)
-    sample = Sample(raw_forecasts, encoded, matches, prompt, model, values, ones, ones)
-    return World(sample, truth, models)
+    cells = StackingCells(raw_forecasts, encoded, matches, prompt, model, values, ones, ones)
+    return World(cells, truth, models)
 
 
 @pytest.fixture(scope="module")
 def head() -> RefinedHead:
     made = world(400, seed=0)
-    return fit_refined(made.sample, made.models)
+    return fit_refined_head(made.cells, made.models)
 
 
 def refined(head: RefinedHead, of: World) -> RawForecasts:
-    return head.refine(of.sample.raw_forecasts, of.sample.encoded, of.sample.matches)
+    return head.refine(of.cells.raw_forecasts, of.cells.encoded, of.cells.matches)
 
 
 def test_the_head_is_better_than_either_tier(head: RefinedHead) -> None:
     new = world(300, seed=1)
     better = refined(head, new).location
-    encoder = new.sample.encoded[np.arange(len(new.truth)), new.sample.model].astype(np.float64)
-    fast = new.sample.raw_forecasts.location
+    encoder = new.cells.encoded[np.arange(len(new.truth)), new.cells.model].astype(np.float64)
+    fast = new.cells.raw_forecasts.location
     tau = kendall_tau(better, new.truth)
     assert tau > kendall_tau(encoder, new.truth) + 0.01
     assert tau > kendall_tau(fast, new.truth) + 0.1
@@ -84,7 +84,7 @@ def test_intervals_cover_what_they_say_although_the_fast_tiers_do_not(head: Refi
             better.location + better.scale * better.shape[:, np.argmin(np.abs(LEVELS - level))]
             for level in (low, high)
         ]
-        values = new.sample.values
+        values = new.cells.values
         inside.append(np.mean((values >= ends[0][:, None]) & (values <= ends[1][:, None])))
     assert inside == pytest.approx([0.8, 0.9775], abs=0.03)
 
@@ -93,7 +93,7 @@ def test_what_the_head_does_not_know_it_leaves_alone(head: RefinedHead) -> None:
     new = world(5, seed=3)
     better = refined(head, new)
     np.testing.assert_array_equal(better.endless, ENDLESS)
-    np.testing.assert_array_equal(better.inputs, new.sample.raw_forecasts.inputs)
+    np.testing.assert_array_equal(better.inputs, new.cells.raw_forecasts.inputs)
 
 
 @pytest.mark.parametrize("fast_share", [0.4, 1.0])
@@ -101,7 +101,7 @@ def test_caution_keeps_that_much_of_the_way_back_to_the_fast_location(
     head: RefinedHead, fast_share: float
 ) -> None:
     new = world(20, seed=7)
-    fast, bold = new.sample.raw_forecasts.location, refined(head, new).location
+    fast, bold = new.cells.raw_forecasts.location, refined(head, new).location
     found = refined(replace(head, fast_share=fast_share), new).location
     np.testing.assert_allclose(found, fast_share * fast + (1 - fast_share) * bold)
 
@@ -112,11 +112,11 @@ def test_a_route_without_any_rows_keeps_the_fast_location_in_its_blend(head: Ref
 
 def test_a_model_never_seen_is_refined_from_the_mean_over_models() -> None:
     made = world(400, seed=4, route=GENERIC)
-    fitted = fit_refined(made.sample, made.models)
+    fitted = fit_refined_head(made.cells, made.models)
     new = world(200, seed=5, route=GENERIC)
     assert fitted.blend[GENERIC, 1] > 0.4
     better = kendall_tau(refined(fitted, new).location, new.truth)
-    assert better > kendall_tau(new.sample.raw_forecasts.location, new.truth) + 0.03
+    assert better > kendall_tau(new.cells.raw_forecasts.location, new.truth) + 0.03
 
 
 def test_a_stored_head_answers_as_before(head: RefinedHead) -> None:
@@ -147,7 +147,7 @@ def test_parts_of_different_models_are_refused(head: RefinedHead) -> None:
 def test_one_prompt_is_refined_as_in_a_batch(head: RefinedHead) -> None:
     new = world(10, seed=7)
     whole = refined(head, new)
-    fast, match = new.sample.raw_forecasts, new.sample.matches[0]
+    fast, match = new.cells.raw_forecasts, new.cells.matches[0]
     one = head.refine(
         replace(
             fast,
@@ -157,7 +157,7 @@ def test_one_prompt_is_refined_as_in_a_batch(head: RefinedHead) -> None:
             endless=fast.endless[:1],
             inputs=fast.inputs[:1],
         ),
-        new.sample.encoded[:1],
+        new.cells.encoded[:1],
         [ModelMatch(match.route, match.weights)],
     )
     assert one.location[0] == pytest.approx(whole.location[0])

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import norm
 
 from predictor.raw_forecast import LEVELS, MASS, QUANTILES
-from predictor.training.calibrate import capped_rates, endless, shape
+from predictor.training.calibrate import endless_rates, is_endless, residual_quantiles
 from scheduler.length import LengthDistribution
 
 
@@ -24,9 +24,9 @@ def test_the_atoms_keep_the_mean_of_a_log_normal() -> None:
 
 def test_many_residuals_give_their_quantiles_and_few_a_margin() -> None:
     residuals = np.random.default_rng(0).standard_normal(200_000)
-    many = shape(residuals, np.ones(200_000), prompts=200_000)
+    many = residual_quantiles(residuals, np.ones(200_000), prompts=200_000)
     assert many == pytest.approx(norm.ppf(LEVELS), abs=0.05)
-    few = shape(residuals, np.ones(200_000), prompts=20)
+    few = residual_quantiles(residuals, np.ones(200_000), prompts=20)
     assert few[LEVELS < 0.5].sum() < many[LEVELS < 0.5].sum()
     assert few[LEVELS > 0.5].sum() > many[LEVELS > 0.5].sum()
     assert np.all(np.diff(few) >= 0)
@@ -35,19 +35,19 @@ def test_many_residuals_give_their_quantiles_and_few_a_margin() -> None:
 def test_a_residual_without_weight_does_not_count() -> None:
     residuals = np.concatenate([np.zeros(50), np.full(50, 1e9)])
     weights = np.concatenate([np.ones(50), np.zeros(50)])
-    assert shape(residuals, weights, prompts=1000)[LEVELS <= 0.95].max() == 0
+    assert residual_quantiles(residuals, weights, prompts=1000)[LEVELS <= 0.95].max() == 0
 
 
-def test_a_seldom_seen_model_is_capped_as_often_as_all_of_them() -> None:
+def test_a_model_with_few_answers_gets_the_endless_rate_of_all_models() -> None:
     model = np.array([0] * 10_000 + [1] * 10)
-    capped = np.zeros(10_010, dtype=bool)
-    capped[:100] = True
-    often, seldom, unseen = capped_rates(model, capped, 2)
+    endless = np.zeros(10_010, dtype=bool)
+    endless[:100] = True
+    often, seldom, unseen = endless_rates(model, endless, 2)
     assert often == pytest.approx(0.01, rel=0.01)
     assert seldom == pytest.approx(unseen, rel=0.01)
 
 
-def test_only_what_ran_to_the_end_never_ends() -> None:
+def test_only_answers_cut_at_the_generation_limit_are_endless() -> None:
     tokens = np.array([400.0, 15_000, 15_001, 14_999, 15_000])
-    capped = np.array([True, True, True, True, False])
-    assert endless(tokens, capped).tolist() == [False, True, True, True, False]
+    censored = np.array([True, True, True, True, False])
+    assert is_endless(tokens, censored).tolist() == [False, True, True, True, False]

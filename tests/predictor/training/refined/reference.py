@@ -1,4 +1,4 @@
-"""What the encoder computes, spelt out in numpy: the yardstick of the graph and of the net."""
+"""A reference implementation of the encoder in numpy, for the net and for the graph."""
 
 from __future__ import annotations
 
@@ -9,36 +9,39 @@ import numpy as np
 from predictor.arrays import Array, Single
 
 
-def columns(weights: dict[str, Single], ids: list[int], *, heads: int, whole: int) -> Array:
+def columns(
+    weights: dict[str, Single], ids: list[int], *, heads: int, unpaired_layers: int
+) -> Array:
     """The outputs of the net with ``weights`` for one prompt's token ids, without padding.
 
-    From layer ``whole`` on, tokens go in pairs; a last one without a neighbour goes alone.
+    Layers from number ``unpaired_layers`` on work on pairs; a last token without a neighbour is
+    a pair of its own.
     """
     w = {name: value.astype(np.float64) for name, value in weights.items()}
-    x = _norm(w["words.weight"][ids] + w["places.weight"][: len(ids)], w, "norm")
+    x = _norm(w["words.weight"][ids] + w["positions.weight"][: len(ids)], w, "norm")
     layer = 0
     while f"layers.{layer}.qkv.weight" in w:
-        asking = x
-        if layer == whole:
-            asking = np.array([x[at : at + 2].mean(axis=0) for at in range(0, len(x), 2)])
-        x = _layer(x, asking, w, f"layers.{layer}.", heads)
+        states = x
+        if layer == unpaired_layers:
+            states = np.array([x[at : at + 2].mean(axis=0) for at in range(0, len(x), 2)])
+        x = _layer(x, states, w, f"layers.{layer}.", heads)
         layer += 1
     shares = _softmax((x @ w["attend.weight"].T + w["attend.bias"])[:, 0])
     pooled = np.concatenate([x.mean(axis=0), shares @ x])
     return np.asarray(w["head.weight"] @ pooled + w["head.bias"])
 
 
-def _layer(x: Array, asking: Array, w: dict[str, Array], prefix: str, heads: int) -> Array:
-    def linear(of: Array, name: str) -> Array:
-        return np.asarray(of @ w[f"{prefix}{name}.weight"].T + w[f"{prefix}{name}.bias"])
+def _layer(x: Array, states: Array, w: dict[str, Array], prefix: str, heads: int) -> Array:
+    def linear(rows: Array, name: str) -> Array:
+        return np.asarray(rows @ w[f"{prefix}{name}.weight"].T + w[f"{prefix}{name}.bias"])
 
-    query = np.split(linear(asking, "qkv"), 3, axis=1)[0]
+    query = np.split(linear(states, "qkv"), 3, axis=1)[0]
     _, key, value = np.split(linear(x, "qkv"), 3, axis=1)
     mixed = []
     for part in np.split(np.arange(x.shape[1]), heads):
-        likeness = query[:, part] @ key[:, part].T / np.sqrt(len(part))
-        mixed.append(_softmax(likeness) @ value[:, part])
-    x = _norm(asking + linear(np.concatenate(mixed, axis=1), "out"), w, f"{prefix}norm")
+        scores = query[:, part] @ key[:, part].T / np.sqrt(len(part))
+        mixed.append(_softmax(scores) @ value[:, part])
+    x = _norm(states + linear(np.concatenate(mixed, axis=1), "out"), w, f"{prefix}norm")
     inner = linear(x, "up")
     inner *= 0.5 * (1 + np.vectorize(erf)(inner / np.sqrt(2)))
     return _norm(x + linear(inner, "down"), w, f"{prefix}last")

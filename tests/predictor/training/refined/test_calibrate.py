@@ -8,7 +8,7 @@ import pytest
 from predictor.arrays import Array, Indices
 from predictor.raw_forecast import LEVELS
 from predictor.refined.head import knot_weights
-from predictor.training.refined.calibrate import by_scale
+from predictor.training.refined.calibrate import shapes_by_scale
 
 World = tuple[Array, Array, Indices]
 
@@ -28,7 +28,7 @@ def world() -> World:
 
 def test_intervals_cover_at_every_scale_and_for_every_group(world: World) -> None:
     scale, residuals, group = world
-    knots, shapes = by_scale(
+    knots, shapes = shapes_by_scale(
         residuals, np.ones_like(residuals), scale, np.arange(4000), group, groups=3
     )
     assert shapes.shape == (len(knots), 3, len(LEVELS))
@@ -40,22 +40,22 @@ def test_intervals_cover_at_every_scale_and_for_every_group(world: World) -> Non
         assert inside[group == at].mean() == pytest.approx(0.8, abs=0.03)
 
 
-def test_where_the_scale_is_large_upper_quantiles_are_those_measured_there(
+def test_upper_quantiles_at_large_scales_are_those_measured_at_large_scales(
     world: World,
 ) -> None:
     scale, residuals, _ = world
     everyone = np.zeros(4000, dtype=np.intp)
-    _, shapes = by_scale(
+    _, shapes = shapes_by_scale(
         residuals, np.ones_like(residuals), scale, np.arange(4000), everyone, groups=1
     )
     assert shapes[-1, 0, HIGH] < shapes[0, 0, HIGH] - 0.2
 
 
-def test_an_unmeasured_residual_has_no_part_in_the_shapes() -> None:
+def test_an_unmeasured_residual_does_not_count_in_the_shapes() -> None:
     scale, group = np.exp(np.linspace(-2, 0, 50)), np.zeros(50, dtype=np.intp)
     residuals = np.column_stack([np.linspace(-1, 1, 50), np.full(50, np.nan)])
     weights = np.column_stack([np.ones(50), np.zeros(50)])
-    _, shapes = by_scale(residuals, weights, scale, np.arange(50), group, groups=2)
+    _, shapes = shapes_by_scale(residuals, weights, scale, np.arange(50), group, groups=2)
     assert np.isfinite(shapes).all()
     assert np.abs(shapes).max() <= 1
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from predictor.data.records import DataError
-from predictor.training.boosters import Cells
+from predictor.training.cells import Cells
 from tests.predictor.training.refined import reference, tiny
 
 pytest.importorskip("torch", reason="torch is missing, run: pip install torch")
@@ -15,16 +15,14 @@ import torch
 
 from predictor.data.other_models import PromptEffects
 from predictor.training.refined import fit, loop, weights
-from predictor.training.refined.net import Net, Size
+from predictor.training.refined.fit import FittedEncoder
+from predictor.training.refined.loop import Settings
+from predictor.training.refined.net import Net
 from predictor.training.refined.targets import Targets, targets
 
-TINY = fit.Settings(
+TINY = Settings(
     layers=2, tokens=24, epochs=12, batch=8, rate=3e-3, head_rate=1e-2, least_count=1, threads=1
 )
-
-
-def nothing(line: str) -> None:
-    del line
 
 
 def poems_and_lists(count: int = 48) -> Targets:
@@ -40,51 +38,44 @@ def poems_and_lists(count: int = 48) -> Targets:
     return targets(texts, cells, 2, [PromptEffects("other", ["write a sea"], np.array([7.0]))])
 
 
-def net(whole: int) -> Net:
-    size = Size(
-        vocabulary=len(tiny.PIECES),
-        positions=tiny.POSITIONS,
-        hidden=tiny.HIDDEN,
-        heads=tiny.HEADS,
-        inner=tiny.INNER,
-        layers=tiny.LAYERS,
-        whole=whole,
-        outputs=3,
-    )
-    made = Net(size)
-    state = {name: torch.from_numpy(value) for name, value in tiny.state(3).items()}
-    made.load_state_dict(state)
-    made.eval()
-    return made
+def tiny_net(unpaired_layers: int) -> Net:
+    net = Net(tiny.size(outputs=3, unpaired_layers=unpaired_layers))
+    net.load_state_dict({name: torch.from_numpy(value) for name, value in tiny.state(3).items()})
+    net.eval()
+    return net
 
 
-@pytest.mark.parametrize("whole", [0, 1, 2])
-def test_the_net_computes_a_bert_of_pairs_and_ignores_padding(whole: int) -> None:
+@pytest.mark.parametrize("unpaired_layers", [0, 1, 2])
+def test_the_net_computes_a_bert_of_pairs_and_ignores_padding(unpaired_layers: int) -> None:
     rows = [np.array([2, 40, 41, 42, 3]), np.array([2, 50, 3])]
     ids, mask = loop.padded(rows)
     with torch.inference_mode():
-        found = net(whole)(ids, mask).numpy()
+        found = tiny_net(unpaired_layers)(ids, mask).numpy()
     for row, of_row in zip(rows, found, strict=True):
-        wanted = reference.columns(tiny.state(3), row.tolist(), heads=tiny.HEADS, whole=whole)
+        wanted = reference.columns(
+            tiny.state(3), row.tolist(), heads=tiny.HEADS, unpaired_layers=unpaired_layers
+        )
         np.testing.assert_allclose(of_row, wanted, atol=1e-4)
 
 
 def test_the_net_starts_from_the_weights_on_disk(tmp_path: Path) -> None:
     base = weights.read(tiny.bert(tmp_path))
     kept = np.arange(len(tiny.PIECES))[::-1].copy()
-    size = weights.size_of(base, vocabulary=len(kept), positions=9, layers=1, whole=0, outputs=3)
-    made = Net(size)
-    weights.start(made, base, pieces=kept, layers=[1])
+    size = weights.size_of(
+        base, vocabulary=len(kept), positions=9, layers=1, unpaired_layers=0, outputs=3
+    )
+    net = Net(size)
+    weights.start(net, base, pieces=kept, layers=[1])
     wanted = tiny.state(1)
-    np.testing.assert_array_equal(made.words.weight.detach().numpy(), wanted["words.weight"][kept])
+    np.testing.assert_array_equal(net.words.weight.detach().numpy(), wanted["words.weight"][kept])
     np.testing.assert_array_equal(
-        made.state_dict()["layers.0.qkv.weight"].numpy(), wanted["layers.1.qkv.weight"]
+        net.state_dict()["layers.0.qkv.weight"].numpy(), wanted["layers.1.qkv.weight"]
     )
 
 
-def test_fine_tuning_learns_what_is_long_and_who_is_terse(tmp_path: Path) -> None:
+def test_fine_tuning_learns_long_prompts_and_terse_models(tmp_path: Path) -> None:
     base = tiny.bert(tmp_path)
-    trained = fit.fit(poems_and_lists(), settings=TINY, base=base, say=nothing)
+    trained = fit.fit(poems_and_lists(), settings=TINY, base=base)
     said = fit.predict(trained, ["write a poem about the sea", "sort a list of numbers"])
     assert said.shape == (2, 4)  # two models, the other column, the size of the error
     np.testing.assert_allclose(said[:, :2], [[6.0, 5.5], [4.0, 3.5]], atol=0.4)
@@ -92,15 +83,14 @@ def test_fine_tuning_learns_what_is_long_and_who_is_terse(tmp_path: Path) -> Non
 
 def test_the_same_seed_gives_the_same_encoder(tmp_path: Path) -> None:
     base = tiny.bert(tmp_path)
-    short = fit.Settings(layers=1, tokens=24, epochs=1, batch=8, threads=1)
+    short = Settings(layers=1, tokens=24, epochs=1, batch=8, threads=1)
     first, second = (
-        fit.fit(poems_and_lists(), settings=short, base=base, say=nothing).net.state_dict()
-        for _ in range(2)
+        fit.fit(poems_and_lists(), settings=short, base=base).net.state_dict() for _ in range(2)
     )
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
-def test_an_unmeasured_cell_has_no_part_in_the_targets() -> None:
+def test_an_unmeasured_cell_has_weight_0_in_the_targets() -> None:
     cells = Cells(
         np.array([0, 1, 1]),
         np.array([0, 0, 1]),
@@ -117,7 +107,7 @@ def test_an_unmeasured_cell_has_no_part_in_the_targets() -> None:
     np.testing.assert_allclose(back, [3.0, 4.0, 5.0])
 
 
-def test_every_prompt_is_in_one_batch_of_like_lengths() -> None:
+def test_every_prompt_is_in_one_batch_of_similar_lengths() -> None:
     lengths = np.random.default_rng(0).integers(1, 100, size=203).tolist()
     found = list(loop.batches(lengths, 8, np.random.default_rng(1)))
     assert sorted(row for batch in found for row in batch) == list(range(203))
@@ -145,13 +135,13 @@ def test_another_kind_of_model_is_refused(tmp_path: Path) -> None:
         weights.read(base)
 
 
-def test_the_mean_of_encoders_has_the_means_of_their_weights() -> None:
-    settings = fit.Settings(layers=tiny.LAYERS, tokens=24, threads=1)
-    first = fit.Trained(net(1), tiny.tokenizer(), settings, np.array([5.0]), 1.0)
-    second = fit.Trained(net(1), tiny.tokenizer(), settings, np.array([5.0]), 1.0)
+def test_the_average_of_encoders_has_the_means_of_their_weights() -> None:
+    settings = Settings(layers=tiny.LAYERS, tokens=24, threads=1)
+    first = FittedEncoder(tiny_net(1), tiny.tokenizer(), settings, np.array([5.0]), 1.0)
+    second = FittedEncoder(tiny_net(1), tiny.tokenizer(), settings, np.array([5.0]), 1.0)
     with torch.no_grad():
         second.net.head.bias += 1.0
-    both = fit.averaged([first, second], ["write a poem"])
+    both = fit.average([first, second], ["write a poem"])
     torch.testing.assert_close(both.net.head.bias, first.net.head.bias + 0.5)
     torch.testing.assert_close(both.net.words.weight, first.net.words.weight)
     texts = ["write a poem", "sort a list of numbers"]

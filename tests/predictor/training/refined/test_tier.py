@@ -11,7 +11,7 @@ from predictor.prompt import Prompt
 from predictor.raw_forecast import RawForecasts
 from predictor.refined.head import RefinedTier
 from predictor.training import crossfit
-from predictor.training.boosters import Cells, cells_of
+from predictor.training.cells import Cells, cells_of
 from tests.predictor.training.refined import tiny
 
 pytest.importorskip("torch", reason="torch is missing, run: pip install torch")
@@ -21,8 +21,8 @@ pytest.importorskip("onnxruntime", reason="onnxruntime is missing, run: pip inst
 
 from predictor.refined.encoder import Encoder
 from predictor.training.crossfit import OutOfFold
-from predictor.training.refined.fit import Settings
-from predictor.training.refined.tier import train
+from predictor.training.refined.loop import Settings
+from predictor.training.refined.tier import fit_tier
 
 NAMES = ["acme/Long-Instruct", "acme/Short-Instruct"]
 TINY = Settings(
@@ -51,8 +51,8 @@ def records(prompts: int) -> Records:
     )
 
 
-def ignorant(cells: Cells, fold: np.ndarray[tuple[int], np.dtype[np.intp]]) -> OutOfFold:
-    """A fast tier that knows the models' levels but nothing of prompts."""
+def prompt_blind(cells: Cells, fold: np.ndarray[tuple[int], np.dtype[np.intp]]) -> OutOfFold:
+    """A fast tier that knows the models' levels and ignores the prompts."""
     cell = np.arange(len(cells))
     inputs = np.zeros((len(cells), len(COLUMNS)))
     inputs[:, -1] = KNOWN
@@ -60,26 +60,21 @@ def ignorant(cells: Cells, fold: np.ndarray[tuple[int], np.dtype[np.intp]]) -> O
     return OutOfFold(cell, location, np.full(len(cells), 0.8), inputs, fold[cells.prompt])
 
 
-def nothing(line: str) -> None:
-    del line
-
-
-def test_a_trained_tier_ranks_prompts_that_the_fast_one_cannot(tmp_path: Path) -> None:
+def test_a_fitted_refined_tier_ranks_prompts_that_the_fast_tier_cannot(tmp_path: Path) -> None:
     data = records(320)
     cells = cells_of(data)
-    fast = ignorant(cells, splits.folds(data.texts, crossfit.FOLDS))
+    fast = prompt_blind(cells, splits.folds(data.texts, crossfit.FOLDS))
     models = TrainedModels(NAMES, np.array([0.35, -0.35]))
-    made = train(
+    made = fit_tier(
         data,
         cells,
         fast,
         models,
-        extras=[],
+        effects=[],
         settings=TINY,
         base=tiny.bert(tmp_path / "bert"),
-        say=nothing,
     )
-    made = made.go_on(data, cells, extras=[], say=nothing)
+    made = made.fit_further(data, cells, effects=[])
     for name, content in made.files().items():
         (tmp_path / name).write_bytes(content)
     tier = RefinedTier(Encoder.load(tmp_path), made.head)
@@ -99,15 +94,14 @@ def test_a_trained_tier_ranks_prompts_that_the_fast_one_cannot(tmp_path: Path) -
 def test_too_little_data_is_refused(tmp_path: Path) -> None:
     data = records(20)
     cells = cells_of(data)
-    fast = ignorant(cells, splits.folds(data.texts, crossfit.FOLDS))
+    fast = prompt_blind(cells, splits.folds(data.texts, crossfit.FOLDS))
     with pytest.raises(DataError, match="give more data or train without --encoder"):
-        train(
+        fit_tier(
             data,
             cells,
             fast,
             TrainedModels(NAMES, np.zeros(2)),
-            extras=[],
+            effects=[],
             settings=TINY,
             base=tiny.bert(tmp_path),
-            say=nothing,
         )

@@ -1,14 +1,18 @@
-"""A BERT small enough for a unit test: its tokenizer, its weights as arrays and on disk."""
+"""A BERT small enough for a unit test: tokenizer, dimensions, weights as arrays and on disk."""
 
 from __future__ import annotations
 
 import json
 import struct
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from predictor.arrays import Single
+
+if TYPE_CHECKING:
+    from predictor.training.refined.net import Size
 
 WORDS = ("write", "a", "poem", "about", "the", "sea", "sort", "list", "of", "number", "##s", "sh")
 LETTERS = tuple("abcdefghijklmnopqrstuvwxyz0123456789.,")
@@ -19,7 +23,7 @@ PIECES = (
     "[SEP]",
     *dict.fromkeys((*LETTERS, *(f"##{letter}" for letter in LETTERS), *WORDS)),
 )
-HIDDEN, HEADS, INNER, LAYERS, POSITIONS, WHOLE = 16, 4, 32, 2, 24, 1
+HIDDEN, HEADS, INNER, LAYERS, POSITIONS, UNPAIRED_LAYERS = 16, 4, 32, 2, 24, 1
 
 
 def tokenizer(pieces: tuple[str, ...] = PIECES) -> str:
@@ -51,6 +55,22 @@ def tokenizer(pieces: tuple[str, ...] = PIECES) -> str:
     )
 
 
+def size(*, outputs: int, unpaired_layers: int = UNPAIRED_LAYERS) -> Size:
+    """The dimensions of the net with the weights of ``state``."""
+    from predictor.training.refined.net import Size  # torch, which most environments lack
+
+    return Size(
+        vocabulary=len(PIECES),
+        positions=POSITIONS,
+        hidden=HIDDEN,
+        heads=HEADS,
+        inner=INNER,
+        layers=LAYERS,
+        unpaired_layers=unpaired_layers,
+        outputs=outputs,
+    )
+
+
 def state(columns: int, *, seed: int = 0) -> dict[str, Single]:
     """Random weights of a net, named as in its state."""
     rng = np.random.default_rng(seed)
@@ -60,7 +80,7 @@ def state(columns: int, *, seed: int = 0) -> dict[str, Single]:
 
     weights = {
         "words.weight": some(len(PIECES), HIDDEN),
-        "places.weight": some(POSITIONS, HIDDEN),
+        "positions.weight": some(POSITIONS, HIDDEN),
         **_norm("norm"),
         "attend.weight": some(1, HIDDEN),
         "attend.bias": some(1),
@@ -91,7 +111,7 @@ def bert(folder: Path, *, seed: int = 0) -> Path:
     rng = np.random.default_rng(seed)
     tensors = {
         "embeddings.word_embeddings.weight": weights["words.weight"],
-        "embeddings.position_embeddings.weight": weights["places.weight"],
+        "embeddings.position_embeddings.weight": weights["positions.weight"],
         "embeddings.token_type_embeddings.weight": np.zeros((2, HIDDEN), np.float32),
         "embeddings.LayerNorm.weight": weights["norm.weight"],
         "embeddings.LayerNorm.bias": weights["norm.bias"],

@@ -1,0 +1,91 @@
+"""What the manifest of a trained model says: data, versions, and metrics on held-out prompts."""
+
+from __future__ import annotations
+
+import datetime
+import platform
+import tempfile
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from predictor.data import castillo, other_models
+from predictor.data.other_models import PromptEffects
+from predictor.data.records import Records
+from predictor.evaluation import measure
+from predictor.fast.predictor import LengthPredictor
+from predictor.training.fast import FittedFastTier
+
+if TYPE_CHECKING:
+    from predictor.training.refined.tier import FittedRefinedTier
+
+CASTILLO = "CASTILLO (arXiv 2505.16881), CC-BY-4.0, data set danfperam/castillo"
+
+_HOLDOUT_RULE = (
+    "split is validate and SHA-256 of the prompt's UTF-8 text, in hexadecimal, is at most the "
+    "threshold"
+)
+
+
+def training_facts(
+    records: Records, fast: FittedFastTier, *, holdout: int, threshold: str
+) -> dict[str, Any]:
+    """When and on what the model was trained, and which ``holdout`` prompts were held out."""
+    return {
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "corpora": sorted({str(name) for name in records.corpus}),
+        "models": records.models,
+        "training_samples": fast.samples,
+        "training_prompts": fast.prompts,
+        "held_out": {"prompts": holdout, "rule": _HOLDOUT_RULE, "threshold": threshold},
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("lightgbm", "numpy", "scipy")},
+        },
+    }
+
+
+def data_facts(data: Sequence[Path], effects: Sequence[PromptEffects]) -> dict[str, Any]:
+    """The names of the sources in the folders ``data``."""
+    return {
+        "data": "; ".join(
+            CASTILLO if (folder / castillo.MODELS).is_file() else folder.name for folder in data
+        ),
+        "auxiliary": [other_models.SOURCES[data_set.name] for data_set in effects],
+    }
+
+
+def encoder_name(base: Path | None) -> str:
+    """What the encoder was made from: the BERT in ``base``, by default the package's."""
+    name = base.name if base else "all-MiniLM-L6-v2 (Apache-2.0)"
+    return f"{name}, its first layers fine-tuned on these lengths"
+
+
+def held_out_metrics(
+    predictor: LengthPredictor,
+    refined: FittedRefinedTier | None,
+    held: Records,
+    licences: Path | None,
+) -> dict[str, dict[str, Any]]:
+    """Metrics on all prompts and models of ``held``, and "in scope".
+
+    In scope are the prompts and models of the kinds that were trained on: with ``licences`` (a
+    folder) only licensed ones, else all.
+    """
+    if len(held.texts) < 2:
+        return {"metrics": {}, "metrics_in_scope": {}, "tau_by_corpus": {}}
+    metrics = measure.measure(predictor, held)
+    scope = held if licences is None else castillo.licensed(held, licences)
+    facts: dict[str, dict[str, Any]] = {
+        "metrics": metrics,
+        "metrics_in_scope": metrics if scope is held else measure.measure(predictor, scope),
+        "tau_by_corpus": measure.by_corpus(predictor, held),
+    }
+    if refined is not None:
+        with tempfile.TemporaryDirectory() as folder:
+            forecaster = refined.beside(predictor, Path(folder))
+            facts["metrics_refined"] = measure.measure(forecaster, held)
+            if scope is not held:
+                facts["metrics_refined_in_scope"] = measure.measure(forecaster, scope)
+    return facts

@@ -1,0 +1,148 @@
+"""Gram matrices of the training prompts: words, byte runs, hand-made features, landmarks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import solve_triangular
+from scipy.sparse import csr_array
+
+from predictor.arrays import Array, Indices, Single
+from predictor.fast.text_model import (
+    LandmarkKernel,
+    Scaling,
+    inverse_document_frequencies,
+    tf_idf_matrix,
+)
+from predictor.features.definition import TextFeatures
+from predictor.features.word_vectors import PARTS, SIZE
+from predictor.training.kernel_ridge import single
+
+_LINEAR_WEIGHT = 0.3
+_SHARPNESS = (1.5, 0.5, 1.0)  # by view: the kernel is exp(-1.5) at the prompts' median distance
+_LANDMARKS = 1024
+_MANY = 0.6  # of the most models that answered a prompt; prompts with that many come first
+_UNEXPLAINED_SHARE = 0.3
+_JITTER = 1e-3  # added to the landmarks' kernel diagonal: keeps the inverse small
+
+
+@dataclass(frozen=True, slots=True)
+class KernelInputs:
+    """The P training prompts as the kernels read them, and the scaling that new prompts get.
+
+    ``words`` and ``runs`` (P x buckets) are TF-IDF weights by ``word_idf`` and ``run_idf``;
+    ``standard`` (P x d) are standardised hand-made features. ``near`` (P x s) are coordinates
+    whose products approximate the Gram matrix of ``kernel`` by its s landmarks (Nystrom's method,
+    Williams and Seeger 2001). ``root`` (s x s) times weights of the coordinates gives weights of
+    the landmarks.
+    """
+
+    word_idf: Single
+    run_idf: Single
+    scaling: Scaling
+    words: csr_array
+    runs: csr_array
+    standard: Array
+    kernel: LandmarkKernel
+    near: Array
+    root: Array
+
+    def landmark_gram(self) -> Single:
+        """The Gram matrix of ``kernel`` (P x P).
+
+        The part of a prompt that the landmarks do not explain is independent noise on the
+        diagonal (Snelson and Ghahramani 2006), of which ``_UNEXPLAINED_SHARE`` counts.
+        """
+        matrix = single(self.near @ self.near.T)
+        unexplained = len(self.kernel.scales) - np.einsum("ps,ps->p", self.near, self.near)
+        matrix[np.diag_indices(len(matrix))] += single(_UNEXPLAINED_SHARE * unexplained)
+        return matrix
+
+    @property
+    def linear_weight(self) -> float:
+        """The weight of the linear kernel of ``standard``."""
+        return _LINEAR_WEIGHT / float(self.standard.shape[1])
+
+    def linear_gram(self) -> Single:
+        """The Gram matrix of the linear kernel of the hand-made features (P x P)."""
+        return single(self.linear_weight * (self.standard @ self.standard.T))
+
+
+def kernel_inputs(features: TextFeatures, answered: Indices) -> KernelInputs:
+    """Scale the features of P prompts; ``answered`` (P) is how many models answered each."""
+    scaling = _scaling(features)
+    standard = scaling.standard(features)
+    views = scaling.views(standard, features)
+    kernel, near, root = _landmark_kernel(views, _landmarks(answered))
+    word_idf = inverse_document_frequencies(features.words)
+    run_idf = inverse_document_frequencies(features.runs)
+    return KernelInputs(
+        word_idf,
+        run_idf,
+        scaling,
+        tf_idf_matrix(features.words, word_idf),
+        tf_idf_matrix(features.runs, run_idf),
+        standard,
+        kernel,
+        near,
+        root,
+    )
+
+
+def gram(rows: csr_array) -> Single:
+    """The products of all pairs of rows (P x P)."""
+    return single((rows @ rows.T).toarray())
+
+
+def _scaling(features: TextFeatures) -> Scaling:
+    """Means and spreads of the features; one spread for all dimensions of a word vector.
+
+    The first dimensions vary most, and one spread keeps their weight.
+    """
+    lexical = np.nan_to_num(features.lexical)
+    vectors = features.vectors.astype(np.float64)
+    parts = np.split(vectors.var(axis=0), PARTS)
+    width = np.repeat([max(1e-6, float(np.sqrt(part.mean()))) for part in parts], SIZE)
+    return Scaling(
+        lexical.mean(axis=0), _spread(lexical), single(vectors.mean(axis=0)), single(width)
+    )
+
+
+def _spread(values: Array) -> Array:
+    """Standard deviations; infinite for a constant, so that another value changes nothing."""
+    spread = values.std(axis=0)
+    return np.where(spread > 1e-6, spread, np.inf)
+
+
+def _landmarks(answered: Indices) -> Indices:
+    """The indices of the landmarks: prompts that most models answered, so best known."""
+    many = np.flatnonzero(answered >= _MANY * answered.max(initial=0))
+    if len(many) < _LANDMARKS:
+        return np.sort(np.argsort(-answered, kind="stable")[:_LANDMARKS])
+    return many[np.linspace(0, len(many) - 1, _LANDMARKS).astype(np.intp)]
+
+
+def _landmark_kernel(
+    views: list[Array | Single], landmarks: Indices
+) -> tuple[LandmarkKernel, Array, Array]:
+    """The kernel of the landmarks, and ``near`` and ``root`` of ``KernelInputs``."""
+    kernel = LandmarkKernel.from_landmarks(
+        [view[landmarks].astype(np.float16) for view in views],
+        [_scale(view, sharp) for view, sharp in zip(views, _SHARPNESS, strict=True)],
+    )
+    near = kernel.similarity(views).astype(np.float64)
+    among = kernel.similarity([view.astype(np.float64) for view in kernel.landmarks()])
+    identity = np.eye(len(landmarks))
+    core = among.astype(np.float64) + _JITTER * len(views) * identity
+    root = solve_triangular(np.linalg.cholesky((core + core.T) / 2), identity, lower=True)
+    return kernel, near @ root.T, root.T
+
+
+def _scale(view: Array | Single, sharpness: float) -> float:
+    """The factor for a view, from the median squared distance between some 500 prompts."""
+    some = view[:: max(1, len(view) // 500)].astype(np.float64)
+    squares = np.einsum("nd,nd->n", some, some)
+    distances = squares[:, None] + squares - 2 * some @ some.T
+    middle = float(np.median(distances[np.triu_indices(len(some), 1)])) if len(some) > 1 else 0.0
+    return float(np.sqrt(2 * sharpness / max(1e-6, middle)))
