@@ -1,8 +1,8 @@
-"""Prints the Grafana dashboard, from the panels in panels.py.
+"""Prints the Grafana dashboard, made of the panels in rows/.
 
    python deploy/grafana/dashboard.py > deploy/grafana/dashboards/lengthwise.json
 
-Grafana is provisioned with the JSON as it is: commit both.
+Grafana reads the JSON file: commit both.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from panel import SOURCE
-from panels import ROWS
+from rows import ROWS
 
 COLUMNS = 24
 HEIGHTS = {"stat": 4, "timeseries": 8, "state-timeline": 8}
 
 
 def dashboard() -> dict[str, Any]:
-    """The dashboard as Grafana 11 and later read it."""
+    """The dashboard, in the format of Grafana 11 and later."""
     return {
         "uid": "lengthwise",
         "title": "Lengthwise",
@@ -62,7 +62,7 @@ def _label_variables() -> Iterator[dict[str, Any]]:
             "sort": 1,
             "multi": True,
             "includeAll": True,
-            # Requests that ended before their model was known carry the model "none".
+            # Requests that end before their model is known have the model "none".
             "allValue": ".*",
             "current": {"text": ["All"], "value": ["$__all"]},
         }
@@ -81,7 +81,7 @@ def _alerts() -> dict[str, Any]:
 
 
 def _panels() -> Iterator[dict[str, Any]]:
-    """Rows of panels from left to right, from the top down."""
+    """The panels with their places: rows from the top down, panels from left to right."""
     number, y = 1, 0
     for title, panels in ROWS:
         yield _row(number, title, y)

@@ -1,4 +1,4 @@
-"""A panel of the dashboard, and the JSON that Grafana wants of it."""
+"""Panel: one panel of the dashboard, and its JSON for Grafana."""
 
 from __future__ import annotations
 
@@ -11,34 +11,40 @@ SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 DASHED = ("custom.lineStyle", {"fill": "dash", "dash": [10, 10]})
 STACKED = {"stacking": {"mode": "normal", "group": "A"}, "fillOpacity": 25}
 
-Steps = tuple[tuple[float | None, str], ...]
-"""(from this value on, colour), the first from minus infinity."""
-GREEN: Steps = ((None, "green"),)
+TOKENS_PER_S = "si: tok/s"
+
+Thresholds = tuple[tuple[float | None, str], ...]
+"""(lower bound, colour), ascending; None stands for minus infinity."""
+GREEN: Thresholds = ((None, "green"),)
 
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One panel: queries (legend -> expression) and how they are drawn."""
+    """One panel: its queries (legend -> expression), and how they are drawn.
+
+    ``unit`` is one of Grafana's unit ids. ``limits`` are the ends of the axis; None leaves an end
+    to Grafana.
+    """
 
     title: str
     unit: str
-    text: str
+    description: str
     queries: Mapping[str, str]
     kind: str = "timeseries"
     width: int = 8
-    steps: Steps = GREEN
+    thresholds: Thresholds = GREEN
     limits: tuple[float | None, float | None] = (0, None)
     custom: Mapping[str, Any] = field(default_factory=dict)
     overrides: tuple[tuple[str, str, Any], ...] = ()
     """(regular expression on the legend, property, value)."""
 
     def json(self, number: int, place: Mapping[str, int]) -> dict[str, Any]:
-        """The panel under an id and at a place of the grid (x, y, w, h)."""
+        """The panel with id ``number`` at ``place`` of the grid (x, y, w, h)."""
         return {
             "id": number,
             "type": self.kind,
             "title": self.title,
-            "description": self.text,
+            "description": self.description,
             "datasource": SOURCE,
             "gridPos": dict(place),
             "fieldConfig": {"defaults": self._defaults(), "overrides": self._overrides()},
@@ -58,7 +64,7 @@ class Panel:
 
     def _defaults(self) -> dict[str, Any]:
         low, high = self.limits
-        steps = [{"value": value, "color": colour} for value, colour in self.steps]
+        steps = [{"value": value, "color": colour} for value, colour in self.thresholds]
         return {
             "unit": self.unit,
             **({"min": low} if low is not None else {}),

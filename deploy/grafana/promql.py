@@ -1,4 +1,4 @@
-"""The queries of the dashboard's panels, from their parts."""
+"""Builds the queries of the dashboard's panels."""
 
 from __future__ import annotations
 
@@ -7,39 +7,51 @@ from collections.abc import Iterable
 MODEL = 'model=~"$model"'
 WORKER = 'worker=~"$worker"'
 FAILED = "worker_failed|worker_5xx|internal_error|cancelled"
-TURNED_AWAY = "queue_full|tenant_queue_full|queue_timeout|request_timeout|no_healthy_worker"
+REJECTED = "queue_full|tenant_queue_full|queue_timeout|request_timeout|no_healthy_worker"
+"""Outcomes of requests that were owed an answer and got none."""
 
 ENGINE_TOKENS = 'sum(rate(vllm:generation_tokens_total{model_name=~"$model"}[$__rate_interval]))'
 
 
 def rate(metric: str, *labels: str) -> str:
-    """Per second, over what Grafana finds right for the scrape interval and the zoom."""
+    """A counter per second, over the interval that Grafana finds right for scrape and zoom."""
     return f"rate(lengthwise_{metric}{{{', '.join(labels)}}}[$__rate_interval])"
 
 
 def increase(metric: str) -> str:
-    """How often, from one point of the graph to the next: for what is rare."""
+    """The increase of a counter between two points of the graph, for rare events."""
     return f"increase(lengthwise_{metric}[$__rate_interval])"
 
 
 def total(expression: str, by: str = "") -> str:
-    """The sum, by a label or over all."""
+    """The sum over all labels, or one sum per value of the label ``by``."""
     return f"sum by ({by}) ({expression})" if by else f"sum({expression})"
 
 
 def or_zero(expression: str, label: str = "", *values: str) -> str:
-    """Zero for what has not happened yet: a counter with labels is absent until its first event."""
+    """The expression, with 0 for each of the label's ``values`` that has no series yet.
+
+    A counter with labels has no series before its first event.
+    """
     zeros = [f'label_replace(vector(0), "{label}", "{value}", "", "")' for value in values]
     return " or ".join((expression, *(zeros or ["vector(0)"])))
 
 
+def counts(expression: str, label: str, *values: str) -> str:
+    """One sum per value of ``label``; the named values are shown at 0 before their first event."""
+    return or_zero(total(expression, label), label, *values)
+
+
 def per_worker(expression: str, how: str = "sum") -> str:
-    """By worker; what the engine itself reports, each gateway reports: take the maximum."""
+    """One value per worker.
+
+    What an engine reports, every gateway reports: its ``how`` is "max".
+    """
     return f"{how} by (worker) ({expression})"
 
 
-def gauge(name: str) -> str:
-    """A gauge of the workers."""
+def worker_gauge(name: str) -> str:
+    """A gauge with the label ``worker``."""
     return f"lengthwise_worker_{name}{{{WORKER}}}"
 
 
@@ -49,35 +61,35 @@ def quantile(metric: str, level: float, *labels: str) -> str:
     return f"histogram_quantile({level}, sum by (le) ({buckets}))"
 
 
-def spread(
+def quantiles_and_mean(
     metric: str, *labels: str, levels: Iterable[float] = (0.5, 0.95, 0.99)
 ) -> dict[str, str]:
-    """Quantiles and mean of a histogram."""
+    """Quantiles and the mean of a histogram, by legend."""
     mean = f"{total(rate(f'{metric}_sum', *labels))} / {total(rate(f'{metric}_count', *labels))}"
-    shown = {f"p{level * 100:.0f}": quantile(metric, level, *labels) for level in levels}
-    return {**shown, "mean": mean}
+    quantiles = {f"p{level * 100:.0f}": quantile(metric, level, *labels) for level in levels}
+    return {**quantiles, "mean": mean}
 
 
-def owed() -> str:
-    """Requests per second that the service owed an answer: not what clients left or got wrong."""
-    return total(rate("requests_total", MODEL, f'outcome=~"ok|{FAILED}|{TURNED_AWAY}"'))
+def _owed() -> str:
+    """Requests per second that were owed an answer: neither given up by the client nor invalid."""
+    return total(rate("requests_total", MODEL, f'outcome=~"ok|{FAILED}|{REJECTED}"'))
 
 
-def attainment() -> str:
-    """Share of the owed requests that were answered within the objective."""
+def slo_attainment() -> str:
+    """The share of the owed requests that were answered within the SLO."""
     met = or_zero(total(rate("slo_requests_total", MODEL, 'met="true"')))
-    return f"({met}) / ({owed()} > 0)"
+    return f"({met}) / ({_owed()} > 0)"
 
 
 def lost_share() -> str:
-    """Share of the owed requests that failed or were turned away."""
-    lost = total(rate("requests_total", MODEL, f'outcome=~"{FAILED}|{TURNED_AWAY}"'))
-    return f"({or_zero(lost)}) / ({owed()} > 0)"
+    """The share of the owed requests that failed or were rejected."""
+    lost = total(rate("requests_total", MODEL, f'outcome=~"{FAILED}|{REJECTED}"'))
+    return f"({or_zero(lost)}) / ({_owed()} > 0)"
 
 
 def coverage(by: str = "") -> str:
-    """Share of answers inside their 80 % interval."""
+    """The share of answers inside their forecast's 80 % interval."""
     inside = rate("prediction_intervals_total", MODEL, 'result="inside"')
     outside = rate("prediction_intervals_total", MODEL, 'result="outside"')
-    every = total(rate("prediction_intervals_total", MODEL), by)
-    return f"{total(f'{inside} or 0 * {outside}', by)} / ({every} > 0)"
+    answers = total(rate("prediction_intervals_total", MODEL), by)
+    return f"{total(f'{inside} or 0 * {outside}', by)} / ({answers} > 0)"

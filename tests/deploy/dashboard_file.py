@@ -1,4 +1,4 @@
-"""Reads the dashboard: its panels and the queries in it."""
+"""Reads the dashboard file: its panels, queries and variables."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from tests.deploy.paths import DASHBOARD
 
 RATE_INTERVAL = "3s"
-"""What Grafana's $__rate_interval becomes; with a scrape every 250 ms."""
+"""Value for Grafana's $__rate_interval, with a scrape every 250 ms."""
 
 
 def dashboard() -> dict[str, Any]:
@@ -19,7 +19,7 @@ def dashboard() -> dict[str, Any]:
 
 
 def panels() -> list[dict[str, Any]]:
-    """Everything that is not the title of a row."""
+    """The panels, without the titles of the rows."""
     return [panel for panel in dashboard()["panels"] if panel["type"] != "row"]
 
 
@@ -28,20 +28,20 @@ def expressions() -> list[str]:
     return [_filled(target["expr"]) for panel in panels() for target in panel["targets"]]
 
 
-def alert_marks() -> list[str]:
-    """The queries of the marks on the time axis."""
+def annotation_expressions() -> list[str]:
+    """The queries of the annotations."""
     return [_filled(entry["expr"]) for entry in dashboard()["annotations"]["list"]]
 
 
 def variables() -> list[tuple[str, str, str]]:
-    """(name, metric, label) of the variables that are filled from a metric's labels."""
-    found = []
+    """(name, metric, label) of each variable that lists the values of a metric's label."""
+    filled = []
     for variable in dashboard()["templating"]["list"]:
         if variable["type"] == "query":
             match = re.fullmatch(r"label_values\((\w+), (\w+)\)", variable["query"]["query"])
             assert match, variable
-            found.append((variable["name"], match[1], match[2]))
-    return found
+            filled.append((variable["name"], match[1], match[2]))
+    return filled
 
 
 def _filled(expression: str) -> str:

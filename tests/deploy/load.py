@@ -1,4 +1,4 @@
-"""Clients of every kind, which count for themselves what they got."""
+"""Clients of every kind, which count their own answers and errors."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ CLIENTS = 20
 BURST = 60
 PATIENCE_S = 0.05
 TOO_LONG = {"vllm_xargs": {"target_tokens": 5000}}
-"""Asks for an answer that nobody here waits for."""
+"""Requests an answer longer than these clients wait for."""
 
 
 @dataclass(slots=True)
 class Client:
-    """Sends requests and keeps the books, in the words of the gateway's metrics."""
+    """Sends requests and counts the outcomes, under the names of the gateway's metrics."""
 
     api: AsyncOpenAI
     rng: random.Random = field(default_factory=lambda: random.Random(7))
@@ -35,18 +35,18 @@ class Client:
 
     @property
     def saw_enough(self) -> bool:
-        """Whether every outcome there is has come up several times."""
+        """Whether each of the four outcomes has come up at least five times."""
         return len(self.outcomes) == 4 and min(self.outcomes.values()) >= 5
 
     async def burst(self) -> None:
-        """More at once than the queue holds."""
+        """Send more requests at once than the queue holds."""
         async with asyncio.TaskGroup() as group:
             for _ in range(BURST):
                 group.create_task(self._ask())
 
     @asynccontextmanager
     async def load(self) -> AsyncIterator[None]:
-        """Load for the length of the block, and at its end until every answer has come."""
+        """Clients that send requests during the block; it ends when every answer has come."""
         stop = asyncio.Event()
         async with asyncio.TaskGroup() as group:
             for _ in range(CLIENTS):
@@ -89,9 +89,9 @@ class Client:
         self.outcomes["client_gone"] += 1
 
     async def _give_up(self) -> None:
-        """Hang up before anything came: in the queue or at the worker.
+        """Hang up before the first byte: in the queue or at the worker.
 
-        On a plain socket, to be sure that the request has been sent.
+        On a plain socket, to be sure that the request is sent.
         """
         url = urlsplit(str(self.api.base_url))
         reader, writer = await asyncio.open_connection(url.hostname, url.port)

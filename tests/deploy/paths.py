@@ -1,4 +1,4 @@
-"""Where the files under test are."""
+"""Paths of the files under test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A real Prometheus over servers of the test, configured as it is deployed."""
+"""A real Prometheus with the deployed configuration, scraping the servers of a test."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ class Prometheus:
     url: str
 
     def get(self, path: str, **parameters: str) -> Any:
-        """``data`` of the HTTP API's answer."""
+        """The field ``data`` of the HTTP API's answer."""
         with urlopen(f"{self.url}/api/v1/{path}?{urlencode(parameters)}", timeout=10) as answer:
             return json.load(answer)["data"]
 
     def query(self, expression: str) -> dict[tuple[tuple[str, str], ...], float]:
-        """The values of an expression now, by labels."""
+        """The present values of an expression, by labels."""
         data = self.get("query", query=expression)
         assert data["resultType"] == "vector", expression
         return {
@@ -47,18 +47,18 @@ class Prometheus:
         }
 
     def by(self, label: str, expression: str) -> dict[str, float]:
-        """The values of ``expression`` by one label."""
+        """The present values of an expression, by one label."""
         return {dict(labels)[label]: value for labels, value in self.query(expression).items()}
 
     def has_numbers(self, expression: str) -> bool:
-        """Whether there is a result and all of it is finite."""
+        """Whether the expression has a result and every value is finite."""
         values = self.query(expression).values()
         return bool(values) and all(map(math.isfinite, values))
 
 
 @contextlib.contextmanager
 def prometheus(folder: Path, gateway: str, workers: Iterable[str]) -> Iterator[Prometheus]:
-    """Prometheus with its data in ``folder``, scraping a gateway and workers (base URLs)."""
+    """Prometheus with its data in ``folder``; ``gateway`` and ``workers`` are base URLs."""
     config = folder / "prometheus.yml"
     config.write_text(yaml.safe_dump(_configuration(gateway, workers)), encoding="utf-8")
     with socket.socket() as probe:
@@ -83,7 +83,7 @@ def prometheus(folder: Path, gateway: str, workers: Iterable[str]) -> Iterator[P
 
 
 def _configuration(gateway: str, workers: Iterable[str]) -> dict[str, Any]:
-    """The deployed configuration with the targets of the test, scraped faster."""
+    """The deployed configuration with the targets of the test and shorter intervals."""
     config: dict[str, Any] = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
     config["global"] = {"scrape_interval": SCRAPE, "evaluation_interval": "1s"}
     config["rule_files"] = [str(CONFIG.parent / name) for name in config["rule_files"]]
@@ -102,5 +102,5 @@ def _wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> 
     while monotonic() < deadline and process.poll() is None:
         with contextlib.suppress(URLError, ConnectionError), urlopen(f"{url}/-/ready", timeout=1):
             return
-        sleep(0.05)  # between two looks
+        sleep(0.05)
     raise AssertionError(f"Prometheus did not start:\n{log.read_text(encoding='utf-8')}")

@@ -1,4 +1,4 @@
-"""Prometheus' own programs."""
+"""The programs of Prometheus: prometheus and promtool."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def program(name: str) -> str:
 
 
 def promtool(*arguments: str) -> str:
-    """What promtool prints; the test fails if it finds fault."""
+    """The output of promtool; the test fails if promtool reports an error."""
     done = subprocess.run(
         [program("promtool"), *arguments], capture_output=True, text=True, check=False, timeout=60
     )

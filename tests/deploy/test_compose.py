@@ -1,4 +1,4 @@
-"""docker-compose.yml and the image fit together and to the files they name."""
+"""docker-compose.yml, the image and the files that they name fit together."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ VARIABLE = re.compile(r"\$\{(\w+):-([^}]*)\}")
 
 
 def _services(env: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """The services with ``${NAME:-default}`` filled in as compose does."""
+    """The services, with ``${NAME:-default}`` filled in as compose fills it in."""
     filled = VARIABLE.sub(lambda match: (env or {}).get(match[1]) or match[2], TEXT)
     services: dict[str, Any] = yaml.safe_load(filled)["services"]
     return services
 
 
 def _mounts(service: Mapping[str, Any]) -> dict[str, str]:
-    """Path in the container -> file or folder here; named volumes are left out."""
+    """Path in the container -> path in the repository; named volumes are left out."""
     pairs = (mount.split(":")[:2] for mount in service.get("volumes", ()))
     return {inside: outside for outside, inside in pairs if outside.startswith("./")}
 
@@ -45,13 +45,13 @@ def test_every_mounted_file_exists() -> None:
             assert (ROOT / outside).exists(), outside
 
 
-def test_ports_are_published_to_this_machine_only() -> None:
+def test_ports_are_published_on_the_local_address_only() -> None:
     published = [port for s in _services().values() for port in s.get("ports", ())]
     assert len(published) == 3
     assert all(port.startswith("127.0.0.1:") for port in published)
 
 
-def test_every_variable_is_of_the_kind_this_test_fills_in() -> None:
+def test_every_variable_has_the_form_that_these_tests_fill_in() -> None:
     assert "$" not in VARIABLE.sub("", TEXT)
 
 
@@ -69,17 +69,17 @@ def test_the_gateway_is_configured_for_the_two_emulated_workers() -> None:
     assert len(config.workers) == 2
 
 
-def test_the_command_in_the_head_comment_puts_the_vllm_of_the_profile_before_the_gateway() -> None:
-    shown = re.search(r"LENGTHWISE_WORKERS='(.*)' \\\n# +(docker compose .*)", TEXT)
-    assert shown
-    services = _services({"LENGTHWISE_WORKERS": shown[1]})
+def test_the_command_in_the_head_comment_connects_the_gateway_to_vllm() -> None:
+    command = re.search(r"LENGTHWISE_WORKERS='(.*)' \\\n# +(docker compose .*)", TEXT)
+    assert command
+    services = _services({"LENGTHWISE_WORKERS": command[1]})
     (worker,) = _gateway_config(services).workers
     vllm = services["vllm"]
     assert str(worker.url.host) == "vllm"
     assert vllm["profiles"] == ["gpu"]
     assert vllm["command"][vllm["command"].index("--port") + 1] == str(worker.url.port)
     assert vllm["command"][-2:] == ["--scheduling-policy", "priority"]
-    started = shown[2].split(" up ")[1].split()
+    started = command[2].split(" up ")[1].split()
     assert set(started) == set(services) - {"worker-1", "worker-2"}
     assert not any(services[name].get("depends_on") for name in started)
 
@@ -90,14 +90,14 @@ def test_docker_waits_longer_than_the_gateway_drains() -> None:
     assert int(grace.removesuffix("s")) > _gateway_config(services).shutdown.drain_timeout_s
 
 
-def test_prometheus_scrapes_the_services_and_grafana_asks_prometheus() -> None:
+def test_prometheus_scrapes_the_services_and_grafana_reads_prometheus() -> None:
     services = _services()
     own, engines = _yaml("prometheus/prometheus.yml")["scrape_configs"]
     port = _gateway_config(services).listen.port
     assert own["static_configs"] == [{"targets": [f"gateway:{port}"]}]
-    (found,) = engines["dns_sd_configs"]
-    assert set(found["names"]) == {"worker-1", "worker-2", "vllm"}
-    assert found["port"] == 8000
+    (lookup,) = engines["dns_sd_configs"]
+    assert set(lookup["names"]) == {"worker-1", "worker-2", "vllm"}
+    assert lookup["port"] == 8000
     (source,) = _yaml("grafana/provisioning/datasources/prometheus.yml")["datasources"]
     url = urlsplit(source["url"])
     assert services[str(url.hostname)]["ports"] == [f"127.0.0.1:{url.port}:{url.port}"]
@@ -110,7 +110,7 @@ def test_the_home_page_of_grafana_is_the_dashboard() -> None:
     assert (ROOT / _mounts(grafana)[folder] / name).is_file()
 
 
-def test_the_image_serves_on_the_port_its_health_check_asks() -> None:
+def test_the_image_listens_on_the_port_of_its_health_check() -> None:
     arguments = yaml.safe_load(re.findall(r"^CMD (\[.*\])$", DOCKERFILE, re.MULTILINE)[-1])
     flags = _flags(arguments, "serve", add_serve_arguments)
     port = flags.port or load_config(None, env={}).listen.port
@@ -119,11 +119,12 @@ def test_the_image_serves_on_the_port_its_health_check_asks() -> None:
     assert flags.host == "0.0.0.0"
 
 
-def test_the_build_context_holds_what_the_package_is_built_from() -> None:
+def test_the_build_context_holds_every_file_that_the_package_is_built_from() -> None:
     kept = re.findall(r"^!(.+)$", (ROOT / ".dockerignore").read_text("utf-8"), re.MULTILINE)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     packages = project["tool"]["setuptools"]["packages"]["find"]["include"]
     needed = {pattern.removesuffix("*") for pattern in packages}
+    assert needed
     for name in needed | {"pyproject.toml", "README.md", "LICENSE"}:
         assert any(fnmatch(name, pattern) for pattern in kept), name
 
@@ -147,7 +148,7 @@ def _gateway_config(services: Mapping[str, Any]) -> Any:
 
 
 def _flags(command: list[str], name: str, add_arguments: Any) -> argparse.Namespace:
-    """The command's flags, as its own parser reads them."""
+    """The flags of the subcommand ``name``, read by its own parser."""
     assert command[0] == name
     parser = argparse.ArgumentParser(exit_on_error=False)
     add_arguments(parser)

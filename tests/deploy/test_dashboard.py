@@ -1,4 +1,4 @@
-"""Every query of the dashboard has an answer under load, and the numbers are the clients' own."""
+"""Under load every query of the dashboard has a value, and the values match the clients' counts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from predictor.inference.tiered import TieredPredictor
 from predictor.raw_forecast import RawForecasts
 from scheduler.sim.engine_config import EngineConfig
 from tests.conftest import missing
-from tests.deploy.dashboard_file import alert_marks, expressions, variables
+from tests.deploy.dashboard_file import annotation_expressions, expressions, variables
 from tests.deploy.load import Client
 from tests.deploy.prometheus import Prometheus, prometheus
 from tests.gateway.harness import gateway
@@ -35,17 +35,17 @@ WORKER = EmulatorConfig(
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """What was seen of a loaded gateway."""
+    """A gateway after its load, as Prometheus and the clients saw it."""
 
     client: Client
     prometheus: Prometheus
     unanswered: list[str]
-    """Queries that had no number, or not a finite one, to the end of the load."""
+    """Queries without a finite value until the end of the load."""
 
 
 @pytest.fixture(scope="module")
 def observed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Observed]:
-    """A gateway with two workers under load. Prometheus stays, also after the gateway has gone."""
+    """A gateway with two workers under load; Prometheus keeps running after the gateway ends."""
     folder = tmp_path_factory.mktemp("prometheus")
     with EmbeddedEmulator(WORKER) as one, EmbeddedEmulator(WORKER) as two:
         runner = asyncio.Runner()
@@ -69,18 +69,18 @@ async def _observe(stack: AsyncExitStack, folder: Path, workers: list[str]) -> O
     async with client.load():
         deadline = monotonic() + DEADLINE_S
         while (unanswered or not client.saw_enough) and monotonic() < deadline:
-            asked = [asyncio.to_thread(watcher.has_numbers, query) for query in unanswered]
-            answered = await asyncio.gather(*asked)
-            unanswered = [q for q, good in zip(unanswered, answered, strict=True) if not good]
+            checks = [asyncio.to_thread(watcher.has_numbers, query) for query in unanswered]
+            finite = await asyncio.gather(*checks)
+            unanswered = [query for query, ok in zip(unanswered, finite, strict=True) if not ok]
     await running.until_idle()
     total = sum(client.outcomes.values())
-    seen = f"sum(lengthwise_requests_total) == {total}"
-    await _until(lambda: watcher.query(seen) != {}, f"Prometheus has seen {total} requests")
+    all_counted = f"sum(lengthwise_requests_total) == {total}"
+    await _until(lambda: watcher.query(all_counted) != {}, f"Prometheus has seen {total} requests")
     return Observed(client, watcher, unanswered)
 
 
-class _Agreeing:
-    """A refined tier that finds nothing to better: its panels show that it was asked."""
+class _SameForecasts:
+    """A refined tier that returns the fast forecast; its panels show the calls."""
 
     def refine(self, prompts: Sequence[Prompt], fast: RawForecasts) -> RawForecasts:
         del prompts
@@ -89,7 +89,7 @@ class _Agreeing:
 
 def _predictor() -> TieredPredictor:
     try:
-        return TieredPredictor(LengthPredictor.load(), _Agreeing())
+        return TieredPredictor(LengthPredictor.load(), _SameForecasts())
     except ArtefactError as error:
         missing(f"the predictor that ships ({error})", "lengthwise train")
 
@@ -101,40 +101,40 @@ async def _until(condition: Callable[[], bool], what: str) -> None:
         await asyncio.sleep(0.05)
 
 
-def test_every_panel_has_numbers_under_load(observed: Observed) -> None:
+def test_every_panel_has_values_under_load(observed: Observed) -> None:
     assert observed.unanswered == []
 
 
-def test_the_load_was_of_every_kind(observed: Observed) -> None:
+def test_the_load_has_every_outcome(observed: Observed) -> None:
     outcomes = observed.client.outcomes
     assert set(outcomes) == {"ok", "client_gone", "model_not_found", "queue_full"}, outcomes
     assert observed.client.saw_enough, outcomes
 
 
-def test_requests_by_outcome_are_those_the_clients_counted(observed: Observed) -> None:
+def test_requests_by_outcome_match_the_clients_counts(observed: Observed) -> None:
     seen = observed.prometheus.by("outcome", "sum by (outcome) (lengthwise_requests_total)")
     assert seen == dict(observed.client.outcomes)
 
 
 @pytest.mark.parametrize("name", ["prompt_tokens", "generation_tokens"])
-def test_tokens_are_those_the_clients_counted(observed: Observed, name: str) -> None:
+def test_tokens_match_the_clients_counts(observed: Observed, name: str) -> None:
     (seen,) = observed.prometheus.query(f"sum(lengthwise_{name}_total)").values()
     assert seen == getattr(observed.client, name)
 
 
-def test_every_answer_is_in_the_latency_and_slo_metrics_once(observed: Observed) -> None:
+def test_every_answer_counts_once_in_the_latency_and_slo_metrics(observed: Observed) -> None:
     for name in ("e2e_seconds_count", "normalised_latency_seconds_count", "slo_requests_total"):
         (seen,) = observed.prometheus.query(f"sum(lengthwise_{name})").values()
         assert seen == observed.client.outcomes["ok"], name
 
 
-def test_at_rest_nothing_is_left_in_flight(observed: Observed) -> None:
+def test_after_the_load_no_request_is_left(observed: Observed) -> None:
     for name in ("requests_in_flight", "queue_length", "worker_in_flight_sequences"):
         (seen,) = observed.prometheus.query(f"sum(lengthwise_{name})").values()
         assert seen == 0, name
 
 
-def test_the_variables_offer_the_model_and_the_workers(observed: Observed) -> None:
+def test_the_variables_list_the_model_and_the_workers(observed: Observed) -> None:
     offered = {
         name: observed.prometheus.get(f"label/{label}/values", **{"match[]": metric})
         for name, metric, label in variables()
@@ -144,8 +144,8 @@ def test_the_variables_offer_the_model_and_the_workers(observed: Observed) -> No
 
 
 def test_the_alert_rules_evaluate(observed: Observed) -> None:
-    for mark in alert_marks():
-        observed.prometheus.query(mark)
+    for query in annotation_expressions():
+        observed.prometheus.query(query)
 
     def rules() -> list[dict[str, str]]:
         groups = observed.prometheus.get("rules")["groups"]

@@ -1,4 +1,4 @@
-"""The dashboard file as Grafana reads it: up to date, on the grid and explained."""
+"""The dashboard file: up to date, on the grid, with a unit and a description for each panel."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OF_VLLM = {"vllm:generation_tokens_total"}
 SUFFIX = re.compile(r"_(bucket|sum|count|total)$")
 
 
-def test_the_file_is_what_its_program_prints() -> None:
+def test_the_file_is_the_output_of_its_program() -> None:
     printed = subprocess.run(
         [sys.executable, str(GRAFANA / "dashboard.py")], capture_output=True, check=True, timeout=60
     )
@@ -33,19 +33,19 @@ def test_the_file_is_what_its_program_prints() -> None:
 
 
 def test_no_two_panels_overlap_and_none_leaves_the_grid() -> None:
-    taken: dict[int, set[tuple[int, int]]] = {}
+    cells_of: dict[int, set[tuple[int, int]]] = {}
     for panel in dashboard()["panels"]:
         place = panel["gridPos"]
         assert place["x"] >= 0, panel["title"]
         assert place["x"] + place["w"] <= COLUMNS, panel["title"]
-        taken[panel["id"]] = {
+        cells_of[panel["id"]] = {
             (x, y)
             for x in range(place["x"], place["x"] + place["w"])
             for y in range(place["y"], place["y"] + place["h"])
         }
-    assert len(taken) == len(dashboard()["panels"]), "two panels have one id"
-    for (one, cells), (other, others) in combinations(taken.items(), 2):
-        assert cells.isdisjoint(others), f"panels {one} and {other} overlap"
+    assert len(cells_of) == len(dashboard()["panels"]), "two panels have one id"
+    for (first, cells), (second, others) in combinations(cells_of.items(), 2):
+        assert cells.isdisjoint(others), f"panels {first} and {second} overlap"
 
 
 def test_every_row_of_panels_fills_the_width() -> None:
@@ -56,13 +56,13 @@ def test_every_row_of_panels_fills_the_width() -> None:
     assert set(widths.values()) == {COLUMNS}
 
 
-def test_every_panel_names_a_metric_it_shows_and_uses_the_chosen_data_source() -> None:
+def test_every_description_names_a_metric_and_every_query_has_the_data_source() -> None:
     for panel in panels():
         shown = {name for target in panel["targets"] for name in _metrics(target["expr"])}
         named = set(re.findall(r"(?:vllm:|lengthwise_)\w+", panel["description"]))
         assert named & {SUFFIX.sub("", name) for name in shown} | named & shown, panel["title"]
-        for asker in (panel, *panel["targets"]):
-            assert asker["datasource"] == {"type": "prometheus", "uid": "${datasource}"}
+        for part in (panel, *panel["targets"]):
+            assert part["datasource"] == {"type": "prometheus", "uid": "${datasource}"}
 
 
 def test_every_panel_has_a_unit_and_every_query_a_legend() -> None:
@@ -79,19 +79,19 @@ def test_every_rate_is_over_grafanas_interval() -> None:
             assert set(re.findall(r"\[(.*?)\]", target["expr"])) <= {"$__rate_interval"}
 
 
-def test_the_queries_know_every_metric_of_the_gateway_and_no_other() -> None:
+def test_the_queries_use_every_metric_of_the_gateway_and_no_other() -> None:
     shown = {
         SUFFIX.sub("", name)
         for panel in panels()
         for target in panel["targets"]
         for name in _metrics(target["expr"]) - OF_VLLM
     }
-    config = Config(tenants=Tenants(fair=True))  # else tenants have no metric
+    config = Config(tenants=Tenants(fair=True))  # without fair shares tenants have no metric
     registry = create_app(config, None).state.metrics.registry
     assert shown == {family.name for family in registry.collect()}
 
 
-def test_grafana_is_told_the_scrape_interval_and_where_the_dashboards_are() -> None:
+def test_grafana_has_the_scrape_interval_and_the_path_of_the_dashboards() -> None:
     (source,) = _yaml("grafana/provisioning/datasources/prometheus.yml")["datasources"]
     scrape = _yaml("prometheus/prometheus.yml")["global"]["scrape_interval"]
     assert source["jsonData"]["timeInterval"] == scrape

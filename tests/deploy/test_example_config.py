@@ -1,4 +1,4 @@
-"""The example configuration cannot drift from the settings there are."""
+"""The example configuration has every setting, with its default and a comment."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ COMMENTED_SETTING = re.compile(r"^#(?=( {2,}(- )?)?[a-z_]+:)")
 
 
 def _with_workers() -> str:
-    """The example with its lists in force: the # of their lines stands at the start."""
+    """The example with its lists: without the # at the start of their lines."""
     lines = EXAMPLE.read_text(encoding="utf-8").splitlines()
     return "\n".join(COMMENTED_SETTING.sub("", line) for line in lines) + "\n"
 
 
 def _fields(model: type[BaseModel]) -> dict[str, Any]:
-    """The names of a model's settings; sections and the items of lists are walked."""
+    """The names of a model's settings, with the settings of sections and of list items."""
     shape: dict[str, Any] = {}
     for name, field in model.model_fields.items():
         kinds = (field.annotation, *get_args(field.annotation))
@@ -50,7 +50,7 @@ def test_the_example_names_every_setting_and_no_other() -> None:
     assert _keys(yaml.safe_load(_with_workers())) == _fields(Config)
 
 
-def test_the_commented_lists_are_usable_as_they_stand(tmp_path: Path) -> None:
+def test_the_commented_lists_are_valid(tmp_path: Path) -> None:
     path = tmp_path / "lengthwise.yaml"
     path.write_text(_with_workers(), encoding="utf-8")
     config = load_config(path, env={})

@@ -1,4 +1,4 @@
-"""Prometheus' configuration and alert rules are valid, and the alerts fire when they should."""
+"""The configuration of Prometheus and the alert rules are valid, and the alerts fire in time."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def test_each_alert_fires_when_it_should_and_none_in_an_ordinary_hour(tmp_path: 
     promtool("test", "rules", str(scenarios))
 
 
-def test_every_alert_has_a_severity_a_summary_and_what_to_do() -> None:
+def test_every_alert_has_a_severity_a_summary_and_a_remedy() -> None:
     for alert in _alerts():
         assert alert["labels"]["severity"] in ("critical", "warning"), alert["alert"]
         assert alert["annotations"]["summary"], alert["alert"]
         assert len(alert["annotations"]["description"]) > 60, alert["alert"]
 
 
-def test_every_alert_is_tried_and_explained() -> None:
+def test_every_alert_has_a_scenario_and_an_entry_in_the_runbook() -> None:
     names = {alert["alert"] for alert in _alerts()}
     tried = set(re.findall(r"Lengthwise[A-Z]\w+", SCENARIOS.read_text(encoding="utf-8")))
     explained = set(re.findall(r"Lengthwise[A-Z]\w+", README.read_text(encoding="utf-8")))

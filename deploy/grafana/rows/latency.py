@@ -1,0 +1,71 @@
+"""Row "Latency and queue": how long requests take, and how many wait."""
+
+from __future__ import annotations
+
+from panel import STACKED, Panel
+from promql import MODEL, or_zero, quantiles_and_mean, total
+
+LATENCY = (
+    Panel(
+        "Time to first token",
+        "s",
+        "From arrival to the first token, including the wait in the queue; streams only "
+        "(lengthwise_ttft_seconds).",
+        quantiles_and_mean("ttft_seconds", MODEL),
+        width=6,
+    ),
+    Panel(
+        "Time per output token",
+        "s",
+        "Between two tokens after the first; streams only (lengthwise_tpot_seconds). Rises with "
+        "the sequences that a worker runs at once, and with preemptions.",
+        quantiles_and_mean("tpot_seconds", MODEL),
+        width=6,
+    ),
+    Panel(
+        "End to end",
+        "s",
+        "From arrival to the end of the answer (lengthwise_e2e_seconds). Long answers take long: "
+        "compare the normalised latency instead.",
+        quantiles_and_mean("e2e_seconds", MODEL),
+        width=6,
+    ),
+    Panel(
+        "Normalised latency",
+        "s",
+        "End-to-end latency per output token (lengthwise_normalised_latency_seconds). The order of "
+        "the queue improves this number. Every answer counts the same in the mean, short or long.",
+        quantiles_and_mean("normalised_latency_seconds", MODEL),
+        width=6,
+    ),
+    Panel(
+        "Queue wait",
+        "s",
+        "From arrival to dispatch, counted at dispatch (lengthwise_queue_wait_seconds). waiting "
+        "now, longest: the longest wait of a request that is still in the queue "
+        "(lengthwise_queue_oldest_wait_seconds).",
+        {
+            **quantiles_and_mean("queue_wait_seconds", MODEL),
+            "waiting now, longest": f"max(lengthwise_queue_oldest_wait_seconds{{{MODEL}}})",
+        },
+    ),
+    Panel(
+        "Queue length",
+        "none",
+        "Requests that wait in the gateway, by model (lengthwise_queue_length). in the gateway, "
+        "all models: requests accepted and not ended (lengthwise_requests_in_flight).",
+        {
+            "waiting, {{model}}": f"sum by (model) (lengthwise_queue_length{{{MODEL}}})",
+            "in the gateway, all models": "sum(lengthwise_requests_in_flight)",
+        },
+    ),
+    Panel(
+        "Waiting by tenant",
+        "none",
+        "Requests that wait, by tenant (lengthwise_tenant_waiting); only with tenants.fair. The "
+        "first 20 configured tenants have a line each, the others share one. A tenant that sends "
+        "too much waits; other tenants do not.",
+        {"{{tenant}}": or_zero(total("lengthwise_tenant_waiting", "tenant"), "tenant", "other")},
+        custom=STACKED,
+    ),
+)
