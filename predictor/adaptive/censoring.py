@@ -1,4 +1,4 @@
-"""What an answer's length tells, cut answers among them."""
+"""The evidence of an answer's length, also of an answer that was cut."""
 
 from __future__ import annotations
 
@@ -11,37 +11,39 @@ import numpy as np
 from predictor.adaptive.forecast import Forecast
 from predictor.raw_forecast import CAP_TOKENS, LEVELS
 
-_TAIL = 0.25  # scales by which a cut answer exceeds on average what no forecast reached
+_TAIL = 0.25  # mean excess, in scales, of an answer cut beyond every atom of its forecast
 
-_EARLY = 0.05  # probability of an end before the cut, below which the cut tells nothing
+_EARLY = 0.05  # forecast probability of an end before the cut, below which a cut weighs less
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """``logs``: log tokens, of a cut answer a draw from what was forecast beyond the cut.
+    """An answer as evidence: ``log_tokens``, which are imputed if the answer was cut.
 
-    ``weight`` (0 to 1) is what it counts among the model's answers, ``told`` how much it tells of
-    its prompt, ``endless`` the probability that it would never have ended.
+    ``weight`` (0 to 1) is the answer's weight among the model's answers, ``prompt_weight`` (0 to 1)
+    the weight among the prompt's answers, ``endless`` the probability that the answer would not
+    have ended by itself.
     """
 
-    logs: float
+    log_tokens: float
     weight: float
-    told: float
+    prompt_weight: float
     endless: float
 
 
-def read(forecast: Forecast, tokens: int, *, censored: bool, random: Random) -> Answer:
-    """Read an answer of ``tokens`` tokens to the request of ``forecast``.
+def read_answer(forecast: Forecast, tokens: int, *, censored: bool, random: Random) -> Answer:
+    """The evidence of an answer of ``tokens`` tokens to the request of ``forecast``.
 
-    A cut answer is imputed at random (stochastic EM) and counts in full: were it left out, or
-    counted less, the short answers that were not cut would be too many; but for one that was cut
-    before any could have ended. Of its prompt it tells as much as the forecast probability that
-    it would have ended before.
+    The length of a cut answer is drawn from the forecast beyond the cut (stochastic EM). A drawn
+    length has full weight among the model's answers: with less, short answers, which are rarely
+    cut, would count too much. A cut before which the forecast expects almost no end has less
+    weight. The weight among the prompt's answers is the forecast probability of an end before the
+    cut.
     """
-    logs = log(max(1, tokens))
+    log_tokens = log(max(1, tokens))
     if not censored:
-        return Answer(logs, 1.0, 1.0, 0.0)
-    cut = (logs - forecast.location) / forecast.scale
+        return Answer(log_tokens, 1.0, 1.0, 0.0)
+    cut = (log_tokens - forecast.location) / forecast.scale
     ended = float(np.interp(cut, forecast.shape, LEVELS, left=0.0, right=1.0))
     beyond = (1 - forecast.endless) * (1 - ended)
     endless = (
@@ -49,7 +51,7 @@ def read(forecast: Forecast, tokens: int, *, censored: bool, random: Random) -> 
     )
     drawn = float(np.interp(ended + (1 - ended) * random.random(), LEVELS, forecast.shape))
     longer = max(drawn, cut + _TAIL * random.expovariate(1.0) * (ended > LEVELS[-1]))
-    logs = min(forecast.location + forecast.scale * longer, log(CAP_TOKENS))
-    logs = max(logs, log(max(1, tokens)))
-    counted = min(1.0, ended / _EARLY) * (1 - endless)
-    return Answer(logs, counted, ended * (1 - endless), endless)
+    imputed = min(forecast.location + forecast.scale * longer, log(CAP_TOKENS))
+    imputed = max(imputed, log_tokens)
+    weight = min(1.0, ended / _EARLY) * (1 - endless)
+    return Answer(imputed, weight, ended * (1 - endless), endless)

@@ -1,9 +1,9 @@
-"""Fitting a model's recent answers: location, scale and shape, with the predictor as prior.
+"""Fits location, scale and residuals to a model's recent answers, with the predictor as prior.
 
-With phi the features, mu and s what the predictor said and w a weight that halves every so many
-answers: log tokens - mu = phi v + e. The posterior mode of v under a normal prior around 0 (trust
-the predictor) is a ridge regression; as the predictor's skill falls the slope of mu goes from 1
-to 0 and the forecast becomes the recent answers' own distribution.
+With the features phi and the predicted location mu: log tokens - mu = phi v + e. Each answer has a
+weight that halves every ``half_life`` answers. The posterior mode of v under a normal prior around
+0 (the predictor is right) is a ridge regression. If the predictor has no skill, the slope of mu
+becomes 0 instead of 1 and the forecast becomes the distribution of the recent answers.
 """
 
 from __future__ import annotations
@@ -16,16 +16,20 @@ from predictor.adaptive.settings import AdaptiveSettings
 from predictor.arrays import Array
 from predictor.raw_forecast import MASS
 
-_LEAST = 0.02  # log tokens; keeps the logarithm of a lucky residual finite
-_FLOOR = 0.15  # log tokens; no answer counts more than one predicted this well
-_HUBER = 2.0  # residuals beyond so many scales count less
-_LEVEL = -1.2  # about the mean log scale: what its slope is relative to
+_LEAST = 0.02  # log tokens; keeps the logarithm of a residual of 0 finite
+_FLOOR = 0.15  # log tokens; a smaller scale gives an answer no more weight
+_HUBER = 2.0  # scales; a larger residual has less weight
+_MEAN_LOG_SCALE = -1.2  # typical; the slope of the log scale is relative to it
 
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """n recent answers of a model: features (n x d), ``error`` = log tokens - predicted location,
-    log of the predicted scale, and weights (n)."""
+    """n recent answers of a model.
+
+    ``features`` (n x d) are the inputs of the regression, ``error`` (n) the log tokens minus the
+    predicted location, ``log_scale`` (n) the log of the predicted scale, ``weight`` (n) the weights
+    in the fit.
+    """
 
     features: Array
     error: Array
@@ -35,70 +39,83 @@ class Answers:
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """What was learned: location += features @ ``line``; log scale += ``widen`` +
-    ``stretch`` * (log scale + 1.2); and the ``residuals`` (sorted, standardised) with weights.
+    """The fitted corrections of a model's forecasts.
+
+    The location changes by features @ ``coefficients``. The log scale changes by
+    ``log_scale_shift`` + ``log_scale_slope`` * (log scale + 1.2). ``residuals`` are the sorted
+    standardised residuals, ``weights`` their weights.
     """
 
-    line: tuple[float, ...]
-    widen: float
-    stretch: float
+    coefficients: tuple[float, ...]
+    log_scale_shift: float
+    log_scale_slope: float
     residuals: Array
     weights: Array
 
     def log_scale(self, predicted: float) -> float:
-        """The log scale made of the predicted one."""
-        return predicted + self.widen + self.stretch * (predicted - _LEVEL)
+        """The corrected log scale."""
+        centred = predicted - _MEAN_LOG_SCALE
+        return predicted + self.log_scale_shift + self.log_scale_slope * centred
 
     def log_scales(self, predicted: Array) -> Array:
-        """The log scales made of the predicted ones (n)."""
-        return np.asarray(predicted + self.widen + self.stretch * (predicted - _LEVEL))
+        """The corrected log scales (n)."""
+        centred = predicted - _MEAN_LOG_SCALE
+        return np.asarray(predicted + self.log_scale_shift + self.log_scale_slope * centred)
 
 
-def nothing(width: int) -> Fit:
-    """The fit before any answer: the predictor's word."""
+def no_fit(width: int) -> Fit:
+    """The fit before any answer, which changes nothing."""
     return Fit((0.0,) * width, 0.0, 0.0, np.zeros(0), np.zeros(0))
 
 
 def fit(
     answers: Answers, before: Fit, *, known: bool, prior: Array, settings: AdaptiveSettings
 ) -> Fit:
-    """Fit ``answers``; ``before`` tells which are outliers, ``prior`` is the predicted shape."""
+    """Fit ``answers``.
+
+    Outliers are judged by the previous fit, ``before``. ``known``: the predictor was trained on the
+    model. ``prior`` is the predicted shape.
+    """
     scale = np.exp(before.log_scales(answers.log_scale))
-    off = np.abs(answers.error - answers.features @ np.array(before.line)) / scale
-    precise = answers.weight / (scale**2 + _FLOOR**2) / float(MASS @ prior**2)
-    precise *= np.minimum(1.0, _HUBER / np.maximum(off, 1e-9))
-    line, error = _line(answers, precise, known=known, settings=settings)
-    widen, stretch = _scale(answers, error, prior, settings)
-    apart = answers.log_scale - _LEVEL
-    residuals = error / np.exp(answers.log_scale + widen + stretch * apart)
+    off = np.abs(answers.error - answers.features @ np.array(before.coefficients)) / scale
+    precision = answers.weight / (scale**2 + _FLOOR**2) / float(MASS @ prior**2)
+    precision *= np.minimum(1.0, _HUBER / np.maximum(off, 1e-9))
+    coefficients, error = _regress(answers, precision, known=known, settings=settings)
+    shift, slope = _fit_scale(answers, error, prior, settings)
+    centred = answers.log_scale - _MEAN_LOG_SCALE
+    residuals = error / np.exp(answers.log_scale + shift + slope * centred)
     order = np.argsort(residuals)
-    return Fit(tuple(line.tolist()), widen, stretch, residuals[order], answers.weight[order])
+    return Fit(tuple(coefficients.tolist()), shift, slope, residuals[order], answers.weight[order])
 
 
-def _line(
-    answers: Answers, precise: Array, *, known: bool, settings: AdaptiveSettings
+def _regress(
+    answers: Answers, precision: Array, *, known: bool, settings: AdaptiveSettings
 ) -> tuple[Array, Array]:
-    """The line and its leave-one-out residuals (studentised: half way to the error made)."""
-    at = 0 if known else 1
-    deviation = np.full(answers.features.shape[1], settings.others[at])
-    deviation[:2] = settings.intercept[at], settings.slope[at]
-    weighted = answers.features * precise[:, None]
+    """The coefficients and the studentised residuals.
+
+    Studentised residuals lie between the residuals of the fit and the leave-one-out errors.
+    """
+    prior = 0 if known else 1
+    deviation = np.full(answers.features.shape[1], settings.others[prior])
+    deviation[:2] = settings.intercept[prior], settings.slope[prior]
+    weighted = answers.features * precision[:, None]
     inverse = np.linalg.inv(weighted.T @ answers.features + np.diag(deviation**-2.0))
-    line = inverse @ (weighted.T @ answers.error)
+    coefficients = inverse @ (weighted.T @ answers.error)
     leverage = np.einsum("nd,nd->n", weighted @ inverse, answers.features)
-    error = answers.error - answers.features @ line
-    return line, error / np.sqrt(np.maximum(0.1, 1.0 - leverage))
+    error = answers.error - answers.features @ coefficients
+    return coefficients, error / np.sqrt(np.maximum(0.1, 1.0 - leverage))
 
 
-def _scale(
+def _fit_scale(
     answers: Answers, error: Array, prior: Array, settings: AdaptiveSettings
 ) -> tuple[float, float]:
-    """How much wider than predicted the errors are, and how that depends on the prediction."""
+    """Shift and slope of the log scale: by how much the errors are wider than predicted."""
     expected = float(MASS @ np.log(np.abs(prior) + _LEAST / 0.35))
     wider = np.log(np.abs(error) + _LEAST) - answers.log_scale - expected / MASS.sum()
-    apart = answers.log_scale - _LEVEL
-    w, strength = answers.weight, settings.spread_prior
-    a, b, c = strength + w.sum(), float(w @ apart), 0.2 * strength + float(w @ apart**2)
-    first, second = float(w @ wider), float((w * apart) @ wider)
-    least = a * c - b * b
-    return (c * first - b * second) / least, (a * second - b * first) / least
+    centred = answers.log_scale - _MEAN_LOG_SCALE
+    weight, strength = answers.weight, settings.spread_prior
+    a, b = strength + weight.sum(), float(weight @ centred)
+    c = 0.2 * strength + float(weight @ centred**2)
+    first, second = float(weight @ wider), float((weight * centred) @ wider)
+    determinant = a * c - b * b
+    return (c * first - b * second) / determinant, (a * second - b * first) / determinant

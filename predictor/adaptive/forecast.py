@@ -1,4 +1,4 @@
-"""Forecast: what is predicted of one request, and what is needed to learn from its answer."""
+"""The forecast of one request, with the values that learning from the answer needs."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from predictor.raw_forecast import CAP_TOKENS, MASS, RawForecasts
 from scheduler.length import LengthDistribution
 
 _MASS = tuple(MASS.tolist())
-_LOG_CAP = log(CAP_TOKENS - 1.0)  # longer ones have the atom of endless answers
+_LOG_CAP = log(CAP_TOKENS - 1.0)  # the atom at CAP_TOKENS is of answers without end
 
 
 @dataclass(frozen=True, slots=True)
-class Base:
-    """What the predictor said of one request: a raw forecast as plain numbers.
+class RawForecast:
+    """The predictor's raw forecast of one request, as plain numbers.
 
-    ``square`` is the mean square of the shape, ``known`` whether the predictor was trained on the
-    model, ``features`` the inputs of the regression.
+    ``mean_square`` is the mean square of the shape, ``known`` whether the predictor was trained on
+    the model, ``features`` the inputs of the online regression (``inputs.NAMES``).
     """
 
     location: float
     scale: float
     shape: Array
-    square: float
+    mean_square: float
     endless: float
     features: Features
     known: bool
@@ -35,40 +35,31 @@ class Base:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """The forecast of one request; about 2 KB, to be kept until the request has ended.
+    """The corrected forecast of one request; about 2 KB, kept until the request has ended.
 
-    ``length`` is the distribution, cut at the prompt's ``max_tokens``; ``base`` is what the
-    predictor said, ``location`` and ``scale`` (log tokens), ``shape`` and ``endless`` what was
-    made of it; ``recalled`` tells whether history carried it more than the model did.
+    ``length`` is the distribution, truncated at the prompt's ``max_tokens``. ``raw`` is the
+    predictor's forecast; ``location`` and ``scale`` (log tokens), ``shape`` and ``endless`` are
+    the corrected values. ``from_history`` tells whether the history of the request's keys explains
+    more of the variance than the model's regression leaves.
     """
 
     length: LengthDistribution
     model: str
     tier: str
     keys: Keys
-    base: Base
+    raw: RawForecast
     location: float
     scale: float
     shape: tuple[float, ...]
     endless: float
-    recalled: bool
-
-    @property
-    def base_location(self) -> float:
-        """The location that the predictor said, in log tokens."""
-        return self.base.location
-
-    @property
-    def base_scale(self) -> float:
-        """The scale that the predictor said, in log tokens."""
-        return self.base.scale
+    from_history: bool
 
 
-def bases(raw: RawForecasts) -> list[Base]:
+def split(raw: RawForecasts) -> list[RawForecast]:
     """The raw forecasts one by one.
 
     Raises:
-        ValueError: one is not finite, or has no positive scale.
+        ValueError: a forecast is not finite, or its scale is not positive.
     """
     sums = (part.sum() for part in (raw.location, raw.shape, raw.endless))
     if not isfinite(sum(sums) + raw.scale.sum()) or raw.scale.min() <= 0:
@@ -77,7 +68,7 @@ def bases(raw: RawForecasts) -> list[Base]:
         )
     return list(
         map(
-            Base,
+            RawForecast,
             raw.location.tolist(),
             raw.scale.tolist(),
             raw.shape,
@@ -94,9 +85,9 @@ def distribution(
 ) -> LengthDistribution:
     """``RawForecasts.distributions`` for one forecast, without arrays: a quarter of the time."""
     tokens = [exp(min(_LOG_CAP, max(0.0, location + scale * z))) for z in shape]
-    lasting = 1.0 - endless
-    mass = [lasting * part for part in _MASS]
-    distinct = all(map(float.__lt__, tokens, tokens[1:]))
-    make = LengthDistribution if distinct else LengthDistribution.weighted
-    length = make((*tokens, float(CAP_TOKENS)), (*mass, endless))
+    ending = 1.0 - endless
+    mass = [ending * part for part in _MASS]
+    increasing = all(map(float.__lt__, tokens, tokens[1:]))
+    build = LengthDistribution if increasing else LengthDistribution.weighted
+    length = build((*tokens, float(CAP_TOKENS)), (*mass, endless))
     return length if limit is None else length.capped(limit)

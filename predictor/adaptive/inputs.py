@@ -1,4 +1,4 @@
-"""What the online regression sees of a forecast: a handful of numbers of about unit size."""
+"""The features of the online regression: a few numbers of about unit size for each forecast."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from predictor.fast.inputs import COLUMNS
 from predictor.raw_forecast import RawForecasts
 
 CENTRE = 5.6
-"""About the mean log length of real answers: what location and text scores are relative to."""
+"""Typical mean of log tokens; location and text scores are relative to it."""
 
 _CENTRED = ("text_words", "text_all")
 _TAKEN = (*_CENTRED, *(name for name in COLUMNS if name.startswith("text_axis_")), "text_own")
@@ -19,38 +19,38 @@ NAMES: tuple[str, ...] = ("one", "location", *(name for name in _TAKEN if name i
 Features = tuple[float, ...]
 """The features of one forecast, one for each of ``NAMES``."""
 
-_AT = [COLUMNS.index(name) for name in NAMES[2:]]
+_COLUMNS = [COLUMNS.index(name) for name in NAMES[2:]]
 _SHIFT = [CENTRE if name in _CENTRED else 0.0 for name in NAMES[2:]]
 _ROUTE = COLUMNS.index("model_route") if "model_route" in COLUMNS else -1
-_FAR = 6.0  # a strange input must not carry the line away
-_NOTHING = (0.0,) * len(_AT)
+_FAR = 6.0  # bounds the effect of an outlying feature
+_NO_SCORES = (0.0,) * len(_COLUMNS)
 
 
 def features(raw: RawForecasts) -> list[Features]:
-    """The features of each forecast; what the predictor left open (NaN) is 0.
+    """The features of each forecast; NaN becomes 0.
 
-    Inputs of another width than ``COLUMNS`` tell nothing: location alone is then used.
+    With inputs of another width than COLUMNS, the location is the only feature.
     """
     locations = raw.location.tolist()
     if raw.inputs.shape[1] != len(COLUMNS):
-        return [(1.0, _near(location - CENTRE), *_NOTHING) for location in locations]
-    rows = raw.inputs[:, _AT].tolist()
+        return [(1.0, _bounded(location - CENTRE), *_NO_SCORES) for location in locations]
+    rows = raw.inputs[:, _COLUMNS].tolist()
     return [
         (
             1.0,
-            _near(location - CENTRE),
-            *[_near(x - shift) for x, shift in zip(row, _SHIFT, strict=True)],
+            _bounded(location - CENTRE),
+            *[_bounded(x - shift) for x, shift in zip(row, _SHIFT, strict=True)],
         )
         for location, row in zip(locations, rows, strict=True)
     ]
 
 
-def _near(number: float) -> float:
+def _bounded(number: float) -> float:
     return 0.0 if isnan(number) else min(_FAR, max(-_FAR, number))
 
 
 def known(raw: RawForecasts) -> list[bool]:
-    """Whether the predictor was trained on each forecast's model; if it does not say, no."""
+    """Whether the predictor was trained on each forecast's model; no if the inputs do not say."""
     if _ROUTE < 0 or raw.inputs.shape[1] != len(COLUMNS):
         return [False] * len(raw)
     return [route == 0 for route in raw.inputs[:, _ROUTE].tolist()]

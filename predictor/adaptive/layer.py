@@ -1,9 +1,9 @@
-"""Adaptive: the predictor's forecasts, corrected by every answer that came since.
+"""The adaptive layer: the predictor's forecasts, corrected by every answer.
 
-Three steps, each with the predictor's word as prior: a regression of each model's recent log
+Three steps, each with the predictor's forecast as prior: a regression of each model's recent log
 lengths on the forecast (``fit``), the history of tenant, template and prompt (``history``), and
-the shape of recent errors (conformal recalibration). When a model's errors break with what they
-were, what was learned of it counts no more (``recent``).
+the shape of recent errors (``shape``). When a model's errors change, what was learned from the
+model's earlier answers loses its weight (``recent``).
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from random import Random
 from threading import Lock
 
 from predictor.adaptive import inputs
-from predictor.adaptive.censoring import Answer, read
-from predictor.adaptive.forecast import Base, Forecast, bases, distribution
-from predictor.adaptive.history import History, View
+from predictor.adaptive.censoring import Answer, read_answer
+from predictor.adaptive.forecast import Forecast, RawForecast, distribution, split
+from predictor.adaptive.history import History, ModelForecast
 from predictor.adaptive.keys import PROMPT, Keys, keys_of
-from predictor.adaptive.recent import Recent
+from predictor.adaptive.recent import RecentAnswers
 from predictor.adaptive.settings import AdaptiveSettings
-from predictor.adaptive.shape import Recalled
+from predictor.adaptive.shape import HistoryErrors
 from predictor.prompt import Prompt
 from predictor.raw_forecast import RawForecasts
 
 FIRST_TIER = "fast"
-"""The tier that forecasts every request; only its forecasts write down exact prompts' answers."""
+"""The tier that forecasts every request; only this tier records the answers to exact prompts."""
 
-_RECALLED = 0.5  # of the variance left: then the history carries the forecast, not the model
+_FROM_HISTORY = 0.5  # share of the variance; with less left, history dominates a forecast
 _LEAST_SCALE = 0.02  # log tokens
-_FAR = 4.0  # deviations; history takes an answer further off than that as if it were there
-_ONE = 0.9  # answers to the same prompt, recent ones counting more
+_FAR = 4.0  # standard deviations; bounds the error that history learns from
+_REPEATED = 0.9  # weight of a prompt's earlier answers from which on the prompt is a repeat
 _WIDTH = len(inputs.NAMES)
 
 _Learner = tuple[str, str]  # tier and model
@@ -42,29 +42,29 @@ _Learner = tuple[str, str]  # tier and model
 class AdaptiveLayer:
     """Corrects forecasts (``adapt``) and learns from answers (``learn``). Thread-safe.
 
-    One lock, taken for each request anew and held for some 20 microseconds, or for the fit that
-    every 16th answer of a model causes; hashing and building distributions need no lock.
+    A request holds the lock for some 20 microseconds; every 16th answer of a model holds the lock
+    for a fit. Hashes and distributions are computed without the lock.
     """
 
     def __init__(
         self, settings: AdaptiveSettings | None = None, *, salt: bytes | None = None, seed: int = 0
     ) -> None:
-        """``salt`` (16 bytes) keys the hashes of prompts; by default random."""
+        """``salt`` (16 bytes, default random) is the key of the hashes of prompts."""
         self.settings = settings or AdaptiveSettings()
         self.salt = secrets.token_bytes(16) if salt is None else salt
         self.history = History(self.settings.capacity)
-        self.recents: OrderedDict[_Learner, Recent] = OrderedDict()
-        self.recalled = Recalled(self.settings)
-        self._fresh = Recent(_WIDTH, self.settings)
+        self.recent: OrderedDict[_Learner, RecentAnswers] = OrderedDict()
+        self.history_errors = HistoryErrors(self.settings)
+        self._fresh = RecentAnswers(_WIDTH, self.settings)
         self._random = Random(seed)
         self.lock = Lock()
 
     def adapt(
         self, prompts: Sequence[Prompt], raw: RawForecasts, *, tier: str = FIRST_TIER
     ) -> list[Forecast]:
-        """A forecast for each prompt; ``raw`` are what the predictor's ``tier`` says.
+        """The corrected forecast of each prompt; ``raw`` are the forecasts of the tier ``tier``.
 
-        A model not seen yet, and a prompt without history, are forecast as the predictor says.
+        For a new model and a prompt without history, the forecast is the raw one.
 
         Raises:
             ValueError: the numbers of prompts and of raw forecasts differ, or one is not finite.
@@ -73,112 +73,115 @@ class AdaptiveLayer:
             raise ValueError(f"{len(prompts)} prompts need as many raw forecasts, got {len(raw)}")
         if not prompts:
             return []
-        said = bases(raw)
-        found = [keys_of(prompt, salt=self.salt, tier=tier) for prompt in prompts]
-        return list(map(self._adapted, repeat(tier), prompts, found, said))
+        keys = [keys_of(prompt, salt=self.salt, tier=tier) for prompt in prompts]
+        return list(map(self._adapt, repeat(tier), prompts, keys, split(raw)))
 
     def learn(self, forecast: Forecast, tokens: int, *, censored: bool) -> None:
         """Learn that the request of ``forecast`` was answered with ``tokens`` tokens.
 
-        ``censored``: the answer was cut (``max_tokens``, the context's end, a client that hung
-        up) and would have been longer.
+        ``censored``: the answer was cut (by ``max_tokens``, the end of the context, or a client
+        that hung up) and would have been longer.
         """
         with self.lock:
-            answer = read(forecast, tokens, censored=censored, random=self._random)
+            answer = read_answer(forecast, tokens, censored=censored, random=self._random)
             self._learn(forecast, answer)
 
     def rebase(self) -> None:
-        """The predictor was replaced: forget how the old one erred, keep prompts' own answers."""
+        """Drop the errors of a predictor that was replaced; keep the answers to exact prompts."""
         with self.lock:
             self.history.rebase()
-            for learner, recent in self.recents.items():
-                self.recents[learner] = recent.rebased()
+            for learner, recent in self.recent.items():
+                self.recent[learner] = recent.rebased()
 
     def _learn(self, forecast: Forecast, answer: Answer) -> None:
-        learner = (forecast.tier, forecast.model)
-        recent = self._made(learner)
+        recent = self._recent_of((forecast.tier, forecast.model))
         recent.count_endless(answer.endless)
         if answer.weight <= 0:
             return
-        base = forecast.base
-        view = self._view(recent, forecast.model, base)
-        found = self.history.recall(forecast.keys, view)
-        unit = sqrt(view.variance)
-        error = min(_FAR * unit, max(-_FAR * unit, answer.logs - view.location))
-        seen, mean = found.at(PROMPT)
-        first = forecast.tier == FIRST_TIER
-        self.history.judge(found, error, answer.told)
-        if first and answer.told == 1.0 and seen >= _ONE:
-            recent.count_within(min(1.0, (error - mean) ** 2 * seen / (seen + 1)))
-        miss = (answer.logs - forecast.location) / forecast.scale
-        if forecast.recalled:
-            self.recalled.add(miss, answer.told)
-        self.history.add(
-            forecast.keys,
-            shift=error + view.location - base.location,
-            logs=error + view.location,
-            standardised=error / unit,
-            features=base.features,
-            weight=answer.told,
-            epoch=view.epoch,
-            first=first,
-        )
+        repeats = self._learn_history(forecast, answer, recent)
+        standardised = (answer.log_tokens - forecast.location) / forecast.scale
+        if forecast.from_history:
+            self.history_errors.add(standardised, answer.prompt_weight)
         recent.add(
-            error=answer.logs - base.location,
-            log_scale=log(max(_LEAST_SCALE, base.scale)),
-            weight=answer.weight / (1.0 + seen),  # the same prompt again tells little new
-            miss=miss,
-            features=base.features,
-            prior=base.shape,
-            known=base.known,
+            error=answer.log_tokens - forecast.raw.location,
+            log_scale=log(max(_LEAST_SCALE, forecast.raw.scale)),
+            weight=answer.weight / (1.0 + repeats),  # a repeated prompt tells little of the model
+            standardised=standardised,
+            features=forecast.raw.features,
+            prior=forecast.raw.shape,
+            known=forecast.raw.known,
         )
 
-    def _view(self, recent: Recent, model: str, base: Base) -> View:
-        """What a model's fit makes of what the predictor said."""
+    def _learn_history(self, forecast: Forecast, answer: Answer, recent: RecentAnswers) -> float:
+        """Add the answer to the history; returns the number of earlier answers to the prompt."""
+        raw = forecast.raw
+        model = self._model_forecast(recent, forecast.model, raw)
+        correction = self.history.correct(model, forecast.keys)
+        deviation = sqrt(model.variance)
+        error = min(_FAR * deviation, max(-_FAR * deviation, answer.log_tokens - model.location))
+        repeats, mean = correction.at(PROMPT)
+        first = forecast.tier == FIRST_TIER
+        self.history.learn_shares(correction, error, answer.prompt_weight)
+        if first and answer.prompt_weight == 1.0 and repeats >= _REPEATED:
+            recent.count_within(min(1.0, (error - mean) ** 2 * repeats / (repeats + 1)))
+        self.history.add(
+            forecast.keys,
+            shift=error + model.location - raw.location,
+            log_tokens=error + model.location,
+            standardised=error / deviation,
+            features=raw.features,
+            weight=answer.prompt_weight,
+            epoch=model.epoch,
+            first=first,
+        )
+        return repeats
+
+    def _model_forecast(self, recent: RecentAnswers, model: str, raw: RawForecast) -> ModelForecast:
+        """The raw forecast, corrected by the fit to the model's recent answers."""
         fitted = recent.fitted
-        wide = exp(2 * fitted.log_scale(log(max(_LEAST_SCALE, base.scale))))
-        return View(
-            location=base.location + sum(map(float.__mul__, base.features, fitted.line)),
-            variance=wide * base.square,
-            line=fitted.line,
+        square = exp(2 * fitted.log_scale(log(max(_LEAST_SCALE, raw.scale))))
+        shift = sum(map(float.__mul__, raw.features, fitted.coefficients))
+        return ModelForecast(
+            location=raw.location + shift,
+            variance=square * raw.mean_square,
+            coefficients=fitted.coefficients,
             epoch=self._epoch(model),
             within=recent.within_variance,
         )
 
     def _epoch(self, model: str) -> int:
-        """The first tier sees every request of a model, so its alarm is the one that counts."""
-        return self.recents.get((FIRST_TIER, model), self._fresh).epoch
+        """The changes of a model so far, detected in the tier that sees all requests."""
+        return self.recent.get((FIRST_TIER, model), self._fresh).epoch
 
-    def _adapted(self, tier: str, prompt: Prompt, keys: Keys, base: Base) -> Forecast:
-        """The forecast with all that was learned."""
+    def _adapt(self, tier: str, prompt: Prompt, keys: Keys, raw: RawForecast) -> Forecast:
         with self.lock:
-            recent = self.recents.get((tier, prompt.model), self._fresh)
-            view = self._view(recent, prompt.model, base)
-            found = self.history.recall(keys, view)
-            recalled = found.variance < _RECALLED * view.variance
-            shape = (self.recalled if recalled else recent).shape(base.shape)
-            endless = recent.endless_rate(base.endless)
-        location = view.location + found.shift
-        scale = max(_LEAST_SCALE, sqrt(found.variance / base.square))
+            recent = self.recent.get((tier, prompt.model), self._fresh)
+            model = self._model_forecast(recent, prompt.model, raw)
+            correction = self.history.correct(model, keys)
+            from_history = correction.variance < _FROM_HISTORY * model.variance
+            shape = (self.history_errors if from_history else recent).shape(raw.shape)
+            endless = recent.endless_rate(raw.endless)
+        location = model.location + correction.shift
+        scale = max(_LEAST_SCALE, sqrt(correction.variance / raw.mean_square))
         return Forecast(
             length=distribution(location, scale, shape, endless, prompt.max_tokens),
             model=prompt.model,
             tier=tier,
             keys=keys,
-            base=base,
+            raw=raw,
             location=location,
             scale=scale,
             shape=shape,
             endless=endless,
-            recalled=recalled,
+            from_history=from_history,
         )
 
-    def _made(self, learner: _Learner) -> Recent:
-        """The answers of a model in a tier; of too many the least recently used is forgotten."""
-        recent = self.recents.get(learner)
+    def _recent_of(self, learner: _Learner) -> RecentAnswers:
+        """The recent answers of a learner; drops the least recently used learner if too many."""
+        recent = self.recent.get(learner)
         if recent is None:
-            recent = self.recents[learner] = Recent(_WIDTH, self.settings)
-            if len(self.recents) > self.settings.models:
-                self.recents.popitem(last=False)
-        self.recents.move_to_end(learner)
+            recent = self.recent[learner] = RecentAnswers(_WIDTH, self.settings)
+            if len(self.recent) > self.settings.models:
+                self.recent.popitem(last=False)
+        self.recent.move_to_end(learner)
         return recent

@@ -1,4 +1,4 @@
-"""Memory: running sums of answers for each key, the least recently used forgotten."""
+"""Running sums of answers by key, with the least recently used keys dropped."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from predictor.adaptive.keys import NO_KEY
 from predictor.arrays import Array
 
 COUNT, TOTAL, SQUARES, EPOCH, FIRST = 0, 1, 2, 3, 4
-"""Places in a row: answers (recent ones count more), their sum, the sum of squares around their
-mean, the model's epoch when last written; from ``FIRST`` on the sums of the features, if any."""
+"""Columns of a row: number of answers (recent ones count more), their sum, the sum of squares
+around their mean, the model's epoch at the last write; from ``FIRST`` on the features' sums."""
 
 Row = Sequence[float]
 
@@ -33,8 +33,8 @@ class Memory:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def recall(self, key: int) -> Row:
-        """The row of ``key``, ``EMPTY`` if it is not known."""
+    def get(self, key: int) -> Row:
+        """The row of ``key``; ``EMPTY`` for an unknown key."""
         return self._rows.get(key, EMPTY)
 
     def add(
@@ -48,9 +48,10 @@ class Memory:
         stale: float,
         epoch: int,
     ) -> None:
-        """Count an answer of ``value``; what was there counts ``keep`` times as much as before.
+        """Add an answer of ``value`` to the row of ``key``.
 
-        What was written in another epoch counts ``stale`` times that.
+        The weight of earlier answers is multiplied by ``keep``, and by ``stale`` as well if the row
+        was last written in another ``epoch``.
         """
         if key == NO_KEY or weight <= 0:
             return
@@ -66,11 +67,11 @@ class Memory:
         row[TOTAL] = keep * row[TOTAL] + weight * value
         row[SQUARES] = squares
         row[EPOCH] = epoch
-        for at, number in enumerate(features, FIRST):
-            row[at] = keep * row[at] + weight * number
+        for column, feature in enumerate(features, FIRST):
+            row[column] = keep * row[column] + weight * feature
 
     def _row(self, key: int, width: int) -> array[float]:
-        """The row of a key, made if it is not there."""
+        """The row of a key; made if absent."""
         row = self._rows.get(key)
         if row is None:
             row = self._rows[key] = array("d", bytes(8 * width))
@@ -85,17 +86,19 @@ class Memory:
         return list(self._rows)
 
     def keep(self, width: int) -> None:
-        """Forget all rows of another width."""
+        """Drop all rows that do not have ``width`` columns."""
         kept = ((key, row) for key, row in self._rows.items() if len(row) == width)
         self._rows = OrderedDict(kept)
 
     def copies(self, keys: Sequence[int]) -> dict[int, array[float]]:
-        """Copies of the rows of those ``keys`` that are still here."""
+        """Copies of the rows of ``keys``; dropped keys are left out."""
         rows = self._rows
         return {key: rows[key][:] for key in keys if key in rows}
 
     def restore(self, keys: NDArray[np.int64], widths: NDArray[np.int64], rows: Array) -> None:
-        """Fill an empty memory: keys, widths of their rows, all rows in a line (the latest fit).
+        """Fill an empty memory from ``keys``, the ``widths`` of their rows and the joined ``rows``.
+
+        If there are more keys than ``capacity``, the latest are kept.
 
         Raises:
             ValueError: the widths do not add up to the rows.
@@ -103,6 +106,6 @@ class Memory:
         if len(keys) != len(widths) or widths.sum() != len(rows) or np.any(widths < FIRST):
             raise ValueError(f"{len(rows)} numbers are not rows of {len(keys)} keys")
         ends = np.cumsum(widths).tolist()
-        for at in range(max(0, len(keys) - self.capacity), len(keys)):
-            row = rows[ends[at] - int(widths[at]) : ends[at]]
-            self._rows[int(keys[at])] = array("d", row.tolist())
+        for index in range(max(0, len(keys) - self.capacity), len(keys)):
+            row = rows[ends[index] - int(widths[index]) : ends[index]]
+            self._rows[int(keys[index])] = array("d", row.tolist())

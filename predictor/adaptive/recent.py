@@ -1,31 +1,31 @@
-"""Recent: a model's latest answers, what was fitted to them, and the alarm when it changes."""
+"""A model's recent answers, the fit to them, and the detection of a change of the model."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from predictor.adaptive.fit import Answers, fit, nothing
+from predictor.adaptive.fit import Answers, fit, no_fit
 from predictor.adaptive.inputs import Features
 from predictor.adaptive.settings import AdaptiveSettings
-from predictor.adaptive.shape import Shape
+from predictor.adaptive.shape import MixedShapes
 from predictor.arrays import Array, Flags
 from predictor.raw_forecast import LEVELS
 
-ERROR, LOG_SCALE, WEIGHT, MISS, FIRST = 0, 1, 2, 3, 4
-"""Columns of a row: log tokens less the predicted location, the predicted log scale, the weight
-of the answer, the standardised error of the forecast as served; then the features."""
+ERROR, LOG_SCALE, WEIGHT, STANDARDISED, FIRST = 0, 1, 2, 3, 4
+"""Columns of a row: log tokens minus the predicted location, predicted log scale, weight of the
+answer, standardised error of the corrected forecast; from ``FIRST`` on the features."""
 
 _ALARM_SIZES = (12, 24, 48)
-_QUIET = 32  # answers after a change, or the first ones, in which there is no alarm
-_FAR = 4.0  # standardised errors beyond count as this much: one wild answer is no change
-_EVERY = 6  # answers between two looks at the alarm
-_ENDLESS_LIFE = 2000.0  # answers that halve the weight of an earlier endless one
-_WITHIN = (0.06, 10.0)  # variance of log tokens within a prompt, and the answers that is worth
+_QUIET = 32  # answers without an alarm, at the start and after a change
+_FAR = 4.0  # bounds a standardised error, so that one outlier is no change
+_EVERY = 6  # answers between two checks for a change
+_ENDLESS_LIFE = 2000.0  # answers that halve the weight of an earlier endless answer
+_WITHIN = (0.06, 10.0)  # prior variance of log tokens within a prompt; its weight in answers
 _WITHIN_KEEP = 0.99
 
 
-class Recent:
-    """The last answers of one model in one tier. Not thread-safe; ``fitted`` is immutable."""
+class RecentAnswers:
+    """The recent answers of one model in one tier. Not thread-safe; ``fitted`` is immutable."""
 
     def __init__(self, width: int, settings: AdaptiveSettings) -> None:
         self.settings = settings
@@ -35,15 +35,15 @@ class Recent:
         self.changed = 0
         self.known = False
         self.prior = np.zeros(len(LEVELS))
-        self.fitted = nothing(width)
+        self.fitted = no_fit(width)
         self.endless = np.zeros(2)
         self.within = np.array([_WITHIN[0] * _WITHIN[1], _WITHIN[1]])
         self._due = 1
-        self._shape = Shape(settings.shape_prior)
+        self._shapes = MixedShapes(settings.shape_prior)
 
-    def rebased(self) -> Recent:
-        """The same model under another predictor: what is relative to the old one is left out."""
-        fresh = Recent(self.rows.shape[1] - FIRST, self.settings)
+    def rebased(self) -> RecentAnswers:
+        """The state for the same model under another predictor, without the old one's errors."""
+        fresh = RecentAnswers(self.rows.shape[1] - FIRST, self.settings)
         fresh.epoch, fresh.endless, fresh.within = self.epoch, self.endless, self.within
         return fresh
 
@@ -53,14 +53,14 @@ class Recent:
         error: float,
         log_scale: float,
         weight: float,
-        miss: float,
+        standardised: float,
         features: Features,
         prior: Array,
         known: bool,
     ) -> None:
-        """Take an answer; ``prior`` is the shape that was predicted. Refits when it is time."""
+        """Add an answer, and refit when a fit is due; ``prior`` is the predicted shape."""
         row = self.rows[self.count % len(self.rows)]
-        row[:FIRST] = error, log_scale, weight, miss
+        row[:FIRST] = error, log_scale, weight, standardised
         row[FIRST:] = features
         self.count += 1
         self.known, self.prior = known, prior
@@ -82,27 +82,27 @@ class Recent:
         self._due = self.count + max(1, min(16, fresh // 16))
 
     def _latest(self, most: int) -> tuple[Array, Array, Flags]:
-        """The latest rows, oldest first, their age in answers, and which precede a change."""
+        """The latest ``most`` rows, oldest first; their age in answers; whether before a change."""
         size = min(self.count, len(self.rows), most)
         number = np.arange(self.count - size, self.count)
         rows = self.rows[number % len(self.rows)]
         return rows, (self.count - 1.0 - number).astype(np.float64), number < self.changed
 
     def _has_changed(self) -> bool:
-        """Whether the latest errors are off, or larger, beyond chance: then forget the earlier.
+        """Whether the model has changed; a change makes all earlier answers stale.
 
-        The mean of the last 12, 24 and 48 standardised errors, and of their absolute values,
-        against those before them since the last change.
+        Compares the mean of the last 12, 24 and 48 standardised errors, and of their absolute
+        values, with the mean of the errors before them since the last change.
         """
         since = self.count - self.changed
         if since < 2 * _QUIET:
             return False
         rows, _, stale = self._latest(256)
-        miss = np.clip(rows[~stale, MISS], -_FAR, _FAR)
+        errors = np.clip(rows[~stale, STANDARDISED], -_FAR, _FAR)
         for size in _ALARM_SIZES:
-            if len(miss) < size + _QUIET:
+            if len(errors) < size + _QUIET:
                 break
-            late, early = miss[-size:], miss[:-size]
+            late, early = errors[-size:], errors[:-size]
             root = np.sqrt(1.0 / size + 1.0 / len(early))
             shift = abs(late.mean() - early.mean()) / (early.std() * root + 1e-9)
             late, early = np.abs(late), np.abs(early)
@@ -115,21 +115,21 @@ class Recent:
         return False
 
     def shape(self, prior: Array) -> tuple[float, ...]:
-        """The shape of the model's forecasts, made of recent errors and the predicted one."""
-        return self._shape.of(self.fitted.residuals, self.fitted.weights, prior)
+        """The recalibrated shape, from recent errors and the predicted shape ``prior``."""
+        return self._shapes.mix(self.fitted.residuals, self.fitted.weights, prior)
 
     def count_endless(self, share: float) -> None:
-        """Count an answer that never ended with probability ``share``."""
+        """Add an answer that does not end by itself with probability ``share``."""
         self.endless *= 0.5 ** (1.0 / _ENDLESS_LIFE)
         self.endless += share, 1.0
 
     def endless_rate(self, predicted: float) -> float:
-        """The rate of answers that do not end, from the predicted one and those seen."""
+        """The rate of endless answers, from the predicted rate and the recent answers."""
         prior = self.settings.endless_prior
         return float((prior * predicted + self.endless[0]) / (prior + self.endless[1]))
 
     def count_within(self, square: float) -> None:
-        """Count a squared deviation (log tokens) between answers to one prompt."""
+        """Add a squared deviation (log tokens) between answers to one prompt."""
         self.within *= _WITHIN_KEEP
         self.within += square, 1.0
 

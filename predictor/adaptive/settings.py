@@ -1,4 +1,4 @@
-"""The figures of the adaptive layer, chosen by ``tests/bench/adaptive.py``."""
+"""Settings of the adaptive layer; the defaults were chosen with ``tests/bench/adaptive.py``."""
 
 from __future__ import annotations
 
@@ -7,16 +7,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class AdaptiveSettings:
-    """How fast it learns and forgets.
+    """How fast the adaptive layer learns and forgets.
 
-    ``half_life`` answers of a model halve the weight of an earlier one, ``window`` are kept.
-    ``shape_prior`` and ``spread_prior`` are the answers that the predictor's shape and scale are
-    worth. Prior deviations, of a model known to the predictor and of any other: ``intercept`` in
-    log tokens, ``slope`` of the location, ``others`` of the remaining features.
-    ``alarm`` is the deviation, in standard errors, from which recent errors mean that the model
-    has changed; ``stale`` is what an answer from before a change then still weighs.
-    ``capacity`` bounds the keys remembered, ``models`` the models (and tiers).
-    ``endless_prior`` are the answers that the predictor's rate of endless ones is worth.
+    ``half_life``: answers of a model that halve the weight of an earlier answer. ``window``:
+    answers kept for each model and tier. ``shape_prior``, ``spread_prior`` and ``endless_prior``:
+    weights of the predictor's shape, scale and rate of endless answers, in answers.
+
+    ``intercept``, ``slope`` and ``others``: prior standard deviations of the regression's
+    coefficients, first for a model that the predictor was trained on, then for any other model;
+    ``intercept`` is in log tokens, ``slope`` is of the location, ``others`` of the other features.
+
+    ``alarm``: deviation of the recent errors, in standard errors, that counts as a change of the
+    model. ``stale``: weight of an answer from before a change. ``capacity``: largest number of
+    keys. ``models``: largest number of pairs of model and tier.
     """
 
     half_life: float = 200.0

@@ -1,7 +1,8 @@
-"""The shape of a forecast, recalibrated: recent standardised errors mixed with the predicted one.
+"""Recalibrates the shape of forecasts: mixes recent standardised errors with the predicted shape.
 
-Conformal prediction with weights (Barber et al. 2023) and a prior of so many pseudo-answers: the
-quantiles of the errors made lately are those of the next, if what comes resembles what came.
+Weighted conformal prediction (Barber et al. 2023) with the predicted shape as a prior of some
+pseudo-answers. The quantiles of recent errors are the quantiles of the next error if traffic does
+not change.
 """
 
 from __future__ import annotations
@@ -13,30 +14,29 @@ from predictor.arrays import Array
 from predictor.raw_forecast import LEVELS, MASS
 
 _SIZE, _HALF_LIFE = 512, 200.0
-_KEPT = 64  # shapes mixed since the errors last changed: predictors have one a model
+_KEPT = 64  # mixed shapes kept; a predictor has one shape for each model
 
 
-class Shape:
-    """Mixes errors with a predicted shape worth ``strength`` answers; keeps the last results."""
+class MixedShapes:
+    """Mixes errors with predicted shapes that weigh ``strength`` answers; caches the results."""
 
     def __init__(self, strength: float) -> None:
         self._strength = strength
         self._errors: Array | None = None
         self._mixed: dict[bytes, tuple[float, ...]] = {}
 
-    def of(self, errors: Array, weights: Array, prior: Array) -> tuple[float, ...]:
-        """Quantiles at ``LEVELS`` of the weighted ``errors`` (sorted) and the ``prior``."""
+    def mix(self, errors: Array, weights: Array, prior: Array) -> tuple[float, ...]:
+        """Quantiles at ``LEVELS`` of the weighted ``errors`` (sorted) and the ``prior`` shape."""
         if errors is not self._errors or len(self._mixed) >= _KEPT:
             self._errors, self._mixed = errors, {}
-        told = prior.tobytes()
-        if told not in self._mixed:
-            found = mixed(errors, weights, prior, self._strength)
-            self._mixed[told] = tuple(found.tolist())
-        return self._mixed[told]
+        key = prior.tobytes()
+        if key not in self._mixed:
+            self._mixed[key] = tuple(mixed(errors, weights, prior, self._strength).tolist())
+        return self._mixed[key]
 
 
 def mixed(errors: Array, weights: Array, prior: Array, strength: float) -> Array:
-    """Quantiles at ``LEVELS``: weighted ``errors`` and ``strength`` answers shaped as ``prior``."""
+    """Quantiles at LEVELS of weighted ``errors`` and a ``prior`` shape of weight ``strength``."""
     if not len(errors):
         return prior
     values = np.concatenate([errors, prior])
@@ -47,18 +47,18 @@ def mixed(errors: Array, weights: Array, prior: Array, strength: float) -> Array
     return np.asarray(np.interp(LEVELS, (reached - 0.5 * mass) / reached[-1], values))
 
 
-class Recalled:
-    """The standardised errors of forecasts that history carried, over all models."""
+class HistoryErrors:
+    """Standardised errors of the forecasts that history dominates, over all models."""
 
     def __init__(self, settings: AdaptiveSettings) -> None:
         self.errors = np.zeros((_SIZE, 2))
         self.count = 0
-        self._shape = Shape(settings.shape_prior)
+        self._shapes = MixedShapes(settings.shape_prior)
         self._sorted: tuple[Array, Array] = (np.zeros(0), np.zeros(0))
         self._due = 1
 
     def add(self, error: float, weight: float) -> None:
-        """Count an error; every few of them the shape follows."""
+        """Add an error; every few errors the shape is updated."""
         self.errors[self.count % _SIZE] = error, weight
         self.count += 1
         if self.count >= self._due:
@@ -66,7 +66,7 @@ class Recalled:
             self.sort()
 
     def sort(self) -> None:
-        """Bring the errors in order, with weights that halve every 200 answers."""
+        """Sort the errors, with weights that halve every ``_HALF_LIFE`` answers."""
         size = min(self.count, _SIZE)
         number = np.arange(self.count - size, self.count)
         errors, weights = self.errors[number % _SIZE].T
@@ -75,5 +75,5 @@ class Recalled:
         self._sorted = (errors[order], weights[order])
 
     def shape(self, prior: Array) -> tuple[float, ...]:
-        """The shape of the forecasts that history carries."""
-        return self._shape.of(*self._sorted, prior)
+        """The shape of the forecasts that history dominates."""
+        return self._shapes.mix(*self._sorted, prior)

@@ -1,4 +1,4 @@
-"""State: what was learned, as arrays; a restart then goes on where the last run stopped."""
+"""Saves and loads the state of the adaptive layer, so that a restart loses nothing learned."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from numpy.typing import NDArray
 from predictor.adaptive.fit import Fit
 from predictor.adaptive.inputs import NAMES
 from predictor.adaptive.layer import AdaptiveLayer
-from predictor.adaptive.recent import Recent
+from predictor.adaptive.recent import RecentAnswers
 from predictor.adaptive.settings import AdaptiveSettings
 from predictor.files import atomic_write
 
 VERSION = 1
 
-_PIECE = 1000  # keys copied at a time
+_PIECE = 1000  # keys copied under one hold of the lock
 
 State = dict[str, NDArray[Any]]
 
 
 class StateError(ValueError):
-    """A stored state cannot be used; the message says why. Starting without it is no harm."""
+    """A stored state cannot be used; the message gives the reason. The layer can start without."""
 
 
 def save_state(adaptive: AdaptiveLayer, path: Path) -> None:
-    """Write the state to ``path`` (npz, a few MB) at once or not at all."""
+    """Write the state to the file ``path`` (npz, a few MB), whole or not at all."""
     with atomic_write(path) as file:
         np.savez(file, **state_arrays(adaptive))  # type: ignore[arg-type]
 
 
 def load_state(path: Path, settings: AdaptiveSettings | None = None) -> AdaptiveLayer:
-    """The adaptive layer whose state was saved to ``path``.
+    """The adaptive layer with the state saved in the file ``path``.
 
     Raises:
         StateError: the file is absent, damaged or of another version.
@@ -53,9 +53,9 @@ def load_state(path: Path, settings: AdaptiveSettings | None = None) -> Adaptive
 
 
 def state_arrays(adaptive: AdaptiveLayer) -> State:
-    """Everything learned, as arrays; bounded by the settings' ``capacity`` and ``models``.
+    """Everything learned, as arrays; the settings' ``capacity`` and ``models`` bound the size.
 
-    Taken piece by piece, so that requests wait for no more than a few milliseconds.
+    Copied piece by piece, so a request waits a few milliseconds at most.
     """
     with adaptive.lock:
         keys = adaptive.history.memory.keys()
@@ -79,31 +79,31 @@ def _models(adaptive: AdaptiveLayer) -> State:
         "version": VERSION,
         "features": list(NAMES),
         "salt": adaptive.salt.hex(),
-        "learners": [list(learner) for learner in adaptive.recents],
-        "recents": [_numbers(recent) for recent in adaptive.recents.values()],
-        "recalled": adaptive.recalled.count,
+        "learners": [list(learner) for learner in adaptive.recent],
+        "recents": [_numbers(recent) for recent in adaptive.recent.values()],
+        "recalled": adaptive.history_errors.count,
     }
     out: State = {
         "about": np.array(json.dumps(about)),
         "between": np.array(adaptive.history.between),
         "total": np.array(adaptive.history.total),
-        "recalled": adaptive.recalled.errors.copy(),
+        "recalled": adaptive.history_errors.errors.copy(),
     }
-    for at, recent in enumerate(adaptive.recents.values()):
-        out[f"rows_{at}"] = recent.rows[: recent.count].astype(np.float32)
-        out[f"line_{at}"] = np.array(recent.fitted.line)
-        out[f"prior_{at}"] = recent.prior.copy()
+    for index, recent in enumerate(adaptive.recent.values()):
+        out[f"rows_{index}"] = recent.rows[: recent.count].astype(np.float32)
+        out[f"line_{index}"] = np.array(recent.fitted.coefficients)
+        out[f"prior_{index}"] = recent.prior.copy()
     return out
 
 
-def _numbers(recent: Recent) -> dict[str, Any]:
+def _numbers(recent: RecentAnswers) -> dict[str, Any]:
     return {
         "count": recent.count,
         "epoch": recent.epoch,
         "changed": recent.changed,
         "known": recent.known,
-        "widen": recent.fitted.widen,
-        "stretch": recent.fitted.stretch,
+        "widen": recent.fitted.log_scale_shift,
+        "stretch": recent.fitted.log_scale_slope,
         "endless": recent.endless.tolist(),
         "within": recent.within.tolist(),
     }
@@ -112,10 +112,10 @@ def _numbers(recent: Recent) -> dict[str, Any]:
 def from_arrays(
     stored: Mapping[str, NDArray[Any]], settings: AdaptiveSettings | None = None
 ) -> AdaptiveLayer:
-    """The inverse of ``state_arrays``; other ``settings`` may keep less of it.
+    """The inverse of ``state_arrays``; with smaller ``settings``, only the latest part is kept.
 
     Raises:
-        StateError: it is of another version, or of a predictor with other features.
+        StateError: the state is of another version, or of a predictor with other features.
     """
     try:
         about = json.loads(str(stored["about"]))
@@ -125,7 +125,7 @@ def from_arrays(
     except (KeyError, IndexError, TypeError, ValueError) as error:
         if isinstance(error, StateError):
             raise
-        raise StateError(f"not a state of the adaptive layer ({error!r})") from error
+        raise StateError(f"is not a state of the adaptive layer ({error!r})") from error
     return adaptive
 
 
@@ -142,21 +142,25 @@ def _fill(
     history = adaptive.history
     history.memory.restore(stored["keys"], stored["widths"], stored["rows"])
     history.between[:], history.total[:] = stored["between"].tolist(), stored["total"].tolist()
-    adaptive.recalled.errors[:] = stored["recalled"]
-    adaptive.recalled.count = int(about["recalled"])
-    if adaptive.recalled.count:
-        adaptive.recalled.sort()
+    adaptive.history_errors.errors[:] = stored["recalled"]
+    adaptive.history_errors.count = int(about["recalled"])
+    if adaptive.history_errors.count:
+        adaptive.history_errors.sort()
     learners = list(zip(about["learners"], about["recents"], strict=True))
-    for at, ((tier, model), numbers) in list(enumerate(learners))[-adaptive.settings.models :]:
-        recent = Recent(len(NAMES), adaptive.settings)
-        _restore(recent, numbers, stored, at)
-        adaptive.recents[tier, model] = recent
+    kept = list(enumerate(learners))[-adaptive.settings.models :]
+    for index, ((tier, model), numbers) in kept:
+        recent = RecentAnswers(len(NAMES), adaptive.settings)
+        _restore(recent, numbers, stored, index)
+        adaptive.recent[tier, model] = recent
 
 
 def _restore(
-    recent: Recent, numbers: Mapping[str, Any], stored: Mapping[str, NDArray[Any]], at: int
+    recent: RecentAnswers,
+    numbers: Mapping[str, Any],
+    stored: Mapping[str, NDArray[Any]],
+    index: int,
 ) -> None:
-    rows = stored[f"rows_{at}"].astype(np.float64)
+    rows = stored[f"rows_{index}"].astype(np.float64)
     count = int(numbers["count"])
     size = min(len(rows), len(recent.rows))
     number = np.arange(count - size, count)
@@ -164,8 +168,8 @@ def _restore(
     recent.count, recent.epoch = count, int(numbers["epoch"])
     recent.changed, recent.known = int(numbers["changed"]), bool(numbers["known"])
     recent.endless[:], recent.within[:] = numbers["endless"], numbers["within"]
-    nothing = np.zeros(0)
-    line = tuple(stored[f"line_{at}"].tolist())
-    recent.fitted = Fit(line, float(numbers["widen"]), float(numbers["stretch"]), nothing, nothing)
+    coefficients = tuple(stored[f"line_{index}"].tolist())
+    shift, slope = float(numbers["widen"]), float(numbers["stretch"])
+    recent.fitted = Fit(coefficients, shift, slope, np.zeros(0), np.zeros(0))
     if count:
-        recent.refit(stored[f"prior_{at}"].astype(np.float64))
+        recent.refit(stored[f"prior_{index}"].astype(np.float64))

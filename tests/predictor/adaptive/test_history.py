@@ -20,10 +20,10 @@ def test_one_earlier_answer_to_the_same_prompt_carries_the_forecast() -> None:
     adaptive = AdaptiveLayer()
     answer(adaptive, Prompt("m", "Why?"), 450)
     again, other = ask(adaptive, "Why?"), ask(adaptive, "What else is there?")
-    assert again.recalled
+    assert again.from_history
     assert again.length.quantile(0.5) == pytest.approx(450, rel=0.2)
     assert again.scale < 0.6 * other.scale
-    assert not other.recalled
+    assert not other.from_history
     assert other.length.quantile(0.5) < 250
 
 
@@ -87,7 +87,7 @@ def test_a_prompts_answers_from_before_a_change_of_the_model_are_let_go() -> Non
     for at in range(60):
         answer(adaptive, prompts[at % 10], float(np.exp(7 + 0.1 * rng.standard_normal())))
     unasked = adaptive.adapt([prompts[15]], raw_forecast(5.0))[0]
-    assert adaptive.recents["fast", "m"].epoch >= 1
+    assert adaptive.recent["fast", "m"].epoch >= 1
     assert unasked.location > 6.0
 
 

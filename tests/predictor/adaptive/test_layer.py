@@ -115,7 +115,7 @@ def test_memory_is_bounded_whatever_clients_send() -> None:
         forecast = ask(adaptive, f"word{at} x{at}y", 5.0, model=f"model {at}")
         adaptive.learn(forecast, 100, censored=False)
     assert len(adaptive.history.memory) == 100
-    assert len(adaptive.recents) == 5
+    assert len(adaptive.recent) == 5
 
 
 def test_forecasts_are_distributions_whatever_was_learned() -> None:
@@ -156,7 +156,7 @@ def test_threads_may_adapt_and_learn_at_once() -> None:
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(work, range(4)))
-    assert adaptive.recents["fast", "m"].count == 600
+    assert adaptive.recent["fast", "m"].count == 600
     assert ask(adaptive, "new", 5.0).location == pytest.approx(5.5, abs=0.1)
 
 

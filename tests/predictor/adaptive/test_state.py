@@ -47,8 +47,8 @@ def test_a_restored_layer_goes_on_learning(taught: AdaptiveLayer) -> None:
 def test_smaller_settings_keep_the_latest(taught: AdaptiveLayer) -> None:
     again = from_arrays(state_arrays(taught), AdaptiveSettings(capacity=50, window=64, models=1))
     assert len(again.history.memory) == 50
-    assert ask(again, "the same").recalled
-    assert list(again.recents) == [("fast", "m")]
+    assert ask(again, "the same").from_history
+    assert list(again.recent) == [("fast", "m")]
 
 
 def test_the_state_holds_no_text(taught: AdaptiveLayer, tmp_path: Path) -> None:
