@@ -61,8 +61,9 @@ def prose(readme: Path) -> str:
 
 
 def spans(readme: Path) -> Iterator[str]:
-    """What stands between single backticks, on one line."""
-    return (" ".join(span.split()) for span in _SPAN.findall(prose(readme)))
+    """What stands between single backticks, on one line, and who takes part in a diagram."""
+    yield from (" ".join(span.split()) for span in _SPAN.findall(prose(readme)))
+    yield from re.findall(r"^ *participant \w+ as (\S+)$", text_of(readme), re.MULTILINE)
 
 
 def commands(block: str) -> Iterator[list[str]]:
