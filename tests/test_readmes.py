@@ -35,7 +35,8 @@ COMMANDS_OF_THE_README = (
     "python3 -m venv .venv && .venv/bin/pip install -q -e '.[test]' && .venv/bin/python -m pytest",
 )
 
-_BLOCK = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
+_MULTILINE = re.DOTALL | re.MULTILINE
+_BLOCK = re.compile(r"^ *```(\w*)\n(.*?)^ *```", _MULTILINE)
 _SPAN = re.compile(r"`([^`\n]+(?:\n[^`\n]+)?)`")
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _PATH = re.compile(r"[\w.-]+(/[\w.-]+)*(/|\.(py|md|ya?ml|json|toml|txt|npz|png|onnx|gz|sh))")
@@ -219,6 +220,18 @@ def test_the_readme_has_fewer_than_900_words() -> None:
 @pytest.mark.parametrize("command", COMMANDS_OF_THE_README)
 def test_the_first_30_lines_of_the_readme_hold_its_two_commands(command: str) -> None:
     assert command in text_of(README).splitlines()[:30]
+
+
+def test_the_figures_of_the_burst_are_those_that_the_benchmark_wrote() -> None:
+    written = text_of(ROOT / "tests" / "bench" / "results" / "burst.md")
+    table = [line for line in written.splitlines() if line.startswith("|")]
+    assert set(table) <= set(text_of(ROOT / "gateway" / "RESULTS.md").splitlines())
+    [shown] = re.findall(r"^\| mean latency per output token.*?\n\n", text_of(README), _MULTILINE)
+    assert _numbers(shown.replace("slowest 1 %", "")) <= _numbers("\n".join(table))
+
+
+def _numbers(text: str) -> set[str]:
+    return set(re.findall(r"\d+(?:\.\d+)*", text.replace("..", " ")))
 
 
 @pytest.mark.parametrize("file", ["README.md", "gateway/README.md", "deploy/README.md"])
