@@ -62,9 +62,9 @@ class Forecaster:
         )
 
     @property
-    def artefact(self) -> str:
+    def artefact_id(self) -> str:
         """Identity of the model in use (``versions.artefact_id``); "" for none."""
-        return self._predictor.artefact if self._predictor else ""
+        return self._predictor.artefact_id if self._predictor else ""
 
     @property
     def refines(self) -> bool:

@@ -81,7 +81,7 @@ class Reload:
             self._metrics.predictor_reloads.labels("refused").inc()
             log.error("the new length predictor is refused, the present one stays: %s", error)
             return
-        if predictor.artefact == self._forecaster.artefact:
+        if predictor.artefact_id == self._forecaster.artefact_id:
             return  # a copy of the model in use
         self._adaptive.rebase()  # its corrections were relative to the previous model
         self._forecaster.use(predictor)

@@ -119,7 +119,7 @@ def _refit_fields(fast: Prediction) -> dict[str, Any]:
         "scale": float(raw.scale[0]),
         "inputs": raw.inputs[0].astype(np.float32),
         "feature_hash": feature_hash(),
-        "artefact": fast.artefact,
+        "artefact": fast.artefact_id,
         "prompt_hash": _hex(keys[PROMPT]),
         "template_hash": _hex(keys[SKELETON]),
         "system_hash": _hex(keys[SYSTEM]),

@@ -1,1 +1,1 @@
-"""A trained model on disk: its format, its card, its versions."""
+"""A trained model on disk: the format of its directory, its card, and its versions."""

@@ -1,7 +1,7 @@
-"""A trained model on disk: a directory that is published whole and checked when it is read.
+"""The format of a trained model on disk: a directory, published whole and checked when read.
 
-``manifest.json`` lists every other file with its SHA-256. Arrays are .npz without pickle and
-boosters gzipped LightGBM text, so that reading a model runs no code from it.
+``manifest.json`` lists every other file with its SHA-256. Arrays are .npz without pickle, boosters
+are gzipped LightGBM text: reading a model runs no code of the model.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class ArtefactError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Artefact:
-    """The parts of a model directory: its manifest, arrays and LightGBM model texts by name."""
+    """The parts of a model directory: manifest, arrays by name, LightGBM texts by name."""
 
     manifest: dict[str, Any]
     arrays: Arrays
@@ -52,12 +52,17 @@ def publish(
     texts: Mapping[str, str],
     files: Mapping[str, bytes] | None = None,
 ) -> None:
-    """Write a model directory and put it in the place of ``out`` in one step.
+    """Write a model directory and replace the directory ``out`` by it.
 
-    ``files`` are kept as they are, for parts with a format of their own.
+    ``arrays`` and ``boosters`` (LightGBM texts) are stored by name; ``texts`` and ``files`` are
+    written unchanged.
 
-    A reader sees the old directory or the new one, never a mixture (between two renames, for an
-    instant, none); a failure leaves the old.
+    A reader sees the old directory or the new one, never a mixture; for an instant between two
+    renames there is none. A failure leaves the old directory.
+
+    Raises:
+        ArtefactError: ``out`` is a directory of other files.
+        OSError: the directory cannot be written.
     """
     out = out.resolve()
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -69,8 +74,8 @@ def publish(
         for name, data in written.items():
             (stage / name).write_bytes(data)
         sums = {name: hashlib.sha256(data).hexdigest() for name, data in written.items()}
-        whole = {"format": FORMAT, "feature_hash": feature_hash(), **manifest, "files": sums}
-        (stage / MANIFEST).write_text(json.dumps(whole, indent=2) + "\n", encoding="utf-8")
+        complete = {"format": FORMAT, "feature_hash": feature_hash(), **manifest, "files": sums}
+        (stage / MANIFEST).write_text(json.dumps(complete, indent=2) + "\n", encoding="utf-8")
         stage.chmod(0o755)
         _swap(stage, out)
     finally:
@@ -78,23 +83,24 @@ def publish(
 
 
 def _swap(stage: Path, out: Path) -> None:
-    """Rename ``stage`` to ``out``; a directory already there steps aside first."""
+    """Rename ``stage`` to ``out``, after renaming and before deleting an old ``out``."""
     if not out.exists():
         rename(stage, out)
         return
     if any(out.iterdir()) and not (out / MANIFEST).is_file():
         raise ArtefactError(f"{out} holds something else than a model; choose another --out")
-    aside = Path(tempfile.mkdtemp(prefix=f".{out.name}.old.", dir=out.parent))
-    rename(out, aside / "model")
+    old = Path(tempfile.mkdtemp(prefix=f".{out.name}.old.", dir=out.parent))
+    rename(out, old / "model")
     rename(stage, out)
-    shutil.rmtree(aside, ignore_errors=True)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def read(path: Path) -> Artefact:
     """Read and check a model directory.
 
     Raises:
-        ArtefactError: a file is absent, damaged or foreign, or the features have changed since.
+        ArtefactError: a file is absent, damaged or of another format, or the model was trained
+            with another definition of the features.
     """
     manifest = _manifest(path / MANIFEST)
     arrays: dict[str, NDArray[Any]] = {}
@@ -145,7 +151,7 @@ def _checked(folder: Path, name: str, expected: object) -> bytes:
         raise ArtefactError(f"{path} cannot be read ({error.strerror}); {_RETRAIN}") from error
     if hashlib.sha256(data).hexdigest() != expected:
         raise ArtefactError(
-            f"{path} is damaged (its SHA-256 is not the manifest's); copy the model again or "
+            f"{path} is damaged (the manifest has another SHA-256); copy the model again or "
             f"{_RETRAIN}"
         )
     return data

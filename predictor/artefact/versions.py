@@ -1,8 +1,8 @@
-"""Published versions of the predictor: one is current, the one before is a step back away.
+"""The store of published versions of a predictor, with promotion and rollback.
 
-``versions/NNNNNN/`` are model directories, ``current`` a symbolic link to one of them, and
-``history.jsonl`` tells what was done, when and why. A line of history is written before the link
-is switched, so that whatever is current can be accounted for.
+``versions/NNNNNN/`` are model directories, ``current`` is a symbolic link to one of them, and
+``history.jsonl`` has one line for each action, with time and reason. The line is written before the
+link is switched, so the history always explains the current version.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from predictor.artefact.format import MANIFEST, ArtefactError
 from predictor.files import exclusive, rename
 
 KEEP = 5
-"""Versions that are kept besides the current one, the one before it and the base."""
+"""Versions kept beside the current version, the previous one and the base."""
 
 _STAGE = ".stage-"
 
@@ -29,16 +29,16 @@ Event = dict[str, Any]
 
 
 def artefact_id(manifest: Mapping[str, Any]) -> str:
-    """Which artefact this is: a digest of its files' checksums. Copies share it."""
+    """The identity of an artefact: a digest of its files' checksums. Copies have the same id."""
     files = json.dumps(manifest.get("files", {}), sort_keys=True)
     return hashlib.sha256(files.encode()).hexdigest()[:16]
 
 
 class Versions:
-    """The store in ``folder`` (made when something is first put in).
+    """The store in ``folder``, which the first ``publish`` makes.
 
-    Readers need no lock: ``current`` names a directory that stays as it is. Of two writers one
-    gets ``LockedError``.
+    Readers need no lock, because a version's directory never changes. Of two writers at a time,
+    one gets LockedError.
     """
 
     def __init__(self, folder: Path | str, *, keep: int = KEEP) -> None:
@@ -54,20 +54,20 @@ class Versions:
         return self._path(name)
 
     def previous(self) -> Path | None:
-        """The version that ``rollback`` would go back to; None if there is none."""
+        """The directory of the version that ``rollback`` makes current; None if there is none."""
         here = self.current()
         name = self._replaced_by(here.name) if here else None
         return self._path(name) if name and self._path(name).is_dir() else None
 
     def base(self) -> Path | None:
-        """The latest version trained offline, from which refits start."""
+        """The directory of the latest version trained offline, from which refits start."""
         for event in reversed(self.history()):
             if event["action"] == "promote" and event.get("base"):
                 return self._path(event["version"])
         return None
 
     def history(self) -> list[Event]:
-        """What was done, oldest first: ``when``, ``who``, ``action``, ``version``, and more."""
+        """The actions, oldest first, each with ``when``, ``who``, ``action``, ``version``, ..."""
         try:
             lines = (self.folder / "history.jsonl").read_bytes().splitlines()
         except FileNotFoundError:
@@ -85,15 +85,15 @@ class Versions:
         return max(times, default=0.0)
 
     def publish(self, source: Path) -> str:
-        """Copy the model directory ``source`` in as a new version and return its name.
+        """Copy the model directory ``source`` into the store and return the new version's name.
 
-        It is not current yet. Versions that are too old are deleted.
+        The new version is not current yet. Old versions beyond ``keep`` are deleted.
         """
         with exclusive(self.folder / "lock"):
             root = self.folder / "versions"
             root.mkdir(exist_ok=True)
-            for left in root.glob(f"{_STAGE}*"):  # by a crash: writers are alone here
-                shutil.rmtree(left, ignore_errors=True)
+            for leftover in root.glob(f"{_STAGE}*"):  # of a crash; the lock excludes other writers
+                shutil.rmtree(leftover, ignore_errors=True)
             name = f"{self._last() + 1:06d}"
             stage = Path(tempfile.mkdtemp(prefix=_STAGE, dir=root))
             for file in sorted(source.iterdir()):
@@ -113,13 +113,13 @@ class Versions:
         base: bool = False,
         figures: Mapping[str, Any] | None = None,
     ) -> None:
-        """Make ``version`` the current one.
+        """Make ``version`` the current version.
 
-        ``expected``: the current one that it was compared with. ``base``: it was trained offline,
-        and refits start from it.
+        ``expected``: the current version that ``version`` was compared with. ``base``: the version
+        was trained offline, and refits start from it. ``figures`` go to the history.
 
         Raises:
-            ArtefactError: there is no such version, or another than ``expected`` is current now.
+            ArtefactError: the version does not exist, or ``expected`` is not the current version.
         """
         with exclusive(self.folder / "lock"):
             here = self.current()
@@ -146,10 +146,10 @@ class Versions:
             self._switch(version)
 
     def rollback(self, *, who: str, reason: str) -> str:
-        """Make the version before the current one current again; returns its name.
+        """Make the previous version current again and return its name.
 
         Raises:
-            ArtefactError: there is none to go back to.
+            ArtefactError: there is no previous version.
         """
         with exclusive(self.folder / "lock"):
             here, back = self.current(), self.previous()
@@ -163,7 +163,7 @@ class Versions:
         return back.name
 
     def keep(self, *, who: str, reason: str, figures: Mapping[str, Any] | None = None) -> None:
-        """Note that a candidate was not promoted."""
+        """Write to the history that a candidate was not promoted."""
         with exclusive(self.folder / "lock"):
             here = self.current()
             name = here.name if here else ""
@@ -181,13 +181,13 @@ class Versions:
         return manifest if isinstance(manifest, dict) else {}
 
     def _last(self) -> int:
-        """The highest number ever given: one that was deleted is not given again."""
+        """The highest number ever given to a version, also to a deleted one."""
         names = [event["version"] for event in self.history()]
         names += [path.name for path in (self.folder / "versions").iterdir()]
         return max((int(name) for name in names if name.isdecimal()), default=0)
 
     def _replaced_by(self, version: str) -> str | None:
-        """What was current when ``version`` was last promoted."""
+        """The version that was current when ``version`` was last promoted."""
         for event in reversed(self.history()):
             if event["action"] == "promote" and event["version"] == version:
                 previous = event.get("previous")
@@ -200,7 +200,7 @@ class Versions:
         path = self.folder / "history.jsonl"
         with path.open("ab+") as file:
             if file.tell() and not path.read_bytes().endswith(b"\n"):
-                file.write(b"\n")  # a crash tore the last line: it stays alone
+                file.write(b"\n")  # ends a line that a crash has torn
             file.write(json.dumps(event).encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())

@@ -1,4 +1,4 @@
-"""`lengthwise predict`: forecasts for requests on stdin."""
+"""`lengthwise predict`: forecasts for the requests on stdin."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def add_predict_arguments(parser: argparse.ArgumentParser) -> None:
         "--tier",
         choices=TIERS,
         default="fast",
-        help="fast: under a millisecond; refined: the text encoder, which requests that wait get "
-        "(default: fast)",
+        help="fast: LightGBM, under a millisecond; refined: the text encoder, as for requests that "
+        "wait (default: fast)",
     )
 
 
 def run_predict(args: argparse.Namespace) -> int:
-    """JSON requests on stdin, one a line; a JSON forecast for each on stdout, in order."""
+    """Read JSON requests from stdin, one a line; write a JSON forecast for each to stdout."""
     one_thread()
     try:
         predictor = LengthPredictor.load(args.model_dir)
@@ -48,7 +48,7 @@ def run_predict(args: argparse.Namespace) -> int:
         return bad_input(str(error))
     for batch in batches(sys.stdin.fileno()):
         prompts, problem = read_requests(batch)
-        for line in answers(predictor, prompts, refined):
+        for line in forecast_lines(predictor, prompts, refined):
             print(json.dumps(line))
         sys.stdout.flush()
         if problem:
@@ -56,11 +56,12 @@ def run_predict(args: argparse.Namespace) -> int:
     return 0
 
 
-def answers(
+def forecast_lines(
     predictor: LengthPredictor, prompts: list[Prompt], refined: RefinedTier | None = None
 ) -> Iterator[dict[str, Any]]:
-    """What ``predict`` prints for each prompt, in tokens: the stated quantiles, the mean, and the
-    typical length (the geometric mean), which orders jobs.
+    """The forecast of each prompt, in tokens: 19 quantiles, the mean, and the typical length.
+
+    The typical length is the geometric mean; sejf orders jobs by it.
     """
     if not prompts:
         return

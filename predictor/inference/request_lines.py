@@ -1,4 +1,4 @@
-"""JSON lines in: whatever has arrived is one batch, so that a pipe is answered at once."""
+"""Reads requests as JSON lines; the lines that have arrived form one batch."""
 
 from __future__ import annotations
 
@@ -11,24 +11,27 @@ from predictor.features.definition import Prompt
 _CHUNK = 1 << 17
 
 Line = tuple[int, bytes]
-"""Number of the line, from 1, and its bytes."""
+"""The number of a line, from 1, and the bytes of the line."""
 
 
 def batches(descriptor: int) -> Iterator[list[Line]]:
-    """Lines of a file descriptor, in the groups in which they arrive; blank ones are left out."""
+    """The lines of a file descriptor, in the groups in which they arrive, without blank lines.
+
+    A reader of a pipe gets its forecasts at once, without waiting for a full batch.
+    """
     number, rest = 1, b""
     while chunk := os.read(descriptor, _CHUNK):
         *whole, rest = (rest + chunk).split(b"\n")
-        yield [(number + at, line) for at, line in enumerate(whole) if line.strip()]
+        yield [(number + index, line) for index, line in enumerate(whole) if line.strip()]
         number += len(whole)
     if rest.strip():
         yield [(number, rest)]
 
 
 def read_requests(batch: Sequence[Line]) -> tuple[list[Prompt], str]:
-    """The requests of a batch up to the first bad line, and what is wrong with that ("" if none).
+    """The requests of a batch up to the first faulty line, and the fault ("": no fault).
 
-    The message names the line, the field and the remedy.
+    The fault names the line, the field and the remedy.
     """
     prompts: list[Prompt] = []
     for number, line in batch:
@@ -44,7 +47,7 @@ def read_requests(batch: Sequence[Line]) -> tuple[list[Prompt], str]:
 
 
 def _problem(body: object) -> str:
-    """What keeps ``body`` from being a request, or ""."""
+    """The fault of ``body`` as a request; "" for none."""
     if not isinstance(body, Mapping):
         return 'not a JSON object; give {"model": ..., "messages": [...]} or {..., "prompt": ...}'
     if not isinstance(body.get("model"), str):
@@ -61,11 +64,11 @@ def _problem(body: object) -> str:
 def _messages_problem(messages: object) -> str:
     if not isinstance(messages, list) or not messages:
         return 'field messages: give a list such as [{"role": "user", "content": "..."}]'
-    for at, message in enumerate(messages):
+    for index, message in enumerate(messages):
         if not isinstance(message, Mapping):
-            return f'field messages[{at}]: give an object with "role" and "content"'
+            return f'field messages[{index}]: give an object with "role" and "content"'
         if not isinstance(message.get("content"), str | list | None):
-            return f"field messages[{at}].content: give a string or a list of parts"
+            return f"field messages[{index}].content: give a string or a list of parts"
     return ""
 
 

@@ -1,4 +1,4 @@
-"""Serving: what a gateway asks of a trained model, over both tiers and what traffic taught."""
+"""The predictor of a gateway: both tiers of a model, corrected by the adaptive layer."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ log = logging.getLogger("lengthwise")
 
 Tier = Literal["fast", "refined"]
 
-_TOGETHER = 4
-"""Refined forecasts that are corrected between two naps: a third of a millisecond."""
+_CHUNK = 4
+"""Refined forecasts corrected in one go, a third of a millisecond, before other threads run."""
 
 
 class Refiner(Protocol):
-    """The refined tier: a text encoder and the head over it (``refined.RefinedTier``)."""
+    """The refined tier (``refined.head.RefinedTier``), or a stand-in of a test."""
 
     def refine(self, prompts: Sequence[Prompt], fast: RawForecasts) -> RawForecasts:
-        """Better forecasts of the prompts than ``fast``; called from one thread."""
+        """The refined forecasts of the prompts, from the ``fast`` ones; called from one thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +47,17 @@ class Prediction:
     tier: Tier
     raw_forecast: RawForecasts
     forecast: Forecast
-    artefact: str
-    """Which model said so (``versions.artefact_id``)."""
+    artefact_id: str
+    """The model that forecast (``versions.artefact_id``)."""
 
     @property
     def length(self) -> LengthDistribution:
-        """The distribution of the output's tokens, cut at the prompt's ``max_tokens``."""
+        """The distribution of the output tokens, truncated at the prompt's ``max_tokens``."""
         return self.forecast.length
 
 
 class TieredPredictor:
-    """A model in service. Thread-safe: its parts are immutable but for ``AdaptiveLayer``'s."""
+    """Both tiers of a model and the adaptive layer; threads can share one predictor."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class TieredPredictor:
         self.model = model
         self._refined = refined
         self.adaptive = adaptive or AdaptiveLayer()
-        self.artefact = artefact_id(model.manifest)
+        self.artefact_id = artefact_id(model.manifest)
 
     @classmethod
     def load(
@@ -79,62 +79,64 @@ class TieredPredictor:
         refine: bool = True,
         adaptive: AdaptiveLayer | None = None,
     ) -> TieredPredictor:
-        """The model in directory ``path``, by default the one that ships; tried out once.
+        """The predictor of the model directory ``path`` (default: the model that ships).
 
-        ``refine``: with its refined tier, where it has one. ``adaptive``: what another model in
-        service has learned so far.
+        Makes one forecast as a trial. ``refine``: use the refined tier, if the model has one.
+        ``adaptive``: the adaptive layer to use (default: a new one).
 
         Raises:
-            ArtefactError: it cannot be used; the message names the file and the remedy.
+            ArtefactError: the model cannot be used; the message names the file and the remedy.
         """
         refined = _refined(path) if refine else None
-        serving = cls(LengthPredictor.load(path), refined, adaptive=adaptive)
-        tried = [Prompt("", "Is it any good?")]
-        fast = serving.model.raw_forecasts(tried)
+        predictor = cls(LengthPredictor.load(path), refined, adaptive=adaptive)
+        trial = [Prompt("", "Is it any good?")]
+        fast = predictor.model.raw_forecasts(trial)
         fast.distributions([None])
         if refined is not None:
-            refined.refine(tried, fast).distributions([None])
-        return serving
+            refined.refine(trial, fast).distributions([None])
+        return predictor
 
     @property
     def refines(self) -> bool:
-        """Whether there is a refined tier."""
+        """Whether the predictor has a refined tier."""
         return self._refined is not None
 
     def predict(self, prompts: Sequence[Prompt]) -> list[Prediction]:
-        """The fast tier's forecasts; raises ValueError if the model makes no sense."""
-        return self._adapted("fast", prompts, self.model.raw_forecasts(prompts))
+        """The fast tier's forecasts.
+
+        Raises:
+            ValueError: a forecast of the model is not finite.
+        """
+        return self._adapt("fast", prompts, self.model.raw_forecasts(prompts))
 
     def refine(self, predictions: Sequence[Prediction]) -> list[Prediction]:
-        """The refined tier's forecasts for prompts that the fast one has seen."""
+        """The refined tier's forecasts of the prompts with the fast tier's ``predictions``."""
         if self._refined is None:
             raise RuntimeError("this model has no refined tier")
         prompts = [prediction.prompt for prediction in predictions]
         fast = _joined([prediction.raw_forecast for prediction in predictions])
         raw = self._refined.refine(prompts, fast)
-        found: list[Prediction] = []
-        for at in range(0, len(prompts), _TOGETHER):
+        refined: list[Prediction] = []
+        for start in range(0, len(prompts), _CHUNK):
             give_way()
-            rows = slice(at, at + _TOGETHER)
-            found += self._adapted("refined", prompts[rows], raw.rows(rows))
-        return found
+            rows = slice(start, start + _CHUNK)
+            refined += self._adapt("refined", prompts[rows], raw.rows(rows))
+        return refined
 
     def learn(self, prediction: Prediction, tokens: int, *, censored: bool) -> None:
-        """Take in how long an answer was; ``censored``: it was cut, and would have gone on."""
+        """Learn the length of an answer, in tokens; ``censored``: the answer was cut."""
         self.adaptive.learn(prediction.forecast, tokens, censored=censored)
 
-    def _adapted(
-        self, tier: Tier, prompts: Sequence[Prompt], raw: RawForecasts
-    ) -> list[Prediction]:
+    def _adapt(self, tier: Tier, prompts: Sequence[Prompt], raw: RawForecasts) -> list[Prediction]:
         forecasts = self.adaptive.adapt(prompts, raw, tier=tier)
         return [
-            Prediction(prompt, tier, raw.rows(slice(at, at + 1)), forecast, self.artefact)
-            for at, (prompt, forecast) in enumerate(zip(prompts, forecasts, strict=True))
+            Prediction(prompt, tier, raw.rows(slice(row, row + 1)), forecast, self.artefact_id)
+            for row, (prompt, forecast) in enumerate(zip(prompts, forecasts, strict=True))
         ]
 
 
 def _refined(path: Path | str | None) -> Refiner | None:
-    """The refined tier; none, and why in the log, where it cannot be used: the fast one serves."""
+    """The refined tier; None, with a warning, if the refined tier cannot be used."""
     try:
         tier = load_refined_tier(path)
         return tier.in_background() if tier else None

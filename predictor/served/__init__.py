@@ -1,4 +1,4 @@
-"""The served log: one record of every finished request, bounded on disk, safe against crashes."""
+"""The served log: one record for each finished request, bounded in size, crash-safe."""
 
 from predictor.served.record import FINISHED_ITSELF, SCHEMA, ServedRecord
 from predictor.served.segments import LogError, read

@@ -1,4 +1,4 @@
-"""`lengthwise log`: what the served log holds."""
+"""`lengthwise log`: a summary of the served log, or an export to Parquet."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from predictor.served import LogError, read
 def add_log_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``log``."""
     parser.add_argument("--log", type=Path, required=True, help="folder of the served log")
-    parser.add_argument("--out", type=Path, default=None, help="write all records as one Parquet")
+    parser.add_argument("--out", type=Path, default=None, help="Parquet file for all records")
 
 
 def run_log(args: argparse.Namespace) -> int:
-    """Tell what the served log holds, as JSON; with ``--out``, write it as one file."""
+    """Print a summary of the served log as JSON; with ``--out``, write all records to a file."""
     try:
         table = read(args.log)
         if args.out is not None:
@@ -32,7 +32,7 @@ def run_log(args: argparse.Namespace) -> int:
 
 
 def summary(table: Any) -> dict[str, Any]:
-    """Records, the first and last end (Unix seconds), and records and cut answers by model."""
+    """Number of records, first and last end (Unix seconds), records and cut answers by model."""
     finished = table["finished"].to_pylist()
     models: dict[str, dict[str, int]] = {}
     for name, cut in zip(table["model"].to_pylist(), table["censored"].to_pylist(), strict=True):

@@ -1,6 +1,6 @@
-"""Served: what is kept of a finished request, and how it is written down.
+"""The record of a finished request, its Arrow schema and its JSON line.
 
-The dataclass is the one definition; the Arrow schema and the JSON line follow from its types.
+The dataclass is the only definition; schema and JSON line follow from its types.
 """
 
 from __future__ import annotations
@@ -21,22 +21,23 @@ from predictor.raw_forecast import QUANTILES
 Tier = Literal["fast", "refined", "recent"]
 
 FINISHED_ITSELF = ("stop", "tool_calls", "function_call", "content_filter")
-"""Finish reasons of answers that ended by themselves; any other cuts the length off."""
+"""Finish reasons of answers that ended by themselves; all other reasons cut an answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServedRecord:
     """One finished request. Times are Unix seconds, lengths tokens; None: unknown or absent.
 
-    ``tenant`` and the hashes are opaque: they tell that two requests are alike, and nothing else.
-    ``censored``: the answer was cut at a limit or broken off, so that its own length is at least
-    ``output_tokens``, which counts all ``sequences`` together. ``tier`` made the forecast:
-    ``fast``, ``refined``, or ``recent`` (the model's recent lengths, no predictor).
-    ``predicted_mean`` and ``predicted_quantiles`` (at ``calibrate.QUANTILES``) are those the
-    scheduler saw, of one sequence; ``location`` and ``scale`` are the boosters' own, in log
-    tokens. ``inputs`` is the boosters' row (``fast.inputs.COLUMNS``), valid for artefacts with the
-    same ``feature_hash``; ``artefact`` is the ``artefact_id`` of the artefact that forecast.
-    ``text`` is empty unless the operator asks for it.
+    ``tenant`` and the hashes are opaque: equal values mean equal requests, nothing else.
+    ``censored``: the answer was cut at a limit or broken off, so its full length is at least
+    ``output_tokens``. ``output_tokens`` counts all ``sequences`` together.
+
+    ``tier`` is the origin of the forecast: ``fast``, ``refined``, or ``recent`` (the model's recent
+    lengths, without a predictor). ``predicted_mean`` and ``predicted_quantiles`` (at
+    ``raw_forecast.QUANTILES``) are of one sequence, as the scheduler saw them. ``location`` and
+    ``scale`` (log tokens) are the predictor's raw forecast. ``inputs`` are the boosters' inputs
+    (``fast.inputs.COLUMNS``), valid for artefacts with the same ``feature_hash``. ``artefact`` is
+    the ``artefact_id`` of the model. ``text`` is None unless the operator configures it.
     """
 
     id: str
@@ -89,7 +90,7 @@ def _types() -> Iterator[tuple[str, Any]]:
 
 
 def _arrow(kind: Any) -> tuple[pa.DataType, bool]:
-    """The Arrow type of a field's type, and whether it may be null."""
+    """The Arrow type for the type of a field, and whether the field may be null."""
     if get_origin(kind) is UnionType:
         (inner,) = (part for part in get_args(kind) if part is not NoneType)
         return _arrow(inner)[0], True
@@ -103,29 +104,31 @@ def _arrow(kind: Any) -> tuple[pa.DataType, bool]:
 SCHEMA: pa.Schema = _schema().with_metadata(
     {"lengthwise": "served log 1", "quantile_levels": json.dumps(QUANTILES)}
 )
-"""The served log as an Arrow table; a field that is not nullable is present in every record."""
+"""The Arrow schema of the served log; a field that is not nullable is in every record."""
 
 _NAMES = tuple(name for name, _ in _types() if name != "inputs")
 
 
-def line(record: ServedRecord) -> bytes:
-    """The record as a line of JSON. Numbers that are not finite become null, as does NaN in
-    ``inputs``; inputs keep 7 digits, what single precision holds."""
-    plain = {name: _plain(getattr(record, name)) for name in _NAMES}
+def json_line(record: ServedRecord) -> bytes:
+    """The record as a line of JSON.
+
+    A number that is not finite becomes null. ``inputs`` keep 7 digits, as single precision does.
+    """
+    values = {name: _finite(getattr(record, name)) for name in _NAMES}
     if record.inputs is None:
-        return _encode(plain) + b"\n"
-    values = np.asarray(record.inputs, dtype=np.float32).tolist()
-    row = ",".join(["%.7g"] * len(values)) % tuple(values)
+        return _encode(values) + b"\n"
+    inputs = np.asarray(record.inputs, dtype=np.float32).tolist()
+    row = ",".join(["%.7g"] * len(inputs)) % tuple(inputs)
     row = row.replace("-inf", "null").replace("inf", "null").replace("nan", "null")
-    return _encode(plain)[:-1] + b',"inputs":[' + row.encode() + b"]}\n"
+    return _encode(values)[:-1] + b',"inputs":[' + row.encode() + b"]}\n"
 
 
-def _plain(value: object) -> object:
+def _finite(value: object) -> object:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value
 
 
-def _encode(plain: dict[str, object]) -> bytes:
-    text = json.dumps(plain, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+def _encode(values: dict[str, object]) -> bytes:
+    text = json.dumps(values, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return text.encode("utf-8", "replace")

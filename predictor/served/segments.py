@@ -1,4 +1,4 @@
-"""The served log's files: numbered segments, Parquet when full, JSON lines while open."""
+"""The files of the served log: numbered segments, JSON lines while open and Parquet when full."""
 
 from __future__ import annotations
 
@@ -32,38 +32,37 @@ class LogError(OSError):
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One file of the log; segments with higher numbers are later."""
+    """One file of the log; a later segment has a higher number."""
 
     path: Path
     number: int
 
     @property
     def is_open(self) -> bool:
-        """JSON lines: still being written, or left over from a crash."""
+        """Whether the segment is JSON lines: still written, or left over from a crash."""
         return self.path.suffix == ".jsonl"
 
 
 def segment_path(folder: Path, number: int, kind: str) -> Path:
-    """Where segment ``number`` is as ``kind``, "jsonl" or "parquet"."""
+    """The path of segment ``number`` of the ``kind`` "jsonl" or "parquet"."""
     return folder / f"served-{number:012d}.{kind}"
 
 
 def segments(folder: Path) -> list[Segment]:
-    """The segments in order; one that exists in both forms counts as Parquet."""
-    found: dict[int, Segment] = {}
+    """The segments in order; a segment that exists in both forms counts as Parquet."""
+    by_number: dict[int, Segment] = {}
     for path in sorted(folder.iterdir()):  # .jsonl before .parquet
         name = _NAME.fullmatch(path.name)
         if name:
-            found[int(name[1])] = Segment(path, int(name[1]))
-    return [found[number] for number in sorted(found)]
+            by_number[int(name[1])] = Segment(path, int(name[1]))
+    return [by_number[number] for number in sorted(by_number)]
 
 
 def read(folder: Path | str, *, limit: int | None = None) -> pa.Table:
-    """The records in completion order (``record.SCHEMA``), those of the open segment included.
+    """The records in order of completion (``record.SCHEMA``), with those of the open segment.
 
-    ``limit``: only as many of the latest. May be called while the log is being written; what was
-    appended in the last second may be missing. Torn lines and unreadable files are skipped with
-    a warning.
+    ``limit``: the number of latest records to read. Can run while the log is written; records of
+    the last second may be missing. Torn lines and unreadable files are skipped with a warning.
 
     Raises:
         LogError: the folder is absent or not readable.
@@ -72,7 +71,7 @@ def read(folder: Path | str, *, limit: int | None = None) -> pa.Table:
     for _ in range(_ATTEMPTS):
         if not folder.is_dir():
             break
-        with suppress(FileNotFoundError):  # finished or deleted under our hands: look again
+        with suppress(FileNotFoundError):  # a segment was finished or deleted meanwhile
             return _read(folder, limit)
     raise LogError(f"{folder} is not a served log; give the folder that the gateway writes to")
 
@@ -83,7 +82,7 @@ def _read(folder: Path, limit: int | None) -> pa.Table:
     for segment in reversed(segments(folder)):
         if limit is not None and rows >= limit:
             break
-        table = load(segment.path)[0] if segment.is_open else _load_parquet(segment.path)
+        table = read_lines(segment.path)[0] if segment.is_open else _load_parquet(segment.path)
         kept.append(table)
         rows += table.num_rows
     if not kept:
@@ -92,10 +91,10 @@ def _read(folder: Path, limit: int | None) -> pa.Table:
     return table.slice(max(0, rows - limit)) if limit is not None else table
 
 
-def load(path: Path) -> tuple[pa.Table, int]:
-    """The records of a JSON lines segment, and how many lines were torn or foreign.
+def read_lines(path: Path) -> tuple[pa.Table, int]:
+    """The records of a JSON lines segment, and the number of torn or unreadable lines.
 
-    A last line without its end is still being written and is neither.
+    A last line without a line break is still being written and does not count.
     """
     data = path.read_bytes()
     data = data[: data.rfind(b"\n") + 1]
@@ -119,7 +118,7 @@ def _is_sound(line: bytes) -> bool:
 
 
 def _parse(data: bytes) -> pa.Table:
-    """By Arrow's own reader: it works without the interpreter lock, which the event loop wants."""
+    """Parse JSON lines with Arrow's reader, which leaves the interpreter lock to the event loop."""
     if not data.strip():
         return SCHEMA.empty_table()
     table = pyarrow.json.read_json(
@@ -133,7 +132,7 @@ def _parse(data: bytes) -> pa.Table:
 
 
 def _conform(table: pa.Table) -> pa.Table:
-    """The table with exactly the schema's columns; rows that lack a required field are dropped."""
+    """The table with the schema's columns, without the rows that lack a required field."""
     columns = [
         table[field.name].cast(field.type)
         if field.name in table.column_names
@@ -158,11 +157,11 @@ def _load_parquet(path: Path) -> pa.Table:
 
 
 def finish(path: Path) -> tuple[Path, int]:
-    """Turn a JSON lines segment into Parquet; a crash on the way leaves one of the two whole.
+    """Convert a JSON lines segment to Parquet; a crash leaves at least one of the two files whole.
 
-    Returns the new file and how many lines were skipped. A segment without records vanishes.
+    Returns the new file and the number of skipped lines. A segment without records is deleted.
     """
-    table, skipped = load(path)
+    table, skipped = read_lines(path)
     out = path.with_suffix(".parquet")
     if table.num_rows:
         with atomic_write(out) as file:
@@ -172,11 +171,11 @@ def finish(path: Path) -> tuple[Path, int]:
 
 
 def recover(folder: Path) -> tuple[int, int]:
-    """Put in order what a crash left: returns the next free number and the lines skipped."""
+    """Finish the segments that a crash left; returns the next number and the skipped lines."""
     skipped = 0
     for path in _leftovers(folder):
         twin = path.with_suffix(".parquet")
-        if path.suffix == PARTIAL or twin.exists():  # not finished, or finished but not removed
+        if path.suffix == PARTIAL or twin.exists():  # not finished, or finished but not deleted
             path.unlink()
         else:
             torn = not path.read_bytes().endswith(b"\n") and path.stat().st_size > 0
@@ -190,9 +189,9 @@ def _leftovers(folder: Path) -> Iterator[Path]:
 
 
 def prune(folder: Path, max_bytes: int, *, before: int) -> int:
-    """Delete the oldest segments below number ``before`` until they hold at most ``max_bytes``.
+    """Delete the oldest segments below number ``before`` until they have at most ``max_bytes``.
 
-    Returns how many were deleted.
+    Returns the number of deleted segments.
     """
     closed = [segment for segment in segments(folder) if segment.number < before]
     sizes = [segment.path.stat().st_size for segment in closed]

@@ -1,4 +1,4 @@
-"""ServedLog: the gateway's end of the served log."""
+"""The writer of the served log, which the gateway appends records to."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from threading import Event, Thread
 import pyarrow as pa
 
 from predictor.files import LockedError, acquire, release
-from predictor.served.record import ServedRecord, line
+from predictor.served.record import ServedRecord, json_line
 from predictor.served.segments import LOCK, LogError, finish, prune, recover, segment_path
 
 log = logging.getLogger("lengthwise")
@@ -23,18 +23,18 @@ SEGMENT_BYTES = 32 << 20
 MAX_WAITING = 20_000
 FLUSH_S = 1.0
 
-_TOGETHER = 16  # records for one write; between them the interpreter lock is let go
+_CHUNK = 16  # records of one write; other threads may run between two writes
 
 
 class ServedLog:
-    """Appends records to segments in ``folder``; one process writes, any may read.
+    """Appends records to segments in ``folder``; one process writes, any process can read.
 
-    ``append`` only queues; a daemon thread writes every ``flush_s`` seconds, turns a full segment
-    (``segment_rows`` records, or its share of ``max_bytes``) into Parquet and deletes the oldest
-    beyond ``max_bytes``. What was written survives the end of the process at any point.
+    ``append`` only queues a record. A daemon thread writes every ``flush_s`` seconds, converts a
+    full segment (``segment_rows`` records, or a share of ``max_bytes``) to Parquet, and deletes the
+    oldest segments beyond ``max_bytes``. A written record survives a crash of the process.
 
-    ``dropped`` counts records given up because the queue was full or the disk failed, ``torn``
-    lines that a crash had cut, ``deleted`` segments removed for want of room.
+    ``dropped`` counts the records lost because the queue was full or the disk failed, ``torn`` the
+    lines that a crash had cut, ``deleted`` the segments deleted for lack of room.
 
     Raises:
         LogError: the folder cannot be made or written, or another process writes to it.
@@ -87,12 +87,12 @@ class ServedLog:
         except (OSError, pa.ArrowException) as error:
             release(self._lock)
             raise LogError(
-                f"served log {self.folder} cannot be recovered ({error}); make room there, or "
-                "move it away"
+                f"served log {self.folder} cannot be recovered ({error}); free some disk space, or "
+                "move the folder away"
             ) from error
 
     def append(self, record: ServedRecord) -> bool:
-        """Take in a record, in microseconds and without touching the disk; False: dropped."""
+        """Queue a record, in microseconds and without disk access; False if it was dropped."""
         if len(self._waiting) >= self._max_waiting or self._stop.is_set():
             self.dropped += 1
             return False
@@ -100,7 +100,7 @@ class ServedLog:
         return True
 
     def close(self) -> None:
-        """Write what waits and stop; the open segment is taken up again by the next writer."""
+        """Write the queued records and stop; the next writer converts the open segment."""
         if not self._stop.is_set():
             self._stop.set()
             self._thread.join()
@@ -115,7 +115,7 @@ class ServedLog:
     def _drain(self) -> None:
         try:
             while self._waiting:
-                self._write_some()
+                self._write_chunk()
                 if self._rows >= self._segment_rows or self._bytes >= self._segment_bytes:
                     self._rotate()
             os.fsync(self._file)
@@ -127,19 +127,19 @@ class ServedLog:
                 )
             self._failing = True
 
-    def _write_some(self) -> None:
-        """Write up to ``_TOGETHER`` records; on an error none of them, and no half of a line."""
-        room = min(_TOGETHER, self._segment_rows - self._rows, len(self._waiting))
+    def _write_chunk(self) -> None:
+        """Write up to ``_CHUNK`` records; on an error none of them and no part of a line."""
+        room = min(_CHUNK, self._segment_rows - self._rows, len(self._waiting))
         records = [self._waiting.popleft() for _ in range(max(1, room))]
         try:
-            data = b"".join(map(line, records))
+            data = b"".join(map(json_line, records))
             _write(self._file, data)
         except (OSError, TypeError, ValueError) as error:
             self.dropped += len(records)
             os.ftruncate(self._file, self._bytes)
             if isinstance(error, OSError):
                 raise
-            log.exception("served log: a record cannot be written down")
+            log.exception("served log: a record cannot be written as JSON")
             return
         self._rows += len(records)
         self._bytes += len(data)
@@ -154,7 +154,7 @@ class ServedLog:
         self._rows = self._bytes = 0
         try:
             self.torn += finish(full)[1]
-        finally:  # what cannot be finished is so at the next start, and counts until then
+        finally:  # a segment that failed here is finished at the next start
             self._prune()
 
     def _open(self, number: int) -> int:
@@ -162,7 +162,7 @@ class ServedLog:
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
 
     def _prune(self) -> None:
-        """Leave room for the open segment and for the one being finished."""
+        """Delete old segments, to leave room for the open and for the next segment."""
         room = self._max_bytes - 2 * self._segment_bytes
         self.deleted += prune(self.folder, room, before=self._number)
 

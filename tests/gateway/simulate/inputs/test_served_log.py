@@ -13,7 +13,7 @@ import pytest
 from gateway.simulate.inputs.reader import read_arrival_times, read_source
 from predictor.data.records import DataError
 from predictor.raw_forecast import QUANTILES
-from predictor.served.record import SCHEMA, ServedRecord, line
+from predictor.served.record import SCHEMA, ServedRecord, json_line
 from scheduler.length import LengthDistribution
 from tests.gateway.simulate.inputs.files import OPTIONS, all_requests
 
@@ -36,7 +36,7 @@ def record(arrival: float, **fields: Any) -> ServedRecord:
 
 
 def write_log(folder: Path, *records: ServedRecord) -> Path:
-    (folder / "served-000000000000.jsonl").write_bytes(b"".join(map(line, records)))
+    (folder / "served-000000000000.jsonl").write_bytes(b"".join(map(json_line, records)))
     return folder
 
 
@@ -75,7 +75,7 @@ def test_a_request_without_a_forecast_gets_the_lengths_of_its_own_model(tmp_path
 
 
 def test_a_log_in_one_parquet_file_is_read_too(tmp_path: Path) -> None:
-    rows = [json.loads(line(record(arrival))) for arrival in (1.0, 2.0)]
+    rows = [json.loads(json_line(record(arrival))) for arrival in (1.0, 2.0)]
     pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), tmp_path / "log.parquet")
     assert read_source(tmp_path / "log.parquet", OPTIONS).size == 2
     assert read_arrival_times(tmp_path / "log.parquet") == [1.0, 2.0]
