@@ -35,6 +35,15 @@ async def until(condition: Callable[[], bool], what: str) -> None:
 
 
 class _Server(uvicorn.Server):
+    """uvicorn without its tick of 0.1 s, which every test would wait for at its end."""
+
+    stop: asyncio.Event
+
+    async def main_loop(self) -> None:
+        """Serve until ``stop`` is set."""
+        await self.on_tick(0)
+        await self.stop.wait()
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield  # signals are pytest's
@@ -49,12 +58,13 @@ async def listening(app: Any) -> AsyncIterator[str]:
         app, log_level="error", lifespan="on", timeout_graceful_shutdown=1, backlog=4096
     )
     server = _Server(config)
+    server.stop = asyncio.Event()
     task = asyncio.create_task(server.serve(sockets=[listener]))
     await until(lambda: server.started or task.done(), "the server has started")
     try:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
-        server.should_exit = True
+        server.stop.set()
         await task
 
 
@@ -123,6 +133,13 @@ async def gateway(
         yield running
         await running.until_idle()
         running.scheduler.check()
+
+
+async def hang_up(*tasks: asyncio.Task[Any]) -> None:
+    """End clients' requests as clients do that close their connections."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def chat(model: str = "emulated", **fields: Any) -> dict[str, Any]:

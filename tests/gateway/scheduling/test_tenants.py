@@ -10,7 +10,7 @@ import pytest
 from gateway.config.tenants import Tenants
 from gateway.emulator import EmbeddedEmulator, EmulatorConfig
 from gateway.scheduling.tenants import Tenancy
-from tests.gateway.harness import Gateway, chat, forced, gateway, until
+from tests.gateway.harness import Gateway, chat, forced, gateway, hang_up, until
 
 ONE_AT_A_TIME: dict[str, Any] = {
     "worker": {"max_num_seqs": 1},
@@ -134,9 +134,7 @@ async def test_a_tenants_full_queue_answers_429_and_leaves_room_for_others(
             async with session.get(running.url + "/ready") as response:
                 waiting = (await response.json())["waiting_by_tenant"]
             assert waiting == {"chat": 1, "batch": 1, "other": 0}
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await hang_up(*tasks)
 
 
 async def test_a_flood_does_not_have_others_turned_away(session: aiohttp.ClientSession) -> None:
@@ -150,9 +148,7 @@ async def test_a_flood_does_not_have_others_turned_away(session: aiohttp.ClientS
             await until(lambda: running.metric(refused, outcome=code) == 5, "the rest is refused")
             other = asyncio.create_task(ask(session, running, "chat", 5))
             await until(lambda: held.waiting == 4, "another tenant's request is accepted")
-            for task in (*flood, other):
-                task.cancel()
-            await asyncio.gather(*flood, other, return_exceptions=True)
+            await hang_up(*flood, other)
 
 
 async def test_no_key_is_logged_or_measured(

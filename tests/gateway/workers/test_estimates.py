@@ -1,11 +1,12 @@
-"""LearnedSlots, against an engine whose limit it does not know."""
+"""Estimates of what an engine does not publish: its slots, and the hits of its prefix cache."""
 
 from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.workers.estimates import LearnedSlots
+from gateway.workers.engine_report import EngineReport
+from gateway.workers.estimates import LearnedSlots, PrefixHits
 
 
 def report(slots: LearnedSlots, *, limit: int, beyond: int = 2, kv_usage: float = 0.3) -> None:
@@ -68,3 +69,25 @@ def test_there_is_always_a_slot(reports: list[tuple[int, int, float]]) -> None:
     for running, waiting, kv_usage in reports:
         slots.observe(running=running, waiting=waiting, kv_usage=kv_usage)
         assert slots.value >= 1
+
+
+def cache_report(queries: float, hits: float) -> EngineReport:
+    return EngineReport(prefix_queries=queries, prefix_hits=hits)
+
+
+def test_the_part_of_prompts_found_cached_is_that_between_two_reports() -> None:
+    hits = PrefixHits()
+    rates = []
+    for each in (
+        cache_report(100, 90),
+        cache_report(200, 140),
+        cache_report(200, 140),
+        EngineReport(),
+    ):
+        hits.observe(each)
+        rates.append(hits.rate)
+    assert rates == [0.0, 0.5, 0.5, 0.5]
+    hits.observe(cache_report(50, 50))  # the engine began anew
+    assert hits.rate == 0.5
+    hits.observe(cache_report(150, 75))
+    assert hits.rate == 0.25

@@ -6,6 +6,7 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,9 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.emulator import EmbeddedEmulator, EmulatorConfig
 from scheduler.sim.engine_config import EngineConfig
-from tests.conftest import missing
 from tests.gateway.harness import forced
-from tests.vllm import prepare
 from tests.vllm.engine import VllmServer
 
 pytestmark = pytest.mark.vllm
@@ -27,14 +26,13 @@ CONTEXT = 4096
 
 
 @pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
-    """The addresses of a real server and of an emulated one with the same limits."""
-    home = prepare.home()
-    if not prepare.is_prepared(home):
-        missing("the CPU build of vLLM", "python tests/vllm/prepare.py")
+def servers(
+    vllm_home: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, str]]:
+    """The addresses of a real server and of an emulated server with the same limits."""
     engine = EngineConfig(max_model_len=CONTEXT)
     emulated = EmbeddedEmulator(EmulatorConfig(models=("tiny",), engine=engine, speed=50.0))
-    with VllmServer(home=home, log_dir=tmp_path_factory.mktemp("vllm")) as real, emulated:
+    with VllmServer(home=vllm_home, log_dir=tmp_path_factory.mktemp("vllm")) as real, emulated:
         yield real.url, emulated.url
 
 

@@ -8,14 +8,9 @@ import pytest
 
 from gateway.emulator import EmbeddedEmulator, EmulatorConfig
 from tests.bench.load import hang_up_at_random
-from tests.gateway.harness import Gateway, chat, forced, gateway, post, until
+from tests.gateway.harness import Gateway, chat, forced, gateway, hang_up, post, until
 
 LONG = forced(6000)
-
-
-async def _leave(task: asyncio.Task[Any]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
 
 
 async def _worker_idle(running: Gateway, worker: EmbeddedEmulator) -> None:
@@ -38,10 +33,10 @@ async def test_a_client_that_leaves_while_queued_never_reaches_a_worker(
             ]
             await until(lambda: running.scheduler.waiting == 2, "two wait")
             for task in tasks[1:]:
-                await _leave(task)
+                await hang_up(task)
             await until(lambda: running.scheduler.waiting == 0, "nobody waits")
             assert running.in_flight == 1
-            await _leave(tasks[0])
+            await hang_up(tasks[0])
             await _worker_idle(running, worker)
             assert running.metric("requests_total", outcome="client_gone") == 3
             assert running.metric("queue_wait_seconds_count") == 1
@@ -56,7 +51,7 @@ async def test_a_client_that_leaves_mid_answer_stops_the_worker(
             body = chat(stream=stream, vllm_xargs=LONG)
             task = asyncio.create_task(post(session, running.url, body))
             await until(lambda: bool(worker.engine.running), "it runs")
-            await _leave(task)
+            await hang_up(task)
             await _worker_idle(running, worker)
             assert running.metric("requests_total", outcome="client_gone") == 1
 

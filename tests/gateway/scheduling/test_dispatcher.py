@@ -1,0 +1,225 @@
+"""The dispatcher without sockets: a job that is cancelled anywhere leaves nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from gateway.scheduling.dispatcher import Dispatcher, Rejected
+from scheduler.policy import fcfs
+from scheduler.scheduler import Scheduler
+from tests.scheduler.builders import job, running_count, spec
+
+
+@pytest.fixture
+def dispatcher() -> Iterator[Dispatcher]:
+    """One worker of one slot. After the test nothing may wait, run or be expected."""
+    dispatcher = Dispatcher(Scheduler(fcfs, max_waiting=3))
+    dispatcher.scheduler.set_worker(spec())
+    yield dispatcher
+    dispatcher.scheduler.check()
+    assert dispatcher.scheduler.waiting == running_count(dispatcher.scheduler) == 0
+    assert dispatcher._decisions == {}
+
+
+class Request:
+    """A job in its own task. The events say how far it is; ``go`` lets it end."""
+
+    def __init__(self, dispatcher: Dispatcher, name: str, *, retries: int = 0) -> None:
+        self.dispatched = asyncio.Event()
+        self.go = asyncio.Event()
+        self._dispatcher = dispatcher
+        self._job = job(name, arrival=asyncio.get_running_loop().time())
+        self._retries = retries
+        self.task = asyncio.create_task(self._run())
+
+    async def _run(self) -> str:
+        async with self._dispatcher.slot(self._job) as slot:
+            for attempt in range(self._retries + 1):
+                if attempt:
+                    slot.retry()
+                dispatch = await slot.wait()
+                self.dispatched.set()
+                if attempt == self._retries:
+                    await self.go.wait()
+            return dispatch.worker_id
+
+
+async def turn_of_the_loop() -> None:
+    """Let every task run up to where it waits."""
+    for _ in range(3):
+        await asyncio.sleep(0)
+
+
+async def cancelled(request: Request) -> None:
+    request.task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await request.task
+
+
+async def test_a_job_waits_for_the_job_before_it(dispatcher: Dispatcher) -> None:
+    first, second = Request(dispatcher, "1"), Request(dispatcher, "2")
+    await first.dispatched.wait()
+    await turn_of_the_loop()
+    assert not second.dispatched.is_set()
+    first.go.set()
+    second.go.set()
+    assert list(await asyncio.gather(first.task, second.task)) == ["w", "w"]
+
+
+async def test_a_job_cancelled_before_it_is_submitted_was_never_there(
+    dispatcher: Dispatcher,
+) -> None:
+    request = Request(dispatcher, "1")
+    await cancelled(request)
+    assert not request.dispatched.is_set()
+
+
+async def test_a_job_cancelled_while_it_waits_leaves_the_queue(dispatcher: Dispatcher) -> None:
+    first, second = Request(dispatcher, "1"), Request(dispatcher, "2")
+    await turn_of_the_loop()
+    assert dispatcher.scheduler.waiting == 1
+    await cancelled(second)
+    assert dispatcher.scheduler.waiting == 0
+    first.go.set()
+    await first.task
+
+
+async def test_a_job_cancelled_in_the_block_gives_its_slot_to_the_next(
+    dispatcher: Dispatcher,
+) -> None:
+    first, second = Request(dispatcher, "1"), Request(dispatcher, "2")
+    await first.dispatched.wait()
+    await cancelled(first)
+    async with asyncio.timeout(1):
+        await second.dispatched.wait()
+    second.go.set()
+    await second.task
+
+
+async def test_a_job_cancelled_between_its_dispatch_and_its_next_step_frees_the_worker(
+    dispatcher: Dispatcher,
+) -> None:
+    first, second, third = (Request(dispatcher, name) for name in "123")
+    await first.dispatched.wait()
+    await turn_of_the_loop()
+    dispatcher.apply(dispatcher.scheduler.release("1"))  # dispatches the second job
+    await cancelled(second)
+    assert not second.dispatched.is_set()
+    async with asyncio.timeout(1):
+        await third.dispatched.wait()
+    first.go.set()
+    third.go.set()
+    await asyncio.gather(first.task, third.task)
+
+
+async def test_a_decision_for_a_job_cancelled_in_the_same_step_reaches_nobody(
+    dispatcher: Dispatcher,
+) -> None:
+    first, second = Request(dispatcher, "1"), Request(dispatcher, "2")
+    await first.dispatched.wait()
+    await turn_of_the_loop()
+    second.task.cancel()  # its future is cancelled at once, its task ends one step later
+    dispatcher.apply(dispatcher.scheduler.release("1"))
+    with pytest.raises(asyncio.CancelledError):
+        await second.task
+    first.go.set()
+    await first.task
+
+
+async def test_a_job_cancelled_while_it_waits_again_leaves_the_queue(
+    dispatcher: Dispatcher,
+) -> None:
+    scheduler, waits_again = dispatcher.scheduler, asyncio.Event()
+
+    async def run() -> None:
+        async with dispatcher.slot(job("1")) as slot:
+            await slot.wait()
+            scheduler.set_health("w", False)
+            slot.retry()
+            waits_again.set()
+            await slot.wait()
+
+    task = asyncio.create_task(run())
+    await waits_again.wait()
+    await turn_of_the_loop()
+    assert (scheduler.waiting, running_count(scheduler)) == (1, 0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert scheduler.waiting == 0
+
+
+async def test_a_job_that_is_tried_again_may_get_the_same_worker(dispatcher: Dispatcher) -> None:
+    first = Request(dispatcher, "1", retries=2)
+    first.go.set()
+    assert await first.task == "w"
+
+
+async def test_an_error_in_the_block_releases_the_job(dispatcher: Dispatcher) -> None:
+    async def fail() -> None:
+        async with dispatcher.slot(job("1")) as slot:
+            await slot.wait()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await fail()
+    second = Request(dispatcher, "2")
+    second.go.set()
+    await second.task
+
+
+async def test_one_job_too_many_is_rejected_and_forgotten(dispatcher: Dispatcher) -> None:
+    requests = [Request(dispatcher, str(n)) for n in range(5)]
+    with pytest.raises(Rejected, match="queue_full"):
+        await requests[-1].task
+    for request in requests[:-1]:
+        request.go.set()
+    await asyncio.gather(*(request.task for request in requests[:-1]))
+
+
+async def test_a_job_past_its_deadline_is_rejected_by_the_watch(dispatcher: Dispatcher) -> None:
+    async def wait() -> None:
+        async with dispatcher.slot(job("2", deadline=0.0)) as slot:
+            await slot.wait()
+
+    first = Request(dispatcher, "1")
+    await first.dispatched.wait()
+    watch = asyncio.create_task(dispatcher.watch_deadlines())
+    async with asyncio.timeout(1):
+        with pytest.raises(Rejected, match="queue_timeout"):
+            await wait()
+    watch.cancel()
+    first.go.set()
+    await first.task
+
+
+async def test_a_better_forecast_moves_a_waiting_job_and_not_a_running_one(
+    dispatcher: Dispatcher,
+) -> None:
+    first = Request(dispatcher, "1")
+    await first.dispatched.wait()
+    async with dispatcher.slot(job("2", tokens=500)) as slot:
+        assert not slot.decided
+        slot.reprice(job("x", tokens=5).length)
+        assert slot.job.length.mean == 5
+        first.go.set()
+        await slot.wait()
+        slot.reprice(job("x", tokens=9).length)
+        assert slot.job.length.mean == 5
+    await first.task
+
+
+async def test_the_tokens_at_the_end_and_the_service_time_go_to_the_scheduler(
+    dispatcher: Dispatcher,
+) -> None:
+    before = dispatcher.scheduler.turn_seconds
+    async with dispatcher.slot(job("1")) as slot:
+        await slot.wait()
+        slot.progress(40)
+        assert slot.job.attained == 40
+        slot.attained, slot.service_s = 70, 0.5
+    assert slot.job.attained == 70
+    assert dispatcher.scheduler.turn_seconds < before

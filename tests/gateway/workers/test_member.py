@@ -1,0 +1,43 @@
+"""A member of the fleet as the scheduler sees it."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.config.settings import Config
+from gateway.config.workers import WorkerConfig
+from gateway.scheduling.build import policy
+from gateway.workers.backend import Backend
+from gateway.workers.engine_report import EngineReport
+from gateway.workers.member import Member
+from scheduler.scheduler import Scheduler
+from tests.scheduler.builders import job
+
+
+def test_the_configured_overflow_probability_sets_the_margin() -> None:
+    def kept_free(overflow: float) -> float:
+        config = Config.model_validate({"scheduling": {"kv_overflow": overflow}})
+        member = Member(Backend(WorkerConfig.model_validate({"url": "http://w"})))
+        return member.spec(config.scheduling).deviations
+
+    assert kept_free(0.5) == 0
+    assert kept_free(0.05) == pytest.approx(1.645, abs=1e-3)
+
+
+def test_what_the_engine_shares_between_prompts_is_not_counted_twice() -> None:
+    scheduler = Scheduler(policy(Config()))
+    member = Member(Backend(WorkerConfig.model_validate({"url": "http://w", "kv_tokens": 10_000})))
+    member.backend.models = {"m": {}}
+    member.healthy = True
+    scheduler.set_worker(member.spec(Config().scheduling))
+    (worker,) = scheduler.workers.values()
+    for n in range(4):
+        scheduler.submit(job(f"j{n}", prompt=1000))
+    before = worker.kv_peak
+    for n in range(30):
+        member.backend.report = EngineReport(
+            kv_usage=0.16, prefix_queries=1000.0 * n, prefix_hits=800.0 * n
+        )
+        member.observe_kv(scheduler)
+    assert worker.kv_peak < before - 1500
+    scheduler.check()
