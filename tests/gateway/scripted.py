@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
+MODELS = b'{"object":"list","data":[{"id":"emulated","object":"model"}]}'
 CHUNK = b'data: {"choices":[{"index":0,"delta":{"content":"x"},"finish_reason":null}]}\n\n'
 STREAM_HEAD = (
     b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -35,10 +36,25 @@ class ScriptedWorker:
     dies: bool = False
     """Whether the first request makes it unhealthy."""
     url: str = ""
-    seen: list[bytes] = field(default_factory=list)
-    """Paths asked for, probes apart."""
-    served: int = 0
+    requests: list[bytes] = field(default_factory=list)
+    """Heads of the requests, probes apart: request line and headers."""
+    models: bytes = MODELS
+    """JSON of /v1/models."""
+    metrics: bytes = b""
+    """Text of /metrics; empty: the worker has no such path."""
+    before_probe: Callable[[bytes], Awaitable[None]] | None = None
+    """Awaited with the path of a probe before the probe is answered."""
     _open: set[asyncio.StreamWriter] = field(default_factory=set)
+
+    @property
+    def served(self) -> int:
+        """The number of requests, probes apart."""
+        return len(self.requests)
+
+    @property
+    def paths(self) -> list[bytes]:
+        """Paths of the requests, probes apart."""
+        return [head.split(b" ")[1] for head in self.requests]
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, one request."""
@@ -47,11 +63,12 @@ class ScriptedWorker:
             head = await reader.readuntil(b"\r\n\r\n")
             path = head.split(b" ")[1]
             if path in {b"/health", b"/v1/models", b"/metrics"}:
+                if self.before_probe is not None:
+                    await self.before_probe(path)
                 if self.healthy:
-                    writer.write(_PROBES[path])
+                    writer.write(self._answer(path))
             else:
-                self.served += 1
-                self.seen.append(path)
+                self.requests.append(head)
                 self.healthy = self.healthy and not self.dies
                 await self.script(reader, writer)
             await writer.drain()
@@ -63,12 +80,10 @@ class ScriptedWorker:
             with contextlib.suppress(ConnectionError):
                 await writer.wait_closed()
 
-
-_PROBES = {
-    b"/health": answer(b""),
-    b"/v1/models": answer(b'{"object":"list","data":[{"id":"emulated","object":"model"}]}'),
-    b"/metrics": answer(b"", "404 Not Found"),
-}
+    def _answer(self, path: bytes) -> bytes:
+        if path == b"/metrics":
+            return answer(self.metrics) if self.metrics else answer(b"", "404 Not Found")
+        return answer(b"" if path == b"/health" else self.models)
 
 
 @contextlib.asynccontextmanager

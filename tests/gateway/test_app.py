@@ -193,4 +193,4 @@ async def test_paths_and_queries_reach_the_worker_as_they_were_written(
         url = URL(running.url + "/v1/responses/a%2Fb%252e?x=%20y&z", encoded=True)
         async with session.get(url) as response:
             assert response.status == 200
-        assert worker.seen == [b"/v1/responses/a%2Fb%252e?x=%20y&z"]
+        assert worker.paths == [b"/v1/responses/a%2Fb%252e?x=%20y&z"]

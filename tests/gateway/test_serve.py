@@ -11,7 +11,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
+import pytest
 
+from gateway.cli import main
 from tests.gateway.harness import PATIENCE_S, chat, forced
 
 COMMAND = [sys.executable, "-m", "gateway.cli", "serve", "--port", "0"]
@@ -39,6 +41,7 @@ async def test_without_arguments_it_serves_an_emulated_worker_and_says_how_to_tr
     async with _served() as (_, url, banner):
         assert "EMULATED WORKER" in banner
         curl = banner[banner.index("curl") :].replace("curl", "curl -s")
+        curl = curl.replace('"messages"', '"vllm_xargs": {"target_tokens": 9}, "messages"')
         asked = await asyncio.create_subprocess_shell(curl, stdout=PIPE)
         answer, _ = await asked.communicate()
         assert url in curl
@@ -72,28 +75,35 @@ async def test_an_idle_connection_is_kept_as_long_as_configured() -> None:
         writer.close()
 
 
-async def _refused(*flags: str, **env: str) -> str:
-    process = await asyncio.create_subprocess_exec(
-        *COMMAND, *flags, stdout=PIPE, stderr=PIPE, env={**os.environ, **env}
-    )
-    async with asyncio.timeout(PATIENCE_S):
-        _, errors = await process.communicate()
-    assert process.returncode == 2
-    assert b"Traceback" not in errors
-    return errors.decode()
+def refused(*flags: str) -> None:
+    assert main(["serve", *flags]) == 2
 
 
-async def test_a_bad_configuration_is_refused_naming_file_line_and_field(tmp_path: Path) -> None:
+def test_a_bad_configuration_is_refused_naming_file_line_and_field(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = tmp_path / "bad.yaml"
     file.write_text("scheduling:\n  policy: sejf\n  agein: 1\nqueue:\n  max_waiting: -1\n")
-    errors = await _refused("--config", str(file))
+    refused("--config", str(file))
+    errors = capsys.readouterr().err
     assert re.search(r"bad\.yaml:3: scheduling\.agein: .*ageing", errors)
     assert re.search(r"bad\.yaml:5: queue\.max_waiting: .*-1", errors)
 
 
-async def test_a_bad_variable_and_a_bad_flag_are_refused_by_name() -> None:
-    assert "LENGTHWISE_QUEUE_TIMEOUT_S" in await _refused(LENGTHWISE_QUEUE_TIMEOUT_S="soon")
-    assert "--policy" in await _refused("--policy", "lifo")
+def test_a_bad_flag_is_refused_by_name(capsys: pytest.CaptureFixture[str]) -> None:
+    refused("--policy", "lifo")
+    assert "--policy" in capsys.readouterr().err
+
+
+async def test_a_bad_variable_ends_the_command_with_2_and_no_trace() -> None:
+    process = await asyncio.create_subprocess_exec(
+        *COMMAND, stderr=PIPE, env={**os.environ, "LENGTHWISE_QUEUE_TIMEOUT_S": "soon"}
+    )
+    async with asyncio.timeout(PATIENCE_S):
+        _, errors = await process.communicate()
+    assert process.returncode == 2
+    assert b"LENGTHWISE_QUEUE_TIMEOUT_S" in errors
+    assert b"Traceback" not in errors
 
 
 async def test_a_predictor_that_cannot_be_read_is_refused_by_name_and_serving_goes_on(

@@ -7,10 +7,77 @@ import aiohttp
 import pytest
 
 from gateway.emulator import EmbeddedEmulator, EmulatorConfig
+from gateway.protocol.disconnect import ClientGone, unless_gone
 from tests.bench.load import hang_up_at_random
 from tests.gateway.harness import Gateway, chat, forced, gateway, hang_up, post, until
 
 LONG = forced(6000)
+
+
+# Without sockets
+
+
+class Client:
+    """Receives as ASGI does: nothing until the client leaves."""
+
+    def __init__(self) -> None:
+        self.left = asyncio.Event()
+
+    async def receive(self) -> dict[str, str]:
+        await self.left.wait()
+        return {"type": "http.disconnect"}
+
+
+async def test_work_is_cancelled_when_its_client_leaves() -> None:
+    client, cancelled = Client(), asyncio.Event()
+
+    async def work() -> None:
+        client.left.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+
+    async with asyncio.timeout(1):
+        with pytest.raises(ClientGone):
+            await unless_gone(client.receive, work(), lambda: False)
+    assert cancelled.is_set()
+
+
+async def test_a_client_that_leaves_after_the_last_byte_has_not_hung_up() -> None:
+    client, done = Client(), asyncio.Event()
+
+    async def work() -> None:
+        client.left.set()
+        await asyncio.sleep(0)  # the listener hears of it
+        await asyncio.sleep(0)
+        done.set()
+
+    await unless_gone(client.receive, work(), lambda: True)
+    assert done.is_set()
+
+
+async def test_a_cancellation_from_elsewhere_is_no_hang_up() -> None:
+    client = Client()
+    task = asyncio.create_task(
+        unless_gone(client.receive, asyncio.sleep(60), lambda: False)  # until it is cancelled
+    )
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_an_error_of_the_work_is_passed_on() -> None:
+    async def fail() -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await unless_gone(Client().receive, fail(), lambda: False)
+
+
+# Through a gateway
 
 
 async def _worker_idle(running: Gateway, worker: EmbeddedEmulator) -> None:

@@ -7,11 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import pytest
 
-from gateway.config.forecasting import Learning
 from gateway.emulator import EmbeddedEmulator
-from gateway.forecasting.learned_state import LearnedState, LearningError
 from predictor.fast.predictor import LengthPredictor
 from tests.gateway.harness import chat, forced, gateway, post, until
 
@@ -111,21 +108,14 @@ async def test_a_restart_goes_on_with_what_was_learned(
     assert abs(await answer(1) - 700) < abs(before - 700) / 3
 
 
-def test_two_gateways_may_not_write_to_one_folder(tmp_path: Path) -> None:
-    first = LearnedState.open(Learning(folder=tmp_path))
-    with pytest.raises(LearningError, match=str(tmp_path)):
-        LearnedState.open(Learning(folder=tmp_path))
-    first.close()
-    LearnedState.open(Learning(folder=tmp_path)).close()
-
-
-def test_a_crash_does_not_change_the_salt_and_so_no_pseudonym(tmp_path: Path) -> None:
-    crashed = LearnedState.open(Learning(folder=tmp_path))
-    assert crashed.log is not None
-    crashed.log.close()  # and nothing else is written down
-    again = LearnedState.open(Learning(folder=tmp_path))
-    assert again.adaptive.salt == crashed.adaptive.salt
-    again.close()
+async def test_only_an_answer_of_one_sequence_teaches_the_forecaster(
+    emulator: EmbeddedEmulator, session: aiohttp.ClientSession
+) -> None:
+    async with gateway(emulator.url) as running:
+        await _ask(session, running.url, vllm_xargs=forced(5), n=2)
+        assert running.metric("prediction_intervals_total") == 0
+        await _ask(session, running.url, vllm_xargs=forced(5))
+        assert running.metric("prediction_intervals_total") == 1
 
 
 async def test_the_log_takes_in_records_while_many_answers_end(

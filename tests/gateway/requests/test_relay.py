@@ -1,203 +1,116 @@
-"""Workers that break: what was not begun is tried elsewhere, what was begun ends with an error."""
+"""A relay without an application: what it tells the scheduler and reads of the answer."""
+
+from __future__ import annotations
 
 import asyncio
-import signal
-import socket
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import json
+from typing import Any
 
-import aiohttp
 import pytest
-from openai import APIError
 
-from gateway.emulator import EmbeddedEmulator
-from tests.gateway.harness import chat, forced, gateway, post, until
+from gateway.protocol.openai import parse
+from gateway.protocol.reply import Reply
+from gateway.requests.relay import Relay, WorkerFailed
+from gateway.workers.fleet import Fleet
+from scheduler.records import RequestRecord
+from tests.gateway.harness import until
 from tests.gateway.scripted import CHUNK, STREAM_HEAD, Script, answer, chunked, scripted
+from tests.gateway.workers.fleets import fleet_of
+from tests.scheduler.builders import job
 
 
-async def _hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    writer.transport.abort()
+def relay(fleet: Fleet, **fields: Any) -> Relay:
+    """The relay of a chat request; its client takes whatever comes."""
+
+    async def send(_: dict[str, object]) -> None:
+        pass
+
+    body = json.dumps({"model": "emulated", **fields}).encode()
+    return Relay(
+        request=parse("chat/completions", "POST", "application/json", body),
+        method="POST",
+        path="/v1/chat/completions",
+        headers={},
+        reply=Reply(send, "the-id"),
+        record=RequestRecord(arrival=0.0),
+        fleet=fleet,
+    )
 
 
-async def _hang_up_after_headers(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    writer.write(STREAM_HEAD)
-    await writer.drain()
+def streaming(tokens: int, *last: bytes) -> Script:
+    """A stream of so many tokens, one chunk each, then these events."""
+
+    async def script(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(STREAM_HEAD)
+        for event in [CHUNK] * tokens + [*last, b"data: [DONE]\n\n"]:
+            writer.write(chunked(event))
+        writer.write(b"0\r\n\r\n")
+
+    return script
 
 
-async def _hang_up_mid_stream(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    writer.write(STREAM_HEAD + chunked(CHUNK) + chunked(CHUNK))
-    await writer.drain()
+@pytest.mark.parametrize("sequences", [1, 2])
+async def test_the_scheduler_is_told_how_far_a_stream_has_come(sequences: int) -> None:
+    async with scripted(streaming(100)) as worker, fleet_of(worker.url) as wing:
+        forwarding = relay(wing.fleet, stream=True)
+        waiting = job("1", model="emulated", tokens=400, sequences=sequences)
+        async with wing.dispatcher.slot(waiting) as slot:
+            dispatch = await slot.wait()
+            assert await forwarding.forward(slot, dispatch.worker_id, None) == 200
+            # The last report is at most 16 tokens of each sequence ago.
+            assert 100 / sequences - 16 <= waiting.attained <= 100 / sequences
+            assert wing.scheduler.workers[worker.url].work < 400 * sequences
 
 
-async def _error_500(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    writer.write(answer(b'{"error":{"message":"CUDA"}}', "500 Internal Server Error"))
+async def test_a_stream_without_usage_is_counted_by_its_events() -> None:
+    async with scripted(streaming(7)) as worker, fleet_of(worker.url) as wing:
+        forwarding = relay(wing.fleet, stream=True)
+        async with wing.dispatcher.slot(job("1", model="emulated")) as slot:
+            await forwarding.forward(slot, (await slot.wait()).worker_id, None)
+        assert (forwarding.usage.output_tokens, forwarding.output_tokens) == (7, 7)
+        assert forwarding.record.first_token is not None
+        assert forwarding.record.last_token is not None
 
 
-@pytest.mark.parametrize("script", [_hang_up, _hang_up_after_headers])
-@pytest.mark.parametrize("stream", [True, False])
-async def test_a_request_without_a_first_byte_is_tried_on_another_worker(
-    emulator: EmbeddedEmulator, session: aiohttp.ClientSession, script: Script, stream: bool
-) -> None:
-    async def ask() -> None:
-        body = chat(stream=stream, max_tokens=5)
-        async with session.post(running.url + "/v1/chat/completions", json=body) as response:
-            assert response.status == 200
-            assert b'"error"' not in await response.read()
+async def test_a_streams_usage_is_the_workers_count() -> None:
+    usage = b'data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":9}}\n\n'
+    async with scripted(streaming(7, usage)) as worker, fleet_of(worker.url) as wing:
+        forwarding = relay(wing.fleet, stream=True)
+        async with wing.dispatcher.slot(job("1", model="emulated")) as slot:
+            await forwarding.forward(slot, (await slot.wait()).worker_id, None)
+        assert (forwarding.usage.prompt_tokens, forwarding.output_tokens) == (3, 9)
+        assert forwarding.tokens == 7
+
+
+async def test_the_priority_and_the_workers_key_go_with_the_request() -> None:
+    bodies: list[bytes] = []
+
+    async def read(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        bodies.append(await reader.readuntil(b"}"))
+        writer.write(answer(b'{"usage": {"completion_tokens": 5}}'))
+
+    async with scripted(read) as worker, fleet_of(worker.url) as wing:
+        forwarding = relay(wing.fleet)
+        async with wing.dispatcher.slot(job("1", model="emulated")) as slot:
+            await forwarding.forward(slot, (await slot.wait()).worker_id, 17)
+        assert json.loads(bodies[0]) == {"model": "emulated", "priority": 17}
+        assert forwarding.output_tokens == 5
+
+
+async def test_a_request_on_a_worker_that_hangs_fails_once_the_worker_is_down() -> None:
+    async def hang(_: asyncio.StreamReader, __: asyncio.StreamWriter) -> None:
+        await asyncio.Event().wait()
 
     async with (
-        scripted(script, dies=True) as broken,
-        gateway(broken.url, emulator.url) as running,
+        scripted(hang) as worker,
+        fleet_of(worker.url) as wing,
+        wing.dispatcher.slot(job("1", model="emulated")) as slot,
     ):
-        await asyncio.gather(*(ask() for _ in range(10)))
-        assert running.metric("worker_failures_total", worker=broken.url) == broken.served > 0
-
-
-async def test_a_stream_that_breaks_ends_with_an_error_event(
-    session: aiohttp.ClientSession,
-) -> None:
-    async with scripted(_hang_up_mid_stream) as broken, gateway(broken.url) as running:
-        url = running.url + "/v1/chat/completions"
-        async with session.post(url, json=chat(stream=True)) as response:
-            assert response.status == 200
-            *chunks, error, rest = (await response.read()).split(b"\n\n")
-        assert chunks == [CHUNK.strip()] * 2
-        assert error.startswith(b'data: {"error": ')
-        assert b"worker_failed" in error
-        assert rest == b""
-        async with running.openai() as client:
-            stream = await client.chat.completions.create(
-                model="emulated", messages=[{"role": "user", "content": "Hi"}], stream=True
-            )
-            with pytest.raises(APIError, match="middle of the answer"):
-                [chunk async for chunk in stream]
-        assert running.metric("requests_total", outcome="worker_failed") == 2
-
-
-async def _error_in_stream(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    error = b'data: {"error": {"message": "CUDA"}}\n\n'
-    writer.write(STREAM_HEAD + chunked(CHUNK) + chunked(error) + b"0\r\n\r\n")
-
-
-async def test_an_error_that_the_worker_itself_streams_is_no_success(
-    session: aiohttp.ClientSession,
-) -> None:
-    async with scripted(_error_in_stream) as worker, gateway(worker.url) as running:
-        url = running.url + "/v1/chat/completions"
-        async with session.post(url, json=chat(stream=True)) as response:
-            assert b"CUDA" in await response.read()
-        await running.until_idle()
-        assert running.metric("requests_total", outcome="worker_5xx") == 1
-        assert running.metric("requests_total", outcome="ok") == 0
-
-
-async def test_a_request_that_breaks_every_worker_is_given_up(
-    session: aiohttp.ClientSession,
-) -> None:
-    async with scripted(_hang_up) as broken, gateway(broken.url) as running:
-        status, body = await post(session, running.url, chat())
-        assert (status, body["error"]["code"]) == (502, "worker_failed")
-        assert broken.served == 3
-
-
-async def test_a_server_error_of_a_healthy_worker_is_the_clients_to_see(
-    session: aiohttp.ClientSession,
-) -> None:
-    async with scripted(_error_500) as worker, gateway(worker.url) as running:
-        status, body = await post(session, running.url, chat())
-        assert (status, body) == (500, {"error": {"message": "CUDA"}})
-        assert worker.served == 1
-
-
-async def test_a_server_error_of_a_dying_worker_is_retried(
-    emulator: EmbeddedEmulator, session: aiohttp.ClientSession
-) -> None:
-    async with (
-        scripted(_error_500, dies=True) as dying,
-        gateway(dying.url, emulator.url) as running,
-    ):
-        asked = (post(session, running.url, chat(max_tokens=2)) for _ in range(4))
-        assert {status for status, _ in await asyncio.gather(*asked)} == {200}
-        assert running.metric("worker_failures_total", worker=dying.url) == dying.served > 0
-
-
-async def test_without_a_healthy_worker_requests_wait_for_the_grace_and_get_503(
-    session: aiohttp.ClientSession,
-) -> None:
-    short = {"no_worker_grace_s": 0.3}
-    async with scripted(_hang_up) as worker, gateway(worker.url, queue=short) as running:
+        dispatch = await slot.wait()
+        sending = asyncio.create_task(relay(wing.fleet).forward(slot, dispatch.worker_id, None))
+        await until(lambda: worker.served == 1, "the request is there")
         worker.healthy = False
-        await until(lambda: not running.app.state.fleet.ready, "the worker counts as down")
-        for _ in range(2):
-            url = running.url + "/v1/chat/completions"
-            async with session.post(url, json=chat()) as response:
-                assert response.status == 503
-                assert int(response.headers["Retry-After"]) >= 1
-                assert (await response.json())["error"]["code"] == "no_healthy_worker"
-        async with session.get(running.url + "/ready") as response:
-            assert response.status == 503
-        async with session.get(running.url + "/health") as response:
-            assert response.status == 200
-
-
-async def test_a_worker_that_was_never_there_gives_503_and_not_404(
-    session: aiohttp.ClientSession,
-) -> None:
-    async with gateway("http://127.0.0.1:9") as running:
-        status, body = await post(session, running.url, chat())
-    assert (status, body["error"]["code"]) == (503, "no_healthy_worker")
-
-
-@contextmanager
-def _emulator_process(port: int) -> Iterator["subprocess.Popen[bytes]"]:
-    command = [sys.executable, "-m", "gateway.cli", "emulate", "--port", str(port), "--speed", "20"]
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-async def test_a_worker_killed_and_brought_back_costs_only_the_streams_it_had_begun(
-    session: aiohttp.ClientSession,
-) -> None:
-    first, second = _free_port(), _free_port()
-    urls = [f"http://127.0.0.1:{port}" for port in (first, second)]
-    results: list[str] = []
-
-    async def ask(i: int) -> None:
-        body = chat(stream=i % 2 == 0, vllm_xargs=forced(50 + i % 100))
-        async with session.post(running.url + "/v1/chat/completions", json=body) as response:
-            text = await response.text()
-            assert response.status == 200, text
-            if '"error": {' not in text:
-                results.append("answered")
-            else:
-                assert body["stream"]
-                assert text.startswith("data: {"), "an error instead of a first byte"
-                results.append("broken")
-
-    with _emulator_process(first), _emulator_process(second) as victim:
-        async with gateway(*urls, worker={"max_num_seqs": 32}) as running:
-            workers = running.scheduler.workers
-            await until(lambda: len(workers) == 2, "both workers are up")
-            tasks = [asyncio.create_task(ask(i)) for i in range(300)]
-            await until(lambda: len(results) > 50, "some answers have come")
-            had_begun = workers[urls[1]].sequences
-            victim.send_signal(signal.SIGKILL)
-            await until(lambda: not workers[urls[1]].healthy, "the loss is known")
-            with _emulator_process(second):
-                await until(lambda: workers[urls[1]].healthy, "it is back")
-                await asyncio.gather(*tasks)
-            assert len(results) == 300
-            assert results.count("broken") <= had_begun
-            assert running.metric("requests_total", outcome="ok") == results.count("answered")
+        await wing.fleet.probe()
+        async with asyncio.timeout(1):
+            with pytest.raises(WorkerFailed):
+                await sending

@@ -1,0 +1,54 @@
+"""A fleet without an application: a dispatcher, and members that have been probed once."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.config.settings import Config
+from gateway.scheduling.build import make_scheduler
+from gateway.scheduling.dispatcher import Dispatcher
+from gateway.workers.fleet import Fleet
+from scheduler.scheduler import Scheduler
+
+
+@dataclass(frozen=True, slots=True)
+class Wing:
+    """The fleet and the dispatcher that it tells."""
+
+    fleet: Fleet
+    dispatcher: Dispatcher
+
+    @property
+    def scheduler(self) -> Scheduler:
+        """The dispatcher's scheduler."""
+        return self.dispatcher.scheduler
+
+    @contextlib.asynccontextmanager
+    async def watched(self) -> AsyncIterator[None]:
+        """Probe the members in the background for the length of the block."""
+        task = asyncio.create_task(self.fleet.watch())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+@contextlib.asynccontextmanager
+async def fleet_of(*urls: str, **settings: Any) -> AsyncIterator[Wing]:
+    """The fleet of the workers at these URLs; ``settings`` are sections of the configuration."""
+    workers = [{"url": url} for url in urls]
+    config = Config.model_validate({"workers": workers, **settings})
+    dispatcher = Dispatcher(make_scheduler(config))
+    fleet = Fleet(config, dispatcher)
+    fleet.set_members(config.workers)
+    await fleet.probe()
+    try:
+        yield Wing(fleet, dispatcher)
+        dispatcher.scheduler.check()
+    finally:
+        await fleet.close()
