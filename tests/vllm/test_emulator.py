@@ -26,9 +26,7 @@ CONTEXT = 4096
 
 
 @pytest.fixture(scope="module")
-def servers(
-    vllm_home: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[str, str]]:
+def servers(vllm_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
     """The addresses of a real server and of an emulated server with the same limits."""
     engine = EngineConfig(max_model_len=CONTEXT)
     emulated = EmbeddedEmulator(EmulatorConfig(models=("tiny",), engine=engine, speed=50.0))
