@@ -75,7 +75,7 @@ def state_arrays(adaptive: AdaptiveLayer) -> State:
 
 
 def _models(adaptive: AdaptiveLayer) -> State:
-    about = {
+    header = {
         "version": VERSION,
         "features": list(NAMES),
         "salt": adaptive.salt.hex(),
@@ -84,7 +84,7 @@ def _models(adaptive: AdaptiveLayer) -> State:
         "recalled": adaptive.history_errors.count,
     }
     out: State = {
-        "about": np.array(json.dumps(about)),
+        "about": np.array(json.dumps(header)),
         "between": np.array(adaptive.history.between),
         "total": np.array(adaptive.history.total),
         "recalled": adaptive.history_errors.errors.copy(),
@@ -118,10 +118,10 @@ def from_arrays(
         StateError: the state is of another version, or of a predictor with other features.
     """
     try:
-        about = json.loads(str(stored["about"]))
-        _check(about)
-        adaptive = AdaptiveLayer(settings, salt=bytes.fromhex(about["salt"]))
-        _fill(adaptive, about, stored)
+        header = json.loads(str(stored["about"]))
+        _check(header)
+        adaptive = AdaptiveLayer(settings, salt=bytes.fromhex(header["salt"]))
+        _fill(adaptive, header, stored)
     except (KeyError, IndexError, TypeError, ValueError) as error:
         if isinstance(error, StateError):
             raise
@@ -129,24 +129,24 @@ def from_arrays(
     return adaptive
 
 
-def _check(about: Mapping[str, Any]) -> None:
-    if about["version"] != VERSION:
-        raise StateError(f"has version {about['version']}, this program reads {VERSION}")
-    if about["features"] != list(NAMES):
-        raise StateError(f"has features {about['features']}, the predictor {list(NAMES)}")
+def _check(header: Mapping[str, Any]) -> None:
+    if header["version"] != VERSION:
+        raise StateError(f"has version {header['version']}, this program reads {VERSION}")
+    if header["features"] != list(NAMES):
+        raise StateError(f"has features {header['features']}, the predictor {list(NAMES)}")
 
 
 def _fill(
-    adaptive: AdaptiveLayer, about: Mapping[str, Any], stored: Mapping[str, NDArray[Any]]
+    adaptive: AdaptiveLayer, header: Mapping[str, Any], stored: Mapping[str, NDArray[Any]]
 ) -> None:
     history = adaptive.history
     history.memory.restore(stored["keys"], stored["widths"], stored["rows"])
     history.between[:], history.total[:] = stored["between"].tolist(), stored["total"].tolist()
     adaptive.history_errors.errors[:] = stored["recalled"]
-    adaptive.history_errors.count = int(about["recalled"])
+    adaptive.history_errors.count = int(header["recalled"])
     if adaptive.history_errors.count:
         adaptive.history_errors.sort()
-    learners = list(zip(about["learners"], about["recents"], strict=True))
+    learners = list(zip(header["learners"], header["recents"], strict=True))
     kept = list(enumerate(learners))[-adaptive.settings.models :]
     for index, ((tier, model), numbers) in kept:
         recent = RecentAnswers(len(NAMES), adaptive.settings)

@@ -1,4 +1,4 @@
-"""The model card: what a published model was made from and how good it is."""
+"""The model card: the data, the accuracy and the limits of a published model."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ LICENCES = {
     "Mbpp": "CC-BY-4.0",
     "ShareGPT": "unclear",
 }
-"""Licences of the prompts, by corpus of CASTILLO."""
+"""Licences of the prompts by corpus of CASTILLO."""
 
 
 def model_card(manifest: dict[str, Any]) -> str:
-    """The model card (Markdown) of the model described by ``manifest``."""
+    """The model card (Markdown) of the model with the ``manifest``."""
     return "\n".join(
         [
             "# A length predictor",
             "",
-            "Predicts the distribution of an answer's length in tokens from the prompt and the",
-            "model's name. Made by `lengthwise train`; `manifest.json` says the same to machines.",
+            "The model predicts the distribution of an answer's length in tokens from the prompt and",
+            "the name of the answering model. `lengthwise train` made the model; `manifest.json` has",
+            "the same facts in machine-readable form.",
             "",
             *_data(manifest),
             *_measured(manifest),
@@ -36,14 +37,16 @@ def _data(manifest: dict[str, Any]) -> list[str]:
     encoder = manifest.get("encoder")
     corpora = [f"{name} ({LICENCES.get(name, 'unknown')})" for name in manifest["corpora"]]
     licensed = (
-        "Only prompts and answers whose licences let a trained model ship were used: no Alpaca "
-        "(non-commercial), no ShareGPT (unclear), and only models whose licences put no condition "
-        "on models trained from their outputs. Dolly and DS1000 are CC-BY-SA: what is published "
-        "are weights summed over all prompts and, for some prompts, counts such as their lines and "
-        "digits and the mean vector of their words, from which no text can be read back."
+        "The training data has only prompts and answers whose licences allow to distribute a "
+        "trained model: no Alpaca (non-commercial), no ShareGPT (unclear), and no models whose "
+        "licences put conditions on models trained from their outputs. Dolly and DS1000 are "
+        "CC-BY-SA: the published model holds weights summed over all prompts and, for some "
+        "prompts, counts such as lines and digits and the mean vector of the words. No text can "
+        "be read back from these."
         if manifest["licensed_only"]
-        else "All of CASTILLO was used, Alpaca (non-commercial) and ShareGPT (unclear) as well: "
-        "for your own use; do not redistribute this model without looking at those licences."
+        else "The training data is all of CASTILLO, with Alpaca (non-commercial) and ShareGPT "
+        "(unclear). The model is for your own use; read the licences of Alpaca and ShareGPT before "
+        "you redistribute the model."
     )
     return [
         "## Data",
@@ -55,57 +58,61 @@ def _data(manifest: dict[str, Any]) -> list[str]:
         f"- Prompts: {', '.join(corpora)}.",
         f"- Answers of: {', '.join(manifest['models'])}.",
         *([f"- Text encoder of the refined tier: {encoder}."] if encoder else []),
-        *(f"- How prompts change length over other models: {name}." for name in _others(manifest)),
-        "- Vectors of words: token embeddings of all-MiniLM-L6-v2 (Apache-2.0).",
+        *(
+            f"- Effects of prompts on the length of other models' answers: {name}."
+            for name in manifest.get("auxiliary", [])
+        ),
+        "- Word vectors: token embeddings of all-MiniLM-L6-v2 (Apache-2.0).",
         "",
         licensed,
         "",
     ]
 
 
-def _others(manifest: dict[str, Any]) -> list[str]:
-    return list(manifest.get("auxiliary", []))
-
-
 def _measured(manifest: dict[str, Any]) -> list[str]:
     metrics, held = manifest["metrics"], manifest["held_out"]
     if not metrics:
-        return ["## Measured", "", "Nothing: no prompts were held out.", ""]
+        return ["## Measured", "", "Nothing was measured: no prompts were held out.", ""]
     note = (
-        "The published model was then fitted again on all prompts, these included."
+        "The published model was then trained again on all prompts, with the held-out ones."
         if manifest["held_out_in_training"]
-        else "They are not in its training."
+        else "The held-out prompts are not in the training data."
     )
     refined = manifest.get("metrics_refined")
     corpora = ", ".join(f"{name} {tau:.2f}" for name, tau in manifest["tau_by_corpus"].items())
     lines = [
         "## Measured",
         "",
-        f"On {held['prompts']} held-out prompts of all corpora: {held['rule']} "
-        f"`{held['threshold']}`. {note}",
+        f"Measured on {held['prompts']} held-out prompts of all corpora. Rule for holding out: "
+        f"{held['rule']} `{held['threshold']}`. {note}",
         "",
         *_lines(metrics),
         "",
         _EXPLAINED,
         "",
-        f"Tau within a corpus: {corpora}.",
+        f"Kendall tau within a corpus: {corpora}.",
         "",
     ]
     if refined:
-        lines += ["The refined tier, on the same:", "", *_lines(refined), ""]
+        lines += ["The refined tier on the same prompts:", "", *_lines(refined), ""]
     if manifest["licensed_only"]:
-        scope = "Of these, on the corpora and models that it was trained on:"
+        scope = "Only the corpora and models of the training data, fast tier:"
         lines += [scope, "", *_lines(manifest["metrics_in_scope"]), ""]
         if refined:
-            lines += ["Refined:", "", *_lines(manifest["metrics_refined_in_scope"]), ""]
+            lines += [
+                "The same, refined tier:",
+                "",
+                *_lines(manifest["metrics_refined_in_scope"]),
+                "",
+            ]
     return lines
 
 
 _EXPLAINED = (
-    "Tau-b of the typical forecast (the geometric mean, by which jobs are ordered) against one "
-    "random sample; MAE (of the median) and CRPS in tokens; skill 0 is the model's marginal, 1 the "
-    "other samples of the same prompt. Route: `known` was trained on, `related` starts from its "
-    "family, `generic` from nothing."
+    "Kendall tau-b is between the typical forecast (the geometric mean, which orders jobs) and one "
+    "random sample. MAE (of the median) and CRPS are in tokens. CRPS skill 0 is the distribution "
+    "of the model's lengths over all prompts, 1 the other samples of the same prompt. Route: the "
+    "model was trained on (`known`), is of a known family (`related`), or neither (`generic`)."
 )
 
 
@@ -127,9 +134,11 @@ def _limits() -> list[str]:
     return [
         "## Limits",
         "",
-        "- English and code, one turn, no system prompt: other traffic is a shift. Recalibrate.",
-        "- Answers end by themselves below 15,000 tokens; reasoning models run longer.",
-        "- One sampling temperature a model: the temperature of a request is not looked at.",
-        "- A forecast of a model that was not trained on says less, and its interval is wider.",
+        "- The training data is English and code, one turn, without system prompts. Other traffic",
+        "  needs recalibration.",
+        "- The answers in the training data end below 15,000 tokens; reasoning models exceed that.",
+        "- The training data has one sampling temperature for each model. The forecast ignores the",
+        "  temperature of a request.",
+        "- A forecast for a model that was not trained on is less accurate, with a wider interval.",
         "",
     ]

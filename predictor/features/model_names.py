@@ -1,4 +1,4 @@
-"""What a model's name tells: its family, version and size, and the model that it is."""
+"""Reads a model's name: canonical form, family, size and version."""
 
 from __future__ import annotations
 
@@ -11,13 +11,8 @@ _FAMILIES = (
     "internlm nemotron kimi minimax opt pythia"
 )
 FAMILIES = _FAMILIES.split()
-_KIN = {
-    "mixtral": "mistral",
-    "ministral": "mistral",
-    "codestral": "mistral",
-    "magistral": "mistral",
-}
-_KIN |= {"devstral": "mistral", "vicuna": "llama", "qwq": "qwen", "codellama": "llama"}
+_DERIVED = dict.fromkeys(("mixtral", "ministral", "codestral", "magistral", "devstral"), "mistral")
+_DERIVED |= {"vicuna": "llama", "qwq": "qwen", "codellama": "llama"}
 
 _SIZE = re.compile(r"(?<![\w.])(?:(\d+)x)?e?(\d+(?:\.\d+)?)b(?![a-z])")
 _QUANTISED = re.compile(
@@ -29,9 +24,9 @@ _REASONING = ("r1", "qwq", "thinking", "reasoning", "magistral", "gpt-oss", "thi
 
 
 def canonical(name: str) -> str:
-    """The name without its owner, path, quantisation suffix and case.
+    """The lower-case name without owner, path and quantisation suffix.
 
-    An AWQ copy of a known model is that model, as far as lengths go.
+    A quantised copy of a model counts as the model: the answers have the same lengths.
     """
     base = name.strip().rstrip("/").rsplit("/", 1)[-1].lower()
     return _QUANTISED.sub("", base)
@@ -39,7 +34,11 @@ def canonical(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ModelTraits:
-    """Family name ("" when unknown), log10 of the parameters in 1e9 (NaN), version, habits."""
+    """Traits that a model's name states.
+
+    ``family`` ("": unknown), ``size`` (log10 of the parameters in 1e9; NaN: unknown), ``version``
+    (NaN: unknown), and whether the name marks an ``instruct`` or a ``reasoning`` model.
+    """
 
     family: str
     size: float
@@ -49,7 +48,7 @@ class ModelTraits:
 
 
 def traits(name: str) -> ModelTraits:
-    """Read the traits of a model from its name; what the name does not tell is NaN or False."""
+    """The traits that the model's name states; others are "", NaN or False."""
     base = canonical(name)
     family, end = _family(base)
     version = _VERSION.match(base[end:]) if family else None
@@ -63,16 +62,16 @@ def traits(name: str) -> ModelTraits:
 
 
 def _family(base: str) -> tuple[str, int]:
-    """The family whose name stands first in ``base``, and where it ends."""
-    found = [
-        (at, -len(mark), family)
-        for mark, family in (*_KIN.items(), *((f, f) for f in FAMILIES))
-        if (at := base.find(mark)) >= 0 and (at == 0 or not base[at - 1].isalpha())
+    """The family whose name comes first in ``base``, and the end of that name."""
+    mentions = [
+        (start, -len(mark), family)
+        for mark, family in (*_DERIVED.items(), *((f, f) for f in FAMILIES))
+        if (start := base.find(mark)) >= 0 and (start == 0 or not base[start - 1].isalpha())
     ]
-    if not found:
+    if not mentions:
         return "", 0
-    at, size, family = min(found)
-    return family, at - size
+    start, minus_length, family = min(mentions)
+    return family, start - minus_length
 
 
 def _log_size(base: str) -> float:
