@@ -22,9 +22,9 @@ def model_card(manifest: dict[str, Any]) -> str:
         [
             "# A length predictor",
             "",
-            "The model predicts the distribution of an answer's length in tokens from the prompt and",
-            "the name of the answering model. `lengthwise train` made the model; `manifest.json` has",
-            "the same facts in machine-readable form.",
+            "The model predicts the distribution of an answer's length in tokens from the prompt",
+            "and the name of the answering model. `lengthwise train` made the model;",
+            "`manifest.json` has the same facts in machine-readable form.",
             "",
             *_data(manifest),
             *_measured(manifest),
@@ -86,7 +86,7 @@ def _measured(manifest: dict[str, Any]) -> list[str]:
         f"Measured on {held['prompts']} held-out prompts of all corpora. Rule for holding out: "
         f"{held['rule']} `{held['threshold']}`. {note}",
         "",
-        *_lines(metrics),
+        *_rows(metrics),
         "",
         _EXPLAINED,
         "",
@@ -94,17 +94,13 @@ def _measured(manifest: dict[str, Any]) -> list[str]:
         "",
     ]
     if refined:
-        lines += ["The refined tier on the same prompts:", "", *_lines(refined), ""]
+        lines += ["The refined tier on the same prompts:", "", *_rows(refined), ""]
     if manifest["licensed_only"]:
         scope = "Only the corpora and models of the training data, fast tier:"
-        lines += [scope, "", *_lines(manifest["metrics_in_scope"]), ""]
+        lines += [scope, "", *_rows(manifest["metrics_in_scope"]), ""]
         if refined:
-            lines += [
-                "The same, refined tier:",
-                "",
-                *_lines(manifest["metrics_refined_in_scope"]),
-                "",
-            ]
+            refined_rows = _rows(manifest["metrics_refined_in_scope"])
+            lines += ["The same, refined tier:", "", *refined_rows, ""]
     return lines
 
 
@@ -116,18 +112,18 @@ _EXPLAINED = (
 )
 
 
-def _lines(metrics: dict[str, dict[str, Any]]) -> list[str]:
-    lines = [
+def _rows(metrics: dict[str, dict[str, Any]]) -> list[str]:
+    rows = [
         "| model | route | Kendall tau | MAE | CRPS | CRPS skill | 80 % coverage | prompts |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    for name, line in metrics.items():
-        lines.append(
-            f"| {name} | {line.get('route', '')} | {line['tau']:.3f} | {line['mae']:.0f} | "
-            f"{line['crps']:.0f} | {line['crps_skill']:.2f} | {100 * line['coverage']:.1f} % | "
-            f"{line['prompts']:.0f} |"
+    for name, row in metrics.items():
+        rows.append(
+            f"| {name} | {row.get('route', '')} | {row['tau']:.3f} | {row['mae']:.0f} | "
+            f"{row['crps']:.0f} | {row['crps_skill']:.2f} | {100 * row['coverage']:.1f} % | "
+            f"{row['prompts']:.0f} |"
         )
-    return lines
+    return rows
 
 
 def _limits() -> list[str]:
