@@ -17,7 +17,7 @@ _ARMS = {
     "unseen": ("never saw the model", "#edae49", "-"),
     "adaptive": ("never saw the model, adaptive", "#d1495b", "-"),
 }
-_FIGURES = {
+_TITLES = {
     "tau": "Kendall's tau / trained with the model",
     "coverage": "coverage of the central 80 %",
     "crps": "CRPS / trained with the model",
@@ -25,11 +25,11 @@ _FIGURES = {
 
 
 _LONG = 9
-"""Windows of a curve; models with fewer held-out prompts are in the table, not in the curve."""
+"""Windows of a curve. Models with fewer held-out prompts are in the table only."""
 
 
 def _axes(count: int, height: float = 3.3) -> tuple[Any, Any]:
-    import matplotlib as mpl  # half a second that a run without a picture saves
+    import matplotlib as mpl  # takes half a second, so only when a picture is drawn
 
     mpl.use("agg")
     from matplotlib import pyplot as plt
@@ -47,9 +47,9 @@ def _saved(figure: Any, path: Path) -> None:
     plt.close(figure)
 
 
-def cold_start(found: Results, path: Path) -> tuple[str, Results]:
-    """A model left out: a table by model, curves over its finished requests."""
-    rows = found["rows"]
+def cold_start(results: Results, path: Path) -> tuple[str, Results]:
+    """A table by left-out model; curves over its finished requests."""
+    rows = results["rows"]
     names = sorted({row["model"] for row in rows})
     mean = {
         name: {arm: np.mean([r[arm] for r in rows if r["model"] == name], axis=0) for arm in _ARMS}
@@ -58,9 +58,10 @@ def cold_start(found: Results, path: Path) -> tuple[str, Results]:
     everyone = {arm: np.mean([mean[name][arm] for name in names], axis=0) for arm in _ARMS}
     seeds = len({row["seed"] for row in rows})
     lines = [
-        "Requests 501 to 1,000 (or to the last) of a model that the predictor never saw, "
-        f"{seeds} orders each: tau of the mean forecast, coverage of the central 80 %, CRPS in "
-        "tokens.",
+        "Requests 501 to 1,000 (or to the last) of a model that the predictor never saw, in "
+        f"{seeds} random orders. judged: measured requests. tau: Kendall's tau of the mean "
+        "forecast. ratio: tau, adaptive / tau, trained with it. 80 % coverage: share of answers "
+        "inside the 80 % interval. CRPS in tokens.",
         "",
         "| model left out | judged | tau, adaptive | never saw it | trained with it | ratio | 80 % "
         "coverage, adaptive | never saw it | trained with it | CRPS, adaptive | never saw it | "
@@ -76,13 +77,13 @@ def cold_start(found: Results, path: Path) -> tuple[str, Results]:
         cells += [f"{100 * arm[1]:.1f} %" for arm in (new, static, trained)]
         cells += [f"{arm[2]:.0f}" for arm in (new, static, trained)]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    _draw_cold_start(found["curves"], path)
+    _draw_cold_start(results["curves"], path)
     small = {
         name: {arm: v.round(4).tolist() for arm, v in arms.items()} for name, arms in mean.items()
     }
     curves = {
-        figure: {arm: _mean_curve(values).round(4).tolist() for arm, values in arms.items()}
-        for figure, arms in found["curves"].items()
+        score: {arm: _mean_curve(values).round(4).tolist() for arm, values in arms.items()}
+        for score, arms in results["curves"].items()
     }
     return "\n".join(lines), {"by_model": small, "curves": curves, "rows": rows}
 
@@ -92,9 +93,9 @@ def _mean_curve(curves: list[list[float]]) -> Any:
 
 
 def _draw_cold_start(curves: Results, path: Path) -> None:
-    """Tau and CRPS over those of the predictor trained with the model; coverage as it is."""
+    """Tau and CRPS relative to the predictor trained with the model; coverage absolute."""
     figure, axes = _axes(3)
-    for axis, (name, title) in zip(axes, _FIGURES.items(), strict=True):
+    for axis, (name, title) in zip(axes, _TITLES.items(), strict=True):
         against = 1.0 if name == "coverage" else _mean_curve(curves[name]["trained"])
         for arm, (label, colour, style) in _ARMS.items():
             mean = _mean_curve(curves[name][arm]) / against
@@ -109,28 +110,29 @@ def _draw_cold_start(curves: Results, path: Path) -> None:
     axes[1].set_ylim(0.6, 1.0)
     axes[0].legend(fontsize=7, frameon=False, loc="lower right")
     figure.suptitle(
-        "a model that the predictor never saw: windows of 100 requests, mean of the models left "
-        f"out one at a time that have {100 * _LONG} held-out prompts",
+        "a model that the predictor never saw: windows of 100 requests, mean of the left-out "
+        f"models that have {100 * _LONG} held-out prompts",
         fontsize=8,
         color="#52606d",
     )
     _saved(figure, path)
 
 
-def repeats(found: Results, path: Path) -> tuple[str, Results]:
-    """The error by how often a prompt was asked before."""
-    rows = found["rows"]
-    figures = ("forecast", "samples", "forecast_ended", "samples_ended", "coverage")
+def repeats(results: Results, path: Path) -> tuple[str, Results]:
+    """The error by the number of earlier requests for the prompt."""
+    rows = results["rows"]
+    scores = ("forecast", "samples", "forecast_ended", "samples_ended", "coverage")
     mean = {
-        (kind, figure): np.mean([r[figure] for r in rows if r["kind"] == kind], axis=0)
+        (kind, score): np.mean([r[score] for r in rows if r["kind"] == kind], axis=0)
         for kind in ("prompt", "template")
-        for figure in figures
+        for score in scores
     }
     seeds = len({row["seed"] for row in rows})
     lines = [
-        "MAE in tokens of the median forecast of an answer, by how often its prompt was asked "
-        f"before; 13 models, 400 held-out prompts each, {seeds} orders. The last column forecasts "
-        "their median and nothing else. In brackets without the answers that never ended.",
+        "MAE in tokens of the forecast's median, by the number of earlier requests for the "
+        f"prompt; 13 models, 400 held-out prompts each, {seeds} random orders. earlier answers "
+        "alone: the forecast is the median of the earlier answers. In brackets: without the "
+        "answers that never ended.",
         "",
         "| asked before | same prompt | its coverage | same template, other values | its coverage "
         "| earlier answers alone |",
@@ -150,10 +152,10 @@ def repeats(found: Results, path: Path) -> tuple[str, Results]:
             else "-"
         )
         lines.append("| " + " | ".join(cells) + " |")
-    others = found["others"]
+    others = results["others"]
     lines += [
         "",
-        "First answer of a model to a prompt that other models answered before: "
+        "MAE of a model's first answer to a prompt that other models answered before: "
         + ", ".join(f"{count} others {mae:.0f}" for count, mae in others.items())
         + " tokens.",
     ]
@@ -177,12 +179,13 @@ def repeats(found: Results, path: Path) -> tuple[str, Results]:
     return "\n".join(lines), {"mean": small, "others": others, "rows": rows}
 
 
-def drift(found: Results, path: Path) -> tuple[str, Results]:
-    """Coverage around a silent replacement."""
-    pairs = len(found["new prompts"]["adaptive"])
+def drift(results: Results, path: Path) -> tuple[str, Results]:
+    """Coverage before and after a silent replacement."""
+    pairs = len(results["new prompts"]["adaptive"])
     lines = [
-        "Coverage of the central 80 % after another model answers under the same name; all ordered "
-        f"pairs with 500 prompts in common, {pairs}. A window's figure is the mean over the pairs.",
+        "Share of answers inside the 80 % interval, before and after another model starts to "
+        f"answer under the same name. All {pairs} ordered pairs with 500 prompts in common; a "
+        "window holds the mean over the pairs.",
         "",
         "| traffic | forecasts | 100 before | after 1-100 | 101-200 | 201-300 | 251-350 | pairs "
         "within 5 points in 151-350 |",
@@ -190,7 +193,7 @@ def drift(found: Results, path: Path) -> tuple[str, Results]:
     ]
     figure, axes = _axes(2)
     small: Results = {}
-    for axis, (kind, arms) in zip(axes, found.items(), strict=True):
+    for axis, (kind, arms) in zip(axes, results.items(), strict=True):
         for arm, colour in (("static", "#9aa5b1"), ("adaptive", "#d1495b")):
             inside = np.array(arms[arm])
             start = 150
@@ -218,16 +221,16 @@ def drift(found: Results, path: Path) -> tuple[str, Results]:
     return "\n".join(lines), small
 
 
-def queue(found: Results, path: Path) -> tuple[str, Results]:
-    """Latency of sejf over fcfs around a silent replacement."""
-    rows = found["rows"]
+def queue(results: Results, path: Path) -> tuple[str, Results]:
+    """Latency of sejf / latency of fcfs, before and after a silent replacement."""
+    rows = results["rows"]
     loads = sorted({row["load"] for row in rows})
     pairs = len({(row["old"], row["new"]) for row in rows})
     lines = [
-        f"Mean end-to-end latency of sejf over that of fcfs with the same arrivals, simulated: one "
-        f"worker of 16 slots, Poisson arrivals, {pairs} pairs of models; the model is replaced "
-        "silently and answers 350 requests under the old name. Mean over the pairs; in brackets "
-        "least and greatest.",
+        "Simulated: mean end-to-end latency of sejf / mean end-to-end latency of fcfs, with the "
+        f"same arrivals. One worker of 16 slots, Poisson arrivals, {pairs} pairs of models. The "
+        "second model replaces the first silently and answers 350 requests under the old name. "
+        "Mean over the pairs; in brackets least and greatest.",
         "",
         "| load | forecasts | before | first 100 after | all 350 after | pairs above 1.02 |",
         "|---|---|---|---|---|---|",
@@ -268,21 +271,22 @@ def _ratio(row: Results, arm: str, first: int, last: int) -> float:
     return float(np.mean(row[arm][start:stop]) / np.mean(row["fcfs"][start:stop]))
 
 
-def cost(found: Results, path: Path) -> tuple[str, Results]:
-    """Microseconds a request, and the memory's size; no picture."""
+def cost(results: Results, path: Path) -> tuple[str, Results]:
+    """Microseconds per request, and the size of the memory; no picture."""
+    cpu = results["cpu"]
     lines = [
-        f"On {found['machine']}, one thread, microseconds a request; the memory full with "
-        f"{found['keys']} keys takes {found['megabytes']:.0f} MB, its state {found['stored']:.0f} "
-        f"MB, written in {found['save_s']:.1f} s. Mean CPU time: adapt "
-        f"{found['cpu']['adapt']:.0f}, in batches of 64 {found['cpu']['adapt in batches']:.0f}, "
-        f"learn {found['cpu']['learn']:.0f}; by the clock, other work's share included:",
+        f"On {results['machine']}, one thread. A full memory ({results['keys']} keys) takes "
+        f"{results['megabytes']:.0f} MB, its state file {results['stored']:.0f} MB, written in "
+        f"{results['save_s']:.1f} s. Mean CPU microseconds per request: adapt {cpu['adapt']:.0f}, "
+        f"in batches of 64 {cpu['adapt in batches']:.0f}, learn {cpu['learn']:.0f}. "
+        "Microseconds per request by the clock, with other work on the machine:",
         "",
         "| | median | p99 |",
         "|---|---|---|",
     ]
     for name in ("adapt, one", "learn"):
-        lines.append(f"| {name} | {found[name][0]:.0f} | {found[name][1]:.0f} |")
-    return "\n".join(lines), found
+        lines.append(f"| {name} | {results[name][0]:.0f} | {results[name][1]:.0f} |")
+    return "\n".join(lines), results
 
 
 REPORTS: dict[str, Report] = {

@@ -1,4 +1,4 @@
-"""Replaying answers through the adaptive layer, and what its forecasts were worth."""
+"""Replays answers through the adaptive layer, and scores its forecasts."""
 
 from __future__ import annotations
 
@@ -12,14 +12,17 @@ from predictor.adaptive import AdaptiveLayer
 from predictor.evaluation import scores
 from predictor.prompt import Prompt
 from scheduler.length import LengthDistribution
-from tests.bench.adaptive_data import Said, World
+from tests.bench.adaptive_data import AnswerPool, StaticForecasts
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request: who answers (by number), as which model it is named, prompt, and the answer."""
+    """One request: the model that answers, the model in the request, the prompt, and the answer.
+
+    Models and prompts are indices. ``wrapped`` is a text around the prompt, with {} in its place.
+    """
 
     answering: int
     named: int
@@ -33,7 +36,7 @@ class Request:
 
 @dataclass(slots=True)
 class Log:
-    """What was forecast of each request, in order, and what came."""
+    """The forecast of each request, in order, and the length of its answer."""
 
     mean: list[float] = field(default_factory=list)
     median: list[float] = field(default_factory=list)
@@ -59,44 +62,44 @@ class Log:
         )
 
     def inside(self) -> Floats:
-        """1 where the central 80 % held the answer."""
+        """1 where the answer was inside the 80 % interval, else 0."""
         actual = np.array(self.actual)
-        held = (actual >= np.array(self.low)) & (actual <= np.array(self.high))
-        return np.asarray(held, dtype=np.float64)
+        inside = (actual >= np.array(self.low)) & (actual <= np.array(self.high))
+        return np.asarray(inside, dtype=np.float64)
 
-    def miss(self) -> Floats:
-        """Absolute errors of the median, in tokens."""
+    def absolute_errors(self) -> Floats:
+        """Absolute errors of the median in tokens."""
         return np.asarray(np.abs(np.array(self.median) - np.array(self.actual)))
 
 
-def prompt_of(world: World, request: Request) -> Prompt:
-    """The request as the gateway would see it."""
+def to_prompt(pool: AnswerPool, request: Request) -> Prompt:
+    """The request in the form that the gateway gives to the predictor."""
     text = (
-        request.wrapped.format(world.texts[request.prompt])
+        request.wrapped.format(pool.texts[request.prompt])
         if request.wrapped != "{}"
-        else (world.texts[request.prompt])
+        else (pool.texts[request.prompt])
     )
-    return Prompt(world.models[request.named], text, system=request.system, tenant=request.tenant)
+    return Prompt(pool.models[request.named], text, system=request.system, tenant=request.tenant)
 
 
 def replay(
-    world: World,
-    said: Said,
+    pool: AnswerPool,
+    static: StaticForecasts,
     requests: Iterable[Request],
     adaptive: AdaptiveLayer | None = None,
     *,
     scored: int | None = None,
 ) -> Log:
-    """Forecast each request, then learn its answer; without ``adaptive`` as the predictor says.
+    """Forecast each request, then learn its answer; without ``adaptive`` the static forecast.
 
-    Only requests named as model ``scored`` are logged, if it is given.
+    With ``scored``, only requests to this model are logged.
     """
     log = Log()
     for request in requests:
-        raw_forecast = said.of(request.named, request.prompt)
+        raw_forecast = static.one(request.named, request.prompt)
         length = forecast = None
         if adaptive is not None:
-            forecast = adaptive.adapt([prompt_of(world, request)], raw_forecast)[0]
+            forecast = adaptive.adapt([to_prompt(pool, request)], raw_forecast)[0]
             length = forecast.length
         if scored is None or request.named == scored:
             log.add(length or raw_forecast.distributions([None])[0], request.tokens)

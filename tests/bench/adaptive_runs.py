@@ -1,4 +1,4 @@
-"""Cold start, repeats and drift: which requests come, and the figures of each run."""
+"""Cold start, repeats and drift: the requests of each run, and what is computed of them."""
 
 from __future__ import annotations
 
@@ -8,66 +8,73 @@ from dataclasses import replace
 import numpy as np
 
 from predictor.adaptive import AdaptiveLayer, AdaptiveSettings
-from tests.bench.adaptive_data import Said, World
+from tests.bench.adaptive_data import AnswerPool, StaticForecasts
 from tests.bench.adaptive_replay import Floats, Log, Request, replay
 
 WINDOW = 100
 """Requests over which a curve is averaged."""
 
 BEFORE, AFTER = 300, 350
-"""Requests before (fewer if the two models share too few prompts) and after the replacement."""
+"""Requests before and after the replacement; fewer before if the models share few prompts."""
 
 VISITS = 6
-"""How often a repeated prompt is asked: 0 to 5 earlier answers."""
+"""Requests for a repeated prompt, which have 0 to 5 earlier answers."""
 
 
-def answerable(world: World, *models: int) -> list[int]:
-    """The prompts that every one of ``models`` answered."""
-    count = range(len(world.texts))
-    return [at for at in count if all((model, at) in world.tokens for model in models)]
+def answerable(pool: AnswerPool, *models: int) -> list[int]:
+    """The prompts that all of ``models`` answered."""
+    prompts = range(len(pool.texts))
+    return [p for p in prompts if all((model, p) in pool.tokens for model in models)]
 
 
-def request(
-    world: World, model: int, prompt: int, rng: np.random.Generator, *, named: int | None = None
+def random_request(
+    pool: AnswerPool, model: int, prompt: int, rng: np.random.Generator, *, named: int | None = None
 ) -> Request:
-    """A request with one of the model's answers at random."""
-    tokens, cut = world.draw(model, prompt, rng)
+    """A request with a random answer of the model; ``named`` is the model in the request."""
+    tokens, cut = pool.draw(model, prompt, rng)
     return Request(model, model if named is None else named, prompt, tokens, cut)
 
 
 # Cold start
 
 
-def newcomer(world: World, model: int, rng: np.random.Generator) -> list[Request]:
-    """Each prompt once for ``model``, in random order, among as many requests of the others.
+def newcomer(pool: AnswerPool, model: int, rng: np.random.Generator) -> list[Request]:
+    """Each prompt once for ``model``, in random order, among as many requests of other models.
 
-    The others get prompts that the newcomer has had: what they answer to a prompt is never known
-    before the newcomer is asked, so that it is judged by prompts that are new to everyone.
+    The others get prompts that the newcomer had before. No answer to a prompt is known before the
+    newcomer gets it, so the newcomer is measured on prompts that are new to every model.
     """
-    order = rng.permutation(answerable(world, model)).tolist()
-    out = []
-    for at, prompt in enumerate(order):
-        out.append(request(world, model, prompt, rng))
-        other = int(rng.integers(len(world.models)))
-        earlier = order[int(rng.integers(at + 1))]
-        if other != model and (other, earlier) in world.tokens:
-            out.append(request(world, other, earlier, rng))
-    return out
+    order = rng.permutation(answerable(pool, model)).tolist()
+    requests = []
+    for index, prompt in enumerate(order):
+        requests.append(random_request(pool, model, prompt, rng))
+        other = int(rng.integers(len(pool.models)))
+        earlier = order[int(rng.integers(index + 1))]
+        if other != model and (other, earlier) in pool.tokens:
+            requests.append(random_request(pool, other, earlier, rng))
+    return requests
 
 
 def cold_start(
-    world: World, unseen: Said, trained: Said, model: int, seed: int, settings: AdaptiveSettings
+    pool: AnswerPool,
+    unseen: StaticForecasts,
+    trained: StaticForecasts,
+    model: int,
+    seed: int,
+    settings: AdaptiveSettings,
 ) -> dict[str, Log]:
-    """The newcomer's requests by arm: adaptive and static without it, static trained with it."""
-    requests = newcomer(world, model, np.random.default_rng([seed, model]))
-    own = [one for one in requests if one.named == model]
+    """The newcomer's requests by arm.
+
+    Arms: predictors trained without the model (``unseen``) and with it (``trained``), adaptive or
+    static.
+    """
+    requests = newcomer(pool, model, np.random.default_rng([seed, model]))
+    own = [request for request in requests if request.named == model]
     return {
-        "adaptive": replay(world, unseen, requests, AdaptiveLayer(settings), scored=model),
-        "unseen": replay(world, unseen, own),
-        "trained": replay(world, trained, own),
-        "trained, adaptive": replay(
-            world, trained, requests, AdaptiveLayer(settings), scored=model
-        ),
+        "adaptive": replay(pool, unseen, requests, AdaptiveLayer(settings), scored=model),
+        "unseen": replay(pool, unseen, own),
+        "trained": replay(pool, trained, own),
+        "trained, adaptive": replay(pool, trained, requests, AdaptiveLayer(settings), scored=model),
     }
 
 
@@ -86,86 +93,86 @@ def windows(log: Log, width: int = WINDOW) -> dict[str, list[float]]:
 
 
 def visits(
-    world: World, model: int, rng: np.random.Generator, *, prompts: int, kind: str
+    pool: AnswerPool, model: int, rng: np.random.Generator, *, prompts: int, kind: str
 ) -> list[Request]:
-    """Prompts asked ``VISITS`` times each, in rounds; each time another of their answers.
+    """Prompts requested ``VISITS`` times each, in rounds, each time with another answer.
 
-    ``kind`` "prompt": the same again. "template": inside a text with other numbers each time.
+    ``kind`` "prompt": the same prompt. "template": a text around it with other numbers each time.
     """
-    order = [at for at in answerable(world, model) if len(world.tokens[model, at]) >= VISITS]
+    order = [p for p in answerable(pool, model) if len(pool.tokens[model, p]) >= VISITS]
     order = rng.permutation(order)[:prompts].tolist()
-    picked = {at: rng.permutation(len(world.tokens[model, at])) for at in order}
-    out = []
+    answers = {p: rng.permutation(len(pool.tokens[model, p])) for p in order}
+    requests = []
     for visit in range(VISITS):
         for prompt in rng.permutation(order).tolist():
-            at = picked[prompt][visit]
-            tokens = int(world.tokens[model, prompt][at])
-            one = Request(model, model, prompt, tokens, bool(world.capped[model, prompt][at]))
+            answer = answers[prompt][visit]
+            tokens = int(pool.tokens[model, prompt][answer])
+            cut = bool(pool.capped[model, prompt][answer])
+            request = Request(model, model, prompt, tokens, cut)
             if kind == "template":
                 number = int(rng.integers(10**6))
-                one = replace(one, wrapped=f"Case {number} of client K-{number % 977}: {{}}")
-            out.append(one)
-    return out
+                text = f"Case {number} of client K-{number % 977}: {{}}"
+                request = replace(request, wrapped=text)
+            requests.append(request)
+    return requests
 
 
 def by_visit(requests: list[Request], log: Log) -> dict[int, Floats]:
-    """The absolute errors of the median, by how often the prompt was asked before."""
-    found: dict[int, list[float]] = defaultdict(list)
-    asked: dict[int, int] = defaultdict(int)
-    for one, miss in zip(requests, log.miss(), strict=True):
-        found[asked[one.prompt]].append(float(miss))
-        asked[one.prompt] += 1
-    return {visit: np.array(misses) for visit, misses in found.items()}
+    """Absolute errors of the median, by the number of earlier requests for the prompt."""
+    errors: dict[int, list[float]] = defaultdict(list)
+    visits: dict[int, int] = defaultdict(int)
+    for request, error in zip(requests, log.absolute_errors(), strict=True):
+        errors[visits[request.prompt]].append(float(error))
+        visits[request.prompt] += 1
+    return {visit: np.array(values) for visit, values in errors.items()}
 
 
 def by_samples(requests: list[Request]) -> dict[int, Floats]:
-    """The same errors if the median of the earlier answers alone were the forecast."""
-    found: dict[int, list[float]] = defaultdict(list)
-    earlier: dict[int, list[int]] = defaultdict(list)
-    for one in requests:
-        told = earlier[one.prompt]
-        if told:
-            found[len(told)].append(abs(float(np.median(told)) - one.tokens))
-        told.append(one.tokens)
-    return {visit: np.array(misses) for visit, misses in found.items()}
+    """The same errors if the forecast were the median of the earlier answers."""
+    errors: dict[int, list[float]] = defaultdict(list)
+    answers: dict[int, list[int]] = defaultdict(list)
+    for request in requests:
+        earlier = answers[request.prompt]
+        if earlier:
+            errors[len(earlier)].append(abs(float(np.median(earlier)) - request.tokens))
+        earlier.append(request.tokens)
+    return {visit: np.array(values) for visit, values in errors.items()}
 
 
 def after_others(
-    world: World, model: int, rng: np.random.Generator, *, prompts: int, others: int
+    pool: AnswerPool, model: int, rng: np.random.Generator, *, prompts: int, others: int
 ) -> tuple[list[Request], int]:
-    """The last ``prompts`` requests ask ``model`` what ``others`` other models were asked before.
+    """Requests to ``model`` for prompts that ``others`` other models answered before.
 
-    Before them it is asked as many other prompts in the same way, so that it can learn how far
-    to follow the others. Returns the requests and where the last ones begin.
+    The first half lets the adaptive layer learn how far to follow the other models. Returns the
+    requests, and the index of the first request to measure: the last ``prompts`` requests.
     """
-    order = rng.permutation(answerable(world, model))[: 2 * prompts].tolist()
-    out: list[Request] = []
+    order = rng.permutation(answerable(pool, model))[: 2 * prompts].tolist()
+    requests: list[Request] = []
     for half in (order[:prompts], order[prompts:]):
         for prompt in half:
-            able = [
-                m for m in range(len(world.models)) if m != model and (m, prompt) in world.tokens
-            ]
+            able = [m for m in range(len(pool.models)) if m != model and (m, prompt) in pool.tokens]
             for other in rng.permutation(able)[:others].tolist():
-                out.append(request(world, other, prompt, rng))
-        start = len(out)
-        out += [request(world, model, prompt, rng) for prompt in half]
-    return out, start
+                requests.append(random_request(pool, other, prompt, rng))
+        start = len(requests)
+        requests += [random_request(pool, model, prompt, rng) for prompt in half]
+    return requests, start
 
 
 # Drift
 
 
 def replaced(
-    world: World, old: int, new: int, rng: np.random.Generator, *, repeated: bool = False
+    pool: AnswerPool, old: int, new: int, rng: np.random.Generator, *, repeated: bool = False
 ) -> list[Request]:
-    """Requests named ``old``, the first answered by it, the rest by ``new``.
+    """Requests to model ``old``: the first are answered by ``old``, the others by ``new``.
 
-    Every prompt comes once, or, ``repeated``, any of 150 at random.
+    Every prompt comes once; with ``repeated``, any of 150 prompts at random.
     """
-    order = rng.permutation(answerable(world, old, new)).tolist()
+    order = rng.permutation(answerable(pool, old, new)).tolist()
     if repeated:
         order = rng.choice(order[:150], size=BEFORE + AFTER).tolist()
     start = min(BEFORE, len(order) - AFTER)
-    before = [request(world, old, prompt, rng) for prompt in order[:start]]
+    before = [random_request(pool, old, prompt, rng) for prompt in order[:start]]
     after = order[start : start + AFTER]
-    return before + [request(world, new, prompt, rng, named=old) for prompt in after]
+    return before + [random_request(pool, new, prompt, rng, named=old) for prompt in after]

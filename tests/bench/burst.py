@@ -2,12 +2,14 @@
 
     python -m tests.bench.burst [--repeats 5] [--requests 100] [--out DIR]
 
-Every repeat draws other prompts and sends the same burst three times, in an order that changes
-from repeat to repeat: to vLLM directly, through the gateway with fcfs, through it with sejf. The
-engine has one CPU core, gateway and client the other; its prefix cache is off, for the second arm
-would find there what the first one left. The speed of a small machine drifts: seconds are those of
-the engine's own steps, priced by its calibration (``step_clock``), and ratios are taken within a
-repeat. What an arm costs the engine's core is told by its CPU time for each token.
+Each repeat draws other prompts. It sends the same burst three times, in an order that changes from
+repeat to repeat: to vLLM directly (stock), through the gateway with fcfs, and through the gateway
+with sejf. The engine has one CPU core, gateway and client the other. The engine's prefix cache is
+off, because the second arm would find the prompts of the first arm there.
+
+The speed of a small machine drifts. Seconds are therefore those of the engine's own steps, priced
+by its calibration (``step_clock``), and ratios are taken within a repeat. The CPU time per token
+shows what an arm costs on the engine's core.
 """
 
 from __future__ import annotations
@@ -29,35 +31,36 @@ from tests import castillo
 from tests.bench.claims import Claim, check
 from tests.bench.costs import measured_costs
 from tests.bench.load import Clock, stream_all
-from tests.bench.report import Run, summarise, write_report
+from tests.bench.report import STOCK, Run, summarise, write_report
 from tests.bench.step_clock import ENGINE_FLAGS, SECONDS, step_clock
 from tests.vllm.engine import VllmServer
 
 MODEL = "Qwen/Qwen2.5-7B-Instruct-1M"
-ARMS = ("direct", "fcfs", "sejf")
+ARMS = (STOCK, "fcfs", "sejf")
 ENGINE_CPU, CLIENT_CPU = {0}, {1}
 CALIBRATION_S = 20.0
 MAX_NUM_SEQS = 8
 MAX_OUTPUT = 2000
 MAX_PROMPT_CHARS = 2500
-"""Longer ones do not fit 4,096 tokens of the tiny model's coarse tokenizer."""
+"""Longer prompts exceed 4,096 tokens of the tiny model's coarse tokenizer."""
 
 CLAIMS = (
     Claim("sejf", "fcfs", "mean_normalised_latency", most=0.75),
     Claim("sejf", "fcfs", "mean_ttft", most=0.9),
     Claim("sejf", "fcfs", "p99_e2e", most=1.05),
     Claim("sejf", "fcfs", "throughput_tokens", least=0.98),
-    Claim("fcfs", "direct", "mean_normalised_latency", most=1.03),
-    Claim("fcfs", "direct", "mean_e2e", most=1.02),
-    Claim("fcfs", "direct", "throughput_tokens", least=0.98),
+    Claim("fcfs", STOCK, "mean_normalised_latency", most=1.03),
+    Claim("fcfs", STOCK, "mean_e2e", most=1.02),
+    Claim("fcfs", STOCK, "throughput_tokens", least=0.98),
 )
-"""What --check asks for: sooner answers, nothing paid for the gateway."""
+"""What --check requires: shorter waits, and no cost of the gateway."""
 
 
 def bodies(count: int, seed: int, *, max_output: int = MAX_OUTPUT) -> list[dict[str, Any]]:
-    """Chat requests with real prompts the predictor was not trained on, and their real lengths.
+    """Chat requests with prompts held out of the predictor's training, and their real lengths.
 
-    More than there are prompts: they come again, another answer's length drawn with each.
+    If ``count`` exceeds the number of prompts, prompts repeat, each time with the length of another
+    answer.
     """
     threshold = LengthPredictor.load().manifest["held_out"]["threshold"]
     drawn: list[castillo.CastilloRequest] = []
@@ -80,13 +83,13 @@ def bodies(count: int, seed: int, *, max_output: int = MAX_OUTPUT) -> list[dict[
 
 
 def gateway_process(worker: str, *flags: str) -> AbstractContextManager[str]:
-    """`lengthwise serve` as a process of its own; yields its URL."""
-    return announced("gateway.cli", "serve", "--worker", worker, *flags, "--port", "0")
+    """``lengthwise serve`` as a process of its own; yields its URL."""
+    return server_process("gateway.cli", "serve", "--worker", worker, *flags, "--port", "0")
 
 
 @contextmanager
-def announced(module: str, *arguments: str) -> Iterator[str]:
-    """A Python module as a process of its own, which prints its URL first; yields that URL."""
+def server_process(module: str, *arguments: str) -> Iterator[str]:
+    """A Python module as a process of its own, which prints its URL first; yields the URL."""
     process = subprocess.Popen(
         [sys.executable, "-m", module, *arguments],
         stdout=subprocess.PIPE,
@@ -102,19 +105,19 @@ def announced(module: str, *arguments: str) -> Iterator[str]:
 
 
 def measure(server: VllmServer, arm: str, seed: int, count: int, clock: Clock) -> Run:
-    """One burst through one arm."""
+    """Send one burst through one arm."""
     requests = bodies(count, seed)
-    direct, before = nullcontext(server.url), server.cpu_seconds()
-    with direct if arm == "direct" else gateway_process(server.url, "--policy", arm) as url:
+    vllm, before = nullcontext(server.url), server.cpu_seconds()
+    with vllm if arm == STOCK else gateway_process(server.url, "--policy", arm) as url:
         records = asyncio.run(stream_all(url, requests, [0.0] * count, clock))
     used = server.cpu_seconds() - before
-    wanted = [body["vllm_xargs"]["target_tokens"] for body in requests]
-    assert [record.output_tokens for record in records] == wanted
-    return Run.of(arm, seed, records, cpu_seconds=used)
+    lengths = [body["vllm_xargs"]["target_tokens"] for body in requests]
+    assert [record.output_tokens for record in records] == lengths
+    return Run.measured(arm, seed, records, cpu_seconds=used)
 
 
 def run_all(repeats: int, count: int) -> list[Run]:
-    """All arms of all repeats, on one engine."""
+    """Every arm in every repeat, on one engine."""
     runs: list[Run] = []
     os.sched_setaffinity(0, CLIENT_CPU)
     engine = VllmServer(
@@ -127,7 +130,7 @@ def run_all(repeats: int, count: int) -> list[Run]:
     with engine as server:
         costs = measured_costs(server.url, CALIBRATION_S).step_costs
         with step_clock(server, costs) as clock:
-            measure(server, "direct", 10_000, 16, clock)  # the first chats of an engine are slow
+            measure(server, STOCK, 10_000, 16, clock)  # an engine's first requests are slow
             for seed in range(repeats):
                 for arm in ARMS[seed % 3 :] + ARMS[: seed % 3]:
                     runs.append(measure(server, arm, seed, count, clock))
@@ -136,12 +139,12 @@ def run_all(repeats: int, count: int) -> list[Run]:
 
 
 def main() -> None:
-    """Measure, print the table, write JSON and picture."""
+    """Measure, print the table, write table, JSON and picture."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--requests", type=int, default=100)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
-    parser.add_argument("--check", action="store_true", help="fail unless the claims hold")
+    parser.add_argument("--check", action="store_true", help="fail if a claim does not hold")
     args = parser.parse_args()
     runs = run_all(args.repeats, args.requests)
     setting = (

@@ -1,4 +1,4 @@
-"""What a benchmark must show for the README to say so."""
+"""Claims of the READMEs, checked against the runs of a benchmark."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.bench.report import Run, ratios
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """``arm`` over ``control`` in a metric, the median over the repeats: within these bounds."""
+    """In a metric, the median over the repeats of ``arm`` / ``control`` is within bounds."""
 
     arm: str
     control: str
@@ -20,22 +20,22 @@ class Claim:
     least: float = 0.0
 
     def broken(self, runs: Sequence[Run]) -> str | None:
-        """Why it does not hold, if it does not; what was not measured shows nothing."""
+        """Why the claim does not hold; None if it holds. A metric without runs breaks the claim."""
         name = f"{self.arm} / {self.control} {self.metric}"
-        found = ratios(runs, self.metric, self.arm, self.control)
-        if not found:
+        measured = ratios(runs, self.metric, self.arm, self.control)
+        if not measured:
             return f"{name}: not measured"
-        ratio = median(found)
+        ratio = median(measured)
         if self.least <= ratio <= self.most:
             return None
         return f"{name} is {ratio:.3f}, {self.least:g} to {self.most:g} expected"
 
 
 def check(runs: Sequence[Run], claims: Iterable[Claim]) -> None:
-    """Fail unless all hold.
+    """Check that every claim holds.
 
     Raises:
-        AssertionError: one does not; all that do not are named.
+        AssertionError: some claims do not hold; the message names each of them.
     """
-    broken = [why for claim in claims if (why := claim.broken(runs)) is not None]
+    broken = [reason for claim in claims if (reason := claim.broken(runs)) is not None]
     assert not broken, "; ".join(broken)

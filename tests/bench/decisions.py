@@ -1,10 +1,11 @@
-"""What a decision costs with 100,000 requests waiting: microseconds a call, median and p99.
+"""Time of a scheduling decision with 100,000 requests waiting: microseconds, median and p99.
 
     python -m tests.bench.decisions [--waiting 100000] [--workers 1] [--tenants 1]
 
-Every worker is full, so each call that frees or learns something also asks whether the first job
-fits now. ``submit`` adds a job, ``cancel`` takes one out of the middle of the queue, ``progress``
-recounts a running job's forecast, ``dispatch`` ends a running job and sends those that follow.
+Every worker is full, so each call that frees a place, or updates a forecast, also checks whether
+the first job of the queue fits now. ``submit`` adds a job. ``cancel`` removes a job from the middle
+of the queue. ``progress`` updates the forecast of a running job. ``dispatch`` ends a running job
+and sends the jobs that follow.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ KV_TOKENS = 24_000
 ATOMS = 20
 
 
-class Full:
-    """A scheduler with a long queue before full workers."""
+class LoadedScheduler:
+    """A scheduler with full workers and a long queue."""
 
     def __init__(self, waiting: int, workers: int, tenants: int) -> None:
         self.rng = random.Random(0)
@@ -45,7 +46,7 @@ class Full:
             self.submit(self.job())
 
     def job(self) -> Job:
-        """A job with a log-normal forecast, as the predictor makes them."""
+        """A job with a log-normal forecast, like the predictor's."""
         rng, centre = self.rng, self.rng.lognormvariate(5.5, 0.9)
         atoms = [max(1, round(centre * rng.lognormvariate(0, 0.5))) for _ in range(ATOMS)]
         length = LengthDistribution.weighted(atoms, [1.0] * ATOMS)
@@ -59,15 +60,15 @@ class Full:
         self._note(self.scheduler.submit(job))
 
     def cancel(self, job_id: str) -> None:
-        """A client that waits hangs up."""
+        """The client of a waiting job hangs up."""
         self._note(self.scheduler.release(job_id))
 
     def progress(self, job: Job) -> None:
-        """A running job has written a block more."""
+        """A running job has generated one more block of tokens."""
         self._note(self.scheduler.progress(job.id, job.attained + REFRESH_TOKENS))
 
     def dispatch(self, _: None) -> None:
-        """The job that has run longest ends."""
+        """The job that has run longest ends; others follow."""
         job_id = next(iter(self.running))
         self.running.pop(job_id)
         self._note(self.scheduler.release(job_id, 100))
@@ -78,13 +79,13 @@ class Full:
                 self.running[action.job.id] = action.job
 
 
-def timed(call: Callable[[Any], None], arguments: Sequence[Any]) -> str:
-    """Median and p99 of the calls, in microseconds."""
+def microseconds(call: Callable[[Any], None], arguments: Sequence[Any]) -> str:
+    """Median and p99 over the calls, as two columns."""
     spent = []
     for argument in arguments:
-        begun = perf_counter()
+        start = perf_counter()
         call(argument)
-        spent.append(1e6 * (perf_counter() - begun))
+        spent.append(1e6 * (perf_counter() - start))
     return f"{np.median(spent):9.1f} {np.percentile(spent, 99):9.1f}"
 
 
@@ -95,16 +96,16 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--tenants", type=int, default=1)
     args = parser.parse_args()
-    full = Full(args.waiting, args.workers, args.tenants)
-    print(f"{full.scheduler.waiting} wait, {len(full.running)} run: microseconds a call")
+    loaded = LoadedScheduler(args.waiting, args.workers, args.tenants)
+    print(f"{loaded.scheduler.waiting} wait, {len(loaded.running)} run: microseconds per call")
     print("            median       p99")
-    print("submit   ", timed(full.submit, [full.job() for _ in range(CALLS)]))
-    waiting = [f"j{n}" for n in range(1, full.made + 1) if f"j{n}" not in full.running]
-    print("cancel   ", timed(full.cancel, full.rng.sample(waiting, CALLS)))
-    jobs = full.rng.choices([*full.running.values()], k=CALLS)
-    print("progress ", timed(full.progress, jobs))
-    print("dispatch ", timed(full.dispatch, [None] * CALLS))
-    full.scheduler.check()
+    print("submit   ", microseconds(loaded.submit, [loaded.job() for _ in range(CALLS)]))
+    waiting = [f"j{n}" for n in range(1, loaded.made + 1) if f"j{n}" not in loaded.running]
+    print("cancel   ", microseconds(loaded.cancel, loaded.rng.sample(waiting, CALLS)))
+    jobs = loaded.rng.choices([*loaded.running.values()], k=CALLS)
+    print("progress ", microseconds(loaded.progress, jobs))
+    print("dispatch ", microseconds(loaded.dispatch, [None] * CALLS))
+    loaded.scheduler.check()
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""How long the event loop is held while the gateway forecasts and refines.
+"""How long the gateway's forecasts hold up its event loop.
 
     python -m tests.bench.eventloop --model-dir DIR
 
-Requests come in bursts; all are forecast by the fast tier and then, where the model has one, by
-the refined tier, on their threads, as in the gateway. A heartbeat on the loop notes how late it is,
-and in turn how late it is when nothing happens: what the machine itself is to blame for.
+Requests come in bursts. The fast tier forecasts all of them and, if the model has a refined tier,
+the refined tier afterwards, on their threads, as in the gateway. A heartbeat on the loop measures
+how late it is. In turn, the heartbeat runs on an idle loop: that lateness is the machine's own.
 """
 
 from __future__ import annotations
@@ -37,30 +37,30 @@ BURST = 32
 IDLE_S = 1.0
 
 Lateness = tuple[float, ...]
-"""Requests a second, and the median, the 99 % quantile and the most of the lateness in ms."""
+"""Requests per second; median, p99 and maximum of the lateness in ms."""
 
 
 @dataclass(slots=True)
 class Heartbeat:
-    """Delays of a coroutine that asks for a millisecond's sleep, in seconds beyond it."""
+    """Lateness of a coroutine that sleeps for ``BEAT_S``, in seconds beyond the sleep."""
 
     late: list[float]
 
     async def beat(self) -> None:
-        """Until cancelled."""
+        """Measure until cancelled."""
         while True:
             before = perf_counter()
             await asyncio.sleep(BEAT_S)
             self.late.append(perf_counter() - before - BEAT_S)
 
 
-def _asked(model: str, count: int) -> list[tuple[ApiRequest, Prompt]]:
-    made = []
+def _requests(model: str, count: int) -> list[tuple[ApiRequest, Prompt]]:
+    parsed = []
     for request in requests(model, count, 0):
         message = {"role": "user", "content": request.prompt}
         fields: dict[str, object] = {"model": model, "messages": [message]}
-        made.append((_parsed(fields), Prompt.from_request(fields)))
-    return made
+        parsed.append((_parsed(fields), Prompt.from_request(fields)))
+    return parsed
 
 
 def _parsed(fields: dict[str, object]) -> ApiRequest:
@@ -68,24 +68,24 @@ def _parsed(fields: dict[str, object]) -> ApiRequest:
 
 
 async def _measure(
-    tiered: TieredPredictor, asked: list[tuple[ApiRequest, Prompt]], rounds: int
+    tiered: TieredPredictor, parsed: list[tuple[ApiRequest, Prompt]], rounds: int
 ) -> dict[str, list[Lateness]]:
-    """Lateness of an idle loop, while forecasting and while refining, turn by turn."""
+    """Lateness of the loop in turn: idle, while forecasting, and while refining."""
     budget = PredictorConfig(budget_ms=10_000, refine_budget_ms=600_000)
     forecaster = Forecaster(tiered, Metrics(Slo()), budget)
-    guesses: list[RequestForecast] = []
+    forecasts: list[RequestForecast] = []
 
     async def fast() -> None:
-        guesses.clear()
-        for at in range(0, len(asked), BURST):
-            some = asked[at : at + BURST]
-            guesses.extend(
-                await asyncio.gather(*(forecaster.forecast(r, p, 32_768) for r, p in some))
+        forecasts.clear()
+        for start in range(0, len(parsed), BURST):
+            burst = parsed[start : start + BURST]
+            forecasts.extend(
+                await asyncio.gather(*(forecaster.forecast(r, p, 32_768) for r, p in burst))
             )
 
     async def refined() -> None:
-        for at in range(0, len(guesses), BURST):
-            await asyncio.gather(*(forecaster.refine(g) for g in guesses[at : at + BURST]))
+        for start in range(0, len(forecasts), BURST):
+            await asyncio.gather(*(forecaster.refine(f) for f in forecasts[start : start + BURST]))
 
     async def idle() -> None:
         await asyncio.sleep(IDLE_S)
@@ -93,19 +93,19 @@ async def _measure(
     works = {"idle": idle, "fast": fast}
     if forecaster.refines:
         works["refining"] = refined
-    found: dict[str, list[Lateness]] = {name: [] for name in works}
+    lateness: dict[str, list[Lateness]] = {name: [] for name in works}
     for _ in range(rounds):
         for name, work in works.items():
-            found[name].append(await _late(work, 0 if name == "idle" else len(asked)))
-    return found
+            lateness[name].append(await _late(work, 0 if name == "idle" else len(parsed)))
+    return lateness
 
 
 async def _late(work: Callable[[], Awaitable[None]], requests: int) -> Lateness:
     heart = Heartbeat([])
     beating = asyncio.create_task(heart.beat())
-    began = perf_counter()
+    start = perf_counter()
     await work()
-    seconds = perf_counter() - began
+    seconds = perf_counter() - start
     beating.cancel()
     late = 1000 * np.array(heart.late)
     return (requests / seconds, *np.quantile(late, [0.5, 0.99, 1]).tolist())
@@ -122,10 +122,10 @@ def main() -> None:
     one_thread()
     sys.setswitchinterval(SWITCH_S)
     tiered = TieredPredictor.load(args.model_dir)
-    asked = _asked(args.model, args.requests)
+    parsed = _requests(args.model, args.requests)
     print("Loop late by, ms; median over the rounds, and of the most also the worst round\n")
     print("| | requests/s | median | p99 | most | worst |\n|---|---|---|---|---|---|")
-    for name, lines in asyncio.run(_measure(tiered, asked, args.rounds)).items():
+    for name, lines in asyncio.run(_measure(tiered, parsed, args.rounds)).items():
         speed, *late = np.median(lines, axis=0).tolist()
         worst = max(line[-1] for line in lines)
         print(

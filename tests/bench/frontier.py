@@ -1,10 +1,10 @@
-"""What p99 costs in mean latency: sejf by level and ageing, with our forecasts and with true ones.
+"""p99 latency against mean latency: sejf by level and ageing, with forecasts and true lengths.
 
     python -m tests.bench.frontier [--seeds 12] [--out DIR]
 
-Simulated: what ``tests.bench.sustained`` measures, its two regimes with the step costs that its
-engine was calibrated to, 400 requests, Poisson arrivals, answers of up to 1,000 tokens. Ratios to
-stock on the same requests.
+Simulated: the two regimes of ``tests.bench.sustained`` with the step costs of that benchmark's
+engine, 400 requests, Poisson arrivals, answers of up to 1,000 tokens. Ratios are to stock on the
+same requests.
 """
 
 from __future__ import annotations
@@ -33,21 +33,20 @@ COSTS = StepCosts(
     per_prefill_token=3.1e-5,
     per_request=5.0e-3,
 )
-"""vLLM's CPU build with a tiny model on one core of the machine that the figures are of."""
+"""vLLM's CPU build with a tiny model, on one core of the machine of the published results."""
 
 Draws = dict[str, Callable[[int], list[Request]]]
-"""Requests by seed."""
+"""Title of the forecasts -> requests by seed."""
 
-AMPLE = 2_000_000
-"""KV tokens."""
+AMPLE_KV_TOKENS = 2_000_000
 LEVELS = (1.2, 0.85, 0.7, 0.5, 0.35, 0.25)
 RATES = (0.05, 0.12, 0.3)
 
 
-def setting(regime: Regime) -> EngineSetup:
-    """The regime's engine as the simulator takes it."""
+def engine_setup(regime: Regime) -> EngineSetup:
+    """The regime's engine in the form that the simulator takes."""
     return EngineSetup(
-        kv_tokens=regime.kv_blocks * BLOCK if regime.kv_blocks else AMPLE,
+        kv_tokens=regime.kv_blocks * BLOCK if regime.kv_blocks else AMPLE_KV_TOKENS,
         max_num_seqs=regime.max_num_seqs,
         max_model_len=CASTILLO_CONTEXT,
         block_size=BLOCK,
@@ -55,27 +54,27 @@ def setting(regime: Regime) -> EngineSetup:
     )
 
 
-def told(request: Request) -> Request:
-    """The request with its true length for a forecast."""
+def with_true_length(request: Request) -> Request:
+    """The request with its true length as the forecast."""
     return replace(request, length=LengthDistribution.point(request.output_tokens))
 
 
 def draws() -> Draws:
-    """Requests by seed, forecast by the shipped predictor and by one that knows."""
-    pool = castillo_source(castillo.needed_data())
+    """Requests by seed: forecast by the shipped predictor, and with true lengths."""
+    source = castillo_source(castillo.needed_data())
 
     def ours(seed: int) -> list[Request]:
-        drawn = pool.draw(10 * REQUESTS, seed)
-        return [one for one in drawn if one.output_tokens <= MAX_OUTPUT][:REQUESTS]
+        drawn = source.draw(10 * REQUESTS, seed)
+        return [request for request in drawn if request.output_tokens <= MAX_OUTPUT][:REQUESTS]
 
     return {
         "our forecasts": ours,
-        "true lengths": lambda seed: [told(request) for request in ours(seed)],
+        "true lengths": lambda seed: [with_true_length(request) for request in ours(seed)],
     }
 
 
 def ratios(rows: Sequence[ReportRow], stock: Sequence[ReportRow]) -> str:
-    """Latency per token and p99, means over the seeds of the ratio within one."""
+    """Latency per token @ p99 E2E: the mean over the seeds of the ratio within a seed."""
     return " @ ".join(
         f"{mean(row[column] / other[column] for row, other in zip(rows, stock, strict=True)):.2f}"
         for column in ("mean_normalised_latency", "p99_e2e")
@@ -83,10 +82,10 @@ def ratios(rows: Sequence[ReportRow], stock: Sequence[ReportRow]) -> str:
 
 
 def table(regime: Regime, draws: Draws, arms: dict[str, Arm], seeds: Sequence[int]) -> list[str]:
-    """Markdown: a line for each arm."""
+    """Markdown with a line per arm."""
     columns: dict[str, list[str]] = {}
     for name, draw in draws.items():
-        study = Study(setting(regime), draw)
+        study = Study(engine_setup(regime), draw)
         stock = [study.row(Arm("stock"), regime.load, seed) for seed in seeds]
         columns[name] = [
             ratios([study.row(arm, regime.load, seed) for seed in seeds], stock)
@@ -99,7 +98,7 @@ def table(regime: Regime, draws: Draws, arms: dict[str, Arm], seeds: Sequence[in
 
 
 def main() -> None:
-    """Simulate and print the tables."""
+    """Simulate, print and write the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--seeds", type=int, default=12)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")

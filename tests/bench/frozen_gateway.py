@@ -1,6 +1,6 @@
-"""A gateway whose forecasts do not learn from what it serves.
+"""A gateway whose forecasts do not adapt to the traffic.
 
-A simulation and a repeat of a run must meet the same forecasts.
+A simulation and the repeats of a run need the same forecasts.
 """
 
 from __future__ import annotations
@@ -21,34 +21,34 @@ from predictor import LengthPredictor, Prompt
 from predictor.inference.tiered import Prediction, TieredPredictor
 from predictor.threads import one_thread
 from scheduler.length import LengthDistribution
-from tests.bench.burst import announced
+from tests.bench.burst import server_process
 
 
 class Frozen(TieredPredictor):
-    """The shipped model's fast tier, as on its first day for ever."""
+    """The fast tier of the shipped predictor, without learning."""
 
     def __init__(self) -> None:
         super().__init__(LengthPredictor.load())
 
     def learn(self, prediction: Prediction, tokens: int, *, censored: bool) -> None:
-        """Take in nothing."""
+        """Ignore the answer."""
 
 
 def forecasts(bodies: Sequence[dict[str, Any]], room: float) -> list[LengthDistribution]:
-    """What such a gateway expects of these requests, where the context leaves ``room`` tokens."""
+    """The forecasts of such a gateway, cut at ``room`` tokens."""
     prompts = [Prompt.from_request(body) for body in bodies]
     return [prediction.length.capped(room) for prediction in Frozen().predict(prompts)]
 
 
 async def serve(worker: str, policy: str, max_num_seqs: int) -> int:
-    """Serve on a free port until SIGTERM; the first line on stdout ends with the URL."""
+    """Run on a free port until SIGTERM; the first line on stdout ends with the URL."""
     one_thread()
     sys.setswitchinterval(SWITCH_S)
     config = Config.model_validate(
         {
             "workers": [{"url": worker, "max_num_seqs": max_num_seqs}],
             "scheduling": {"policy": policy},
-            "predictor": {"budget_ms": 5000},  # a late forecast would be another one
+            "predictor": {"budget_ms": 5000},  # a late forecast would be another forecast
         }
     )
     app = create_app(config, Frozen())
@@ -57,13 +57,13 @@ async def serve(worker: str, policy: str, max_num_seqs: int) -> int:
 
 
 def frozen_gateway(worker: str, policy: str, max_num_seqs: int) -> AbstractContextManager[str]:
-    """Such a gateway as a process of its own; yields its URL."""
+    """A gateway with fixed forecasts as a process of its own; yields its URL."""
     flags = ("--worker", worker, "--policy", policy, "--max-num-seqs", str(max_num_seqs))
-    return announced("tests.bench.frozen_gateway", *flags)
+    return server_process("tests.bench.frozen_gateway", *flags)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="a gateway whose forecasts do not learn")
+    parser = argparse.ArgumentParser(description="a gateway whose forecasts do not adapt")
     parser.add_argument("--worker", required=True)
     parser.add_argument("--policy", required=True)
     parser.add_argument("--max-num-seqs", type=int, required=True)

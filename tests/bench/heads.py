@@ -1,9 +1,9 @@
-"""The race of distribution heads: which turns the same inputs into the best forecasts.
+"""The race of distribution heads: which head makes the best forecasts from the same inputs.
 
     python -m tests.bench.heads [--seed 0] [--write tests/bench/results/heads.md]
 
-All heads see the same features and text scores of CASTILLO; 15 % of its ``validate`` prompts are
-held out. Skill is 0 for the model's marginal and 1 for the other samples of the same prompt.
+All heads get the same features and text scores of CASTILLO; 15 % of its ``validate`` prompts are
+held out.
 """
 
 from __future__ import annotations
@@ -43,21 +43,21 @@ _T_FREEDOM = 4.0
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What a head learns from (``inputs``, ``known`` rows) and is asked for (``asked`` rows).
+    """The ``training`` rows of ``inputs``, the ``test`` rows, and the held-out lengths.
 
-    ``cells`` are the held-out lengths that the answers are judged by.
+    ``cells`` holds the held-out lengths, by which the forecasts of the test rows are scored.
     """
 
     inputs: CellInputs
     fold: Indices
-    known: Rows
-    asked: Rows
+    training: Rows
+    test: Rows
     cells: Cells
 
     @property
     def model(self) -> Indices:
-        """The model of each row asked for."""
-        return self.cells.model[self.asked.cell]
+        """The model of each test row."""
+        return self.cells.model[self.test.cell]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +72,18 @@ class Forecast:
         mass = np.broadcast_to(self.mass, self.atoms.shape)
         middle = np.cumsum(mass, axis=1) - 0.5 * mass
         return np.array(
-            [np.interp(level, at, row) for at, row in zip(middle, self.atoms, strict=True)]
+            [
+                np.interp(level, middles, row)
+                for middles, row in zip(middle, self.atoms, strict=True)
+            ]
         )
 
 
 def location_scale(task: Task) -> tuple[Forecast, Forecast]:
-    """The head that is used, and the same with a Student t in place of the calibrated shapes."""
+    """The head in use, and the same head with a Student t instead of the calibrated shapes."""
     head = fit_head(task.inputs, task.fold, threads=1)
-    location = task.asked.base + predict(head.location, task.asked, threads=1)
-    scale = np.exp(predict(head.scale, task.asked, threads=1))
+    location = task.test.base + predict(head.location, task.test, threads=1)
+    scale = np.exp(predict(head.scale, task.test, threads=1))
     shapes = head.shapes[task.model]
     width = np.mean((head.shapes[:, -5] - head.shapes[:, 5]) / 2)
     levels = student.ppf(LEVELS, _T_FREEDOM)
@@ -92,33 +95,33 @@ def location_scale(task: Task) -> tuple[Forecast, Forecast]:
 
 
 def quantiles(task: Task) -> Forecast:
-    """One booster for each of nine levels (pinball loss), rearranged to be monotone."""
+    """One booster per quantile level (pinball loss), rearranged to be monotone."""
     rows, target = _samples(task)
-    found = [
+    boosters = [
         _boost(rows, target - rows.base, {"objective": "quantile", "alpha": level}, _ROUNDS)
         for level in _QUANTILE_LEVELS
     ]
-    logs = [task.asked.base + predict(booster, task.asked, threads=1) for booster in found]
+    logs = [task.test.base + predict(booster, task.test, threads=1) for booster in boosters]
     levels = np.array(_QUANTILE_LEVELS)
     edges = np.concatenate([[0.0], (levels[1:] + levels[:-1]) / 2, [1.0]])
     return _of_logs(np.sort(logs, axis=0).T, np.diff(edges))
 
 
 def bins(task: Task) -> Forecast:
-    """A histogram of the log length around the base, twenty classes of equal frequency."""
+    """A histogram of the log length around the base, with twenty classes of equal frequency."""
     rows, target = _samples(task)
     away = target - rows.base
     edges = np.quantile(away, np.arange(1, _BINS) / _BINS)
     label = np.searchsorted(edges, away)
     settings = {"objective": "multiclass", "num_class": _BINS, "num_leaves": 7}
     booster = _boost(rows, label.astype(np.float64), settings, _BIN_ROUNDS)
-    mass = predict(booster, task.asked, threads=1)
+    mass = predict(booster, task.test, threads=1)
     centre = np.array([np.median(away[label == bin_]) for bin_ in range(_BINS)])
-    return _of_logs(task.asked.base[:, None] + centre, mass)
+    return _of_logs(task.test.base[:, None] + centre, mass)
 
 
 def hazard(task: Task) -> Forecast:
-    """A discrete-time hazard: for each bin that a length reaches, does it end there?"""
+    """A discrete-time hazard: the probability that a length that reaches a bin ends there."""
     rows, target = _samples(task)
     away = target - rows.base
     edges = np.quantile(away, np.arange(1, _BINS) / _BINS)
@@ -130,24 +133,24 @@ def hazard(task: Task) -> Forecast:
     inputs = np.column_stack([rows.inputs[reached], step])
     data = lgb.Dataset(inputs, label[reached] == step, weight=rows.weight[reached])
     booster = lgb.train(LOCATION_SETTINGS | _LEARNING | {"objective": "binary"}, data, _ROUNDS)
-    count = len(task.asked.cell)
+    count = len(task.test.cell)
     ends = np.column_stack(
         [
-            np.asarray(booster.predict(np.column_stack([task.asked.inputs, np.full(count, at)])))
-            for at in range(_BINS)
+            np.asarray(booster.predict(np.column_stack([task.test.inputs, np.full(count, bin_)])))
+            for bin_ in range(_BINS)
         ]
     )
     ends[:, -1] = 1.0
     alive = np.cumprod(np.column_stack([np.ones(len(ends)), 1 - ends[:, :-1]]), axis=1)
     centre = np.array([np.median(away[label == bin_]) for bin_ in range(_BINS)])
-    return _of_logs(task.asked.base[:, None] + centre, alive * ends)
+    return _of_logs(task.test.base[:, None] + centre, alive * ends)
 
 
 def _samples(task: Task) -> tuple[Rows, Array]:
-    """The known rows, each with one of its samples (log tokens)."""
-    values = task.inputs.cells.values[task.known.cell]
+    """The training rows, each with one of its samples (log tokens)."""
+    values = task.inputs.cells.values[task.training.cell]
     order = np.argsort(np.random.default_rng(0).random(values.shape) + np.isnan(values), axis=1)
-    return task.known, values[np.arange(len(values)), order[:, 0]]
+    return task.training, values[np.arange(len(values)), order[:, 0]]
 
 
 def _boost(rows: Rows, target: Array, settings: dict[str, object], rounds: int) -> lgb.Booster:
@@ -160,7 +163,7 @@ def _of_logs(logs: Array, mass: Array) -> Forecast:
 
 
 def prepare(records: Records, seed: int) -> Task:
-    """The task of one hold-out."""
+    """The task of the hold-out with this seed."""
     out = held_out(records, seed)
     inside, outside = records.of_prompts(~out), records.of_prompts(out)
     cells, judged = cells_of(inside), cells_of(outside)
@@ -173,23 +176,23 @@ def prepare(records: Records, seed: int) -> Task:
     models = TrainedModels(inside.models, text.offsets)
     matches = [models.match(name) for name in models.names]
     learnt = CellInputs(cells, features, text.scores, models)
-    asked = extract([Prompt("", text) for text in outside.texts])
-    held = CellInputs(judged, asked, text.model.scores(asked), models)
+    held_features = extract([Prompt("", text) for text in outside.texts])
+    held = CellInputs(judged, held_features, text.model.scores(held_features), models)
     return Task(
         inputs=learnt,
         fold=splits.folds(inside.texts, FOLDS),
-        known=learnt.rows(np.arange(len(cells)), matches),
-        asked=held.rows(np.arange(len(judged)), matches),
+        training=learnt.rows(np.arange(len(cells)), matches),
+        test=held.rows(np.arange(len(judged)), matches),
         cells=judged,
     )
 
 
-def judge(task: Task, forecast: Forecast) -> dict[str, float]:
-    """Figures of a forecast on the held-out samples, mean over the models."""
-    actual = np.exp(task.cells.values[task.asked.cell])
+def score(task: Task, forecast: Forecast) -> dict[str, float]:
+    """Scores of a forecast on the held-out samples, by column: the mean over the models."""
+    actual = np.exp(task.cells.values[task.test.cell])
     mass = np.broadcast_to(forecast.mass, forecast.atoms.shape)
     mean, square = (np.sum(mass * forecast.atoms**power, axis=1) for power in (1, 2))
-    at = {level: forecast.quantile(level) for level in (0.025, 0.1, 0.9, 0.975)}
+    quantile = {level: forecast.quantile(level) for level in (0.025, 0.1, 0.9, 0.975)}
     lines = []
     for model in np.unique(task.model):
         rows, column = np.nonzero((task.model == model)[:, None] & ~np.isnan(actual))
@@ -198,18 +201,18 @@ def judge(task: Task, forecast: Forecast) -> dict[str, float]:
         lines.append(
             [
                 scores.crps(forecast.atoms[rows], mass[rows], seen).mean(),
-                scores.pinball(at[0.9][rows], seen, 0.9),
-                scores.pinball(at[0.975][rows], seen, 0.975),
+                scores.pinball(quantile[0.9][rows], seen, 0.9),
+                scores.pinball(quantile[0.975][rows], seen, 0.975),
                 square[rows].mean() / np.mean(seen**2),
-                scores.coverage(at[0.1][rows], at[0.9][rows], seen),
-                scores.coverage(at[0.025][rows], at[0.975][rows], seen),
+                scores.coverage(quantile[0.1][rows], quantile[0.9][rows], seen),
+                scores.coverage(quantile[0.025][rows], quantile[0.975][rows], seen),
                 scores.kendall_tau(mean[rows[first]], seen[first]),
             ]
         )
-    return dict(zip(_FIGURES, np.mean(lines, axis=0).tolist(), strict=True))
+    return dict(zip(_COLUMNS, np.mean(lines, axis=0).tolist(), strict=True))
 
 
-_FIGURES = ("CRPS", "pinball 0.9", "pinball 0.975", "E[L²] / actual", "80 %", "95 %", "tau")
+_COLUMNS = ("CRPS", "pinball 0.9", "pinball 0.975", "E[L²] / actual", "80 %", "95 %", "tau")
 HEADS: dict[str, Callable[[Task], Forecast | tuple[Forecast, Forecast]]] = {
     "location, scale, calibrated shapes": location_scale,
     "quantile boosters": quantiles,
@@ -219,12 +222,13 @@ HEADS: dict[str, Callable[[Task], Forecast | tuple[Forecast, Forecast]]] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the race, print the table, and write it if asked."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, action="append", default=[])
     parser.add_argument("--write", type=Path)
     options = parser.parse_args(arguments)
     records = castillo.read_castillo(needed_data())
-    lines = [f"| head | hold-out | fit, s | {' | '.join(_FIGURES)} |", "|---" * 10 + "|"]
+    lines = [f"| head | hold-out | fit, s | {' | '.join(_COLUMNS)} |", "|---" * 10 + "|"]
     for seed in options.seed or [0]:
         for line in race(prepare(records, seed), seed):
             print(line, flush=True)
@@ -235,7 +239,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def race(task: Task, seed: int) -> list[str]:
-    """A line of the table for each head."""
+    """The lines of the table, one per head."""
     lines = []
     for name, head in HEADS.items():
         start = time.thread_time()
@@ -244,9 +248,9 @@ def race(task: Task, seed: int) -> list[str]:
         forecasts = made if isinstance(made, tuple) else (made,)
         named = zip((name, "the same, log-t shape"), forecasts, strict=False)
         for label, forecast in named:
-            figures = judge(task, forecast)
+            values = score(task, forecast)
             cells = [
-                f"{figures[key]:.{1 if key.startswith(('C', 'p')) else 3}f}" for key in _FIGURES
+                f"{values[key]:.{1 if key.startswith(('C', 'p')) else 3}f}" for key in _COLUMNS
             ]
             lines.append(f"| {label} | {seed} | {spent:.0f} | {' | '.join(cells)} |")
     return lines

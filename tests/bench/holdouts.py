@@ -1,4 +1,4 @@
-"""Which prompts a benchmark holds out: 15 % of CASTILLO's ``validate`` split, by hash."""
+"""The prompts that a benchmark holds out: 15 % of CASTILLO's ``validate`` split, by hash."""
 
 from __future__ import annotations
 
@@ -13,13 +13,19 @@ SHARE = 0.15
 
 
 def held_out(records: Records, seed: int, share: float = SHARE) -> NDArray[np.bool_]:
-    """Marks the prompts held out (P); seed 0 is the order of ``lengthwise train``'s own rule."""
+    """True for the prompts held out (P); seed 0 has the order of ``lengthwise train``."""
     salt = str(seed) if seed else ""
     order = {
-        at: hashlib.sha256((salt + records.texts[at]).encode("utf-8", "replace")).hexdigest()
-        for at in np.flatnonzero(records.validate).tolist()
+        prompt: hashlib.sha256(
+            f"{salt}{records.texts[prompt]}".encode(errors="replace")
+        ).hexdigest()
+        for prompt in np.flatnonzero(records.validate).tolist()
     }
     chosen = sorted(order, key=order.__getitem__)[: round(share * len(order))]
     out = np.zeros(len(records.texts), dtype=np.bool_)
     out[chosen] = True
     return out
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()

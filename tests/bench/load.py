@@ -1,4 +1,4 @@
-"""Load for tests and benchmarks: requests sent as a trace says, timed as their clients see them."""
+"""Load for tests and benchmarks: requests sent at given times, timed by their clients."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ import aiohttp
 from scheduler.records import RequestRecord
 
 Clock = Callable[[], float]
-"""Seconds since whenever; it never goes back."""
+"""Returns seconds since some moment; never goes back."""
 
 ENDLESS_TOKENS = 3900
-"""More than is written before a client loses patience, and still within a context of 4,096."""
+"""Too many to be generated before a client hangs up, and within a context of 4,096 tokens."""
 
-_LOOK_EVERY = 0.05
-"""Seconds after which a clock that may have slowed down is read again."""
+_READ_EVERY_S = 0.05
+"""Interval at which the clock is read again; it may pass slower than real time."""
 
 
 @dataclass(slots=True)
 class HangUps:
-    """What became of requests of which some were given up."""
+    """How requests ended, some of which were given up."""
 
     answered: int = 0
     left: int = 0
     sent: int = 0
-    """Requests whose bytes were written: the others ended before their connection stood."""
+    """Requests that were sent; the others were given up before they had a connection."""
 
 
 async def hang_up_at_random(
     url: str, bodies: Sequence[dict[str, Any]], *, seed: int, longest_s: float
 ) -> HangUps:
-    """Send all bodies at once; a random third leaves after a random time up to ``longest_s``.
+    """Send all bodies at once; a random third hangs up after a random time up to ``longest_s``.
 
-    They leave the queue, the wait for the first byte or the stream, as chance has it: what they
-    ask for is too long to be answered before.
+    These requests ask for answers too long to end before. They leave the queue, the wait for the
+    first byte, or the stream.
     """
     chance = random.Random(seed)
     counts = HangUps()
@@ -52,7 +52,7 @@ async def hang_up_at_random(
     tracing.on_request_headers_sent.append(count_sent)
     connector = aiohttp.TCPConnector(limit=0)
 
-    async def one(body: dict[str, Any], patience: float | None) -> None:
+    async def send(body: dict[str, Any], patience: float | None) -> None:
         try:
             async with asyncio.timeout(patience):
                 async with session.post(url + "/v1/chat/completions", json=body) as response:
@@ -65,12 +65,12 @@ async def hang_up_at_random(
     async with aiohttp.ClientSession(connector=connector, trace_configs=[tracing]) as session:
         leaving = set(chance.sample(range(len(bodies)), len(bodies) // 3))
         async with asyncio.TaskGroup() as group:
-            for i, body in enumerate(bodies):
-                if i in leaving:
+            for index, body in enumerate(bodies):
+                if index in leaving:
                     endless = {**body, "vllm_xargs": {"target_tokens": ENDLESS_TOKENS}}
-                    group.create_task(one(endless, chance.uniform(0, longest_s)))
+                    group.create_task(send(endless, chance.uniform(0, longest_s)))
                 else:
-                    group.create_task(one(body, None))
+                    group.create_task(send(body, None))
     return counts
 
 
@@ -80,7 +80,7 @@ async def stream_one(
     body: dict[str, Any],
     clock: Clock = time.monotonic,
 ) -> RequestRecord:
-    """Send one streaming chat request; the times and token counts its client sees."""
+    """Send one streaming chat request; returns the times and token counts of the client."""
     record = RequestRecord(arrival=clock())
     body = {**body, "stream": True, "stream_options": {"include_usage": True}}
     async with session.post(url + "/v1/chat/completions", json=body) as response:
@@ -106,17 +106,17 @@ async def stream_all(
     arrivals: Sequence[float],
     clock: Clock = time.monotonic,
 ) -> list[RequestRecord]:
-    """Send each body ``arrivals`` (seconds, ascending) from now; the records in their order.
+    """Send each body at its arrival (seconds from now, ascending); returns the records in order.
 
-    Seconds are those of ``clock``, which may pass slower than others.
+    Seconds are those of ``clock``, which may pass slower than real time.
     """
-    # Sooner than a server hangs up (uvicorn: after 5 s), which would break a request on its way.
+    # Shorter than a server keeps idle connections (uvicorn: 5 s), which would break a request.
     connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=2.0)
     timeout = aiohttp.ClientTimeout(total=None)
     async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
-        begun, tasks = clock(), []
+        start, tasks = clock(), []
         for body, arrival in zip(bodies, arrivals, strict=True):
-            while (left := begun + arrival - clock()) > 0:  # noqa: ASYNC110 - a clock tells nobody
-                await asyncio.sleep(min(left, _LOOK_EVERY))
+            while (left := start + arrival - clock()) > 0:  # noqa: ASYNC110 - no event to wait for
+                await asyncio.sleep(min(left, _READ_EVERY_S))
             tasks.append(asyncio.create_task(stream_one(session, url, body, clock)))
         return await asyncio.gather(*tasks)

@@ -1,10 +1,9 @@
-"""How fast the predictor is: one prompt at a time, and in batches, features included.
+"""Speed of the predictor: one prompt at a time, and in batches, features included.
 
     python -m tests.bench.predictor [--model-dir MODEL ...] [--prompts 1000]
 
-Prompts are those of CASTILLO's ``validate`` split in random order, so all lengths are mixed; one
-thread. CPU time is what the thread itself used: on a machine that others use too, it is the figure
-that repeats.
+The prompts are those of CASTILLO's ``validate`` split in random order, so all lengths are mixed.
+One thread. CPU time is the thread's own: it repeats on a machine with other load.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ _REPEATS = 5
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """Milliseconds to load, milliseconds of one prediction, and predictions/s by batch size."""
+    """Milliseconds to load and to predict one prompt; predictions/s by batch size."""
 
     megabytes: float
     load_ms: float
@@ -37,6 +36,7 @@ class Speed:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure and print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model-dir", type=Path, action="append", default=[])
     parser.add_argument("--prompts", type=int, default=1000)
@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def measure(folder: Path | None, texts: Sequence[str]) -> Speed:
-    """The speed of the model in ``folder`` (None: the one that ships)."""
+    """The speed of the predictor in ``folder`` (None: the shipped predictor)."""
     from predictor import LengthPredictor, Prompt
     from predictor.fast.predictor import DEFAULT
 
@@ -64,21 +64,21 @@ def measure(folder: Path | None, texts: Sequence[str]) -> Speed:
     predictor = LengthPredictor.load(folder)
     load = time.perf_counter() - start
     names = predictor.manifest["models"]
-    prompts = [Prompt(names[at % len(names)], text) for at, text in enumerate(texts)]
+    prompts = [Prompt(names[index % len(names)], text) for index, text in enumerate(texts)]
     predictor.predict(prompts[:8])
-    one = _each(lambda at: predictor.predict(prompts[at : at + 1]), range(len(prompts)))
+    one = _each(lambda start: predictor.predict(prompts[start : start + 1]), range(len(prompts)))
     wall, cpu = {}, {}
     for size in BATCHES:
         starts = range(0, len(prompts) - size + 1, size)
-        taken = [
+        seconds = [
             _each(lambda at: predictor.predict(prompts[at : at + size]), starts).sum(axis=0)  # noqa: B023
             for _ in range(_REPEATS)
         ]
-        spent = np.median(taken, axis=0)
+        spent = np.median(seconds, axis=0)
         wall[size], cpu[size] = (size * len(starts) / spent).tolist()
-    size_of = sum(file.stat().st_size for file in (folder or DEFAULT).iterdir())
+    size_bytes = sum(file.stat().st_size for file in (folder or DEFAULT).iterdir())
     return Speed(
-        megabytes=size_of / 1e6,
+        megabytes=size_bytes / 1e6,
         load_ms=1e3 * load,
         one_ms=1e3 * float(np.median(one[:, 0])),
         one_cpu_ms=1e3 * float(np.median(one[:, 1])),
@@ -89,13 +89,13 @@ def measure(folder: Path | None, texts: Sequence[str]) -> Speed:
 
 
 def _each(
-    call: Callable[[int], object], at: Sequence[int]
+    call: Callable[[int], object], starts: Sequence[int]
 ) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    """Seconds by the clock and of this thread, for each call."""
-    spent = np.empty((len(at), 2))
-    for row, where in zip(spent, at, strict=True):
+    """Seconds of each call: by the clock, and of this thread's CPU."""
+    spent = np.empty((len(starts), 2))
+    for row, start in zip(spent, starts, strict=True):
         clock, own = time.perf_counter(), time.thread_time()
-        call(where)
+        call(start)
         row[:] = time.perf_counter() - clock, time.thread_time() - own
     return spent
 
@@ -107,7 +107,7 @@ def _texts(count: int) -> list[str]:
     records = castillo.read_castillo(needed_data())
     validate = np.flatnonzero(records.validate)
     chosen = np.random.default_rng(0).permutation(validate)[:count]
-    return [records.texts[at] for at in chosen]
+    return [records.texts[prompt] for prompt in chosen]
 
 
 if __name__ == "__main__":

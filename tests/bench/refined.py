@@ -1,8 +1,8 @@
-"""How fast the refined tier is on one core, on real prompts of CASTILLO.
+"""Speed of the refined tier on one core, on CASTILLO's ``validate`` prompts.
 
-``python -m tests.bench.refined --model-dir DIR`` prints a table: one prompt at a time, and
-batches. The prompts are those that the model's manifest says were held out, or else the
-``validate`` split's; their mix of lengths decides the figures.
+    python -m tests.bench.refined --model-dir DIR
+
+Prints a table: one prompt at a time, and in batches. The mix of prompt lengths decides the speed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _WARM_UP = 20
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure and print; 2 if something is missing."""
+    """Measure and print; returns 2 if the model cannot be used."""
     parser = argparse.ArgumentParser(description=__doc__, prog="tests.bench.refined")
     parser.add_argument("--model-dir", type=Path, required=True)
     parser.add_argument("--prompts", type=int, default=500)
@@ -53,7 +53,7 @@ def _texts(data: Path, count: int) -> list[str]:
     records = castillo.read_castillo(data)
     texts = [text for text, out in zip(records.texts, records.validate, strict=True) if out]
     order = np.random.default_rng(0).permutation(len(texts))[:count]
-    return [texts[at] for at in order]
+    return [texts[index] for index in order]
 
 
 def _measured(folder: Path, texts: list[str], batch: int) -> dict[str, list[float]]:
@@ -62,8 +62,8 @@ def _measured(folder: Path, texts: list[str], batch: int) -> dict[str, list[floa
     tiered = TieredPredictor.load(folder)
     model = tiered.model.manifest["models"][0]
 
-    def both(some: list[str]) -> object:
-        return tiered.refine(tiered.predict([Prompt(model, text) for text in some]))
+    def both(batch: list[str]) -> object:
+        return tiered.refine(tiered.predict([Prompt(model, text) for text in batch]))
 
     if tiered.refines:
         rows["fast and refined tier"] = _timed(both, texts, batch)
@@ -71,20 +71,20 @@ def _measured(folder: Path, texts: list[str], batch: int) -> dict[str, list[floa
 
 
 def _timed(run: Callable[[list[str]], object], texts: list[str], batch: int) -> list[float]:
-    """Latencies of one prompt (ms: median, p90, p99; CPU median), prompts/s by clock and by CPU."""
+    """One prompt in ms (median, p90, p99, CPU median); prompts/s by the clock and by CPU time."""
     for text in texts[:_WARM_UP]:
         run([text])
-    took, used = [], []
+    wall_ms, cpu_ms = [], []
     for text in texts:
         clock, cpu = time.perf_counter(), time.thread_time()
         run([text])
-        took.append(1e3 * (time.perf_counter() - clock))
-        used.append(1e3 * (time.thread_time() - cpu))
+        wall_ms.append(1e3 * (time.perf_counter() - clock))
+        cpu_ms.append(1e3 * (time.thread_time() - cpu))
     clock, cpu = time.perf_counter(), time.process_time()
-    for at in range(0, len(texts), batch):
-        run(texts[at : at + batch])
+    for start in range(0, len(texts), batch):
+        run(texts[start : start + batch])
     speed = [len(texts) / (time.perf_counter() - clock), len(texts) / (time.process_time() - cpu)]
-    return [*np.percentile(took, [50, 90, 99]).tolist(), float(np.median(used)), *speed]
+    return [*np.percentile(wall_ms, [50, 90, 99]).tolist(), float(np.median(cpu_ms)), *speed]
 
 
 if __name__ == "__main__":

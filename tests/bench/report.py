@@ -1,4 +1,4 @@
-"""What a benchmark says: one row a run, ratios within repeats, a table and a picture."""
+"""Reports of the benchmarks with a real vLLM: runs, ratios within a repeat, table and picture."""
 
 from __future__ import annotations
 
@@ -25,14 +25,17 @@ METRICS = {
     "engine_cpu": "CPU of the engine, ms/token",
 }
 
-ARMS = {"direct": "vLLM directly", "fcfs": "gateway, fcfs", "sejf": "gateway, sejf"}
-PAIRS = (("fcfs", "direct"), ("sejf", "fcfs"))
-"""Arms whose ratios are told: each over its control."""
+STOCK = "stock"
+"""vLLM driven directly, without the gateway."""
+
+ARMS = {STOCK: "vLLM directly", "fcfs": "gateway, fcfs", "sejf": "gateway, sejf"}
+PAIRS = (("fcfs", STOCK), ("sejf", "fcfs"))
+"""(arm, control) of each ratio in the table."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One arm of one repeat: seconds, milliseconds per token, tokens per second."""
+    """One arm in one repeat. Normalised latencies in ms/token, other latencies in s."""
 
     arm: str
     seed: int
@@ -44,12 +47,12 @@ class Run:
     p99_e2e: float
     throughput_tokens: float
     preemptions: float = 0.0
-    """By vLLM's own counter."""
+    """By vLLM's counter."""
     engine_cpu: float = 0.0
-    """Milliseconds for each output token: steadier than throughput on a machine with neighbours."""
+    """CPU milliseconds per output token: steadier than throughput on a machine with other load."""
 
     @classmethod
-    def of(
+    def measured(
         cls,
         arm: str,
         seed: int,
@@ -58,7 +61,7 @@ class Run:
         preemptions: float = 0.0,
         cpu_seconds: float = 0.0,
     ) -> Run:
-        """The figures of the records that clients took."""
+        """The run with the statistics of the clients' records."""
 
         def values(metric: Callable[[RequestRecord], float | None]) -> list[float]:
             return [value for record in records if (value := metric(record)) is not None]
@@ -84,9 +87,9 @@ class Run:
 
 
 def ratios(runs: Sequence[Run], metric: str, arm: str, control: str) -> list[float]:
-    """``arm`` over ``control``, repeat by repeat; repeats in which the control has 0 are left out.
+    """``arm`` over ``control`` in each repeat that has both.
 
-    So are those that lack either.
+    A repeat in which the control is 0 is left out.
     """
     by_seed = {(run.arm, run.seed): float(getattr(run, metric)) for run in runs}
     pairs = [
@@ -103,7 +106,7 @@ def summarise(
     arms: Mapping[str, str] = ARMS,
     pairs: Sequence[tuple[str, str]] = PAIRS,
 ) -> str:
-    """A Markdown table: medians over repeats, ratios with their range."""
+    """A Markdown table: medians over the repeats, with the range."""
     titles = [*arms.values(), *(f"{arm} / {control}" for arm, control in pairs)]
     rows = [
         f"{setting}. Medians over the repeats; in brackets least and greatest.",
@@ -113,7 +116,7 @@ def summarise(
     ]
     for metric, title in METRICS.items():
         if not any(getattr(run, metric) for run in runs):
-            continue  # not measured here, or nothing happened
+            continue  # not measured, or 0 in every run
         cells = [title]
         for arm in arms:
             cells.append(_spread([float(getattr(r, metric)) for r in runs if r.arm == arm], _short))
@@ -123,14 +126,14 @@ def summarise(
     return "\n".join(rows)
 
 
-def _spread(values: Sequence[float], form: Callable[[float], str]) -> str:
+def _spread(values: Sequence[float], style: Callable[[float], str]) -> str:
     if not values:
         return "-"
-    return f"{form(median(values))} ({form(min(values))}..{form(max(values))})"
+    return f"{style(median(values))} ({style(min(values))}..{style(max(values))})"
 
 
 def _short(value: float) -> str:
-    """Three digits, or all before the point."""
+    """Three significant digits; large numbers without decimals."""
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
@@ -142,7 +145,7 @@ def write_report(
     arms: Mapping[str, str] = ARMS,
     pairs: Sequence[tuple[str, str]] = PAIRS,
 ) -> None:
-    """``name.md``, ``name.json`` and ``name.png`` in ``folder``."""
+    """Write ``name.md``, ``name.json`` and ``name.png`` into ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.md").write_text(summarise(runs, setting, arms, pairs) + "\n")
     data = {"setting": setting, "runs": [asdict(run) for run in runs]}
@@ -151,8 +154,8 @@ def write_report(
 
 
 def draw(path: Path, runs: Sequence[Run], setting: str, arms: Mapping[str, str]) -> None:
-    """Bars with every repeat as a dot: latency per token, first token, throughput."""
-    import matplotlib as mpl  # half a second that a run without a picture saves
+    """A bar per arm, the median, with each repeat as a dot."""
+    import matplotlib as mpl  # takes half a second, so only when a picture is drawn
 
     mpl.use("agg")
     from matplotlib import pyplot as plt

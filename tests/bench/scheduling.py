@@ -1,12 +1,14 @@
-"""What each part of the scheduler is worth: policies, ageing, levels, admission, in simulation.
+"""The effect of each part of the scheduler: policies, ageing, levels and admission, simulated.
 
     python -m tests.bench.scheduling [--seeds 5] [--model NAME] [--tier refined] [--out DIR]
 
-CASTILLO's held-out prompts with their real lengths, forecast by the shipped predictor, before a
-model of vLLM (an 8B model on a GPU of 1.5 TB/s): bound by KV memory (24,000 tokens, 256 sequences)
-and by sequences (48, ample memory), Poisson arrivals and the bursts of an hour of Azure's chats.
-All arms see the same requests and arrivals; ratios are taken within a seed. The engine runs under
-``--scheduling-policy priority`` for the default alone: the others change one thing of the second.
+CASTILLO's held-out prompts with their real lengths, forecast by the shipped predictor. The engine
+is a model of vLLM (an 8B model on a GPU of 1.5 TB/s), KV-bound (24,000 tokens, 256 sequences) and
+sequence-bound (48 sequences, ample KV memory). Arrivals are Poisson, and the bursts of an hour of
+Azure's chats. All arms see the same requests and arrivals; ratios are taken within a seed.
+
+Only the default arm runs the engine under ``--scheduling-policy priority``. Every other sejf arm
+changes one setting of "sejf, vLLM by arrival".
 """
 
 from __future__ import annotations
@@ -58,16 +60,16 @@ ARMS = {
 def study(
     bound: str, arrivals: str, requests: int, model: str = MODEL, tier: str = "fast"
 ) -> Study:
-    """A setting with the requests that each seed draws."""
+    """A regime (``bound``: "kv" or "sequences") with the requests that each seed draws."""
     folder = castillo.needed_data()
     source = castillo_source(folder, model=model, tier=tier)
     times: list[float] = []
     if arrivals != "poisson":
         table = pq.read_table(folder / f"traces_{arrivals}.parquet", columns=["t"])
         times = sorted(table["t"].to_numpy().tolist())
-    setting = KV_BOUND if bound == "kv" else SEQUENCE_BOUND
+    setup = KV_BOUND if bound == "kv" else SEQUENCE_BOUND
     return Study(
-        setting, lambda seed: source.draw(requests, seed), ArrivalProcess(arrivals, times=times)
+        setup, lambda seed: source.draw(requests, seed), ArrivalProcess(arrivals, times=times)
     )
 
 
@@ -82,50 +84,50 @@ def runs(study: Study, load: float, seeds: int) -> list[ReportRow]:
 
 def ratio(rows: list[ReportRow], control: list[ReportRow], column: str) -> str:
     """Mean over the seeds of the ratio, with the least and the greatest."""
-    found = [
+    ratios = [
         row[column] / max(other[column], 1e-9) for row, other in zip(rows, control, strict=True)
     ]
-    return f"{mean(found):.2f} ({min(found):.2f}..{max(found):.2f})"
+    return f"{mean(ratios):.2f} ({min(ratios):.2f}..{max(ratios):.2f})"
 
 
-def closed(rows: list[ReportRow], fcfs: list[ReportRow], oracle: list[ReportRow]) -> str:
-    """Which part of the way from fcfs to the oracle, in mean normalised latency."""
+def gap_closed(rows: list[ReportRow], fcfs: list[ReportRow], oracle: list[ReportRow]) -> str:
+    """The closed share of the gap from fcfs to the oracle, in mean normalised latency."""
     column = "mean_normalised_latency"
-    ours, worst, best = (mean(row[column] for row in found) for found in (rows, fcfs, oracle))
+    ours, worst, best = (mean(row[column] for row in group) for group in (rows, fcfs, oracle))
     return f"{100 * (worst - ours) / (worst - best):.0f} %" if worst > 1.02 * best else "-"
 
 
 def table(rows: list[ReportRow], title: str) -> str:
-    """Markdown: one line an arm, seconds and ratios to stock."""
+    """Markdown with a line per arm: seconds, and ratios to stock."""
     head = ["", "s/token", "of stock", "gap closed", "p99 E2E s", "of stock", "of fcfs"]
     head += ["tokens/s", "preempted", "longest wait s"]
     lines = [f"### {title}", "", "| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
     by_arm = {name: [row for row in rows if row["policy"] == name] for name in ARMS}
     stock, fcfs, oracle = (by_arm[name] for name in ("stock", "fcfs", "oracle"))
-    for name, found in by_arm.items():
-        preempted = mean(row["preemptions"] for row in found)
+    for name, group in by_arm.items():
+        preempted = mean(row["preemptions"] for row in group)
         cells = [
             name,
-            f"{mean(row['mean_normalised_latency'] for row in found):.4f}",
-            ratio(found, stock, "mean_normalised_latency"),
-            closed(found, fcfs, oracle),
-            f"{mean(row['p99_e2e'] for row in found):.1f}",
-            ratio(found, stock, "p99_e2e"),
-            f"{mean(r['p99_e2e'] / c['p99_e2e'] for r, c in zip(found, fcfs, strict=True)):.2f}",
-            ratio(found, stock, "throughput_tokens"),
+            f"{mean(row['mean_normalised_latency'] for row in group):.4f}",
+            ratio(group, stock, "mean_normalised_latency"),
+            gap_closed(group, fcfs, oracle),
+            f"{mean(row['p99_e2e'] for row in group):.1f}",
+            ratio(group, stock, "p99_e2e"),
+            f"{mean(r['p99_e2e'] / c['p99_e2e'] for r, c in zip(group, fcfs, strict=True)):.2f}",
+            ratio(group, stock, "throughput_tokens"),
             f"{preempted:.0f}",
-            f"{mean(row['max_wait'] for row in found):.0f}",
+            f"{mean(row['max_wait'] for row in group):.0f}",
         ]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
 def main() -> None:
-    """Simulate, print the tables, write them."""
+    """Simulate, print and write the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--requests", type=int, default=2000)
-    parser.add_argument("--model", default=MODEL, help="one of CASTILLO's")
+    parser.add_argument("--model", default=MODEL, help="model in CASTILLO")
     parser.add_argument("--tier", choices=("fast", "refined"), default="fast")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
     args = parser.parse_args()

@@ -1,9 +1,10 @@
-"""How fast the simulator is, and what 100,000 requests take of memory.
+"""Speed of the simulator, and its memory for 100,000 requests.
 
     python -m tests.bench.simulator [--policy sejf] [--requests 100000]
 
-Lengths are log-normal (median 300 tokens), forecasts drawn with an error of 0.55, Poisson arrivals
-at a load of 1.05. CPU time counts: on a machine that others use too, it is the figure that repeats.
+Lengths are log-normal (median 300 tokens), forecasts are drawn with an error of 0.55 in log tokens,
+arrivals are Poisson at a load of 1.05. Times are CPU times, which repeat on a machine with other
+load.
 """
 
 from __future__ import annotations
@@ -24,28 +25,29 @@ from scheduler.sim.request import Request
 from scheduler.sim.simulator import simulate
 
 SETTINGS = ((32, 10_000_000), (256, 10_000_000), (256, 60_000), (256, 24_000))
-"""Sequence limit and KV tokens: the first two are bound by sequences, the others by memory."""
+"""(sequence limit, KV tokens): the first two are sequence-bound, the others KV-bound."""
 
-LONGEST = 15_000
+LONGEST_ANSWER = 15_000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure and print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--policy", default="sejf")
-    parser.add_argument("--requests", type=int, default=100_000, help="of the run for memory")
-    parser.add_argument("--speed-requests", type=int, default=6000, help="of the others")
+    parser.add_argument("--requests", type=int, default=100_000, help="for the memory")
+    parser.add_argument("--speed-requests", type=int, default=6000, help="for the speed")
     options = parser.parse_args(arguments)
     few = draw(options.speed_requests)
     print("| sequences | KV tokens | engine alone, M tokens/s | with", end=" ")
     print(f"{options.policy}, M tokens/s | steps | preemptions |\n|---|---|---|---|---|---|")
     for sequences, kv_tokens in SETTINGS:
-        server = server_of(sequences, kv_tokens)
-        alone, _, _ = speed(few, server, STOCK)
-        ours, steps, preemptions = speed(few, server, options.policy)
+        engine = server(sequences, kv_tokens)
+        alone, _, _ = speed(few, engine, STOCK)
+        ours, steps, preemptions = speed(few, engine, options.policy)
         cells = (sequences, f"{kv_tokens:,}", f"{alone:.2f}", f"{ours:.2f}", f"{steps:,}")
         print(f"| {' | '.join(map(str, cells))} | {preemptions:,} |", flush=True)
     many = draw(options.requests)
-    speed(many, server_of(256, 10_000_000), options.policy)
+    speed(many, server(256, 10_000_000), options.policy)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
     print(
         f"\n{options.requests:,} requests, each with a forecast of its own: {peak:.0f} MB at most"
@@ -53,9 +55,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def server_of(sequences: int, kv_tokens: int) -> Server:
+def server(sequences: int, kv_tokens: int) -> Server:
+    """An engine with these limits."""
     config = EngineConfig(
-        max_num_seqs=sequences, num_blocks=kv_tokens // 16, max_model_len=2 * LONGEST
+        max_num_seqs=sequences, num_blocks=kv_tokens // 16, max_model_len=2 * LONGEST_ANSWER
     )
     return Server(config)
 
@@ -65,17 +68,17 @@ def draw(count: int) -> list[Request]:
     rng = random.Random(1)
     requests = []
     for _ in range(count):
-        length = min(LONGEST, max(1, round(rng.lognormvariate(5.7, 0.9))))
+        length = min(LONGEST_ANSWER, max(1, round(rng.lognormvariate(5.7, 0.9))))
         requests.append(Request(rng.randint(20, 400), length, draw_forecast(length, SIGMA, rng)))
     return requests
 
 
-def speed(requests: list[Request], server: Server, policy: str) -> tuple[float, int, int]:
-    """Simulated output tokens (millions) a CPU second, engine steps and preemptions."""
-    rate = 1.05 * capacity(requests[:5000], [server])
+def speed(requests: list[Request], engine: Server, policy: str) -> tuple[float, int, int]:
+    """Simulated output tokens (millions) per CPU second, engine steps, and preemptions."""
+    rate = 1.05 * capacity(requests[:5000], [engine])
     arrivals = poisson(len(requests), rate, random.Random(2))
     begun = time.process_time()
-    outcome = simulate(requests, arrivals, [server], Arm(policy))
+    outcome = simulate(requests, arrivals, [engine], Arm(policy))
     spent = time.process_time() - begun
     return outcome.generated / spent / 1e6, outcome.steps, outcome.preemptions
 

@@ -1,13 +1,15 @@
-"""A clock that an engine drives by its own account: its seconds are those of a steady machine.
+"""A clock driven by an engine's steps: its seconds are those of a steady machine.
 
-At a load near 1 a queue grows with the difference of two rates, and a machine that is a tenth
-slower in one run than in the next makes every latency another. No loop beside the engine tells how
-slow the engine itself is (over 198 seconds of a saturated engine the CPU time per token had a
-coefficient of variation of 0.15; loops of arithmetic, of objects, of memory left 0.12 to 0.14 of
-it). So the clock reads what vLLM logs of every step, what was done in it (what is computed again
-after a preemption too, which its metrics leave out), and prices that by costs that a calibration
-gave: requests sent by it meet the load that is asked for, and latencies told by it compare. What
-an arm costs the engine's core in CPU time it does not tell.
+Near load 1 a queue grows with the difference of two rates. If a machine is a tenth slower in one
+run than in the next, every latency differs. No loop beside the engine shows how slow the engine is:
+over 198 seconds of a saturated engine the CPU time per token had a coefficient of variation of
+0.15, and loops of arithmetic, objects or memory accesses left 0.12 to 0.14 of it.
+
+The clock therefore reads what vLLM logs of each step: the work done in it, including what is
+computed again after a preemption, which vLLM's metrics leave out. It prices the step by the costs
+of a calibration. Requests sent by this clock meet the load that is asked for, and latencies
+measured by it can be compared. It does not show the CPU time that an arm costs on the engine's
+core.
 """
 
 from __future__ import annotations
@@ -26,17 +28,17 @@ from tests.bench.load import Clock
 from tests.vllm.engine import VllmServer, read_metrics
 
 ENGINE_FLAGS = ("--enable-logging-iteration-details",)
-"""What vLLM has to be started with."""
+"""Flags that vLLM has to be started with."""
 
 SECONDS = "; seconds are those of the engine's steps, priced by its calibration"
-"""What a report says of them."""
+"""The sentence on seconds in a report."""
 
-_EVERY = 0.01
-"""Seconds between two looks into the log."""
+_READ_EVERY_S = 0.01
+"""Interval at which the log is read."""
 
-_PAUSE = 0.1
-"""Seconds without a step after which vLLM is asked whether it has anything to do: the machine may
-be busy with something else."""
+_PAUSE_S = 0.1
+"""Time without a step after which vLLM is asked whether it has work. The machine may be busy with
+other programs."""
 
 _STEP = re.compile(
     r"Iteration\(\d+\): (\d+) context requests, (\d+) context tokens, "
@@ -47,40 +49,41 @@ _STEP = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What an engine did in one step."""
+    """The work of one engine step."""
 
     entered: int
-    """Sequences whose prompt was computed, or a part of it."""
+    """Sequences in prefill."""
     prompt_tokens: int
-    writing: int
-    """The other sequences."""
+    decoding: int
+    """Sequences in decode."""
     tokens: int
-    """Tokens computed for these: more than one where one comes back after a preemption."""
+    """Tokens computed for the decoding sequences: more than one for a sequence that returns after a
+    preemption."""
     elapsed: float
     kv_usage: float
 
     @classmethod
-    def of(cls, line: str) -> Step | None:
-        """The step that a line of vLLM's log tells of, if it does."""
-        found = _STEP.search(line)
-        if found is None:
+    def parse(cls, line: str) -> Step | None:
+        """The step in a line of vLLM's log; None if the line is not about a step."""
+        match = _STEP.search(line)
+        if match is None:
             return None
-        entered, prompt_tokens, writing, tokens = map(int, found.groups()[:4])
-        elapsed, usage = map(float, found.groups()[4:])
-        return cls(entered, prompt_tokens, writing, tokens, elapsed / 1000, usage / 100)
+        entered, prompt_tokens, decoding, tokens = map(int, match.groups()[:4])
+        elapsed, usage = map(float, match.groups()[4:])
+        return cls(entered, prompt_tokens, decoding, tokens, elapsed / 1000, usage / 100)
 
     def price(self, costs: StepCosts, capacity: float) -> float:
         """Seconds on a steady engine whose KV cache holds ``capacity`` tokens."""
         return costs.seconds(
-            sequences=self.entered + self.writing,
+            sequences=self.entered + self.decoding,
             kv_tokens=round(self.kv_usage * capacity),
-            prefill_tokens=self.prompt_tokens + self.tokens - self.writing,
+            prefill_tokens=self.prompt_tokens + self.tokens - self.decoding,
             entered=self.entered,
         )
 
 
 class Meter:
-    """Seconds that have passed: priced ones of steps, real ones while the engine has no work."""
+    """Seconds passed: priced seconds of steps, real seconds while the engine has no work."""
 
     def __init__(self, costs: StepCosts, capacity: float) -> None:
         self._costs = costs
@@ -89,13 +92,13 @@ class Meter:
         self._idle = 0.0
 
     def step(self, step: Step) -> None:
-        """A step has ended; while it took place the engine was not idle, whatever it said."""
+        """A step has ended. The engine was not idle during the step, whatever it reported."""
         self._passed += step.price(self._costs, self._capacity)
         self._passed += max(0.0, self._idle - step.elapsed)
         self._idle = 0.0
 
     def idle(self, seconds: float) -> None:
-        """For so many real seconds the engine has said that it has nothing to do."""
+        """The engine has reported no work for ``seconds`` real seconds."""
         self._idle += seconds
 
     @property
@@ -106,9 +109,9 @@ class Meter:
 
 @dataclass(frozen=True, slots=True)
 class Hand:
-    """The clock's hand between two looks: it makes the way of the last ``span`` real seconds.
+    """The reading between two reads of the log: it repeats the progress of the last interval.
 
-    So it is one look late, and never goes back.
+    The interval had ``span`` real seconds. The hand is one interval late and never goes back.
     """
 
     behind: float
@@ -122,56 +125,58 @@ class Hand:
         return self.behind + share * (self.ahead - self.behind)
 
     def next(self, now: float, reading: float) -> Hand:
-        """The hand after a look ``now`` at a meter."""
+        """The hand after the meter is read at ``now``."""
         return Hand(self.at(now), max(self.ahead, reading), now, now - self.since)
 
 
 @contextmanager
 def step_clock(server: VllmServer, costs: StepCosts) -> Iterator[Clock]:
-    """Seconds of the engine that ``costs`` describe, driven by this one.
+    """A clock driven by ``server``, whose steps are priced by ``costs``.
 
-    It has been started with ``ENGINE_FLAGS``. A process of its own reads its log.
+    The server was started with ``ENGINE_FLAGS``. A separate process reads its log.
     """
     capacity = float(server.cache_config()["kv_cache_size_tokens"])
     context = multiprocessing.get_context("spawn")
-    state = context.Array("d", [0.0, 0.0, time.monotonic(), _EVERY])
+    state = context.Array("d", [0.0, 0.0, time.monotonic(), _READ_EVERY_S])
     meter = Meter(costs, capacity)
-    watch = context.Process(target=_watch, args=(state, server.log, server.url, meter), daemon=True)
-    watch.start()
+    reader = context.Process(
+        target=_read_log, args=(state, server.log, server.url, meter), daemon=True
+    )
+    reader.start()
 
     def clock() -> float:
-        if not watch.is_alive():
-            raise RuntimeError(f"nobody reads {server.log} any more: the step clock stands still")
-        return _read(state).at(time.monotonic())
+        if not reader.is_alive():
+            raise RuntimeError(f"the reader of {server.log} has ended: the step clock stands still")
+        return _hand(state).at(time.monotonic())
 
     try:
         yield clock
     finally:
-        watch.kill()
-        watch.join()
+        reader.kill()
+        reader.join()
 
 
-def _read(state: SynchronizedArray[float]) -> Hand:
+def _hand(state: SynchronizedArray[float]) -> Hand:
     with state.get_lock():
         return Hand(*state[:])
 
 
-def _watch(state: SynchronizedArray[float], log: Path, url: str, meter: Meter) -> None:
-    hand = _read(state)
+def _read_log(state: SynchronizedArray[float], log: Path, url: str, meter: Meter) -> None:
+    hand = _hand(state)
     stepped = hand.since
     with log.open(errors="replace") as file:
         file.seek(0, 2)
-        begun = ""
+        rest = ""
         while True:
-            time.sleep(_EVERY)
-            *lines, begun = (begun + file.read()).split("\n")
-            steps = [step for line in lines if (step := Step.of(line)) is not None]
+            time.sleep(_READ_EVERY_S)
+            *lines, rest = (rest + file.read()).split("\n")
+            steps = [step for line in lines if (step := Step.parse(line)) is not None]
             for step in steps:
                 meter.step(step)
             now = time.monotonic()
             if steps:
                 stepped = now
-            elif now - stepped > _PAUSE and not _has_work(url):
+            elif now - stepped > _PAUSE_S and not _has_work(url):
                 meter.idle(now - hand.since)
             hand = hand.next(now, meter.reading)
             with state.get_lock():

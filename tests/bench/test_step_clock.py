@@ -1,4 +1,4 @@
-"""The step clock passes by what the engine has done, and by real time where it does nothing."""
+"""The step clock counts the engine's priced steps, and real time while the engine has no work."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ LINE = (
 )
 
 
-def test_a_line_of_the_log_tells_what_was_done_in_a_step() -> None:
-    assert Step.of(LINE) == Step(1, 37, 3, 203, 0.0125, 0.25)
-    assert Step.of("INFO: 127.0.0.1:4 - POST /v1/chat/completions 200 OK\n") is None
+def test_a_line_of_the_log_is_read_as_the_work_of_a_step() -> None:
+    assert Step.parse(LINE) == Step(1, 37, 3, 203, 0.0125, 0.25)
+    assert Step.parse("INFO: 127.0.0.1:4 - POST /v1/chat/completions 200 OK\n") is None
 
 
-def test_every_cost_is_charged_for_what_it_is_a_cost_of() -> None:
+def test_every_cost_is_charged_for_its_kind_of_work() -> None:
     step = Step(1, 37, 3, 203, elapsed=9.0, kv_usage=0.25)
     computed_again = 203 - 3
     assert step.price(COSTS, 8000) == pytest.approx(
@@ -30,7 +30,7 @@ def test_every_cost_is_charged_for_what_it_is_a_cost_of() -> None:
     )
 
 
-def test_a_step_takes_as_long_as_the_costs_say_and_a_pause_as_long_as_it_is() -> None:
+def test_a_step_counts_its_price_and_a_pause_its_real_time() -> None:
     decode = Step(0, 0, 2, 2, elapsed=5.0, kv_usage=0.0)
     meter = Meter(COSTS, 8000)
     meter.step(decode)
@@ -39,10 +39,10 @@ def test_a_step_takes_as_long_as_the_costs_say_and_a_pause_as_long_as_it_is() ->
     meter.idle(5.0)
     assert meter.reading == pytest.approx(0.012 + 6.0)
     meter.step(decode)
-    assert meter.reading == pytest.approx(2 * 0.012 + 1.0), "it was in the step for five of them"
+    assert meter.reading == pytest.approx(2 * 0.012 + 1.0), "five of the six were in it"
 
 
-def test_the_hand_makes_the_way_of_the_last_look_and_never_goes_back() -> None:
+def test_the_hand_repeats_the_last_interval_and_never_goes_back() -> None:
     hand = Hand(behind=5.0, ahead=5.0, since=100.0, span=0.1).next(100.1, 5.4)
     assert hand.at(100.1) == 5.0
     assert hand.at(100.15) == pytest.approx(5.2)

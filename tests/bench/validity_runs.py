@@ -1,4 +1,4 @@
-"""One policy at one load, through a real vLLM and through its model."""
+"""One policy at one load, on a real vLLM and on its model."""
 
 from __future__ import annotations
 
@@ -33,9 +33,10 @@ BLOCK = 128
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One policy at one load, real and simulated: seconds, the medians over the repeats.
+    """One policy at one load, real and simulated: end-to-end latencies in seconds.
 
-    ``paces`` are the real seconds that a priced one took, one for each repeat.
+    Real values are medians over the repeats. ``paces`` are the real seconds per priced second, one
+    per repeat.
     """
 
     policy: str
@@ -53,42 +54,42 @@ class Comparison:
 
 
 async def prompt_tokens(url: str, requests: Sequence[dict[str, Any]]) -> list[int]:
-    """The prompts' sizes, by vLLM's own tokenizer."""
+    """The prompts' sizes in tokens, by vLLM's tokenizer."""
     sizes = []
     async with aiohttp.ClientSession() as session:
         for body in requests:
-            asked = {"model": MODEL, "messages": body["messages"]}
-            async with session.post(url + "/tokenize", json=asked) as response:
+            prompt = {"model": MODEL, "messages": body["messages"]}
+            async with session.post(url + "/tokenize", json=prompt) as response:
                 sizes.append(int((await response.json())["count"]))
     return sizes
 
 
 async def idle_latency(url: str) -> float:
-    """Seconds to the end of a chat answer of one token, by an idle server."""
+    """Median seconds of a chat answer of one token on an idle server."""
     body = {**bodies(1, 77, max_output=MAX_OUTPUT)[0], "vllm_xargs": {"target_tokens": 1}}
-    taken = []
+    seconds = []
     for _ in range(15):
         (record,) = await stream_all(url, [body], [0.0])
-        taken.append(record.e2e or 0.0)
-    return median(taken)
+        seconds.append(record.e2e or 0.0)
+    return median(seconds)
 
 
 @dataclass(frozen=True, slots=True)
-class Observed:
-    """One real run: end-to-end latencies in seconds of its clock."""
+class RealRun:
+    """One run on vLLM: end-to-end latencies in seconds of the step clock."""
 
     policy: str
     load: float
     latencies: list[float]
     gateway_latency: float
-    """Seconds that the gateway adds to an answer of an idle server."""
+    """Seconds that the gateway adds to an answer on an idle server."""
     pace: float
-    """Real seconds for one of the clock's."""
+    """Real seconds per second of the step clock."""
 
 
 @dataclass(frozen=True, slots=True)
-class Study:
-    """An engine, what its steps cost, and the requests it gets."""
+class ValidityStudy:
+    """An engine, its step costs, and its requests."""
 
     server: VllmServer
     costs: CostModel
@@ -98,7 +99,7 @@ class Study:
     clock: Clock
 
     def engines(self) -> list[Server]:
-        """The engine's model."""
+        """The model of the engine."""
         config = EngineConfig(
             max_num_seqs=MAX_NUM_SEQS,
             num_blocks=(self.costs.limits.kv_tokens or 0) // BLOCK,
@@ -107,31 +108,31 @@ class Study:
         )
         return [Server(config, self.costs.step_costs)]
 
-    def measure(self, policy: str) -> list[Observed]:
-        """The real runs of one policy, at every load."""
+    def measure(self, policy: str) -> list[RealRun]:
+        """The real runs of one policy, one per load."""
         observed = []
         for load in LOADS:
-            # A gateway for each run, as the simulator's: what it learns of the pace decides ageing.
+            # A new gateway per run, as in the simulator: the speed that it learns decides ageing.
             with frozen_gateway(self.server.url, policy, MAX_NUM_SEQS) as url:
-                begun = time.monotonic(), self.clock()
+                start = time.monotonic(), self.clock()
                 records = asyncio.run(
                     stream_all(url, self.requests, self.arrivals(load), self.clock)
                 )
-                real, priced = time.monotonic() - begun[0], self.clock() - begun[1]
-                beside = asyncio.run(idle_latency(url)) - asyncio.run(idle_latency(self.server.url))
+                real, priced = time.monotonic() - start[0], self.clock() - start[1]
+                added = asyncio.run(idle_latency(url)) - asyncio.run(idle_latency(self.server.url))
             latencies = [record.e2e or 0.0 for record in records]
-            observed.append(Observed(policy, load, latencies, max(0.0, beside), real / priced))
+            observed.append(RealRun(policy, load, latencies, max(0.0, added), real / priced))
         return observed
 
     def arrivals(self, load: float) -> list[float]:
-        """The same gaps at every load, longer or shorter. Load 1: the simulated engine alone."""
+        """The same gaps at every load, stretched. Load 1: the simulated engine alone."""
         rate = load * capacity(self.simulated, self.engines())
         return poisson(len(self.requests), rate, random.Random(self.seed))
 
-    def compare(self, policy: str, load: float, runs: Sequence[Observed]) -> Comparison:
-        """One policy at one load, both ways."""
-        beside = self.costs.fit.request_latency + median(run.gateway_latency for run in runs)
-        arm = Arm(policy, latency=beside)
+    def compare(self, policy: str, load: float, runs: Sequence[RealRun]) -> Comparison:
+        """Compare the real runs of a policy and load with a simulated run."""
+        latency = self.costs.fit.request_latency + median(run.gateway_latency for run in runs)
+        arm = Arm(policy, latency=latency)
         outcome = simulate(self.simulated, self.arrivals(load), self.engines(), arm)
         simulated = [record.e2e or 0.0 for record in outcome.records]
         return Comparison(
@@ -150,10 +151,10 @@ def p99(values: Sequence[float]) -> float:
     return float(np.percentile(values, 99))
 
 
-def simulated(server: VllmServer, requests: Sequence[dict[str, Any]]) -> list[Request]:
-    """The same requests as the simulator takes them."""
+def simulated_requests(server: VllmServer, requests: Sequence[dict[str, Any]]) -> list[Request]:
+    """The same requests in the form that the simulator takes."""
     sizes = asyncio.run(prompt_tokens(server.url, requests))
     lengths = [body["vllm_xargs"]["target_tokens"] for body in requests]
-    guesses = forecasts(requests, server.max_model_len)
-    triples = zip(sizes, lengths, guesses, strict=True)
-    return [Request(size, length, guess, model=MODEL) for size, length, guess in triples]
+    forecast = forecasts(requests, server.max_model_len)
+    triples = zip(sizes, lengths, forecast, strict=True)
+    return [Request(size, tokens, length, model=MODEL) for size, tokens, length in triples]

@@ -1,4 +1,4 @@
-"""What the step clock of the benchmarks goes by, read from a real vLLM's log."""
+"""A real vLLM logs what the benchmarks' step clock reads."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ def logged(server: VllmServer, begin: int = 0) -> list[Step]:
     """The steps in a server's log from a position on."""
     with server.log.open(errors="replace") as log:
         log.seek(begin)
-        return [step for line in log if (step := Step.of(line)) is not None]
+        return [step for line in log if (step := Step.parse(line)) is not None]
 
 
 def test_vllm_logs_every_step_and_token(vllm_server: VllmServer) -> None:
     begin = vllm_server.log.stat().st_size
     body = {"messages": [{"role": "user", "content": "hello"}], "model": "tiny"}
-    # The last comes alone: by its end, the steps of the others are in the log.
+    # The last request runs alone: at its end the steps of the others are in the log.
     bodies = [{**body, "vllm_xargs": {"target_tokens": tokens}} for tokens in (40, 60, LAST)]
     records = asyncio.run(stream_all(vllm_server.url, bodies[:2], [0.0, 0.0]))
     records += asyncio.run(stream_all(vllm_server.url, bodies[2:], [0.0]))
     steps = logged(vllm_server, begin)
-    written = sum(step.entered + step.writing for step in steps)
-    assert 100 < written <= 100 + LAST
-    assert sum(step.tokens - step.writing for step in steps) == 0, "nothing was preempted"
+    computed = sum(step.entered + step.decoding for step in steps)
+    assert 100 < computed <= 100 + LAST
+    assert sum(step.tokens - step.decoding for step in steps) == 0, "nothing was preempted"
     assert sum(step.prompt_tokens for step in steps) == sum(r.prompt_tokens for r in records)
 
 
-def test_vllm_logs_what_it_computes_again_as_tokens_of_those_that_write(
+def test_vllm_logs_tokens_computed_again_as_tokens_of_decoding_sequences(
     vllm_home: Path, tmp_path: Path
 ) -> None:
     body = {"messages": [{"role": "user", "content": "hello"}], "model": "tiny"}
@@ -54,7 +54,7 @@ def test_vllm_logs_what_it_computes_again_as_tokens_of_those_that_write(
         preempted = server.metrics()["vllm:num_preemptions_total"]
         steps = logged(server)
     assert preempted > 0, "three answers of three blocks each do not fit"
-    again = [step.tokens - step.writing for step in steps if step.tokens > step.writing]
-    assert 0 < len(again) <= preempted, "some may come back together, or be preempted before"
+    again = [step.tokens - step.decoding for step in steps if step.tokens > step.decoding]
+    assert 0 < len(again) <= preempted, "some may return together, or be preempted again"
     assert min(again) > 100, "whole contexts"
     assert sum(step.entered for step in steps) == len(records)
