@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from hypothesis import strategies as st
 
+from scheduler.actions import Action, Dispatch
 from scheduler.job import Job
 from scheduler.length import LengthDistribution
 from scheduler.scheduler import Scheduler
@@ -76,6 +77,16 @@ def survival(length: LengthDistribution, attained: float) -> float:
     """The probability of more than ``attained`` tokens, summed over the atoms."""
     atoms = zip(length.tokens, length.mass, strict=True)
     return math.fsum(mass for tokens, mass in atoms if tokens > attained)
+
+
+def summary(actions: Iterable[Action]) -> list[str]:
+    """The actions in short: ``a>w`` sends job a to worker w, ``a!queue_full`` rejects job a."""
+    return [
+        f"{action.job.id}>{action.worker_id}"
+        if isinstance(action, Dispatch)
+        else f"{action.job.id}!{action.reason}"
+        for action in actions
+    ]
 
 
 def distributions(longest: int = 20_000) -> st.SearchStrategy[LengthDistribution]:

@@ -8,7 +8,7 @@ from scheduler.actions import Dispatch, Reject
 from scheduler.fairness import TokenCounters
 from scheduler.policy import sejf
 from scheduler.scheduler import Scheduler
-from tests.scheduler.builders import job, spec
+from tests.scheduler.builders import job, spec, summary
 from tests.scheduler.conftest import MakeScheduler
 
 
@@ -46,7 +46,7 @@ def test_tokens_are_shared_by_weight(make_scheduler: MakeScheduler) -> None:
     assert sum(id.startswith("b") for id in first) == pytest.approx(30, abs=1)
 
 
-def test_a_tenants_own_order_is_kept(make_scheduler: MakeScheduler) -> None:
+def test_the_jobs_of_one_tenant_keep_the_policys_order(make_scheduler: MakeScheduler) -> None:
     scheduler = make_scheduler([spec()], policy=sejf(0.03))
     scheduler.submit(job("running", tenant="a"))
     for n, tokens in enumerate((500, 20, 90, 3)):
@@ -58,7 +58,7 @@ def test_a_tenants_own_order_is_kept(make_scheduler: MakeScheduler) -> None:
         assert own[:2] == [f"{tenant}3", f"{tenant}1"]
 
 
-def test_who_wrote_more_than_forecast_pays_for_it(make_scheduler: MakeScheduler) -> None:
+def test_a_tenant_pays_for_tokens_beyond_the_forecast(make_scheduler: MakeScheduler) -> None:
     scheduler = make_scheduler([spec()])
     scheduler.submit(job("running", tenant="x"))
     tokens = {}
@@ -70,7 +70,41 @@ def test_who_wrote_more_than_forecast_pays_for_it(make_scheduler: MakeScheduler)
     assert sum(id.startswith("sly") for id in first) == pytest.approx(20 / 5, abs=1)
 
 
-def test_idling_saves_nothing_up() -> None:
+def test_a_tenant_pays_less_for_an_answer_shorter_than_its_forecast(
+    make_scheduler: MakeScheduler,
+) -> None:
+    scheduler = make_scheduler([spec()])
+    scheduler.submit(job("running", tenant="x"))
+    for n in (1, 2):
+        scheduler.submit(job(f"a{n}", tenant="a", tokens=1000, prompt=0, arrival=n))
+        scheduler.submit(job(f"b{n}", tenant="b", tokens=500, prompt=0, arrival=n))
+    order = serve_all(scheduler, "running", {"a1": 10, "b1": 500})
+    assert order == ["a1", "b1", "a2", "b2"]
+
+
+def test_a_requeued_job_costs_its_tenant_nothing(make_scheduler: MakeScheduler) -> None:
+    scheduler = make_scheduler([spec()])
+    scheduler.submit(job("z1", tenant="z", arrival=1))
+    scheduler.submit(job("z2", tenant="z", arrival=2))
+    scheduler.submit(job("a1", tenant="a", arrival=3))
+    scheduler.set_health("w", healthy=False)
+    scheduler.requeue("z1")
+    assert summary(scheduler.set_health("w", healthy=True)) == ["z1>w"]
+
+
+def test_a_tenant_that_returns_starts_at_the_latest_counter() -> None:
+    counters = TokenCounters()
+    counters.begin_waiting("busy")
+    counters.begin_waiting("back")
+    counters.charge(job("j", tenant="back", tokens=500, prompt=0))
+    counters.end_waiting("back")
+    for n in range(100):
+        counters.charge(job(f"j{n}", tenant="busy", tokens=100, prompt=0))
+    counters.begin_waiting("back")
+    assert counters["back"] == counters["busy"] - 100
+
+
+def test_an_idle_tenant_saves_nothing_up() -> None:
     counters = TokenCounters()
     for n in range(10):
         counters.begin_waiting("busy")
@@ -82,7 +116,7 @@ def test_idling_saves_nothing_up() -> None:
     assert counters["late"] > 0
 
 
-def test_tenants_who_left_are_forgotten() -> None:
+def test_counters_of_tenants_without_jobs_are_forgotten() -> None:
     counters = TokenCounters()
     for n in range(1000):
         one = job(f"j{n}", tenant=f"t{n}", tokens=100)
@@ -101,7 +135,7 @@ def test_a_lower_class_goes_first_whatever_the_keys(make_scheduler: MakeSchedule
     assert serve_all(scheduler, "running", {}) == ["interactive", "batch"]
 
 
-def test_a_tenants_queue_is_bounded_for_itself() -> None:
+def test_each_tenant_has_its_own_bound_on_waiting_jobs() -> None:
     scheduler = Scheduler(sejf(0.03), max_waiting_per_tenant=2)
     scheduler.set_worker(spec())
     scheduler.submit(job("running", tenant="a"))

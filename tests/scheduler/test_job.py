@@ -8,17 +8,17 @@ from scheduler.length import LengthDistribution
 from tests.scheduler.builders import job
 
 
-def test_every_sequence_writes() -> None:
+def test_the_expected_tokens_sum_over_the_sequences() -> None:
     assert job("a", tokens=100, sequences=3).expected_tokens == 300
 
 
-def test_what_is_written_is_not_to_come() -> None:
+def test_the_remaining_tokens_exclude_the_attained_ones() -> None:
     half_way = job("a", tokens=100, sequences=2)
     half_way.attained = 40
     assert half_way.remaining_tokens == 2 * 60
 
 
-def test_an_answer_that_outlives_its_short_modes_is_expected_to_be_long() -> None:
+def test_an_answer_longer_than_its_short_modes_is_expected_to_be_long() -> None:
     bimodal = job("a", tokens=LengthDistribution((10, 1000), (0.9, 0.1)))
     assert bimodal.remaining_tokens == pytest.approx(109)
     bimodal.attained = 10

@@ -90,7 +90,7 @@ def test_a_job_that_is_pushed_again_has_its_new_key_only() -> None:
     assert (len(queue), drain(queue)) == (2, "ba")
 
 
-def test_thousands_that_give_up_leave_the_order_of_the_rest_alone() -> None:
+def test_thousands_of_removals_leave_the_order_of_the_rest() -> None:
     queue: KeyedHeap[float, Job] = KeyedHeap()
     queue.push("z", job("z"), 99.0)
     for n in range(5000):

@@ -80,7 +80,7 @@ def test_capped_is_the_distribution_of_the_smaller_of_length_and_limit(
 
 
 @given(distributions(), st.integers(1, 25_000), st.integers(1, 25_000))
-def test_two_caps_are_the_tighter_one(d: LengthDistribution, a: int, b: int) -> None:
+def test_two_caps_equal_the_lower_cap(d: LengthDistribution, a: int, b: int) -> None:
     twice, once = d.capped(a).capped(b), d.capped(min(a, b))
     assert twice.tokens == once.tokens
     assert twice.mass == pytest.approx(once.mass)
@@ -134,7 +134,7 @@ def test_many_samples_are_thinned_to_within_half_an_atom_of_their_distribution(
 
 
 @given(st.permutations([3, 1, 4, 1, 5, 9, 2, 6]))
-def test_the_order_of_samples_says_nothing(samples: list[int]) -> None:
+def test_the_order_of_samples_does_not_matter(samples: list[int]) -> None:
     assert LengthDistribution.from_samples(samples) == LengthDistribution.from_samples(
         iter(sorted(samples))
     )
@@ -144,7 +144,7 @@ def test_samples_below_one_token_count_as_one() -> None:
     assert LengthDistribution.from_samples([0, -3, 0.2]) == LengthDistribution.point(1)
 
 
-def test_no_samples_are_no_distribution() -> None:
+def test_samples_must_not_be_empty() -> None:
     with pytest.raises(ValueError, match="at least one sample"):
         LengthDistribution.from_samples([])
 
@@ -155,7 +155,7 @@ def test_weights_are_sorted_merged_and_normalised() -> None:
 
 
 @given(distributions(), st.floats(1e-3, 1e3))
-def test_the_scale_of_weights_says_nothing(d: LengthDistribution, scale: float) -> None:
+def test_the_scale_of_weights_does_not_matter(d: LengthDistribution, scale: float) -> None:
     scaled = LengthDistribution.weighted(d.tokens, [m * scale for m in d.mass])
     assert scaled.tokens == d.tokens
     assert scaled.mass == pytest.approx(d.mass)

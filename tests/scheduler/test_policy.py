@@ -20,13 +20,6 @@ from scheduler.policy import (
     fcfs,
     sejf,
 )
-from scheduler.traffic import (
-    FULL_CAUTION_SHARE,
-    WINDOW_REQUESTS,
-    MeanLengths,
-    QueueingShare,
-    TurnClock,
-)
 from tests.scheduler.builders import distributions, job
 
 SECONDS = st.floats(0, 1e5)
@@ -44,7 +37,7 @@ def jobs(draw: st.DrawFn) -> Job:
     )
 
 
-def test_first_come_is_first_served_whatever_its_length() -> None:
+def test_fcfs_ignores_the_length() -> None:
     assert fcfs(job("a", arrival=1, tokens=9000)) < fcfs(job("b", arrival=2, tokens=1))
 
 
@@ -55,7 +48,7 @@ def test_the_shortest_expected_job_goes_first() -> None:
     assert policy(sure) < policy(likely_short)
 
 
-def test_by_default_what_is_typically_short_goes_first() -> None:
+def test_the_default_policy_orders_by_the_geometric_mean() -> None:
     policy = sejf(0.03)
     sure = job("a", tokens=100)
     likely_short = job("b", tokens=LengthDistribution((10, 2000), (0.9, 0.1)))
@@ -88,7 +81,7 @@ def test_ageing_orders_as_the_waiting_time_does_at_every_instant(
 
 
 @given(jobs(), jobs(), RATES)
-def test_nobody_is_overtaken_by_a_job_later_than_the_published_bound(
+def test_no_job_is_overtaken_by_a_job_later_than_the_published_bound(
     a: Job, b: Job, rate: float
 ) -> None:
     policy = sejf(rate)
@@ -114,7 +107,7 @@ def test_every_policy_lets_the_earlier_of_two_equal_jobs_go_first(name: str) -> 
     assert policy(job("a", arrival=1)) < policy(job("b", arrival=2))
 
 
-def test_jobs_longer_than_their_level_go_in_order_of_arrival() -> None:
+def test_jobs_longer_than_the_level_go_in_order_of_arrival() -> None:
     first, later = job("a", arrival=0, tokens=5000), job("b", arrival=1, tokens=900)
     first.model_mean_tokens = later.model_mean_tokens = 800
     low, high = sejf(0.03, level=1.0), sejf(0.03, level=2.0)
@@ -131,7 +124,7 @@ def test_of_equal_means_the_less_certain_job_has_the_larger_kv_volume() -> None:
     assert policy(sure) == pytest.approx(math.log(10 * 100 + 100 * 101 / 2))
 
 
-def test_a_tail_counts_where_the_policy_heeds_it() -> None:
+def test_the_tail_aware_policy_puts_the_longer_tail_later() -> None:
     policy = POLICIES["tail_aware"](0)
     risky = job("a", tokens=LengthDistribution((50, 950), (0.9, 0.1)))
     sure = job("b", tokens=150)
@@ -139,7 +132,7 @@ def test_a_tail_counts_where_the_policy_heeds_it() -> None:
     assert policy(sure) < policy(risky)
 
 
-def test_the_gittins_rank_of_a_gamble_is_the_price_of_its_likely_end() -> None:
+def test_the_gittins_rank_is_the_least_expected_cost_per_completion() -> None:
     policy = POLICIES["gittins"](0)
     # Run to 10 tokens it costs 10 and ends in half of the cases: 20 a completion, not 505.
     assert policy(job("a", tokens=LengthDistribution((10, 1000), (0.5, 0.5)))) == pytest.approx(
@@ -148,12 +141,12 @@ def test_the_gittins_rank_of_a_gamble_is_the_price_of_its_likely_end() -> None:
     assert policy(job("b", tokens=100)) == pytest.approx(math.log(100))
 
 
-def test_a_prompt_stands_for_its_answer_where_nothing_is_forecast() -> None:
+def test_the_prompt_policy_orders_by_the_length_of_the_prompt() -> None:
     policy = POLICIES["sjf_prompt"](0.03)
     assert policy(job("a", prompt=10, tokens=900)) < policy(job("b", prompt=20, tokens=1))
 
 
-def test_a_boost_is_the_logarithm_for_the_short_and_nothing_for_the_long() -> None:
+def test_the_boost_is_the_logarithm_for_short_jobs_and_vanishes_for_long_ones() -> None:
     policy = POLICIES["boost"](0.03)
     short, shorter = job("a", tokens=10), job("b", tokens=1)
     assert policy(short) - policy(shorter) == pytest.approx(math.log(10), abs=0.01)
@@ -162,14 +155,14 @@ def test_a_boost_is_the_logarithm_for_the_short_and_nothing_for_the_long() -> No
     )
 
 
-def test_what_has_little_slack_goes_first() -> None:
+def test_the_job_of_least_slack_goes_first() -> None:
     policy = POLICIES["slo"](0.03)
     assert policy(job("a", arrival=5, tokens=10)) < policy(job("b", arrival=5, tokens=500))
     assert policy(job("c", arrival=0, tokens=10)) < policy(job("d", arrival=1, tokens=10))
 
 
 @given(jobs(), jobs(), st.sampled_from(sorted(set(POLICIES) - {"slo", "fcfs"})), RATES)
-def test_no_policy_lets_a_job_be_overtaken_for_ever(
+def test_no_ageing_policy_lets_a_job_be_overtaken_for_ever(
     early: Job, late: Job, name: str, rate: float
 ) -> None:
     """Whatever their sizes: nothing that comes later than the widest spread of keys overtakes."""
@@ -178,43 +171,3 @@ def test_no_policy_lets_a_job_be_overtaken_for_ever(
     spread = policy(early) - policy(late)
     late.arrival_turns = max(spread, 0.0) / rate * 1.0001 + 1e-6
     assert policy(late) >= policy(early) - 1e-6
-
-
-def test_the_mean_length_is_the_mean_of_recent_traffic_by_model() -> None:
-    means = MeanLengths()
-    assert means.observe("a", 100.0) == pytest.approx(100)
-    assert means.observe("a", 300.0) == pytest.approx(200)
-    assert means.observe("b", 10.0) == pytest.approx(10)
-    for _ in range(5 * WINDOW_REQUESTS):
-        last = means.observe("a", 1000.0)
-    assert last == pytest.approx(1000, rel=0.02)
-
-
-def test_waiting_counts_in_the_time_a_typical_request_takes() -> None:
-    fast, slow = TurnClock(), TurnClock()
-    for _ in range(5 * WINDOW_REQUESTS):
-        fast.observe(2.0)
-        slow.observe(20.0)
-    for clock in (fast, slow):
-        clock.turns(100.0)
-    assert fast.turns(140.0) == pytest.approx(20.0, rel=0.01)
-    assert slow.turns(140.0) == pytest.approx(2.0, rel=0.01)
-    assert slow.turns(130.0) == slow.turns(140.0), "the clock never goes back"
-
-
-def test_caution_grows_with_the_share_of_arrivals_that_meet_a_queue() -> None:
-    share = QueueingShare()
-    assert share.caution("a") == 0.0
-    seen = []
-    for at in range(3000):
-        share.observe("a", queued=at % 50 == 0)
-        seen.append(share.caution("a"))
-    assert seen[-1] == pytest.approx(0.02 / FULL_CAUTION_SHARE, rel=0.3)
-    assert max(seen[2000:]) < 2 * min(seen[2000:]), "the share spans some hundred arrivals"
-    for _ in range(5):
-        share.observe("a", queued=True)
-    assert share.caution("a") == 1.0
-    assert share.caution("b") == 0.0
-    for _ in range(1000):
-        share.observe("a", queued=False)
-    assert share.caution("a") < 0.001

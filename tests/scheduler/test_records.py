@@ -44,7 +44,7 @@ def test_a_complete_record_gives_every_metric(metric: str, seconds: float) -> No
         ("finished", {"e2e", "normalised_latency"}),
     ],
 )
-def test_a_time_that_has_not_come_leaves_out_the_metrics_that_need_it(
+def test_a_missing_time_leaves_out_the_metrics_that_need_it(
     missing: str, affected: set[str]
 ) -> None:
     record = complete()
@@ -70,6 +70,6 @@ def test_an_answer_without_tokens_has_no_latency_per_token() -> None:
     assert record.e2e == 12.5
 
 
-def test_a_clock_that_starts_at_zero_is_a_clock() -> None:
+def test_a_time_of_zero_is_a_time() -> None:
     record = RequestRecord(arrival=0, dispatched=0, first_token=0, last_token=0, finished=0)
     assert (record.queue_wait, record.ttft, record.e2e) == (0, 0, 0)

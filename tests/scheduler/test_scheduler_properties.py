@@ -350,11 +350,11 @@ class AnyInterleaving(RuleBasedStateMachine):
     # What always holds
 
     @invariant()
-    def its_own_check_passes(self) -> None:
+    def the_schedulers_check_passes(self) -> None:
         self.scheduler.check()
 
     @invariant()
-    def it_knows_the_jobs_the_account_knows(self) -> None:
+    def the_scheduler_holds_the_jobs_of_the_account(self) -> None:
         assert self.scheduler.waiting == len(self.waiting)
         by_model = {model: len(self.of_model(model)) for model in MODELS}
         assert self.scheduler.waiting_by_model() == {m: n for m, n in by_model.items() if n}
@@ -369,7 +369,7 @@ class AnyInterleaving(RuleBasedStateMachine):
         assert sorted(placed) == sorted((id, at) for id, (at, _, _) in self.running.items())
 
     @invariant()
-    def no_job_waits_beside_a_worker_with_room_unless_another_is_before_it(self) -> None:
+    def no_first_job_waits_beside_a_worker_with_room(self) -> None:
         for at in self.workers.values():
             here = [id for id in self.waiting if self.jobs[id].model in at.spec.models]
             # Whoever is first is among the most urgent: if all of those fit, somebody should go.
@@ -420,7 +420,7 @@ def order_of_service(policy: str, rate: float, arrivals: list[tuple[str, float, 
 
 
 @given(ARRIVALS)
-def test_first_come_is_first_served_over_any_arrivals(
+def test_fcfs_keeps_the_order_of_any_arrivals(
     arrivals: list[tuple[str, float, int]],
 ) -> None:
     served = order_of_service("fcfs", 0.03, arrivals)

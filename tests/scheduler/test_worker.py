@@ -14,7 +14,7 @@ from scheduler.worker import KV_LIMIT_CAUTIOUS, KV_LIMIT_UNCAUTIOUS, Worker
 from tests.scheduler.builders import distributions, job, spec
 
 
-def test_a_worker_takes_its_slots_and_a_few_for_the_engines_queue() -> None:
+def test_a_worker_takes_its_slots_and_the_engine_queue() -> None:
     w = Worker(spec(slots=3, engine_queue=2))
     for n in range(5):
         assert w.fits(job(f"j{n}"))
@@ -29,7 +29,7 @@ def test_every_sequence_takes_a_slot() -> None:
     assert not w.fits(job("c", sequences=2))
 
 
-def test_jobs_fit_whose_peaks_together_stay_within_the_cache() -> None:
+def test_jobs_fit_while_their_common_peak_stays_within_the_cache() -> None:
     # Both end with the 64th step; at the grid's last one before, the 32nd, both are largest.
     w = Worker(spec(slots=100, kv_tokens=1000, kv_block=1))
     w.add(job("a", prompt=400, tokens=64))
@@ -38,7 +38,7 @@ def test_jobs_fit_whose_peaks_together_stay_within_the_cache() -> None:
     assert not w.fits(job("c", prompt=left + 1, tokens=64))
 
 
-def test_a_job_that_will_have_ended_leaves_its_room_to_one_that_grows() -> None:
+def test_the_memory_of_a_job_that_ends_soon_counts_for_a_growing_job() -> None:
     w = Worker(spec(slots=100, kv_tokens=1000, kv_block=1))
     w.add(job("a", prompt=500, tokens=30))
     # Final sizes would sum to 1330: but the first is gone when the second is large.
@@ -46,7 +46,7 @@ def test_a_job_that_will_have_ended_leaves_its_room_to_one_that_grows() -> None:
     assert not w.fits(job("c", prompt=100, tokens=1100))
 
 
-def test_more_is_admitted_where_an_overflow_may_be_likelier() -> None:
+def test_a_higher_overflow_probability_admits_more_jobs() -> None:
     length = LengthDistribution((100, 1000), (0.7, 0.3))
     admitted = []
     for overflow in (0.05, 0.5):
@@ -58,7 +58,7 @@ def test_more_is_admitted_where_an_overflow_may_be_likelier() -> None:
     assert admitted[0] < admitted[1]
 
 
-def test_without_caution_the_expected_peak_may_pass_the_cache_a_little() -> None:
+def test_without_caution_the_expected_peak_may_exceed_the_cache() -> None:
     w = Worker(spec(slots=100, kv_tokens=1000, kv_block=1))
     w.add(job("a", prompt=400, tokens=64))
     whole = int(KV_LIMIT_UNCAUTIOUS * 1000) - 400 - 2 * 32
@@ -70,7 +70,7 @@ def test_without_caution_the_expected_peak_may_pass_the_cache_a_little() -> None
     assert not w.fits(job("e", prompt=between + 1, tokens=64), caution=0.5)
 
 
-def test_a_prefix_that_many_share_is_held_once() -> None:
+def test_a_shared_prefix_counts_once() -> None:
     w = Worker(spec(slots=100, kv_tokens=2000, kv_block=1))
     for n in range(3):
         w.add(job(f"j{n}", prompt=600, tokens=20))
@@ -81,12 +81,24 @@ def test_a_prefix_that_many_share_is_held_once() -> None:
     assert w.fits(another)
 
 
-def test_a_report_that_lags_does_not_count_as_sharing() -> None:
+def test_a_lagging_report_does_not_count_as_sharing() -> None:
     w = Worker(spec(slots=100, kv_tokens=2000, kv_block=1))
     w.add(job("a", prompt=1500, tokens=20))
     for _ in range(30):
         w.observe_kv(held=0.0, prefix_hits=0.0)
     assert not w.fits(job("b", prompt=600, tokens=20))
+
+
+def test_a_new_block_size_recounts_the_jobs() -> None:
+    w = Worker(spec(slots=9, kv_tokens=10_000, kv_block=16))
+    w.add(job("a", tokens=100, sequences=2))
+    waiting = job("b", tokens=100)
+    assert w.fits(waiting)
+    before = w.kv_peak
+    w.replace_spec(spec(slots=9, kv_tokens=10_000, kv_block=116))
+    assert w.kv_peak == before + 2 * 50, "a half-full last block for each sequence"
+    w.replace_spec(spec(slots=9, kv_tokens=250, kv_block=116))
+    assert not w.fits(waiting)
 
 
 def test_without_a_known_capacity_only_slots_count() -> None:
@@ -95,12 +107,12 @@ def test_without_a_known_capacity_only_slots_count() -> None:
     assert w.fits(job("b", prompt=10**9))
 
 
-def test_an_idle_worker_takes_what_would_fit_nowhere() -> None:
+def test_an_idle_worker_takes_any_job() -> None:
     w = Worker(spec(slots=1, kv_tokens=100))
     assert w.fits(job("a", prompt=5000, sequences=50))
 
 
-def test_an_answer_that_grows_beyond_its_forecast_leaves_less_room() -> None:
+def test_an_answer_longer_than_its_forecast_leaves_less_room() -> None:
     w = Worker(spec(slots=10, kv_tokens=1000))
     w.add(job("a", prompt=0, tokens=100))
     next_one = job("b", prompt=500, tokens=2)
@@ -118,7 +130,7 @@ def test_the_load_is_that_of_the_scarcer_resource() -> None:
     assert w.load == 900 / 1000
 
 
-def test_a_job_that_ends_gives_back_what_it_took() -> None:
+def test_a_removed_job_leaves_no_trace_in_the_sums() -> None:
     w = Worker(spec(slots=4, kv_tokens=1000))
     w.add(job("a", sequences=3))
     w.progress("a", 17)
@@ -126,12 +138,12 @@ def test_a_job_that_ends_gives_back_what_it_took() -> None:
     assert (len(w), w.sequences, w.work, w.kv_peak, w.load) == (0, 0, 0, 0, 0)
 
 
-def test_a_job_that_is_not_there_cannot_end_there() -> None:
+def test_a_worker_cannot_remove_an_unknown_job() -> None:
     with pytest.raises(KeyError):
         Worker(spec()).remove("a")
 
 
-def test_a_worker_names_its_jobs() -> None:
+def test_a_worker_iterates_over_its_jobs() -> None:
     w = Worker(spec(slots=2))
     w.add(job("a"))
     w.add(job("b"))
@@ -147,7 +159,7 @@ STEPS = st.lists(
 
 
 @given(steps=STEPS, lengths=st.lists(distributions(), min_size=1, max_size=3))
-def test_the_totals_are_the_sums_over_the_jobs_after_any_history(
+def test_the_running_sums_equal_the_sums_over_the_jobs_after_any_history(
     steps: list[tuple[str, int, int]], lengths: list[LengthDistribution]
 ) -> None:
     w = Worker(spec(slots=8, kv_tokens=10_000))

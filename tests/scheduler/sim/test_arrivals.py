@@ -33,7 +33,7 @@ def test_a_trace_keeps_its_bursts_at_another_rate() -> None:
     assert times[0] == times[1] == times[2]
 
 
-def test_a_trace_goes_on_at_its_start_when_it_is_over() -> None:
+def test_the_end_of_a_trace_continues_at_its_start() -> None:
     trace = gaps_of([0.0, 1.0, 3.0])  # gaps 1.5 (the mean), 1, 2
     assert stretch(trace, 4, 2, rate=None) == [2.0, 3.5, 4.5, 6.5]
 
@@ -44,6 +44,6 @@ def test_a_trace_without_two_different_times_is_refused() -> None:
             gaps_of(times)
 
 
-def test_a_trace_that_stands_still_for_the_stretch_arrives_at_once() -> None:
+def test_gaps_of_zero_arrive_at_once() -> None:
     assert stretch([0.0, 0.0, 5.0], 2, 0, rate=1.0) == [0.0, 0.0]
     assert not any(map(math.isnan, stretch([0.0, 0.0, 5.0], 2, 0, rate=1.0)))

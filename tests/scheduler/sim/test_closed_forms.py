@@ -61,7 +61,7 @@ def test_simulated_waits_in_order_follow_pollaczek_and_khinchine(
 
 @each_service
 @pytest.mark.parametrize("load", [0.5, 0.8])
-def test_the_queue_in_order_meets_the_formula(service: Service, load: float) -> None:
+def test_the_reference_queue_in_order_meets_the_formula(service: Service, load: float) -> None:
     means = [
         waits_in_order(*service.draw(load, 1_000_000, seed)).mean()
         / pollaczek_khinchine(service, load)
@@ -73,7 +73,7 @@ def test_the_queue_in_order_meets_the_formula(service: Service, load: float) -> 
 
 @each_service
 @pytest.mark.parametrize("load", [0.5, 0.9])
-def test_simulated_waits_of_the_shortest_first_are_those_of_the_queue(
+def test_simulated_waits_of_the_shortest_first_equal_the_reference_queues(
     service: Service, load: float
 ) -> None:
     arrivals, served = service.draw(load, 6_000, seed=1)
@@ -83,7 +83,7 @@ def test_simulated_waits_of_the_shortest_first_are_those_of_the_queue(
 
 
 @pytest.mark.parametrize("service", [TWO, MANY], ids=["two classes", "five classes"])
-def test_the_queue_of_the_shortest_first_follows_cobham(service: Service) -> None:
+def test_the_reference_queue_of_the_shortest_first_follows_cobham(service: Service) -> None:
     load, formula = 0.7, cobham(service, 0.7)
     runs = []
     for seed in range(6):

@@ -43,7 +43,7 @@ def test_a_request_emits_its_tokens_one_a_step_and_leaves_the_cache_empty() -> N
     assert (engine.kv_usage, engine.prompt_tokens, engine.generated_tokens) == (0.0, 5, 3)
 
 
-def test_a_step_costs_what_its_batch_its_context_and_its_prefill_cost() -> None:
+def test_a_step_costs_the_sum_of_its_batch_context_and_prefill() -> None:
     engine = Engine(EngineConfig(), StepCosts(1.0, 0.1, 0.001, 0.01))
     engine.add("a", prompt_tokens=100, output_tokens=2)
     assert engine.step().duration == pytest.approx(1.0 + 0.1 + 100 * 0.001 + 99 * 0.01)
@@ -123,7 +123,7 @@ def test_a_full_cache_preempts_the_latest_and_recomputes_what_it_had() -> None:
     assert (engine.preemptions, engine.prompt_tokens, engine.generated_tokens) == (1, 14, 12)
 
 
-def test_recomputation_is_paid_as_prefill() -> None:
+def test_recomputation_costs_as_much_as_prefill() -> None:
     costs = StepCosts(base=0.0, per_sequence=0.0, per_kv_token=0.0, per_prefill_token=1.0)
     engine = Engine(EngineConfig(num_blocks=4, block_size=4, max_model_len=16), costs)
     engine.add("a", prompt_tokens=7, output_tokens=6)

@@ -29,7 +29,7 @@ requests = st.lists(
     gaps=st.lists(st.integers(0, 4), min_size=1),
     aborts=st.sets(st.tuples(st.integers(0, 60), st.integers(0, 29)), max_size=6),
 )
-def test_the_engine_does_in_every_step_what_the_plain_one_does(
+def test_the_engine_does_the_same_in_every_step_as_the_plain_engine(
     *,
     requests: list[tuple[int, int, int]],
     policy: str,

@@ -38,7 +38,7 @@ def test_a_request_alone_takes_a_step_for_each_token() -> None:
     assert (outcome.generated, outcome.steps, outcome.max_wait) == (5, 5, 0.0)
 
 
-def test_engines_are_busy_while_they_step_and_slower_ones_for_longer() -> None:
+def test_engines_are_busy_while_they_step_and_slower_engines_longer() -> None:
     slow = Server(EngineConfig(max_num_seqs=1, num_blocks=1000, block_size=16), SECOND.scaled(2.0))
     for engine, busy in ((server(), 8.0), (slow, 16.0)):
         outcome = simulate([request(5), request(3)], [0.0, 50.0], [engine], Arm("fcfs"))
@@ -60,7 +60,7 @@ def test_the_shortest_forecast_goes_first_and_fcfs_keeps_the_order() -> None:
         assert [record.finished for record in outcome.records] == expected
 
 
-def test_only_the_oracle_knows_better_than_the_forecast() -> None:
+def test_only_the_oracle_knows_the_true_lengths() -> None:
     requests = [request(3), request(9, said=1), request(2, said=100)]
     for policy, first in (("sejf", 1), ("oracle", 2)):
         arm = Arm(policy, engine_queue=0)
@@ -68,7 +68,7 @@ def test_only_the_oracle_knows_better_than_the_forecast() -> None:
         assert outcome.records[first].dispatched == 3.0
 
 
-def test_a_request_on_its_way_leaves_the_slot_empty_unless_another_waits_in_the_engine() -> None:
+def test_latency_leaves_the_slot_empty_unless_the_engine_queue_holds_a_request() -> None:
     requests = [request(2), request(2), request(2)]
     for queue, expected in ((0, [2.5, 5.0, 7.5]), (1, [2.5, 4.5, 6.5])):
         arm = Arm("fcfs", engine_queue=queue, latency=0.5)
@@ -76,7 +76,7 @@ def test_a_request_on_its_way_leaves_the_slot_empty_unless_another_waits_in_the_
         assert [record.finished for record in outcome.records] == expected
 
 
-def test_stock_deals_its_requests_out_in_turn() -> None:
+def test_stock_sends_requests_to_the_engines_in_rotation() -> None:
     outcome = simulate([request(4)] * 4, [0.0] * 4, [server(), server()], Arm("stock"))
     assert [record.finished for record in outcome.records] == [4.0, 4.0, 8.0, 8.0]
 
@@ -89,7 +89,7 @@ def test_a_request_that_fits_no_engine_is_dropped_and_counted() -> None:
     assert run_statistics(outcome)["requests"] == 1
 
 
-def test_load_one_is_what_the_engines_do_when_everything_is_there() -> None:
+def test_load_one_is_the_rate_with_all_requests_present() -> None:
     assert capacity([request(10)] * 100, [server(slots=5)]) == pytest.approx(0.5)
     assert capacity([request(10)] * 100, [server(slots=5)] * 2) == pytest.approx(1.0)
     with pytest.raises(ValueError, match="too small"):
@@ -98,7 +98,7 @@ def test_load_one_is_what_the_engines_do_when_everything_is_there() -> None:
         capacity([request(1)], [Server(EngineConfig(), StepCosts(0.0, 0.0, 0.0, 0.0))])
 
 
-def test_the_figures_are_those_of_the_records() -> None:
+def test_the_statistics_follow_from_the_records() -> None:
     outcome = simulate([request(4), request(2)], [0.0, 0.0], [server()], Arm("fcfs"))
     found = run_statistics(outcome)
     assert found["mean_e2e"] == pytest.approx((4 + 6) / 2)
@@ -120,7 +120,7 @@ def test_an_unknown_policy_is_refused_by_name() -> None:
         Arm("lifo")
 
 
-def test_only_policies_that_heed_the_rate_age() -> None:
+def test_only_policies_that_use_the_ageing_rate_age() -> None:
     assert [Arm(name).ages for name in ("stock", "oracle", "fcfs", "sejf")] == [
         False,
         True,
@@ -142,7 +142,7 @@ def test_only_policies_that_heed_the_rate_age() -> None:
     latency=st.sampled_from([0.0, 0.3]),
     rate=st.sampled_from([0.02, 0.2, 5.0]),
 )
-def test_every_request_ends_exactly_once_and_all_tokens_are_made(
+def test_every_request_ends_exactly_once_with_all_its_tokens(
     *,
     sizes: list[tuple[int, int, int]],
     policy: str,
