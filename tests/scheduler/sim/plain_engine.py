@@ -1,6 +1,6 @@
-"""The engine model as it reads in vLLM: every step looks at every sequence.
+"""The engine model in the structure of vLLM's code: every step looks at every sequence.
 
-The reference for ``scheduler.sim.engine``, which must do the same in constant time.
+This is the reference for ``scheduler.sim.engine``, which does the same in constant time.
 """
 
 from __future__ import annotations
@@ -11,18 +11,14 @@ from operator import attrgetter
 
 from scheduler.sim.costs import StepCosts
 from scheduler.sim.engine_config import EngineConfig
+from scheduler.sim.step import StepTokens
 
 _by_rank = attrgetter("rank")
 
 
 @dataclass(slots=True, eq=False)
-class Sequence:
-    """One request inside the engine. All counts are tokens, except ``blocks``.
-
-    ``rank`` orders waiting and, reversed, preemption. Under fcfs it is the arrival alone: what is
-    preempted last arrived before everything that waits, so vLLM's "back to the head of the queue"
-    and "by arrival" are the same order.
-    """
+class PlainSequence:
+    """As ``EngineSequence``, with the blocks that it holds and the tokens of the present step."""
 
     request_id: str
     prompt_tokens: int
@@ -34,28 +30,8 @@ class Sequence:
     scheduled: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class StepResult:
-    """What one step did.
-
-    ``duration`` is in seconds. Each id in ``emitted`` got exactly one token; the ids in
-    ``finished`` left, their last token is in ``emitted``; those in ``preempted`` wait again.
-    """
-
-    duration: float
-    emitted: list[str]
-    finished: list[str]
-    preempted: list[str]
-
-
 class PlainEngine:
-    """Continuous batching over paged KV blocks, with chunked prefill and recomputing preemption.
-
-    Waiting requests never displace running ones. A waiting request is admitted when there is a slot
-    and its whole context fits in the free blocks, though only a chunk of it may be computed at
-    once. When a running one needs a block and none is free, the running request of highest
-    (priority, arrival) loses its blocks and waits again; what it had generated is prefilled anew.
-    """
+    """The engine of ``scheduler.sim.engine``, with the same methods."""
 
     def __init__(self, config: EngineConfig | None = None, costs: StepCosts | None = None) -> None:
         self.config = config or EngineConfig()
@@ -66,9 +42,9 @@ class PlainEngine:
         self.generated_tokens = 0
         self._watermark_blocks = int(self.config.watermark * self.config.num_blocks)
         self._arrivals = 0
-        self._sequences: dict[str, Sequence] = {}
-        self._running: list[Sequence] = []
-        self._waiting: list[Sequence] = []
+        self._sequences: dict[str, PlainSequence] = {}
+        self._running: list[PlainSequence] = []
+        self._waiting: list[PlainSequence] = []
         self._known: set[str] = set()
 
     @property
@@ -89,14 +65,7 @@ class PlainEngine:
     def add(
         self, request_id: str, prompt_tokens: int, output_tokens: int, priority: int = 0
     ) -> None:
-        """Queue a request that will emit exactly ``output_tokens``; the calls' order is arrival.
-
-        With zero output tokens it ends with its prefill, as an embedding does. ``priority`` (lower
-        first) counts under the policy "priority" only.
-
-        Raises:
-            ValueError: the id is in use, or the request could never fit the context or the cache.
-        """
+        """See ``Engine.add``."""
         if request_id in self._sequences:
             raise ValueError(f"request {request_id!r} is already in the engine")
         if prompt_tokens < 1 or output_tokens < 0:
@@ -111,12 +80,12 @@ class PlainEngine:
         by_priority = self.config.scheduling_policy == "priority"
         rank = (priority if by_priority else 0, self._arrivals)
         self._arrivals += 1
-        sequence = Sequence(request_id, prompt_tokens, output_tokens, rank)
+        sequence = PlainSequence(request_id, prompt_tokens, output_tokens, rank)
         self._sequences[request_id] = sequence
         insort(self._waiting, sequence, key=_by_rank)
 
     def abort(self, request_id: str) -> bool:
-        """Drop a request, waiting or running, and free its blocks; False if it is not here."""
+        """See ``Engine.abort``."""
         sequence = self._sequences.pop(request_id, None)
         if sequence is None:
             return False
@@ -128,12 +97,8 @@ class PlainEngine:
             self._free(sequence)
         return True
 
-    def step(self) -> StepResult:
-        """Schedule one batch and run it: at most one token for each running request.
-
-        Without work the duration is 0. It can also be 0 once while there is work: vLLM schedules
-        nothing in a step in which the first running request preempts itself.
-        """
+    def step(self) -> StepTokens:
+        """See ``Engine.step``."""
         preempted: list[str] = []
         budget = self._schedule_running(preempted)
         if not preempted:
@@ -178,10 +143,10 @@ class PlainEngine:
             del self._waiting[0]
             self._running.append(sequence)
 
-    def _execute(self, preempted: list[str]) -> StepResult:
+    def _execute(self, preempted: list[str]) -> StepTokens:
         """Run the granted tokens through the model: price the step, emit, let the finished go."""
         emitted: list[str] = []
-        finished: list[Sequence] = []
+        finished: list[PlainSequence] = []
         batch = computed = kv_tokens = entered = 0
         for sequence in self._running:
             tokens = sequence.scheduled
@@ -208,9 +173,9 @@ class PlainEngine:
             self.abort(sequence.request_id)
         # Of each sequence that emits one token is what any decode computes; the rest is prefill.
         duration = self.costs.seconds(batch, kv_tokens, computed - len(emitted), entered)
-        return StepResult(duration, emitted, [s.request_id for s in finished], preempted)
+        return StepTokens(duration, emitted, [s.request_id for s in finished], preempted)
 
-    def _grow(self, sequence: Sequence, tokens: int) -> bool:
+    def _grow(self, sequence: PlainSequence, tokens: int) -> bool:
         """Give ``sequence`` the blocks for ``tokens`` more; False if they are not free."""
         missing = self.config.blocks_for(sequence.computed + tokens) - sequence.blocks
         if missing > self.free_blocks:
@@ -219,12 +184,12 @@ class PlainEngine:
         sequence.blocks += missing
         return True
 
-    def _preempt(self, victim: Sequence) -> None:
+    def _preempt(self, victim: PlainSequence) -> None:
         self._running.remove(victim)
         self._free(victim)
         insort(self._waiting, victim, key=_by_rank)
         self.preemptions += 1
 
-    def _free(self, sequence: Sequence) -> None:
+    def _free(self, sequence: PlainSequence) -> None:
         self.free_blocks += sequence.blocks
         sequence.blocks = sequence.computed = sequence.scheduled = 0

@@ -1,6 +1,6 @@
-"""Queues of one server in a few lines each: what the simulator is held against.
+"""Reference queues of one server, and the formulas of their mean waits.
 
-Fast enough for the millions of customers that a mean wait takes to settle within a percent.
+The queues are fast enough for millions of requests, after which a mean wait is known to a percent.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Service:
-    """Service times in seconds, and their probabilities."""
+    """A distribution of service times: seconds and their probabilities."""
 
     times: Sequence[int]
     shares: Sequence[float]
@@ -26,23 +26,23 @@ class Service:
         return float(np.dot(np.power(self.times, float(order)), self.shares))
 
     def rate(self, load: float) -> float:
-        """The arrivals a second that load the server so."""
+        """Arrivals a second at that load."""
         return load / self.moment(1)
 
     def draw(self, load: float, count: int, seed: int) -> tuple[Array, Array]:
-        """Poisson arrivals at that load, and the service times."""
+        """Poisson arrivals at that load, and service times."""
         rng = np.random.default_rng(seed)
         arrivals = np.cumsum(rng.exponential(1 / self.rate(load), count))
         return arrivals, rng.choice(np.array(self.times, dtype=float), count, p=self.shares)
 
 
 def pollaczek_khinchine(service: Service, load: float) -> float:
-    """Mean wait of M/G/1, first come, first served."""
+    """Mean wait of an M/G/1 queue, first come, first served."""
     return service.rate(load) * service.moment(2) / (2 * (1 - load))
 
 
 def cobham(service: Service, load: float) -> dict[int, float]:
-    """Mean wait of each service time, the shortest first, without preemption."""
+    """Mean wait by service time, shortest first, without preemption."""
     rate = service.rate(load)
     rest = rate * service.moment(2) / 2
     waits, before = {}, 0.0
@@ -54,22 +54,22 @@ def cobham(service: Service, load: float) -> dict[int, float]:
 
 
 def waits_in_order(arrivals: Array, served: Array) -> Array:
-    """Lindley's recursion: a wait is the last one's, its service more and the gap less, from 0."""
+    """Lindley's recursion: wait + service - gap, at least 0, is the wait of the next request."""
     steps = np.concatenate([[0.0], np.cumsum(served[:-1] - np.diff(arrivals))])
     return np.asarray(steps - np.minimum.accumulate(steps))
 
 
 def waits_shortest_first(arrivals: Array, served: Array) -> Array:
-    """Whenever the server falls free, the shortest of those that wait; ties in their order."""
+    """Waits if a free server takes the shortest waiting request; ties in order of arrival."""
     waiting: list[tuple[float, int]] = []
     waits = np.zeros(len(arrivals))
-    free, at, times, sizes = 0.0, 0, arrivals.tolist(), served.tolist()
-    while at < len(times) or waiting:
+    free, index, times, sizes = 0.0, 0, arrivals.tolist(), served.tolist()
+    while index < len(times) or waiting:
         if not waiting:
-            free = max(free, times[at])
-        while at < len(times) and times[at] <= free:
-            heappush(waiting, (sizes[at], at))
-            at += 1
+            free = max(free, times[index])
+        while index < len(times) and times[index] <= free:
+            heappush(waiting, (sizes[index], index))
+            index += 1
         size, number = heappop(waiting)
         waits[number] = free - times[number]
         free += size

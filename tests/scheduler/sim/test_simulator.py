@@ -1,4 +1,4 @@
-"""The simulator: times, conservation, and what each arm does differently."""
+"""The simulator: times, conservation of requests and tokens, and the differences of the arms."""
 
 from __future__ import annotations
 
@@ -22,12 +22,14 @@ SECOND = StepCosts(base=1.0, per_sequence=0.0, per_kv_token=0.0, per_prefill_tok
 
 
 def server(slots: int = 1, blocks: int = 1000) -> Server:
-    """An engine whose steps take a second."""
+    """An engine whose steps take one second each."""
     return Server(EngineConfig(max_num_seqs=slots, num_blocks=blocks, block_size=16), SECOND)
 
 
-def request(output: int, prompt: int = 10, said: float | None = None, model: str = "") -> Request:
-    return Request(prompt, output, LengthDistribution.point(said or max(1, output)), model)
+def request(
+    output: int, prompt: int = 10, forecast: float | None = None, model: str = ""
+) -> Request:
+    return Request(prompt, output, LengthDistribution.point(forecast or max(1, output)), model)
 
 
 def test_a_request_alone_takes_a_step_for_each_token() -> None:
@@ -61,7 +63,7 @@ def test_the_shortest_forecast_goes_first_and_fcfs_keeps_the_order() -> None:
 
 
 def test_only_the_oracle_knows_the_true_lengths() -> None:
-    requests = [request(3), request(9, said=1), request(2, said=100)]
+    requests = [request(3), request(9, forecast=1), request(2, forecast=100)]
     for policy, first in (("sejf", 1), ("oracle", 2)):
         arm = Arm(policy, engine_queue=0)
         outcome = simulate(requests, [0.0, 0.1, 0.2], [server()], arm)
@@ -100,19 +102,19 @@ def test_load_one_is_the_rate_with_all_requests_present() -> None:
 
 def test_the_statistics_follow_from_the_records() -> None:
     outcome = simulate([request(4), request(2)], [0.0, 0.0], [server()], Arm("fcfs"))
-    found = run_statistics(outcome)
-    assert found["mean_e2e"] == pytest.approx((4 + 6) / 2)
-    assert found["mean_normalised_latency"] == pytest.approx((1 + 3) / 2)
-    assert found["throughput_tokens"] == pytest.approx(1.0)
-    assert found["max_wait"] == 4.0
+    statistics = run_statistics(outcome)
+    assert statistics["mean_e2e"] == pytest.approx((4 + 6) / 2)
+    assert statistics["mean_normalised_latency"] == pytest.approx((1 + 3) / 2)
+    assert statistics["throughput_tokens"] == pytest.approx(1.0)
+    assert statistics["max_wait"] == 4.0
     assert quantile([1.0, 2.0, 4.0], 0.75) == 3.0
 
 
 def test_sustained_throughput_ends_with_the_last_arrival() -> None:
     outcome = simulate([request(6), request(6)], [0.0, 4.0], [server()], Arm("fcfs"))
-    found = run_statistics(outcome)
-    assert found["throughput_tokens"] == pytest.approx(12 / 12)
-    assert found["throughput_sustained"] == pytest.approx(4 / 4)
+    statistics = run_statistics(outcome)
+    assert statistics["throughput_tokens"] == pytest.approx(12 / 12)
+    assert statistics["throughput_sustained"] == pytest.approx(4 / 4)
 
 
 def test_an_unknown_policy_is_refused_by_name() -> None:
@@ -153,18 +155,18 @@ def test_every_request_ends_exactly_once_with_all_its_tokens(
     latency: float,
     rate: float,
 ) -> None:
-    requests = [request(output, prompt, said) for prompt, output, said in sizes]
+    requests = [request(output, prompt, forecast) for prompt, output, forecast in sizes]
     servers = [server(slots, blocks)] * workers
     arrivals = poisson(len(requests), rate, random.Random(0))
     outcome = simulate(requests, arrivals, servers, Arm(policy, priority=priority, latency=latency))
     assert outcome.dropped == 0
     assert len(outcome.ended) == len(requests)
     assert outcome.generated == sum(output for _, output, _ in sizes)
-    for record, one in zip(outcome.records, requests, strict=True):
+    for record, sent in zip(outcome.records, requests, strict=True):
         assert record.arrival <= (record.dispatched or 0)
         assert record.finished is not None
         assert record.finished >= (record.first_token or 0)
-        assert (record.first_token is not None) == (one.output_tokens > 0)
+        assert (record.first_token is not None) == (sent.output_tokens > 0)
         assert record.e2e is not None
-        assert record.e2e >= one.output_tokens - 1e-6
+        assert record.e2e >= sent.output_tokens - 1e-6
     assert outcome.duration == max(record.finished or 0 for record in outcome.records)
