@@ -12,7 +12,7 @@ import numpy as np
 
 from gateway.simulate.study import ReportRow, mean
 from gateway.simulate.table import by_label, by_load
-from predictor.evaluation.plot_style import figure
+from predictor.evaluation.plot_style import new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,7 +36,7 @@ def against_load(rows: Sequence[ReportRow]) -> Figure:
 
     A line is the mean over the seeds; its band reaches from the smallest to the largest value.
     """
-    drawing, panels = figure(13, 4.2, 3)
+    drawing, panels = new_figure(13, 4.2, 3)
     for axes, (column, title, unit) in zip(panels, _PANELS, strict=True):
         for number, (label, group) in enumerate(by_label(rows).items()):
             _line_with_band(axes, number, label, group, column)
@@ -71,7 +71,7 @@ def _logarithmic(axis: Axis, set_scale: Callable[[str], None], subs: Sequence[fl
 
 def by_class(latencies: Latencies, load: float) -> Figure:
     """The distribution of end-to-end latency, one panel per length class."""
-    drawing, panels = figure(4.4 * len(latencies), 4.2, len(latencies))
+    drawing, panels = new_figure(4.4 * len(latencies), 4.2, len(latencies))
     for axes, (title, by_policy) in zip(panels, latencies.items(), strict=True):
         for number, (label, values) in enumerate(by_policy.items()):
             share = np.linspace(0, 100, len(values))
@@ -92,7 +92,7 @@ def regimes(rows: Sequence[ReportRow], policy: str, control: str) -> Figure:
     from matplotlib.colors import LogNorm  # noqa: PLC0415
 
     loads = by_load(rows)
-    drawing, panels = figure(4.0 * len(loads) + 1.2, 4.0, len(loads))
+    drawing, panels = new_figure(4.0 * len(loads) + 1.2, 4.0, len(loads))
     limits = sorted({row["max_num_seqs"] for row in rows})
     capacities = sorted({row["kv_tokens"] for row in rows})
     image = None

@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace) -> None:
-    plot_style.need()
+    plot_style.require_matplotlib()
     budget = arm_options.latency_budget(args)
     experiment = _experiment(args)
     cells = list(_regime_map(args, experiment))

@@ -1,1 +1,1 @@
-"""Evaluating a predictor on measured lengths: tables, plots, one HTML page."""
+"""Evaluation of a predictor on measured lengths: metrics, tables, plots, one HTML page."""

@@ -1,4 +1,4 @@
-"""One HTML page with tables and plots: it needs no other file and no network."""
+"""One HTML page with tables and plots; the page needs no other file and no network."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import base64
 import html
 from collections.abc import Mapping, Sequence
 
-from predictor.evaluation.table import EXPLAINED, Table
+from predictor.evaluation.table import EXPLANATIONS, Table
 
 _STYLE = """
 :root { color-scheme: light; }
 body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 68rem; margin: 2rem auto;
   padding: 0 1rem; }
 h1 { font-size: 1.5rem; margin-bottom: .2rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
-.facts, .note { color: #555; } .warning { background: #fdebd9; border-left: 4px solid #d55e00;
+.facts { color: #555; } dl { font-size: .92rem; } dt { font-weight: 600; }
+dd { margin: 0 0 .35rem 1.2rem; } .warning { background: #fdebd9; border-left: 4px solid #d55e00;
   padding: .6rem 1rem; }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; font-size: .86rem; }
 th, td { padding: .25rem .6rem; text-align: right; white-space: nowrap;
@@ -26,15 +27,17 @@ figure { margin: 1rem 0; } img { max-width: 100%; height: auto; } figcaption { c
 """
 
 _CAPTIONS = {
-    "reliability.png": "Left: flat if the forecasts are calibrated; a hill means intervals that "
-    "are too wide, a bowl too narrow ones. Right: on the dashed line if they are; models below it "
-    "promise too much.",
-    "predicted.png": "Every sample of every prompt and model. The vertical spread holds the "
-    "sampling noise, which no predictor can remove.",
-    "skill.png": "Where the forecast stands between knowing only the model and having seen other "
-    "answers to the same prompt.",
-    "tau.png": "How well the order of answers is forecast. The ceiling is what the median of the "
-    "prompt's other samples reaches.",
+    "reliability.png": "Left: how often the actual length falls at each level of the forecast "
+    "distribution. Flat bars: the forecasts are calibrated. A hill: the intervals are too wide. A "
+    "bowl: the intervals are too narrow. Right: how many answers lie in the central interval of "
+    "each nominal coverage. A curve below the dashed line: the intervals are too narrow.",
+    "predicted.png": "Every answer to every prompt by every model. Part of the vertical spread is "
+    "sampling noise between answers to the same prompt, which no predictor can remove.",
+    "skill.png": "CRPS skill of each model: 0 is a forecast that knows only the model's lengths, 1 "
+    "a forecast that knows other answers to the same prompt. Corpus x model: the baseline that "
+    "knows the model's lengths in the prompt's corpus.",
+    "tau.png": "How well each forecast orders prompts by length, for each model. The noise ceiling "
+    "is the tau of the median of the prompt's other answers.",
 }
 
 
@@ -44,19 +47,27 @@ def page(
     tables: Sequence[Table],
     images: Mapping[str, bytes],
 ) -> str:
-    """The page: ``facts`` (name, value) on what was measured, ``images`` PNG by file name."""
+    """The HTML text of the page.
+
+    ``facts`` are pairs (name, value) on what was measured; ``images`` are PNG files by name;
+    ``warning`` is shown at the top unless "".
+    """
     alarm = f'<p class="warning"><strong>Warning.</strong> {_text(warning)}.</p>' if warning else ""
-    said = "<br>\n".join(f"{_text(name)}: {_text(value)}" for name, value in facts)
+    lines = "<br>\n".join(f"{_text(name)}: {_text(value)}" for name, value in facts)
+    terms = "\n".join(
+        f"<dt>{_text(term)}</dt><dd>{_text(meaning)}</dd>" for term, meaning in EXPLANATIONS
+    )
     return "\n".join(
         [
             "<!doctype html>",
             '<html lang="en"><head><meta charset="utf-8">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>Length predictor, evaluated</title><style>{_STYLE}</style></head><body>",
-            f"<h1>Length predictor, evaluated</h1>\n<p class=facts>{said}</p>",
+            f"<title>Evaluation of a length predictor</title><style>{_STYLE}</style></head><body>",
+            f"<h1>Evaluation of a length predictor</h1>\n<p class=facts>{lines}</p>",
             alarm,
             *(_table(table) for table in tables),
-            *(f"<p class=note>{_text(line)}</p>" for line in EXPLAINED),
+            f"<h2>Terms</h2>\n<dl>{terms}</dl>",
+            "<h2>Plots</h2>" if images else "",
             *(_image(name, data) for name, data in images.items()),
             "</body></html>",
             "",

@@ -1,4 +1,4 @@
-"""Figures that look the same everywhere: of evaluations and of simulations."""
+"""The style of all plots: those of `lengthwise evaluate` and of `lengthwise simulate`."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ _STYLE: dict[str, Any] = {
 
 
 class PlotsError(Exception):
-    """No plots can be drawn; the message says what to do."""
+    """Plots cannot be drawn; the message says what to install."""
 
 
-def need(otherwise: str = "") -> None:
-    """Raises PlotsError if matplotlib is not installed; ``otherwise`` names another way out."""
+def require_matplotlib(alternative: str = "") -> None:
+    """Raise PlotsError if matplotlib is not installed; ``alternative`` ends the message."""
     try:
         import matplotlib  # noqa: F401, PLC0415 - an extra
     except ImportError as error:
         raise PlotsError(
-            f"plots need matplotlib; pip install 'lengthwise[plots]'{otherwise}"
+            f"plots need matplotlib; pip install 'lengthwise[plots]'{alternative}"
         ) from error
 
 
 def styled() -> Any:
-    """A context in which figures look the same whatever the user's matplotlibrc says."""
+    """A context in which figures ignore the user's matplotlibrc."""
     import matplotlib as mpl  # noqa: PLC0415
 
     settings: Any = dict(mpl.rcParamsDefault)
@@ -45,12 +45,14 @@ def styled() -> Any:
     return mpl.rc_context(settings)
 
 
-def figure(width: float, height: float, columns: int, rows: int = 1) -> tuple[Figure, list[Axes]]:
-    """A figure (inches) and its panels, row by row."""
+def new_figure(
+    width: float, height: float, columns: int, rows: int = 1
+) -> tuple[Figure, list[Axes]]:
+    """A figure of ``width`` x ``height`` inches and its panels, row by row."""
     from matplotlib.figure import Figure  # noqa: PLC0415 - without pyplot, which keeps state
 
-    made = Figure(figsize=(width, height), layout="constrained")
-    return made, list(made.subplots(rows, columns, squeeze=False).flat)
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, list(figure.subplots(rows, columns, squeeze=False).flat)
 
 
 def png(figure: Figure) -> bytes:

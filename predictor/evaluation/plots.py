@@ -1,6 +1,6 @@
-"""The plots, drawn without a display.
+"""The plots of an evaluation, drawn without a display.
 
-Colours are Okabe and Ito's, which colour-blind people tell apart; markers differ as well.
+Colours are those of Okabe and Ito, which colour-blind people can tell apart; markers differ too.
 """
 
 from __future__ import annotations
@@ -11,22 +11,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from predictor.evaluation import scores
-from predictor.evaluation.measure import coverage
-from predictor.evaluation.plot_style import figure as figure_of
-from predictor.evaluation.plot_style import png, styled
+from predictor.evaluation.metrics import coverage
+from predictor.evaluation.plot_style import new_figure, png, styled
 from predictor.evaluation.study import CORPUS, FORECAST, Study
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#6B6B6B"
+BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#6B6B6B"
 _BINS = 20
 _SHARES = np.arange(0.05, 1.0, 0.05)
 
 
 def draw(study: Study) -> dict[str, bytes]:
-    """PNG files by name."""
+    """The plots as PNG files by name."""
     plots: dict[str, Callable[[Study], Figure]] = {
         "reliability": _reliability,
         "predicted": _predicted,
@@ -38,15 +37,16 @@ def draw(study: Study) -> dict[str, bytes]:
 
 
 def _reliability(study: Study) -> Figure:
-    """PIT histogram, and how much central intervals cover, each model and all together."""
-    figure, (left, right) = figure_of(10, 4.2, 2)
+    """Histogram of the PIT, and coverage of central intervals by model and on average."""
+    figure, (left, right) = new_figure(10, 4.2, 2)
     values, curves = [], []
     rng = np.random.default_rng(0)
-    for made in study.forecasts:
-        atoms, mass, actual = made.atoms[made.prompt], made.mass[made.prompt], made.scored()[2]
-        values.append(scores.smooth_pit(atoms, mass, actual, made.censored, rng))
-        curves.append([coverage(made, share) for share in _SHARES])
-    _pit(left, np.concatenate(values))
+    for forecasts in study.forecasts:
+        atoms, mass = forecasts.atoms[forecasts.prompt], forecasts.mass[forecasts.prompt]
+        actual = forecasts.by_sample()[2]
+        values.append(scores.pit(atoms, mass, actual, forecasts.censored, rng))
+        curves.append([coverage(forecasts, share) for share in _SHARES])
+    _pit_histogram(left, np.concatenate(values))
     for number, curve in enumerate(curves):
         label = "each model" if number == 0 else None
         right.plot(100 * _SHARES, 100 * np.array(curve), color=GREY, alpha=0.45, lw=1, label=label)
@@ -65,7 +65,7 @@ def _reliability(study: Study) -> Figure:
     return figure
 
 
-def _pit(axes: Axes, values: Any) -> None:
+def _pit_histogram(axes: Axes, values: Any) -> None:
     height, edges = np.histogram(values, bins=_BINS, range=(0, 1))
     axes.bar(
         edges[:-1],
@@ -87,13 +87,14 @@ def _pit(axes: Axes, values: Any) -> None:
 
 
 def _predicted(study: Study) -> Figure:
-    """Actual length against the median forecast, all samples of all models."""
+    """Actual length against the median forecast, for all samples of all models."""
     from matplotlib import colormaps  # noqa: PLC0415
     from matplotlib.colors import ListedColormap  # noqa: PLC0415
 
-    figure, (axes,) = figure_of(6.4, 5.4, 1)
-    forecast = np.concatenate([made.quantile(0.5)[made.prompt] for made in study.forecasts])
-    actual = np.concatenate([made.tokens for made in study.forecasts])
+    figure, (axes,) = new_figure(6.4, 5.4, 1)
+    median = [forecasts.quantile(0.5)[forecasts.prompt] for forecasts in study.forecasts]
+    forecast = np.concatenate(median)
+    actual = np.concatenate([forecasts.tokens for forecasts in study.forecasts])
     low = max(1.0, float(np.quantile(actual, 0.001)) / 1.5)
     high = 1.5 * float(max(actual.max(), forecast.max()))
     cells = axes.hexbin(
@@ -123,13 +124,13 @@ def _predicted(study: Study) -> Figure:
 
 
 def _skill(study: Study) -> Figure:
-    """CRPS skill of the forecast and of the corpus oracle, by model."""
-    names = _ordered(study, "crps_skill")
-    figure, (axes,) = figure_of(8, 1.6 + 0.36 * len(names), 1)
-    oracle, own = (_of(study, names, kind, "crps_skill") for kind in (CORPUS, FORECAST))
-    _dots(axes, oracle, ("s", GREY, "corpus x model lengths (oracle)"))
+    """CRPS skill of the forecast and of the corpus x model baseline, by model."""
+    names = _models_by(study, "crps_skill")
+    figure, (axes,) = new_figure(8, 1.6 + 0.36 * len(names), 1)
+    baseline, own = (_values(study, names, kind, "crps_skill") for kind in (CORPUS, FORECAST))
+    _dots(axes, baseline, ("s", GREY, "corpus x model lengths (baseline)"))
     _dots(axes, own, ("o", BLUE, "forecast"))
-    _references(axes, ((0, "the model's lengths"), (1, "other samples of the prompt")))
+    _references(axes, ((0, "the model's lengths"), (1, "other answers to the prompt")))
     axes.set(title="CRPS skill by model", xlabel="CRPS skill (higher is better)")
     lowest, highest = axes.get_xlim()
     axes.set_xlim(min(lowest, -0.08), max(highest, 1.08))
@@ -138,29 +139,29 @@ def _skill(study: Study) -> Figure:
 
 
 def _tau(study: Study) -> Figure:
-    """Kendall's tau of the forecast, of prompt length, of the corpus oracle; the noise ceiling."""
-    names = _ordered(study, "tau")
-    figure, (axes,) = figure_of(8, 1.6 + 0.36 * len(names), 1)
+    """Kendall's tau of the forecast, prompt length, corpus x model baseline and noise ceiling."""
+    names = _models_by(study, "tau")
+    figure, (axes,) = new_figure(8, 1.6 + 0.36 * len(names), 1)
     for kind, key, look in (
         (FORECAST, "tau_chars", ("x", GREY, "prompt length only")),
-        (CORPUS, "tau", ("s", GREY, "corpus x model median (oracle)")),
+        (CORPUS, "tau", ("s", GREY, "corpus x model median (baseline)")),
         (FORECAST, "tau", ("o", BLUE, "forecast")),
         (FORECAST, "ceiling", ("|", ORANGE, "noise ceiling")),
     ):
-        _dots(axes, _of(study, names, kind, key), look)
+        _dots(axes, _values(study, names, kind, key), look)
     axes.axvline(0, color=GREY, lw=1)
-    axes.set(title="Ranking by model", xlabel="Kendall's tau against one sample of each prompt")
+    axes.set(title="Ranking by model", xlabel="Kendall's tau against one answer to each prompt")
     _finish(figure, axes, names)
     return figure
 
 
-def _ordered(study: Study, key: str) -> list[str]:
-    """Models, best last: drawn upwards, the best is on top."""
-    worth = {name: kinds[FORECAST][key] for name, kinds in study.models.items()}
-    return sorted(worth, key=lambda name: (not np.isnan(worth[name]), worth[name]))
+def _models_by(study: Study, key: str) -> list[str]:
+    """The models by a metric of the forecast, best last, which is drawn on top."""
+    values = {name: by_kind[FORECAST][key] for name, by_kind in study.models.items()}
+    return sorted(values, key=lambda name: (not np.isnan(values[name]), values[name]))
 
 
-def _of(study: Study, names: list[str], kind: str, key: str) -> list[float]:
+def _values(study: Study, names: list[str], kind: str, key: str) -> list[float]:
     return [study.models[name][kind][key] for name in names]
 
 
@@ -171,15 +172,15 @@ def _dots(axes: Axes, values: list[float], look: tuple[str, str, str]) -> None:
 
 
 def _references(axes: Axes, lines: tuple[tuple[float, str], ...]) -> None:
-    for at, label in lines:
-        axes.axvline(at, color=ORANGE, lw=1.2, ls="--")
+    for value, label in lines:
+        axes.axvline(value, color=ORANGE, lw=1.2, ls="--")
         axes.annotate(
             label,
-            (at, 1.0),
+            (value, 1.0),
             xycoords=("data", "axes fraction"),
-            xytext=(4 if at == 0 else -4, -4),
+            xytext=(4 if value == 0 else -4, -4),
             textcoords="offset points",
-            ha="left" if at == 0 else "right",
+            ha="left" if value == 0 else "right",
             va="top",
             color=ORANGE,
             fontsize=9,

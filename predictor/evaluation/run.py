@@ -5,79 +5,82 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
 import sys
-from pathlib import Path
 from typing import Any
 
 from predictor.artefact.format import ArtefactError
 from predictor.data import sources
 from predictor.data.records import DataError
 from predictor.evaluation import plots
+from predictor.evaluation.held_out import Split, split
 from predictor.evaluation.page import page
-from predictor.evaluation.plot_style import PlotsError, need
-from predictor.evaluation.study import Split, Study, split, study
-from predictor.evaluation.table import EXPLAINED, tables
+from predictor.evaluation.plot_style import PlotsError, require_matplotlib
+from predictor.evaluation.study import Study, study
+from predictor.evaluation.table import EXPLANATIONS, tables
 from predictor.exits import bad_input
 from predictor.fast.predictor import Predictor
+from predictor.files import write_atomically
 from predictor.refined import tiers
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the tables to stdout, with --out write page, plots and metrics.json: 0; else 2."""
+    """Print the tables to stdout; with --out write page, plots and metrics.json.
+
+    Returns the exit code: 0, or 2 for bad input.
+    """
     try:
         if args.out is not None:
-            need(", or leave out --out for the tables alone")
-        forecaster = tiers.load_predictor(args.model_dir, args.tier)
-        parts = _parts(args, forecaster)
+            require_matplotlib(", or leave out --out for the tables alone")
+        predictor = tiers.load_predictor(args.model_dir, args.tier)
+        parts = _split(args, predictor)
         if parts.warning:
             print(f"lengthwise: WARNING: {parts.warning}", file=sys.stderr)
-        found = study(forecaster, parts)
-        _print(found)
+        result = study(predictor, parts)
+        _print(result)
         if args.out is not None:
-            _write(args, found, parts, forecaster)
+            _write(args, result, parts, predictor)
     except (ArtefactError, DataError, PlotsError, OSError) as error:
         return bad_input(str(error))
     return 0
 
 
-def _parts(args: argparse.Namespace, forecaster: Predictor) -> Split:
+def _split(args: argparse.Namespace, predictor: Predictor) -> Split:
     if args.split != "test":
-        return split(sources.read_all(args.data), forecaster.manifest, args.split)
-    # No training reads a test split, so nothing of it was seen; the baselines learn elsewhere.
+        return split(sources.read_all(args.data), predictor.manifest, args.split)
+    # Training never reads a test split, so no prompt of it was seen; baselines learn elsewhere.
     test = sources.read_all(args.data, test=True)
     try:
         training = sources.read_all(args.data)
-    except DataError:  # the test split is all that there is
+    except DataError:  # there is only the test split
         training = test
     return Split(measured=test, training=training, seen=0, warning="")
 
 
-def _print(found: Study) -> None:
-    for table in tables(found):
+def _print(result: Study) -> None:
+    for table in tables(result):
         print(f"\n{table.title}\n\n{table.markdown()}")
-    print("", *EXPLAINED, sep="\n")
+    print("", *(f"{term}: {meaning}" for term, meaning in EXPLANATIONS), sep="\n")
 
 
-def _write(args: argparse.Namespace, found: Study, parts: Split, forecaster: Predictor) -> None:
+def _write(args: argparse.Namespace, result: Study, parts: Split, predictor: Predictor) -> None:
     args.out.mkdir(parents=True, exist_ok=True)
-    images = plots.draw(found)
-    facts = _facts(args, parts, forecaster)
-    text = page(facts, parts.warning, tables(found), images)
+    images = plots.draw(result)
+    facts = _facts(args, parts, predictor)
+    text = page(facts, parts.warning, tables(result), images)
     files = {
         **images,
-        "metrics.json": _json(found, dict(facts), parts),
+        "metrics.json": _json(result, dict(facts), parts),
         "index.html": text.encode(),
     }
     for name, data in files.items():
-        _whole(args.out / name, data)
+        write_atomically(args.out / name, data)
     print(f"\n{args.out / 'index.html'}")
 
 
-def _facts(args: argparse.Namespace, parts: Split, forecaster: Predictor) -> list[tuple[str, str]]:
-    model = args.model_dir.name if args.model_dir else "the one that ships"
+def _facts(args: argparse.Namespace, parts: Split, predictor: Predictor) -> list[tuple[str, str]]:
+    model = args.model_dir.name if args.model_dir else "the model that ships"
     return [
-        ("Model", f"{model}, made {forecaster.manifest.get('created', 'at an unknown time')}"),
+        ("Model", f"{model}, made {predictor.manifest.get('created', 'at an unknown time')}"),
         ("Tier", args.tier),
         ("Data", ", ".join(path.resolve().name for path in args.data)),
         (
@@ -88,26 +91,20 @@ def _facts(args: argparse.Namespace, parts: Split, forecaster: Predictor) -> lis
     ]
 
 
-def _json(found: Study, facts: dict[str, str], parts: Split) -> bytes:
-    whole: dict[str, Any] = {
+def _json(result: Study, facts: dict[str, str], parts: Split) -> bytes:
+    content: dict[str, Any] = {
         "facts": facts,
         "warning": parts.warning,
-        "mean": found.mean,
-        "models": found.models,
-        "corpora": found.corpora,
-        "routes": found.routes,
+        "mean": result.mean,
+        "models": result.models,
+        "corpora": result.corpora,
+        "routes": result.routes,
     }
-    return json.dumps(_plain(whole), indent=2, allow_nan=False).encode() + b"\n"
+    return json.dumps(_without_nan(content), indent=2, allow_nan=False).encode() + b"\n"
 
 
-def _plain(value: Any) -> Any:
-    """``value`` with null for what could not be told: JSON has no NaN."""
+def _without_nan(value: Any) -> Any:
+    """``value`` with null in place of NaN, which JSON lacks."""
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: _without_nan(item) for key, item in value.items()}
     return None if isinstance(value, float) and math.isnan(value) else value
-
-
-def _whole(path: Path, data: bytes) -> None:
-    stage = path.with_name(f".{path.name}.part")
-    stage.write_bytes(data)
-    os.replace(stage, path)

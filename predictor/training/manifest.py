@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from predictor.data import castillo, other_models
 from predictor.data.other_models import PromptEffects
 from predictor.data.records import Records
-from predictor.evaluation import measure
+from predictor.evaluation.metrics import metrics_by_model, tau_by_corpus
 from predictor.fast.predictor import LengthPredictor
 from predictor.training.fast import FittedFastTier
 
@@ -75,17 +75,17 @@ def held_out_metrics(
     """
     if len(held.texts) < 2:
         return {"metrics": {}, "metrics_in_scope": {}, "tau_by_corpus": {}}
-    metrics = measure.measure(predictor, held)
+    metrics = metrics_by_model(predictor, held)
     scope = held if licences is None else castillo.licensed(held, licences)
     facts: dict[str, dict[str, Any]] = {
         "metrics": metrics,
-        "metrics_in_scope": metrics if scope is held else measure.measure(predictor, scope),
-        "tau_by_corpus": measure.by_corpus(predictor, held),
+        "metrics_in_scope": metrics if scope is held else metrics_by_model(predictor, scope),
+        "tau_by_corpus": tau_by_corpus(predictor, held),
     }
     if refined is not None:
         with tempfile.TemporaryDirectory() as folder:
             forecaster = refined.beside(predictor, Path(folder))
-            facts["metrics_refined"] = measure.measure(forecaster, held)
+            facts["metrics_refined"] = metrics_by_model(forecaster, held)
             if scope is not held:
-                facts["metrics_refined_in_scope"] = measure.measure(forecaster, scope)
+                facts["metrics_refined_in_scope"] = metrics_by_model(forecaster, scope)
     return facts

@@ -187,6 +187,12 @@ def prepare(records: Records, seed: int) -> Task:
     )
 
 
+def pinball(predicted: Array, actual: Array, level: float) -> float:
+    """Mean pinball (quantile) loss, in tokens, of forecasts of the ``level`` quantile."""
+    error = actual - predicted
+    return float(np.mean(np.maximum(level * error, (level - 1) * error)))
+
+
 def score(task: Task, forecast: Forecast) -> dict[str, float]:
     """Scores of a forecast on the held-out samples, by column: the mean over the models."""
     actual = np.exp(task.cells.values[task.test.cell])
@@ -201,8 +207,8 @@ def score(task: Task, forecast: Forecast) -> dict[str, float]:
         lines.append(
             [
                 scores.crps(forecast.atoms[rows], mass[rows], seen).mean(),
-                scores.pinball(quantile[0.9][rows], seen, 0.9),
-                scores.pinball(quantile[0.975][rows], seen, 0.975),
+                pinball(quantile[0.9][rows], seen, 0.9),
+                pinball(quantile[0.975][rows], seen, 0.975),
                 square[rows].mean() / np.mean(seen**2),
                 scores.coverage(quantile[0.1][rows], quantile[0.9][rows], seen),
                 scores.coverage(quantile[0.025][rows], quantile[0.975][rows], seen),

@@ -192,7 +192,7 @@ def measure(method: Method, held: Records, models: Sequence[int] = ()) -> dict[s
 def _line(atoms: Array, mass: Array, samples: Array) -> list[float]:
     mass = np.broadcast_to(mass, atoms.shape)
     mean = np.sum(atoms * mass, axis=1)
-    typical = scores.typical(atoms, mass)
+    typical = scores.geometric_mean(atoms, mass)
     quantile = {level: atoms[:, np.argmin(np.abs(LEVELS - level))][:, None] for level in _READ}
     crps = np.mean([scores.crps(atoms, mass, sample).mean() for sample in samples.T])
     flat, own = _references(samples)

@@ -9,7 +9,7 @@ import pytest
 from predictor import LengthPredictor, Prompt
 from predictor.data import castillo, splits
 from predictor.data.castillo import LICENSED_CORPORA
-from predictor.evaluation import measure
+from predictor.evaluation.metrics import metrics_by_model
 from predictor.fast.predictor import DEFAULT
 from predictor.features.definition import feature_hash
 from predictor.refined.tiers import TIERS, load_predictor
@@ -95,7 +95,7 @@ def test_its_figures_are_found_again_on_prompts_that_it_has_not_seen(
     held = records.of_prompts(splits.held_out(records, threshold))
     assert len(held.texts) == 340
     measured = load_predictor(None, tier)
-    found = measure.measure(measured, castillo.licensed(held, castillo_data))["mean"]
+    found = metrics_by_model(measured, castillo.licensed(held, castillo_data))["mean"]
     name = "metrics_in_scope" if tier == "fast" else "metrics_refined_in_scope"
     for figure, value in shipped.manifest[name]["mean"].items():
         if isinstance(value, float):  # 8-bit products differ a little between processors

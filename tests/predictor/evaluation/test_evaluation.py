@@ -17,9 +17,10 @@ from predictor.data import castillo, splits
 from predictor.data.records import DataError
 from predictor.evaluation import plots
 from predictor.evaluation.command import add_evaluate_arguments, run_evaluate
+from predictor.evaluation.held_out import split
 from predictor.evaluation.page import page
-from predictor.evaluation.study import CORPUS, FORECAST, MODEL, Study, split, study
-from predictor.evaluation.table import Table, tables
+from predictor.evaluation.study import CORPUS, FORECAST, MODEL, Study, study
+from predictor.evaluation.table import EXPLANATIONS, Table, tables
 from tests.predictor.small_castillo import BOUND, FREE
 
 PLOTS = {"reliability.png", "predicted.png", "skill.png", "tau.png"}
@@ -199,6 +200,14 @@ def test_one_sample_a_prompt_is_enough(small_data: Path, small_predictor: Length
     assert found.mean[FORECAST]["tau"] > 0.5
     assert tables(found)[0].rows[0][4] == "-"
     assert set(plots.draw(found)) == PLOTS
+
+
+def test_every_column_of_the_tables_is_explained(measured: Study) -> None:
+    terms = {part for term, _ in EXPLANATIONS for part in term.split(", ")}
+    columns = {
+        part for table in tables(measured) for name in table.columns for part in name.split(", ")
+    }
+    assert columns <= terms
 
 
 def test_names_cannot_break_the_page() -> None:

@@ -1,4 +1,4 @@
-"""Figures of forecasts against what they must be."""
+"""Metrics of forecasts whose quality is known."""
 
 from dataclasses import replace
 
@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from scipy.stats import kstest
 
-from predictor.evaluation import measure, scores
-from predictor.evaluation.measure import Forecasts
+from predictor.evaluation import metrics, scores
+from predictor.evaluation.forecasts import Forecasts
 from predictor.raw_forecast import LEVELS, MASS
 
 SIGMA = 0.5
 
 
-def drawn(prompts: int, samples: int, *, seed: int = 0) -> Forecasts:
+def calibrated(prompts: int, samples: int, *, seed: int = 0) -> Forecasts:
     """Log-normal lengths, and forecasts that know their distribution."""
     rng = np.random.default_rng(seed)
     median = 100 * np.exp(rng.standard_normal(prompts))
@@ -32,17 +32,17 @@ def drawn(prompts: int, samples: int, *, seed: int = 0) -> Forecasts:
     )
 
 
-def figures(made: Forecasts) -> dict[str, float]:
-    return measure.figures(made, np.random.default_rng(1))
+def measured(made: Forecasts) -> dict[str, float]:
+    return metrics.model_metrics(made, np.random.default_rng(1))
 
 
-def cut(made: Forecasts, limit: float) -> Forecasts:
+def censored_at(made: Forecasts, limit: float) -> Forecasts:
     """The same with answers cut at ``limit`` tokens."""
     return replace(made, tokens=np.minimum(made.tokens, limit), censored=made.tokens > limit)
 
 
-def test_a_forecast_that_knows_the_distribution_is_perfect_but_for_noise() -> None:
-    found = figures(drawn(2000, 10))
+def test_the_true_distribution_reaches_skill_1_nominal_coverage_and_the_tau_ceiling() -> None:
+    found = measured(calibrated(2000, 10))
     assert found["crps_skill"] == pytest.approx(1, abs=0.02)
     assert found["coverage"] == pytest.approx(0.80, abs=0.01)
     assert found["coverage95"] == pytest.approx(0.95, abs=0.01)
@@ -50,43 +50,43 @@ def test_a_forecast_that_knows_the_distribution_is_perfect_but_for_noise() -> No
     assert found["recall_longest"] > 0.6
 
 
-def test_too_narrow_forecasts_are_seen_in_both_coverages() -> None:
-    made = drawn(500, 4)
+def test_too_narrow_forecasts_lower_both_coverages() -> None:
+    made = calibrated(500, 4)
     centre = made.quantile(0.5)[:, None]
-    found = figures(replace(made, atoms=centre * (made.atoms / centre) ** 0.5))
+    found = measured(replace(made, atoms=centre * (made.atoms / centre) ** 0.5))
     assert found["coverage"] == pytest.approx(0.478, abs=0.03)  # within 0.64 sigma
     assert found["coverage95"] == pytest.approx(0.673, abs=0.03)  # within 0.98 sigma
 
 
-def test_a_cut_answer_scores_the_forecast_cut_at_the_same_length() -> None:
-    made = drawn(2, 1)
+def test_a_censored_answer_scores_the_forecast_cut_at_the_same_length() -> None:
+    made = calibrated(2, 1)
     one = replace(made, tokens=np.array([50.0, 60.0]), censored=np.array([True, False]))
-    atoms, mass, actual = one.scored()
+    atoms, mass, actual = one.by_sample()
     assert atoms[0].max() == 50
     assert atoms[1].max() > 60
     assert scores.crps(atoms, mass, actual)[0] < scores.crps(made.atoms, mass, actual)[0]
 
 
-def test_cutting_answers_does_not_make_a_right_forecast_look_wrong() -> None:
-    made = drawn(2000, 4)
-    found = figures(cut(made, 150.0))
+def test_censoring_does_not_worsen_the_metrics_of_the_true_distribution() -> None:
+    made = calibrated(2000, 4)
+    found = measured(censored_at(made, 150.0))
     assert found["coverage95"] >= 0.945
     assert found["coverage"] >= 0.795
-    naive = figures(replace(cut(made, 150.0), censored=np.zeros(8000, dtype=np.bool_)))
+    naive = measured(replace(censored_at(made, 150.0), censored=np.zeros(8000, dtype=np.bool_)))
     assert naive["coverage"] < found["coverage"] - 0.1
     assert found["mae"] < naive["mae"]
 
 
-def test_the_pit_of_a_right_forecast_is_uniform_with_and_without_cuts() -> None:
-    for made in (drawn(4000, 1), cut(drawn(4000, 1), 150.0)):
-        values = scores.smooth_pit(
+def test_the_pit_of_the_true_distribution_is_uniform_with_and_without_censoring() -> None:
+    for made in (calibrated(4000, 1), censored_at(calibrated(4000, 1), 150.0)):
+        values = scores.pit(
             made.atoms, made.mass, made.tokens, made.censored, np.random.default_rng(2)
         )
         assert kstest(values, "uniform").pvalue > 0.01
 
 
 def test_prompts_may_have_different_numbers_of_samples() -> None:
-    made = drawn(300, 6)
+    made = calibrated(300, 6)
     keep = np.ones(len(made.tokens), dtype=np.bool_)
     keep[made.prompt < 100] = np.arange(600) % 6 < 1
     part = replace(
@@ -95,26 +95,26 @@ def test_prompts_may_have_different_numbers_of_samples() -> None:
         tokens=made.tokens[keep],
         censored=made.censored[keep],
     )
-    found = figures(part)
+    found = measured(part)
     assert found["prompts"] == 300
     assert found["crps_skill"] == pytest.approx(1, abs=0.05)
 
 
-def test_a_part_keeps_its_samples() -> None:
-    made = drawn(10, 3)
-    part = made.of(np.arange(10) % 2 == 1)
+def test_a_part_of_the_prompts_keeps_its_samples() -> None:
+    made = calibrated(10, 3)
+    part = made.of_prompts(np.arange(10) % 2 == 1)
     assert len(part) == 5
     assert part.tokens.reshape(5, 3).tolist() == made.tokens.reshape(10, 3)[1::2].tolist()
 
 
-def test_quantile_and_level_are_inverse() -> None:
-    made = drawn(50, 1)
+def test_cdf_is_the_inverse_of_quantile() -> None:
+    made = calibrated(50, 1)
     for level in (0.025, 0.1, 0.5, 0.9, 0.975):
-        assert scores.level(made.atoms, made.mass, made.quantile(level)) == pytest.approx(level)
+        assert scores.cdf(made.atoms, made.mass, made.quantile(level)) == pytest.approx(level)
     assert made.quantile(0.5) == pytest.approx(made.atoms[:, list(LEVELS).index(0.5)])
 
 
-def test_recall_of_the_longest_is_at_the_same_budget() -> None:
+def test_recall_of_the_longest_compares_sets_of_equal_size() -> None:
     actual = np.arange(40.0)
     assert scores.recall_longest(actual, actual, 0.1) == 1
     assert scores.recall_longest(-actual, actual, 0.1) == 0
