@@ -144,7 +144,7 @@ def test_held_out_prompts_are_trained_on_after_measuring_unless_told_not_to(
     manifest = json.loads((out / "manifest.json").read_text())
     assert manifest["held_out_in_training"]
     assert manifest["training_prompts"] == 120
-    assert "these included" in (out / "README.md").read_text()
+    assert "with the held-out ones" in (out / "README.md").read_text()
     assert train("--data", data, "--out", out, "--no-refit", "--holdout", "0.25") == 0
     manifest = json.loads((out / "manifest.json").read_text())
     assert not manifest["held_out_in_training"]
