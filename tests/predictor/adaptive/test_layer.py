@@ -148,6 +148,26 @@ def test_another_predictor_starts_anew_but_prompts_keep_their_answers() -> None:
     assert ask(adaptive, "the same", 5.5).length.quantile(0.5) == pytest.approx(600, rel=0.2)
 
 
+def test_another_predictor_drops_the_errors_of_templates() -> None:
+    adaptive = AdaptiveLayer()
+    for number in range(30):
+        adaptive.learn(ask(adaptive, f"Look up order {number} please"), 30, censored=False)
+        adaptive.learn(ask(adaptive, words(np.random.default_rng(number))), 150, censored=False)
+    learned = ask(adaptive, "Look up order 77 please", 5.0).location
+    adaptive.rebase()
+    assert learned < 4.5
+    assert ask(adaptive, "Look up order 78 please", 5.0).location == pytest.approx(5.0)
+
+
+def test_cut_answers_do_not_count_as_spread_within_a_prompt() -> None:
+    adaptive = AdaptiveLayer()
+    adaptive.learn(ask(adaptive, "the same"), 150, censored=False)
+    before = adaptive.recent["fast", "m"].within_variance
+    for _ in range(20):
+        adaptive.learn(ask(adaptive, "the same"), 1500, censored=True)
+    assert adaptive.recent["fast", "m"].within_variance == before
+
+
 def test_threads_may_adapt_and_learn_at_once() -> None:
     adaptive = AdaptiveLayer()
 

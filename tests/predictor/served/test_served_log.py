@@ -1,5 +1,6 @@
 """The served log: cheap to append to, bounded, readable at any moment, whole after a crash."""
 
+import errno
 import json
 import math
 import os
@@ -18,7 +19,7 @@ import pytest
 
 from predictor.raw_forecast import QUANTILES
 from predictor.served import SCHEMA, LogError, ServedLog, ServedRecord, read
-from predictor.served.segments import segment_path
+from predictor.served.segments import read_lines, segment_path
 
 INPUTS = np.array([1.0, -0.25, np.nan, 3.141592, 1e-7], dtype=np.float32)
 
@@ -156,6 +157,38 @@ def test_the_oldest_segments_go_when_the_room_is_used_up(tmp_path: Path) -> None
     kept = ids(tmp_path)
     assert kept == [f"r{at}" for at in range(2000 - len(kept), 2000)]
     assert len(kept) >= 20
+
+
+def test_a_segment_of_many_bytes_is_finished_before_it_has_all_its_rows(tmp_path: Path) -> None:
+    log = ServedLog(tmp_path, max_bytes=1 << 20)
+    for at in range(400):
+        log.append(record(at, text="x" * 1000))
+    log.close()
+    assert list(tmp_path.glob("*.parquet"))
+    assert ids(tmp_path) == [f"r{at}" for at in range(400)]
+
+
+def test_a_write_that_fails_half_way_leaves_no_part_of_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = ServedLog(tmp_path, flush_s=3600)
+    log.append(record(0))
+    log._drain()
+    write = os.write
+
+    def fill_the_disk(file: int, data: memoryview) -> int:
+        write(file, data[: len(data) // 2])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", fill_the_disk)
+        log.append(record(1))
+        log._drain()
+    log.append(record(2))
+    log.close()
+    assert log.dropped == 1
+    assert ids(tmp_path) == ["r0", "r2"]
+    assert read_lines(segment_path(tmp_path, 1, "jsonl"))[1] == 0
 
 
 def test_a_full_queue_drops_and_counts(tmp_path: Path) -> None:
