@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from predictor.artefact.format import MANIFEST, ArtefactError
-from predictor.files import exclusive, rename
+from predictor.files import atomic_write, exclusive, rename
 
 KEEP = 5
 """Versions kept beside the current version, the previous one and the base."""
@@ -97,7 +97,8 @@ class Versions:
             name = f"{self._last() + 1:06d}"
             stage = Path(tempfile.mkdtemp(prefix=_STAGE, dir=root))
             for file in sorted(source.iterdir()):
-                _copy(file, stage / file.name)
+                with file.open("rb") as original, atomic_write(stage / file.name) as copy:
+                    shutil.copyfileobj(original, copy)
             stage.chmod(0o755)
             rename(stage, root / name)
             self._prune(spare=name)
@@ -228,10 +229,3 @@ def _event(line: bytes) -> Event | None:
         return None
     named = isinstance(event, dict) and {"action", "version"} <= event.keys()
     return event if named and isinstance(event["version"], str) else None
-
-
-def _copy(source: Path, target: Path) -> None:
-    with source.open("rb") as old, target.open("wb") as new:
-        shutil.copyfileobj(old, new)
-        new.flush()
-        os.fsync(new.fileno())

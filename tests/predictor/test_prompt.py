@@ -1,4 +1,4 @@
-"""Reading a request: the text that counts, and no request that breaks it."""
+"""Reading the fields of a request, valid or not."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -60,5 +60,5 @@ def test_no_request_raises(body: dict[str, object]) -> None:
 
 
 @given(st.lists(st.dictionaries(st.sampled_from(["role", "content", "text"]), JSON)))
-def test_no_conversation_raises(messages: list[object]) -> None:
+def test_no_conversation_raises_an_error(messages: list[object]) -> None:
     Prompt.from_request({"model": "m", "messages": messages})

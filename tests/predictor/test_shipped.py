@@ -1,4 +1,4 @@
-"""The model that ships: it loads, says what it is, and is as good as its manifest says."""
+"""The model that ships: features, licences, size, accuracy and model card."""
 
 import re
 import zlib
@@ -30,11 +30,11 @@ def shipped() -> LengthPredictor:
     return LengthPredictor.load()
 
 
-def test_it_was_trained_with_the_features_that_serve(shipped: LengthPredictor) -> None:
+def test_the_model_was_trained_with_the_features_of_this_version(shipped: LengthPredictor) -> None:
     assert shipped.manifest["feature_hash"] == feature_hash()
 
 
-def test_only_licensed_data_is_in_it(shipped: LengthPredictor) -> None:
+def test_the_training_data_is_licensed(shipped: LengthPredictor) -> None:
     manifest = shipped.manifest
     assert manifest["licensed_only"]
     assert not manifest["held_out_in_training"]  # benchmarks ask for those prompts
@@ -42,7 +42,7 @@ def test_only_licensed_data_is_in_it(shipped: LengthPredictor) -> None:
     assert set(manifest["models"]) == SHIPPED_MODELS
 
 
-def test_it_is_small(shipped: LengthPredictor) -> None:
+def test_the_model_is_small(shipped: LengthPredictor) -> None:
     files = list(DEFAULT.iterdir())
     assert {file.name for file in files} == {*shipped.manifest["files"], "manifest.json"}
     encoder = [file for file in files if file.name.startswith("encoder")]
@@ -51,7 +51,9 @@ def test_it_is_small(shipped: LengthPredictor) -> None:
     assert packed < 12_500_000  # so that the wheel, which is compressed, stays below 15 MB
 
 
-def test_it_is_good_at_what_it_was_trained_for(shipped: LengthPredictor) -> None:
+def test_the_accuracy_on_the_corpora_and_models_of_the_training_data_is_high(
+    shipped: LengthPredictor,
+) -> None:
     figures = shipped.manifest["metrics_in_scope"]["mean"]
     assert shipped.manifest["held_out"]["prompts"] == 340
     assert figures["tau"] >= 0.50
@@ -59,7 +61,7 @@ def test_it_is_good_at_what_it_was_trained_for(shipped: LengthPredictor) -> None
     assert figures["coverage"] == pytest.approx(0.8, abs=0.02)
 
 
-def test_its_card_names_data_licences_and_limits(shipped: LengthPredictor) -> None:
+def test_the_card_names_data_licences_and_limits(shipped: LengthPredictor) -> None:
     card = (DEFAULT / "README.md").read_text()
     for word in ("CASTILLO", "CC-BY-4.0", "CC-BY-SA", *LICENSED_CORPORA, *SHIPPED_MODELS):
         assert word in card
@@ -87,7 +89,7 @@ def test_everyday_requests_are_ranked_by_what_they_ask_for(shipped: LengthPredic
 
 @pytest.mark.castillo
 @pytest.mark.parametrize("tier", TIERS)
-def test_its_figures_are_found_again_on_prompts_that_it_has_not_seen(
+def test_the_published_figures_are_reproduced_on_the_held_out_prompts(
     shipped: LengthPredictor, castillo_data: Path, tier: str
 ) -> None:
     records = castillo.read_castillo(castillo_data)

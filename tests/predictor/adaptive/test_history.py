@@ -1,4 +1,4 @@
-"""What earlier answers of the same prompt, template, system prompt or tenant tell."""
+"""Corrections by earlier answers of the same prompt, template, system prompt or tenant."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ def answer(
     return forecast
 
 
-def test_one_earlier_answer_to_the_same_prompt_carries_the_forecast() -> None:
+def test_one_earlier_answer_to_the_same_prompt_dominates_the_forecast() -> None:
     adaptive = AdaptiveLayer()
     answer(adaptive, Prompt("m", "Why?"), 450)
     again, other = ask(adaptive, "Why?"), ask(adaptive, "What else is there?")
@@ -79,7 +79,7 @@ def test_other_models_answers_to_the_same_prompt_help() -> None:
     assert ask(adaptive, "a new one", model="b").location > 5.7
 
 
-def test_a_prompts_answers_from_before_a_change_of_the_model_are_let_go() -> None:
+def test_a_prompts_answers_from_before_a_change_of_the_model_lose_their_weight() -> None:
     adaptive, rng = AdaptiveLayer(), np.random.default_rng(4)
     prompts = [Prompt("m", f"{word} question") for word in "abcdefghijklmnopqrst"]
     for at in range(200):

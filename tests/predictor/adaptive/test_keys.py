@@ -1,4 +1,4 @@
-"""Keys: numbers that tell groups of requests apart, and no text."""
+"""The keys of the groups that a request belongs to."""
 
 import pytest
 
@@ -22,7 +22,7 @@ def alike(first: Prompt, second: Prompt) -> set[str]:
     return {level for level, a, b in pairs if a == b != NO_KEY}
 
 
-def test_what_does_not_apply_has_no_key() -> None:
+def test_a_level_that_does_not_apply_has_no_key() -> None:
     keys = keys_of(Prompt("m", "Hello there"))
     assert keys[TENANT] == keys[SYSTEM] == NO_KEY
     assert NO_KEY not in keys[OPENING:]
@@ -43,17 +43,17 @@ def test_values_are_masked_in_the_skeleton(first: str, second: str) -> None:
     assert "prompt" not in alike(Prompt("m", first), Prompt("m", second))
 
 
-def test_other_words_share_only_the_opening() -> None:
+def test_other_words_share_only_the_key_of_the_opening() -> None:
     first = Prompt("m", "Write a poem about the sea")
     assert alike(first, Prompt("m", "Write a poem about the wind")) == {"opening"}
 
 
-def test_another_model_shares_only_the_prompt() -> None:
+def test_another_model_shares_only_the_key_of_the_prompt() -> None:
     first, second = (Prompt(model, "Why?", system="s", tenant="t") for model in "ab")
     assert alike(first, second) == {"prompt_any"}
 
 
-def test_tiers_share_only_the_prompt_by_the_same_model() -> None:
+def test_tiers_share_only_the_key_of_prompt_and_model() -> None:
     prompt = Prompt("m", "Why?", system="s", tenant="t")
     fast, refined = keys_of(prompt, tier="fast"), keys_of(prompt, tier="refined")
     assert [a == b for a, b in zip(fast, refined, strict=True)] == [False] * PROMPT + [True]

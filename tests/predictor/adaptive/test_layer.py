@@ -101,7 +101,7 @@ def test_answers_cut_at_max_tokens_do_not_make_forecasts_shorter() -> None:
     assert ask(adaptive, "next", 5.5).length.quantile(0.5) == pytest.approx(245, rel=0.2)
 
 
-def test_what_a_client_broke_off_at_once_teaches_nothing() -> None:
+def test_an_answer_that_a_client_cancelled_at_once_teaches_nothing() -> None:
     adaptive = AdaptiveLayer()
     for _ in range(5):
         adaptive.learn(ask(adaptive, "same", 6.0), 1, censored=True)

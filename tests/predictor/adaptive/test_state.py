@@ -1,4 +1,4 @@
-"""What was learned survives a restart, or is refused whole."""
+"""The stored state of the adaptive layer: restored, or refused with the reason."""
 
 from pathlib import Path
 
@@ -38,7 +38,7 @@ def test_a_restart_keeps_what_was_learned(taught: AdaptiveLayer, tmp_path: Path)
     assert [path.name for path in tmp_path.iterdir()] == ["state.npz"]
 
 
-def test_a_restored_layer_goes_on_learning(taught: AdaptiveLayer) -> None:
+def test_a_restored_layer_continues_to_learn(taught: AdaptiveLayer) -> None:
     again = from_arrays(state_arrays(taught))
     teach(again, 600, np.random.default_rng(1), offset=-0.7)
     assert ask(again, "new", 5.0).location == pytest.approx(4.3, abs=0.15)

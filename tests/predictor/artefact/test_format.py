@@ -1,4 +1,4 @@
-"""Model directories: whole or refused, with what to do."""
+"""Model directories: published whole, and refused with a remedy if damaged."""
 
 import json
 import shutil

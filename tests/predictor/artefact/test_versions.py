@@ -1,4 +1,4 @@
-"""Published versions: switched in one step, a step back at hand, old ones pruned."""
+"""Published versions: promotion, rollback, crashes and pruning."""
 
 import json
 import os
@@ -48,13 +48,15 @@ def test_publishing_changes_nothing_until_promoted(tmp_path: Path, source: Path)
     assert versions.current() == tmp_path / "store" / "versions" / "000002"
 
 
-def test_current_can_be_served(tmp_path: Path, small_model: Path) -> None:
+def test_the_current_version_can_be_loaded(tmp_path: Path, small_model: Path) -> None:
     versions = Versions(tmp_path)
     versions.promote(versions.publish(small_model), who="test", reason="first")
     assert LengthPredictor.load(tmp_path / "current").manifest["format"] == format.FORMAT
 
 
-def test_rolling_back_goes_one_step_each_time_and_tells_why(tmp_path: Path, source: Path) -> None:
+def test_each_rollback_goes_one_version_back_and_records_the_reason(
+    tmp_path: Path, source: Path
+) -> None:
     versions = filled(tmp_path, source, 3)
     assert versions.rollback(who="me", reason="too long") == "000002"
     assert versions.rollback(who="me", reason="still") == "000001"
@@ -65,7 +67,7 @@ def test_rolling_back_goes_one_step_each_time_and_tells_why(tmp_path: Path, sour
     assert last["left"] == "000002"
 
 
-def test_what_follows_a_rollback_goes_back_to_where_it_came_from(
+def test_a_version_promoted_after_a_rollback_rolls_back_to_the_version_before_it(
     tmp_path: Path, source: Path
 ) -> None:
     versions = filled(tmp_path, source, 3)
@@ -76,7 +78,9 @@ def test_what_follows_a_rollback_goes_back_to_where_it_came_from(
     assert versions.rollback(who="me", reason="bad, too") == "000002"
 
 
-def test_old_versions_go_but_never_current_previous_or_base(tmp_path: Path, source: Path) -> None:
+def test_old_versions_are_deleted_but_never_current_previous_or_base(
+    tmp_path: Path, source: Path
+) -> None:
     versions = filled(tmp_path, source, 9)
     kept = sorted(path.name for path in (tmp_path / "versions").iterdir())
     assert kept == ["000001", *(f"{at:06d}" for at in range(5, 10))]
@@ -149,7 +153,7 @@ def test_the_history_keeps_figures_and_identity(tmp_path: Path, source: Path) ->
     assert versions.promoted_at(name) > 1.7e9
 
 
-def test_identity_is_of_the_contents(tmp_path: Path, source: Path) -> None:
+def test_copies_of_a_model_have_the_same_artefact_id(tmp_path: Path, source: Path) -> None:
     def of(folder: Path) -> str:
         return artefact_id(json.loads((folder / format.MANIFEST).read_text()))
 
@@ -157,7 +161,7 @@ def test_identity_is_of_the_contents(tmp_path: Path, source: Path) -> None:
     assert of(source) != of(model(tmp_path / "other", 1))
 
 
-def test_of_two_writers_one_is_refused(tmp_path: Path, source: Path) -> None:
+def test_a_second_writer_is_refused(tmp_path: Path, source: Path) -> None:
     versions = filled(tmp_path, source, 2)
     with (
         exclusive(tmp_path / "lock"),

@@ -1,4 +1,4 @@
-"""Forecasts: ordered, calibrated, cut at max_tokens, and honest about unseen models."""
+"""Forecasts of the fast tier: order, calibration, truncation and unseen models."""
 
 import json
 from pathlib import Path
@@ -26,7 +26,7 @@ def test_a_batch_is_answered_in_order_and_like_single_prompts(
     assert small_predictor.predict([]) == []
 
 
-def test_quantiles_rise_and_are_nineteen(small_predictor: LengthPredictor) -> None:
+def test_a_forecast_has_nineteen_increasing_quantiles(small_predictor: LengthPredictor) -> None:
     for forecast in small_predictor.predict([Prompt(FREE[0], text) for text in TEXTS]):
         levels = quantiles(forecast)
         assert list(levels) == [str(round(0.05 * step, 2)) for step in range(1, 20)]
@@ -46,14 +46,14 @@ def test_max_tokens_cuts_the_forecast(small_predictor: LengthPredictor) -> None:
     assert cut == free.capped(100)
 
 
-def test_what_a_prompt_asks_for_is_followed(small_predictor: LengthPredictor) -> None:
+def test_more_requested_items_give_a_longer_forecast(small_predictor: LengthPredictor) -> None:
     few, many = small_predictor.predict(
         [Prompt(FREE[0], f"List {n} tips about tea, number 5.") for n in (2, 11)]
     )
     assert many.mean > 2 * few.mean
 
 
-def test_a_stated_limit_moves_the_forecast_its_way_though_the_data_has_none(
+def test_a_stated_limit_moves_the_forecast_without_any_in_the_training_data(
     small_predictor: LengthPredictor,
 ) -> None:
     essay = "Write a long essay on tea with part 9, please"
@@ -68,7 +68,9 @@ def test_a_stated_limit_moves_the_forecast_its_way_though_the_data_has_none(
     assert small_predictor.predict([told])[0].quantile(0.5) < middle.quantile(0.5)
 
 
-def test_what_the_data_does_not_have_changes_nothing(small_predictor: LengthPredictor) -> None:
+def test_fields_that_the_training_data_lacks_do_not_change_the_forecast(
+    small_predictor: LengthPredictor,
+) -> None:
     plain = Prompt(FREE[0], TEXTS[0])
     odd = Prompt(
         FREE[0],

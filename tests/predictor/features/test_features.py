@@ -1,4 +1,4 @@
-"""Features: defined for every text, bounded in cost, and meaning what their names say."""
+"""The features of a prompt: defined for every text, at a bounded cost."""
 
 import subprocess
 import sys
@@ -58,7 +58,7 @@ def test_long_batches_are_read_in_blocks_with_the_same_result() -> None:
     assert np.array_equal(together.words.buckets[part], alone.words.buckets)
 
 
-def test_lines_are_counted_by_what_they_begin_with() -> None:
+def test_lines_are_counted_by_their_first_characters() -> None:
     text = "Pick one:\n\nA) tea\nB) milk\n\n1. hot\n2. cold\n- a\n  * b\n"
     assert value("options", text) == pytest.approx(np.log1p(2))
     assert value("numbered", text) == pytest.approx(np.log1p(2))
@@ -71,7 +71,7 @@ def test_lines_are_counted_by_what_they_begin_with() -> None:
     )
 
 
-def test_a_limit_is_told_from_a_mention() -> None:
+def test_a_limit_is_distinguished_from_a_mention() -> None:
     assert value("asked_limit", "Explain tea in 50 words.") == pytest.approx(np.log1p(67.5))
     assert value("asked_limit", "A 50-word text on tea.") == value("asked_limit", "in 50 words")
     assert value("asked_limit", "Is tea hot? Answer yes or no.") < value(
@@ -81,7 +81,7 @@ def test_a_limit_is_told_from_a_mention() -> None:
         assert np.isnan(value("asked_limit", text)), text
 
 
-def test_in_a_long_text_a_limit_counts_near_its_ends_alone() -> None:
+def test_a_limit_in_a_long_text_counts_only_near_the_ends() -> None:
     text = "The river rose. " * 60
     asked = value("asked_limit", "Sum this up in 50 words: " + text)
     assert asked == value("asked_limit", text + "Sum this up in 50 words.") == np.log1p(67.5)
@@ -113,7 +113,7 @@ def test_typographic_quotes_and_dashes_are_read_as_plain_ones() -> None:
     assert np.array_equal(plain.words.buckets, fine.words.buckets)
 
 
-def test_what_else_a_request_says_is_a_feature() -> None:
+def test_the_other_fields_of_a_request_are_features() -> None:
     body = {
         "model": "m",
         "messages": [

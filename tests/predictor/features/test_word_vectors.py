@@ -1,4 +1,4 @@
-"""Word vectors: words of like meaning lie together, and the table can be made again."""
+"""Mean word vectors, and the table that they come from."""
 
 from pathlib import Path
 
@@ -19,32 +19,32 @@ def alike(one: str, other: str) -> float:
     return float(left @ right / np.linalg.norm(left) / np.linalg.norm(right))
 
 
-def test_words_of_like_meaning_lie_together() -> None:
+def test_words_of_similar_meaning_have_similar_vectors() -> None:
     assert alike("poem", "poetry") > alike("poem", "algorithm")
     assert alike("Compose verses on the ocean", "Write a poem about the sea") > alike(
         "Compose verses on the ocean", "Sort a list of integers in Java"
     )
 
 
-def test_a_text_without_known_words_has_no_meaning() -> None:
+def test_a_text_without_known_words_has_zero_vectors() -> None:
     assert vectors("", "qqzzxw vvkkjj").tolist() == [[0.0] * PARTS * SIZE] * 2
 
 
-def test_a_text_means_the_same_in_a_batch_as_alone() -> None:
+def test_a_text_has_the_same_mean_vectors_in_a_batch_and_alone() -> None:
     texts = ["", "Write a poem", "qqzzxw", "Sort a list of numbers " * 9, ""]
     together = vectors(*texts)
     for at, text in enumerate(texts):
         assert np.allclose(together[at], vectors(text)[0], atol=1e-6)
 
 
-def test_the_beginning_counts_by_itself() -> None:
+def test_the_first_words_have_a_mean_of_their_own() -> None:
     start = "Write a poem about the sea and of the ships on it and the moon above us all"
     one, other = vectors(start + " for me. " * 9, start + " in Java code. " * 9)
     assert np.allclose(one[SIZE:], other[SIZE:], atol=1e-6)
     assert not np.allclose(one[:SIZE], other[:SIZE], atol=1e-3)
 
 
-def test_of_two_words_for_a_slot_the_more_frequent_has_it() -> None:
+def test_a_slot_keeps_the_more_frequent_of_two_words() -> None:
     words = shipped_table()
     known = np.flatnonzero(words.slots)
     assert 0.9 < len(known) / (len(words.hashes) - 1) <= 1

@@ -1,4 +1,4 @@
-"""The commands: what goes in, what comes out, and what a mistake is answered with."""
+"""`lengthwise predict`: one forecast a line, and messages for faulty lines."""
 
 import argparse
 import json
@@ -10,8 +10,7 @@ import pytest
 
 from predictor.inference.command import add_predict_arguments, run_predict
 from predictor.inference.request_lines import batches
-from predictor.training.command import add_train_arguments, run_train
-from tests.predictor.small_castillo import FREE, write_data
+from tests.predictor.small_castillo import FREE
 
 LEVELS = [str(round(0.05 * step, 2)) for step in range(1, 20)]
 
@@ -24,12 +23,6 @@ def predict(model: Path, lines: str, tmp_path: Path, monkeypatch: pytest.MonkeyP
     with given.open() as stdin:
         monkeypatch.setattr("sys.stdin", stdin)
         return run_predict(parser.parse_args(["--model-dir", str(model)]))
-
-
-def train(*args: str | int | Path) -> int:
-    parser = argparse.ArgumentParser()
-    add_train_arguments(parser)
-    return run_train(parser.parse_args([str(arg) for arg in args]))
 
 
 def test_each_line_is_answered_in_order(
@@ -70,7 +63,7 @@ def test_each_line_is_answered_in_order(
         ('{"model": "m", "prompt": "x", "max_tokens": "9"}', "field max_tokens"),
     ],
 )
-def test_a_bad_line_is_named_after_the_good_ones_are_answered(
+def test_lines_before_a_faulty_line_are_answered_and_the_message_names_the_line(
     small_model: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -87,7 +80,7 @@ def test_a_bad_line_is_named_after_the_good_ones_are_answered(
     assert re.search(field, captured.err)
 
 
-def test_a_line_in_a_pipe_is_a_batch_as_soon_as_it_is_whole() -> None:
+def test_a_complete_line_in_a_pipe_is_a_batch_at_once() -> None:
     reader, writer = os.pipe()
     lines = batches(reader)
     os.write(writer, b'{"a": 1}\n{"b"')
@@ -104,49 +97,3 @@ def test_a_missing_model_is_an_error_with_a_remedy(
 ) -> None:
     assert predict(tmp_path / "none", "", tmp_path, monkeypatch) == 2
     assert "lengthwise train" in capsys.readouterr().err
-
-
-def test_training_on_a_folder_without_data_is_an_error(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert train("--data", tmp_path, "--out", tmp_path / "out") == 2
-    assert "--data" in capsys.readouterr().err
-    assert not (tmp_path / "out").exists()
-
-
-def test_licensed_training_uses_only_free_data_and_says_so(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    data = tmp_path / "data"
-    data.mkdir()
-    write_data(data, prompts=240, samples=3)
-    out = tmp_path / "out"
-    assert train("--data", data, "--out", out, "--holdout", 40, "--licensed-only") == 0
-    captured = capsys.readouterr()
-    assert "cross-fit 5 of 5" in captured.err
-    assert set(json.loads(captured.out)) >= {"tau", "mae", "crps", "crps_skill", "coverage"}
-    manifest = json.loads((out / "manifest.json").read_text())
-    assert manifest["corpora"] == ["DollyDataset", "Mbpp"]
-    assert sorted(manifest["models"]) == sorted(FREE)
-    assert manifest["metrics"]["google/gemma-3-4b-it"]["route"] == "generic"
-    assert set(manifest["metrics_in_scope"]) == {"mean", *FREE}
-    assert "Dolly and DS1000 are CC-BY-SA" in (out / "README.md").read_text()
-
-
-def test_held_out_prompts_are_trained_on_after_measuring_unless_told_not_to(
-    tmp_path: Path,
-) -> None:
-    data = tmp_path / "data"
-    data.mkdir()
-    write_data(data, prompts=120, samples=2)
-    out = tmp_path / "out"
-    assert train("--data", data, "--out", out, "--holdout", 20) == 0
-    manifest = json.loads((out / "manifest.json").read_text())
-    assert manifest["held_out_in_training"]
-    assert manifest["training_prompts"] == 120
-    assert "with the held-out ones" in (out / "README.md").read_text()
-    assert train("--data", data, "--out", out, "--no-refit", "--holdout", "0.25") == 0
-    manifest = json.loads((out / "manifest.json").read_text())
-    assert not manifest["held_out_in_training"]
-    assert manifest["held_out"]["prompts"] == 15
-    assert manifest["training_prompts"] == 105

@@ -67,7 +67,7 @@ def test_the_graph_computes_the_net_but_for_rounding(tmp_path: Path, unpaired_la
     assert np.corrcoef(found.ravel(), wanted.ravel())[0, 1] > 0.99
 
 
-def test_aside_of_the_event_loop_it_answers_the_same_and_only_its_own_thread_yields(
+def test_an_encoder_in_the_background_gives_the_same_outputs_on_a_low_priority_thread(
     folder: Path,
 ) -> None:
     encoder = Encoder.load(folder)
@@ -76,7 +76,7 @@ def test_aside_of_the_event_loop_it_answers_the_same_and_only_its_own_thread_yie
     assert os.getpriority(os.PRIO_PROCESS, 0) == before
 
 
-def test_padding_in_a_batch_changes_next_to_nothing(folder: Path) -> None:
+def test_padding_in_a_batch_hardly_changes_the_outputs(folder: Path) -> None:
     encoder = Encoder.load(folder)
     together = encoder.encode(TEXTS)
     alone = np.concatenate([encoder.encode([text]) for text in TEXTS])

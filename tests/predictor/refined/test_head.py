@@ -1,4 +1,4 @@
-"""The stacked head, with made-up tiers whose errors are known."""
+"""The refined head, on simulated tiers with known errors."""
 
 from __future__ import annotations
 
@@ -75,7 +75,9 @@ def test_the_head_is_better_than_either_tier(head: RefinedHead) -> None:
     np.testing.assert_allclose(head.blend[KNOWN, :2], [0.26, 0.74], atol=0.08)
 
 
-def test_intervals_cover_what_they_say_although_the_fast_tiers_do_not(head: RefinedHead) -> None:
+def test_refined_intervals_have_their_nominal_coverage_although_fast_intervals_do_not(
+    head: RefinedHead,
+) -> None:
     new = world(600, seed=2)
     better = refined(head, new)
     inside = []
@@ -89,7 +91,7 @@ def test_intervals_cover_what_they_say_although_the_fast_tiers_do_not(head: Refi
     assert inside == pytest.approx([0.8, 0.9775], abs=0.03)
 
 
-def test_what_the_head_does_not_know_it_leaves_alone(head: RefinedHead) -> None:
+def test_the_head_keeps_the_endless_rate_and_the_inputs(head: RefinedHead) -> None:
     new = world(5, seed=3)
     better = refined(head, new)
     np.testing.assert_array_equal(better.endless, ENDLESS)
@@ -97,7 +99,7 @@ def test_what_the_head_does_not_know_it_leaves_alone(head: RefinedHead) -> None:
 
 
 @pytest.mark.parametrize("fast_share", [0.4, 1.0])
-def test_caution_keeps_that_much_of_the_way_back_to_the_fast_location(
+def test_the_fast_share_is_the_share_of_the_fast_location(
     head: RefinedHead, fast_share: float
 ) -> None:
     new = world(20, seed=7)

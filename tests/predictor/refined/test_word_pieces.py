@@ -18,7 +18,7 @@ def test_a_short_text_is_read_whole() -> None:
     assert clip("Write a poem.") == "Write a poem."
 
 
-def test_of_a_long_text_the_beginning_and_the_end_are_read() -> None:
+def test_the_beginning_and_the_end_of_a_long_text_are_read() -> None:
     text = "".join(chr(ord("a") + at % 26) for at in range(5000))
     kept = clip(text)
     assert kept == text[:HEAD_CHARS] + "\n" + text[-TAIL_CHARS:]
@@ -29,7 +29,7 @@ def test_a_text_becomes_word_pieces_between_two_marks() -> None:
     assert found == ["[CLS]", "write", "a", "poem", "about", "number", "##s", "[SEP]"]
 
 
-def test_of_too_many_pieces_those_of_head_and_tail_are_kept() -> None:
+def test_a_long_text_keeps_the_pieces_of_its_head_and_tail() -> None:
     found = pieces("write a poem about the sea . . . . . . sort a list", tiny.tokenizer(), limit=7)
     assert found == ["[CLS]", "write", "a", "poem", "a", "list", "[SEP]"]
 
@@ -38,7 +38,7 @@ def test_an_empty_text_still_has_its_marks() -> None:
     assert pieces("", tiny.tokenizer()) == ["[CLS]", "[SEP]"]
 
 
-def test_pruning_keeps_what_occurs_and_cuts_other_words_smaller() -> None:
+def test_pruning_keeps_pieces_that_occur_and_splits_other_words() -> None:
     definition, kept = prune(tiny.tokenizer(), ["write a list of numbers"])
     assert pieces("write a poem", definition) == [
         *("[CLS]", "write", "a", "p", "##o", "##e", "##m", "[SEP]")
@@ -50,14 +50,14 @@ def test_pruning_keeps_what_occurs_and_cuts_other_words_smaller() -> None:
     assert vocabulary["[PAD]"] == 0
 
 
-def test_a_rare_piece_goes_where_more_occurrences_are_asked_for() -> None:
+def test_a_rare_piece_is_dropped_if_more_occurrences_are_required() -> None:
     texts = ["write a poem", "write a list"]
     vocabulary = json.loads(prune(tiny.tokenizer(), texts, least=2)[0])["model"]["vocab"]
     assert "write" in vocabulary
     assert "poem" not in vocabulary
 
 
-def test_what_is_no_tokenizer_is_refused_with_the_remedy() -> None:
+def test_a_file_that_is_no_tokenizer_is_refused_with_the_remedy() -> None:
     with pytest.raises(ArtefactError, match="lengthwise train --encoder"):
         WordPieces("{}", limit=24)
 

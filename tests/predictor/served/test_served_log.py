@@ -1,4 +1,4 @@
-"""The served log: cheap to append to, bounded, readable at any moment, whole after a crash."""
+"""The served log: cheap appends, bounded size, reads at any time, recovery after a crash."""
 
 import errno
 import json
@@ -109,7 +109,7 @@ def test_records_are_read_in_completion_order(tmp_path: Path) -> None:
     assert ids(tmp_path) == ["r0", "r1", "r2", "r3", "r4"]
 
 
-def test_the_next_writer_goes_on_where_the_last_stopped(tmp_path: Path) -> None:
+def test_the_next_writer_continues_after_the_last_record(tmp_path: Path) -> None:
     written(tmp_path, 3)
     log = ServedLog(tmp_path)
     log.append(record(3))
@@ -145,7 +145,7 @@ def test_a_crash_between_parquet_and_clean_up_duplicates_nothing(tmp_path: Path)
     assert not list(tmp_path.glob("*.partial"))
 
 
-def test_the_oldest_segments_go_when_the_room_is_used_up(tmp_path: Path) -> None:
+def test_the_oldest_segments_are_deleted_beyond_the_size_limit(tmp_path: Path) -> None:
     bound = 1 << 16
     log = ServedLog(tmp_path, max_bytes=bound, segment_rows=50)
     rng = np.random.default_rng(0)
@@ -201,7 +201,7 @@ def test_a_full_queue_drops_and_counts(tmp_path: Path) -> None:
     assert len(ids(tmp_path)) == 5
 
 
-def test_an_odd_record_costs_no_other_batch(tmp_path: Path) -> None:
+def test_an_unusual_record_does_not_affect_other_records(tmp_path: Path) -> None:
     log = ServedLog(tmp_path)
     log.append(record(0, temperature=math.nan, inputs=None))
     log.append(record(1, text="x" * 3_000_000))
@@ -232,7 +232,7 @@ def test_two_writers_are_refused_by_name_of_the_folder(tmp_path: Path) -> None:
     ServedLog(tmp_path).close()
 
 
-def test_a_folder_that_is_none_is_refused(tmp_path: Path) -> None:
+def test_a_path_that_is_no_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(LogError, match=r"file.*choose another folder"):
         ServedLog(tmp_path / "file")
