@@ -4,7 +4,8 @@
 
 Requests come in bursts. The fast tier forecasts all of them and, if the model has a refined tier,
 the refined tier afterwards, on their threads, as in the gateway. A heartbeat on the loop measures
-how late it is. In turn, the heartbeat runs on an idle loop: that lateness is the machine's own.
+how late the loop is. In turn, the heartbeat runs on an idle loop: the
+idle loop's lateness is the machine's own.
 """
 
 from __future__ import annotations
@@ -123,8 +124,12 @@ def main() -> None:
     sys.setswitchinterval(SWITCH_S)
     tiered = TieredPredictor.load(args.model_dir)
     parsed = _requests(args.model, args.requests)
-    print("Loop late by, ms; median over the rounds, and of the most also the worst round\n")
-    print("| | requests/s | median | p99 | most | worst |\n|---|---|---|---|---|---|")
+    print(
+        f"Lateness of the event loop in ms, {args.rounds} rounds. median, p99, greatest: of one "
+        "round, then the median over the rounds. worst: the greatest of all rounds. idle: the "
+        "machine's own lateness.\n"
+    )
+    print("| | requests/s | median | p99 | greatest | worst |\n|---|---|---|---|---|---|")
     for name, lines in asyncio.run(_measure(tiered, parsed, args.rounds)).items():
         speed, *late = np.median(lines, axis=0).tolist()
         worst = max(line[-1] for line in lines)

@@ -25,7 +25,3 @@ def held_out(records: Records, seed: int, share: float = SHARE) -> NDArray[np.bo
     out = np.zeros(len(records.texts), dtype=np.bool_)
     out[chosen] = True
     return out
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
