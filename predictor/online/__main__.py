@@ -1,4 +1,4 @@
-"""``python -m predictor.online``: one refit, in a process of its own."""
+"""``python -m predictor.online``: one refit in a process of its own."""
 
 import argparse
 import sys

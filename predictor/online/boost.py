@@ -1,4 +1,4 @@
-"""Continuing an artefact's boosters on served traffic, and its shapes."""
+"""Continuation of an artefact's boosters on served traffic, and recalibration of its shapes."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 
 from predictor.arrays import Array, Flags, Indices
 from predictor.fast.inputs import GENERIC, KNOWN, LIMIT, OFFSET, OWN, ROUTE, TEXT_ALL, location_base
-from predictor.online.censoring import imputed, kaplan_meier
-from predictor.online.parts import Parts
+from predictor.online.censoring import impute_from_forecast, kaplan_meier
+from predictor.online.editable import EditableArtefact
 from predictor.online.traffic import Traffic
 from predictor.raw_forecast import LEVELS
 from predictor.training.boosters import LOCATION_SETTINGS, SCALE_SETTINGS
@@ -18,20 +18,20 @@ from predictor.training.calibrate import residual_quantiles
 
 LEARNING_RATE = 0.03
 ROUNDS, SCALE_ROUNDS = 120, 60
-"""Trees added to location and scale, at most: they cost latency on every prediction."""
+"""The most trees that are added to location and scale; each tree costs latency per prediction."""
 
-RECORDS_A_ROUND = 50
-"""Records that buy a tree of location; one of scale costs twice as many."""
+RECORDS_PER_ROUND = 50
+"""Records per added tree of the location; the scale needs twice as many per tree."""
 
 _FOLDS = 4
-_HIDDEN_SHARE, _HIDDEN_WEIGHT = 0.3, 0.3  # rows shown again without their model
-_LEAST_RESIDUAL = 0.02
-_SHAPE_PRIOR = 300.0  # records that the shape from before is worth
+_HIDDEN_SHARE, _HIDDEN_WEIGHT = 0.3, 0.3  # of the rows, repeated with the model's identity hidden
+_LEAST_RESIDUAL = 0.02  # log tokens
+_SHAPE_PRIOR = 300.0  # pseudo-records of the shape from before
 
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """What the boosters are fitted to: inputs, base, target in log tokens, weight, fold."""
+    """Training rows: inputs, base and target in log tokens, weight, fold."""
 
     inputs: Array
     base: Array
@@ -39,65 +39,81 @@ class _Rows:
     weight: Array
     fold: Indices
 
+    def where(self, keep: Flags) -> _Rows:
+        return _Rows(
+            self.inputs[keep],
+            self.base[keep],
+            self.target[keep],
+            self.weight[keep],
+            self.fold[keep],
+        )
 
-def continued(start: Parts, traffic: Traffic) -> Parts:
+
+def continue_boosters(start: EditableArtefact, traffic: Traffic) -> EditableArtefact:
     """``start`` with its boosters continued on ``traffic`` and its shapes recalibrated.
 
-    Few records buy few trees. Residuals for scale and shapes are out of fold, prompts whole.
+    The number of added trees grows with the records. Residuals for scale and shapes are out of
+    fold; requests with the same prompt share a fold.
     """
     usable = traffic.where(_usable(traffic))
     fold = np.random.default_rng(0).integers(_FOLDS, size=usable.prompt.max(initial=0) + 1)
-    said = start.raw_forecasts(usable)
-    location = said.location
+    forecasts = start.raw_forecasts(usable)
+    location, logs = forecasts.location, np.log(usable.tokens)
     for _ in range(2 if usable.censored.any() else 1):
-        target = imputed(np.log(usable.tokens), usable.censored, location, said.scale, said.shape)
+        target = impute_from_forecast(
+            logs, usable.censored, location, forecasts.scale, forecasts.shape
+        )
         rows = _rows(start, usable, target, fold[usable.prompt])
-        location = _out_of_fold(start.location, rows, len(usable))
-    whole = _continue(
-        start.location, LOCATION_SETTINGS, rows, rows.target - rows.base, _rounds(usable)
+        location = _out_of_fold_location(start.location, rows, len(usable))
+    booster = _continue(
+        start.location, LOCATION_SETTINGS, rows, rows.target - rows.base, _rounds(len(usable))
     )
-    scaled, scale = _scale(start, usable, rows, location)
-    shapes = _shapes(start, usable, location, scaled)
-    return Parts.of(
+    scale, scale_booster = _fit_scale(start, usable, rows, location)
+    texts = {
+        "location": booster.model_to_string(),
+        "scale": scale_booster.model_to_string(),
+    }
+    return EditableArtefact.build(
         start.manifest,
-        {**start.arrays, "shapes": shapes},
-        {**start.boosters, "location": whole.model_to_string(), "scale": scale.model_to_string()},
+        {**start.arrays, "shapes": _shapes(start, usable, location, scale)},
+        {**start.boosters, **texts},
         start.files,
     )
 
 
-def recalibrated(start: Parts, traffic: Traffic) -> Parts:
-    """``start`` with the shapes of the models that it learned from traffic fitted to it."""
+def recalibrate_learned(start: EditableArtefact, traffic: Traffic) -> EditableArtefact:
+    """``start`` with the shapes of its learned models fitted to ``traffic``."""
     usable = traffic.where(_usable(traffic))
-    said = start.raw_forecasts(usable)
-    shapes = _shapes(start, usable, said.location, said.scale)
-    own = [at for at, name in enumerate(start.models.names) if name not in start.learned]
-    shapes[own] = start.arrays["shapes"][own]
-    return Parts.of(start.manifest, {**start.arrays, "shapes": shapes}, start.boosters, start.files)
+    forecasts = start.raw_forecasts(usable)
+    shapes = _shapes(start, usable, forecasts.location, forecasts.scale)
+    offline = [index for index, name in enumerate(start.models.names) if name not in start.learned]
+    shapes[offline] = start.arrays["shapes"][offline]
+    arrays = {**start.arrays, "shapes": shapes}
+    return EditableArtefact.build(start.manifest, arrays, start.boosters, start.files)
 
 
 def _usable(traffic: Traffic) -> Flags:
-    """Answers without end are counted, not fitted."""
+    """Which requests (n) are fitted: all but endless answers."""
     return np.asarray(traffic.ended | traffic.censored)
 
 
-def _rounds(traffic: Traffic) -> int:
-    return int(min(ROUNDS, len(traffic) // RECORDS_A_ROUND + 1))
+def _rounds(records: int) -> int:
+    return min(ROUNDS, records // RECORDS_PER_ROUND + 1)
 
 
-def _rows(start: Parts, traffic: Traffic, target: Array, fold: Indices) -> _Rows:
-    """The requests as they are, first, then some again as those of a model not known."""
-    inputs, base = start.see(traffic)
-    again = np.flatnonzero(np.random.default_rng(1).random(len(traffic)) < _HIDDEN_SHARE)
-    hidden = inputs[again]
+def _rows(start: EditableArtefact, traffic: Traffic, target: Array, fold: Indices) -> _Rows:
+    """A row for each request, then some requests again with the model's identity hidden."""
+    inputs, base = start.booster_inputs(traffic)
+    repeated = np.flatnonzero(np.random.default_rng(1).random(len(traffic)) < _HIDDEN_SHARE)
+    hidden = inputs[repeated]
     hidden[:, OFFSET] = hidden[:, OWN] = np.nan
     hidden[:, ROUTE] = GENERIC
     return _Rows(
         np.concatenate([inputs, hidden]),
         np.concatenate([base, location_base(0.0, hidden[:, TEXT_ALL], hidden[:, LIMIT])]),
-        np.concatenate([target, target[again]]),
-        np.concatenate([np.ones(len(traffic)), np.full(len(again), _HIDDEN_WEIGHT)]),
-        np.concatenate([fold, fold[again]]),
+        np.concatenate([target, target[repeated]]),
+        np.concatenate([np.ones(len(traffic)), np.full(len(repeated), _HIDDEN_WEIGHT)]),
+        np.concatenate([fold, fold[repeated]]),
     )
 
 
@@ -106,77 +122,76 @@ def _continue(
 ) -> lgb.Booster:
     settings = settings | {"learning_rate": LEARNING_RATE, "num_threads": 1, "seed": 0}
     data = lgb.Dataset(rows.inputs, target, weight=rows.weight, params=settings)
-    more: lgb.Booster = lgb.train(settings, data, rounds, init_model=booster)
-    return more
+    continued: lgb.Booster = lgb.train(settings, data, rounds, init_model=booster)
+    return continued
 
 
-def _out_of_fold(booster: lgb.Booster, rows: _Rows, count: int) -> Array:
-    """Locations of the first ``count`` rows by boosters continued without their fold."""
-    located = np.empty(count)
+def _out_of_fold_location(booster: lgb.Booster, rows: _Rows, count: int) -> Array:
+    """Locations of the first ``count`` rows by boosters continued on the other folds."""
+    location = np.empty(count)
     for part in range(_FOLDS):
-        held = np.flatnonzero(rows.fold[:count] == part)
-        inside = _where(rows, rows.fold != part)
-        rounds = int(min(ROUNDS, count // RECORDS_A_ROUND + 1))
-        more = (
-            _continue(booster, LOCATION_SETTINGS, inside, inside.target - inside.base, rounds)
-            if len(inside.target)
-            else booster
-        )
-        if len(held):
-            found = np.asarray(more.predict(rows.inputs[held], num_threads=1))
-            located[held] = rows.base[held] + found
-    return located
+        outside = np.flatnonzero(rows.fold[:count] == part)
+        inside = rows.where(rows.fold != part)
+        continued = booster
+        if len(inside.target):
+            target = inside.target - inside.base
+            continued = _continue(booster, LOCATION_SETTINGS, inside, target, _rounds(count))
+        if len(outside):
+            output = np.asarray(continued.predict(rows.inputs[outside], num_threads=1))
+            location[outside] = rows.base[outside] + output
+    return location
 
 
-def _where(rows: _Rows, keep: Flags) -> _Rows:
-    return _Rows(
-        rows.inputs[keep], rows.base[keep], rows.target[keep], rows.weight[keep], rows.fold[keep]
-    )
-
-
-def _scale(
-    start: Parts, traffic: Traffic, rows: _Rows, location: Array
+def _fit_scale(
+    start: EditableArtefact, traffic: Traffic, rows: _Rows, location: Array
 ) -> tuple[Array, lgb.Booster]:
-    """Out-of-fold scales of all requests, and the booster continued on all that ended."""
+    """Out-of-fold scales of all requests (n), and the booster continued on all that ended."""
     count = len(traffic)
-    plain = _where(rows, np.arange(len(rows.target)) < count)
+    plain = rows.where(np.arange(len(rows.target)) < count)
     size = np.log(np.abs(plain.target - location) + _LEAST_RESIDUAL)
-    rounds = int(min(SCALE_ROUNDS, count // (2 * RECORDS_A_ROUND) + 1))
+    rounds = int(min(SCALE_ROUNDS, count // (2 * RECORDS_PER_ROUND) + 1))
     ended = traffic.ended
-    scaled = np.empty(count)
+
+    def fit(keep: Flags) -> lgb.Booster:
+        return _continue(start.scale, SCALE_SETTINGS, plain.where(keep), size[keep], rounds)
+
+    scale = np.empty(count)
     for part in range(_FOLDS):
-        inside, held = ended & (plain.fold != part), plain.fold == part
-        more = _continue(start.scale, SCALE_SETTINGS, _where(plain, inside), size[inside], rounds)
-        if held.any():
-            scaled[held] = np.exp(np.asarray(more.predict(plain.inputs[held], num_threads=1)))
-    return scaled, _continue(start.scale, SCALE_SETTINGS, _where(plain, ended), size[ended], rounds)
+        outside = plain.fold == part
+        booster = fit(ended & ~outside)
+        if outside.any():
+            scale[outside] = np.exp(
+                np.asarray(booster.predict(plain.inputs[outside], num_threads=1))
+            )
+    return scale, fit(ended)
 
 
-def _shapes(start: Parts, traffic: Traffic, location: Array, scale: Array) -> Array:
-    """Shapes of the known models, drawn towards the quantiles of the new residuals."""
+def _shapes(start: EditableArtefact, traffic: Traffic, location: Array, scale: Array) -> Array:
+    """The shapes, with known models' shapes drawn towards the quantiles of the new residuals."""
     shapes = np.array(start.arrays["shapes"])
     residuals = (np.log(traffic.tokens) - location) / scale
-    for at, name in enumerate(traffic.names):
+    for index, name in enumerate(traffic.names):
         match = start.models.match(name)
-        rows = traffic.model == at
+        rows = traffic.model == index
         if match.route != KNOWN or not np.any(rows & traffic.ended):
             continue
         group = int(match.weights.argmax())
-        found = _quantiles(residuals[rows], traffic.censored[rows], shapes[group])
+        new = _quantiles(residuals[rows], traffic.censored[rows], shapes[group])
         share = rows.sum() / (rows.sum() + _SHAPE_PRIOR)
-        shapes[group] = share * found + (1 - share) * shapes[group]
+        shapes[group] = share * new + (1 - share) * shapes[group]
     return shapes
 
 
 def _quantiles(residuals: Array, censored: Flags, before: Array) -> Array:
-    """Quantiles at LEVELS; above what the cuts let one see, as far from there as before."""
+    """Quantiles at LEVELS; levels that censoring hides keep their distances from ``before``."""
     mass, left = kaplan_meier(residuals, censored)
-    seen = mass > 0
-    found = residual_quantiles(residuals[seen], mass[seen], len(residuals))
+    observed = mass > 0
+    quantiles = residual_quantiles(residuals[observed], mass[observed], len(residuals))
     visible = int(np.sum(1 - left >= LEVELS))
     if not visible:
         return before
     if left > 1e-9:
-        found = np.interp(np.minimum(1.0, LEVELS / (1 - left)), LEVELS, found)
-        found[visible:] = found[visible - 1] + before[visible:] - before[visible - 1]
-    return np.asarray(np.maximum.accumulate(found))
+        quantiles = np.interp(np.minimum(1.0, LEVELS / (1 - left)), LEVELS, quantiles)
+        last = visible - 1
+        quantiles[visible:] = quantiles[last] + before[visible:] - before[last]
+    return np.asarray(np.maximum.accumulate(quantiles))

@@ -1,4 +1,4 @@
-"""Lengths that are known only to be at least so long."""
+"""Right-censored lengths of served answers: imputation and the Kaplan-Meier estimate."""
 
 from __future__ import annotations
 
@@ -7,29 +7,31 @@ import numpy as np
 from predictor.arrays import Array, Flags
 from predictor.raw_forecast import MASS
 
-_BEYOND = 0.1  # scales past a cut that lies beyond all atoms
+_BEYOND_ALL_ATOMS = 0.1  # in scales: the excess over a cut that lies beyond all atoms
 
 
-def imputed(logs: Array, censored: Flags, at: Array, scale: Array, z: Array) -> Array:
-    """Log lengths (n) with the censored ones replaced by their expectation beyond the cut.
+def impute_from_forecast(
+    logs: Array, censored: Flags, location: Array, scale: Array, shape: Array
+) -> Array:
+    """Log lengths (n) with the ``censored`` ones replaced by their expectation beyond the cut.
 
-    Expectations are those of the forecast: location ``at``, ``scale`` (n), quantiles ``z``
-    (n x len(MASS)); Buckley and James 1979. Alternate with fitting until it settles.
+    The expectation is that of the forecast with ``location`` and ``scale`` (n) and the quantiles
+    ``shape`` (n x len(MASS)); Buckley and James 1979. Alternate with a fit of the location.
     """
     out = logs.copy()
     rows = np.flatnonzero(censored)
-    atoms = at[rows, None] + scale[rows, None] * z[rows]
+    atoms = location[rows, None] + scale[rows, None] * shape[rows]
     beyond = MASS * (atoms > logs[rows, None])
     total = beyond.sum(axis=1)
     mean = np.sum(beyond * atoms, axis=1) / np.maximum(total, 1e-12)
-    out[rows] = np.where(total > 0, mean, logs[rows] + _BEYOND * scale[rows])
+    out[rows] = np.where(total > 0, mean, logs[rows] + _BEYOND_ALL_ATOMS * scale[rows])
     return out
 
 
 def kaplan_meier(values: Array, censored: Flags) -> tuple[Array, float]:
-    """The probability of each value (n; 0 where censored) and what is left beyond the last one.
+    """The probability of each value (n; 0 where censored), and the probability beyond the last.
 
-    Kaplan and Meier 1958; at ties the uncensored come first.
+    Kaplan and Meier 1958; of equal values, the uncensored come first.
     """
     order = np.lexsort((censored, values))
     at_risk = np.arange(len(values), 0, -1, dtype=np.float64)

@@ -1,4 +1,4 @@
-"""``lengthwise refit``, ``lengthwise rollback`` and ``lengthwise log``."""
+"""``lengthwise refit`` and ``lengthwise rollback``: arguments and exit codes."""
 
 from __future__ import annotations
 
@@ -16,35 +16,43 @@ from predictor.fast.predictor import REMEDY
 
 
 def add_refit_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of ``refit``."""
-    parser.add_argument("--log", type=Path, required=True, help="folder of the served log")
+    """Add the arguments of ``refit``."""
     parser.add_argument(
-        "--store", type=Path, required=True, help="folder of the versions; made if absent"
+        "--log", type=Path, required=True, metavar="DIR", help="folder of the served log"
+    )
+    parser.add_argument(
+        "--store",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder of the model versions; made if absent",
     )
     parser.add_argument(
         "--model-dir",
         type=Path,
         default=None,
-        help="model trained offline to start from (default: the store's, else the one that ships)",
+        metavar="DIR",
+        help="model trained offline that the refit starts from (default: the store's, else the "
+        "model that ships)",
     )
     parser.add_argument(
         "--least",
         type=int,
         default=200,
         metavar="N",
-        help="ended answers needed since the last fit (default 200)",
+        help="answers since the last fit that a refit needs (default 200)",
     )
     parser.add_argument(
         "--window",
         type=int,
         default=50_000,
         metavar="N",
-        help="latest records to read (default 50000)",
+        help="the most records to read, the latest ones (default 50000)",
     )
 
 
 def run_refit(args: argparse.Namespace) -> int:
-    """Refit once; prints what was done, and why, as JSON."""
+    """Refit once; print what was done and why as JSON. Returns the exit code."""
     try:
         from predictor.online.refit import refit  # noqa: PLC0415 - LightGBM may be missing
     except (ImportError, OSError) as error:
@@ -54,7 +62,7 @@ def run_refit(args: argparse.Namespace) -> int:
             f"--least {args.least}: give at least 20, and --window no less than --least"
         )
     if hasattr(os, "nice"):
-        os.nice(10)  # serving goes first
+        os.nice(10)  # the gateway has precedence
     try:
         outcome = refit(
             args.log, args.store, model=args.model_dir, least=args.least, window=args.window
@@ -66,19 +74,26 @@ def run_refit(args: argparse.Namespace) -> int:
 
 
 def refit_command(log: Path, store: Path, *, model: Path | None = None) -> list[str]:
-    """The command line that refits in a process of its own."""
+    """The command line of a refit in a process of its own."""
     line = [sys.executable, "-m", "predictor.online", "--log", str(log), "--store", str(store)]
     return line if model is None else [*line, "--model-dir", str(model)]
 
 
 def add_rollback_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of ``rollback``."""
-    parser.add_argument("--store", type=Path, required=True, help="folder of the versions")
-    parser.add_argument("--reason", default="by hand", help="kept in the history")
+    """Add the arguments of ``rollback``."""
+    parser.add_argument(
+        "--store", type=Path, required=True, metavar="DIR", help="folder of the model versions"
+    )
+    parser.add_argument(
+        "--reason",
+        default="by hand",
+        metavar="TEXT",
+        help="reason to write to the store's history (default: by hand)",
+    )
 
 
 def run_rollback(args: argparse.Namespace) -> int:
-    """Go back to the version before the current one; prints its name."""
+    """Make the previous version current; print its name. Returns the exit code."""
     try:
         name = Versions(args.store).rollback(who="operator", reason=args.reason)
     except (ArtefactError, OSError) as error:

@@ -1,4 +1,4 @@
-"""Extending an artefact with models that it meets in traffic only."""
+"""Extension of an artefact by models that occur in traffic only."""
 
 from __future__ import annotations
 
@@ -12,84 +12,97 @@ from numpy.typing import NDArray
 
 from predictor.arrays import Array
 from predictor.fast.inputs import AXIS, OWN, TEXT_ALL, TrainedModels
-from predictor.online.censoring import imputed
-from predictor.online.parts import LearnedState, Parts
+from predictor.online.censoring import impute_from_forecast
+from predictor.online.editable import EditableArtefact, LearnedModel
 from predictor.online.traffic import Traffic
 from predictor.raw_forecast import CAP_TOKENS, RawForecasts
 from predictor.training.calibrate import ENDLESS_PRIOR
 
 LEAST_RECORDS = 50
-"""Ended answers from which a model is learned."""
+"""Ended answers of a model that are needed to learn it."""
 
 MOST_MODELS = 32
-"""Models learned from traffic: those with the most records."""
+"""The largest number of learned models; those with the most records are kept."""
 
-_PRIOR = 10.0  # records that what the forecast said before is worth
-_LEAST_SQUARE = 1e-2  # of an axis score: where it hardly varies, its weight stays small
-_ROUNDS = 4  # of reweighting and imputing; settles in two or three
-_HUBER = 1.5  # robust standard deviations beyond which an answer pulls no harder
+_PRIOR = 10.0  # pseudo-records at the forecast from before
+_LEAST_SQUARE = 1e-2  # of an axis score: an axis that hardly varies gets a small weight
+_ROUNDS = 4  # of reweighting and imputation; two or three suffice
+_HUBER = 1.5  # robust standard deviations beyond which a residual's pull is constant
+_MAD_TO_SIGMA = 1.4826  # standard deviation of a normal distribution / median absolute deviation
 
 
-def learn_models(base: Parts, current: Parts, traffic: Traffic) -> list[LearnedState]:
-    """The models of ``traffic`` that ``base`` does not know; those of ``current`` are kept."""
-    found = dict(current.learned)
-    ended = Counter(traffic.names[at] for at in traffic.model[traffic.ended])
+def learn_models(
+    base: EditableArtefact, current: EditableArtefact, traffic: Traffic
+) -> list[LearnedModel]:
+    """The models of ``traffic`` that ``base`` does not know, and those learned by ``current``.
+
+    A model with enough records in ``traffic`` is learned again.
+    """
+    learned = dict(current.learned)
+    ended = Counter(traffic.names[index] for index in traffic.model[traffic.ended])
     for name, count in ended.most_common():
         if name and count >= LEAST_RECORDS and name not in base.models.names:
-            found[name] = _learn(base, name, traffic)
-    found = {name: known for name, known in found.items() if name not in base.models.names}
-    ranked = sorted(found.values(), key=lambda known: (-known.records, known.name))
-    return ranked[:MOST_MODELS]
+            learned[name] = _learn(base, name, traffic)
+    new = [model for name, model in learned.items() if name not in base.models.names]
+    return sorted(new, key=lambda model: (-model.records, model.name))[:MOST_MODELS]
 
 
-def _learn(base: Parts, name: str, traffic: Traffic) -> LearnedState:
-    """Level and axes by regression on the axis scores, shrunk to what was said before.
+def _learn(base: EditableArtefact, name: str, traffic: Traffic) -> LearnedModel:
+    """Offset and axes by regression of log lengths on the axis scores.
 
-    They are estimated as those of the models trained on were: from lengths, not from the
-    boosters' residuals, because the boosters know a model by its level and answer to it.
+    The regression is shrunk towards the forecast of ``base``. The target is the length and not
+    the boosters' residual, as for the models trained on: the boosters read a model's offset, so
+    their residual is not the model's offset.
     """
     rows = traffic.where(traffic.model == traffic.names.index(name))
     usable = rows.where(rows.tokens < CAP_TOKENS)
-    said = base.raw_forecasts(usable)
+    forecasts = base.raw_forecasts(usable)
     design = np.column_stack([np.ones(len(usable)), usable.inputs[:, AXIS]])
     shared = usable.inputs[:, TEXT_ALL] + np.nan_to_num(usable.inputs[:, OWN])
-    prior = _ridge(design, said.location - shared)
-    fitted = _regress(design, shared, prior, said, usable)
-    return LearnedState(
+    prior = _least_squares(design, forecasts.location - shared)
+    fitted = _robust_ridge(design, shared, prior, forecasts, usable)
+    return LearnedModel(
         name=name,
         offset=float(fitted[0]),
         axes=fitted[1:],
         shape=base.arrays["shapes"][: len(base.models.names)].mean(axis=0),
-        capped=_rate(base, rows),
+        capped=_endless_rate(base, rows),
         records=len(rows),
     )
 
 
-def _ridge(design: Array, target: Array) -> Array:
-    """Least squares; a penalty of one record keeps prompts that are all alike from blowing up."""
+def _least_squares(design: Array, target: Array) -> Array:
+    """Least squares with a penalty of one record, so that equal prompts have a solution."""
     penalty = np.diag(np.maximum(np.mean(design**2, axis=0), _LEAST_SQUARE))
     normal = design.T @ design + penalty
     return np.asarray(np.linalg.solve(normal, design.T @ target), dtype=np.float64)
 
 
-def _rate(base: Parts, rows: Traffic) -> float:
-    """The rate of answers without end, drawn towards that of all models."""
-    ran = int(np.sum(rows.tokens >= CAP_TOKENS))
-    return (ran + ENDLESS_PRIOR * float(base.arrays["capped"][-1])) / (len(rows) + ENDLESS_PRIOR)
+def _endless_rate(base: EditableArtefact, rows: Traffic) -> float:
+    """The share of endless answers, drawn towards the rate of all models."""
+    endless = int(np.sum(rows.tokens >= CAP_TOKENS))
+    overall = float(base.arrays["capped"][-1])
+    return (endless + ENDLESS_PRIOR * overall) / (len(rows) + ENDLESS_PRIOR)
 
 
-def _regress(
-    design: Array, shared: Array, prior: Array, said: RawForecasts, rows: Traffic
+def _robust_ridge(
+    design: Array, shared: Array, prior: Array, forecasts: RawForecasts, rows: Traffic
 ) -> Array:
-    """Ridge towards ``prior``, robust (Huber's weights) and with censored lengths imputed."""
+    """Ridge towards ``prior`` with Huber's weights; censored lengths are imputed.
+
+    ``shared`` (n, log tokens) is the part of the log length that the regression does not change.
+    """
     penalty = np.diag(_PRIOR * np.maximum(np.mean(design**2, axis=0), _LEAST_SQUARE))
-    logs, location = np.log(rows.tokens), said.location
+    logs, location = np.log(rows.tokens), forecasts.location
     fitted = prior
     for _ in range(_ROUNDS):
-        target = imputed(logs, rows.censored, location, said.scale, said.shape) - shared
-        off = target - design @ fitted
-        spread = _HUBER * 1.4826 * float(np.median(np.abs(off))) + 1e-6
-        weight = np.minimum(1.0, spread / np.maximum(np.abs(off), 1e-9))
+        imputed = impute_from_forecast(
+            logs, rows.censored, location, forecasts.scale, forecasts.shape
+        )
+        target = imputed - shared
+        residual = np.abs(target - design @ fitted)
+        bound = _HUBER * _MAD_TO_SIGMA * float(np.median(residual)) + 1e-6
+        weight = np.minimum(1.0, bound / np.maximum(residual, 1e-9))
         normal = design.T @ (weight[:, None] * design) + penalty
         step = np.linalg.solve(normal, design.T @ (weight * (target - design @ prior)))
         fitted = np.asarray(prior + step, dtype=np.float64)
@@ -97,36 +110,36 @@ def _regress(
     return fitted
 
 
-def extended(base: Parts, learned: Sequence[LearnedState]) -> Parts:
-    """``base`` that knows the models ``learned`` too; what it says of its own is unchanged."""
+def with_models(base: EditableArtefact, learned: Sequence[LearnedModel]) -> EditableArtefact:
+    """``base`` with the models ``learned``; the forecasts for its own models do not change."""
     arrays = dict(base.arrays)
-    for known in learned:
-        relatives = base.models.match(known.name).weights
-        arrays |= _with(arrays, base.arrays, known, relatives)
-    online = {
-        known.name: {"axes": known.axes.tolist(), "records": known.records} for known in learned
+    for model in learned:
+        relatives = base.models.match(model.name).weights
+        arrays |= _with_model(arrays, base.arrays, model, relatives)
+    entries = {
+        model.name: {"axes": model.axes.tolist(), "records": model.records} for model in learned
     }
     manifest = {
         **base.manifest,
-        "models": [*base.manifest["models"], *(known.name for known in learned)],
-        "online": {"base": base.lineage, "learned": online},
+        "models": [*base.manifest["models"], *(model.name for model in learned)],
+        "online": {"base": base.lineage, "learned": entries},
     }
     models = TrainedModels(manifest["models"], arrays["offsets"])
-    named = {known.name: known for known in learned}
-    return replace(base, manifest=manifest, arrays=arrays, models=models, learned=named)
+    by_name = {model.name: model for model in learned}
+    return replace(base, manifest=manifest, arrays=arrays, models=models, learned=by_name)
 
 
-def _with(
+def _with_model(
     arrays: Mapping[str, NDArray[Any]],
     base: Mapping[str, NDArray[Any]],
-    model: LearnedState,
+    model: LearnedModel,
     relatives: Array,
 ) -> dict[str, NDArray[Any]]:
-    """The arrays with one model more.
+    """The ``arrays`` with one more model.
 
-    Its text column is a sum of the others': of its relatives, and of the axes, which are linear
-    in the columns of the base's models.
-    Its own row of the axes is zero, so that their scores stay what they are.
+    The model's text column is a sum of columns of ``base``: those of its relatives, and the axes,
+    which are linear in the models' columns. The model's own row of the axes is zero, so that the
+    axis scores do not change.
     """
     turn = base["text_axes"] @ model.axes
     mix = relatives + turn

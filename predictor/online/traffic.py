@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,22 +11,24 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from predictor.arrays import Array, Flags, Indices
+from predictor.data.parquet import flags, numbers, strings
 from predictor.fast.inputs import AXIS, COLUMNS, OWN
 from predictor.features.model_names import canonical
 from predictor.raw_forecast import CAP_TOKENS
 
 Axes = Mapping[str, Array]
-"""What an artefact has learned of models from traffic: the weights of the axes, by name."""
+"""The axis weights (AXES) that an artefact has learned from traffic, by model name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """n finished requests, in completion order.
+    """n finished requests, in the order of completion.
 
-    ``model`` indexes ``names`` (canonical). ``inputs`` (n x len(COLUMNS)) are as logged, but
-    ``text_own`` is as the artefact trained offline has it. ``tokens`` is the answer's length;
-    where ``censored``, the true one is at least that. ``limit`` is where the answer would have
-    been cut (infinite: nowhere known). ``prompt`` numbers the prompts: repeated ones share one.
+    ``model`` (n) indexes ``names`` (canonical). ``finished`` (n) is in Unix seconds. ``inputs`` (n
+    x len(COLUMNS)) are the logged inputs, with ``text_own`` as the offline artefact computes it.
+    ``tokens`` (n) are the answers' lengths; where ``censored``, the answer would have been longer.
+    ``limit`` (n) is the length at which the answer would have been cut (infinite if unknown).
+    ``prompt`` (n) numbers the prompts; requests with the same prompt share a number.
     """
 
     names: list[str]
@@ -44,11 +45,11 @@ class Traffic:
 
     @property
     def ended(self) -> Flags:
-        """Answers whose own length is known, those that would never have ended left out."""
+        """Which answers (n) are uncensored and shorter than the generation limit."""
         return np.asarray(~self.censored & (self.tokens < CAP_TOKENS))
 
     def where(self, keep: Flags) -> Traffic:
-        """The requests marked in ``keep``."""
+        """The requests marked in ``keep`` (n)."""
         return Traffic(
             self.names,
             self.model[keep],
@@ -61,84 +62,78 @@ class Traffic:
         )
 
 
-def collect(
-    table: pa.Table, *, feature_hash: str, artefacts: Mapping[str, Axes]
+def usable_traffic(
+    log: pa.Table, *, feature_hash: str, artefacts: Mapping[str, Axes]
 ) -> tuple[Traffic, dict[str, int]]:
-    """The usable records of a served log, and how many were left out for which reason.
+    """The usable records of a served log, and the number of skipped records by reason.
 
-    Usable inputs were made with the same features and by an artefact with the same text model
-    (one of ``artefacts``, by identity), else their columns mean something else.
+    Usable inputs have the features of ``feature_hash`` and were logged by one of ``artefacts`` (by
+    identity): those have the same text model, so that the columns have the same meaning.
     """
     skipped: dict[str, int] = {}
-    keep = np.ones(table.num_rows, dtype=np.bool_)
+    keep = np.ones(log.num_rows, dtype=np.bool_)
     for reason, usable in (
-        ("without inputs", _flags(pc.is_valid(table["inputs"]))),
-        ("of several sequences", _numbers(table["sequences"]) == 1),
-        ("without tokens", _numbers(table["output_tokens"]) > 0),
-        ("with other features", _same_features(table, feature_hash)),
-        ("of another artefact", np.isin(_strings(table["artefact"]), sorted(artefacts))),
+        ("without inputs", np.asarray(pc.is_valid(log["inputs"]).to_numpy(), dtype=np.bool_)),
+        ("of several sequences", numbers(log, "sequences") == 1),
+        ("without tokens", numbers(log, "output_tokens") > 0),
+        ("with other features", _same_features(log, feature_hash)),
+        ("of another artefact", np.isin(_texts(log, "artefact"), sorted(artefacts))),
     ):
-        out = int(np.sum(keep & ~usable))
-        if out:
-            skipped[reason] = out
+        count = int(np.sum(keep & ~usable))
+        if count:
+            skipped[reason] = count
         keep &= usable
-    kept = table.filter(pa.array(keep))
+    kept = log.filter(pa.array(keep))
     traffic = _arrays(kept)
-    _unlearn(traffic, _strings(kept["artefact"]), artefacts)
+    _remove_learned_axes(traffic, _texts(kept, "artefact"), artefacts)
     return traffic, skipped
 
 
-def _unlearn(traffic: Traffic, artefact: NDArray[np.str_], artefacts: Mapping[str, Axes]) -> None:
-    """Take what an artefact had learned of a model out of ``text_own``, in place."""
-    for made_by, learned in artefacts.items():
+def _remove_learned_axes(
+    traffic: Traffic, artefact: NDArray[np.str_], artefacts: Mapping[str, Axes]
+) -> None:
+    """Subtract what the logging artefact had learned of a model from ``text_own``, in place."""
+    for identity, learned in artefacts.items():
         for name, axes in learned.items():
             if name in traffic.names:
-                rows = (traffic.model == traffic.names.index(name)) & (artefact == made_by)
+                rows = (traffic.model == traffic.names.index(name)) & (artefact == identity)
                 traffic.inputs[rows, OWN] -= traffic.inputs[rows][:, AXIS] @ axes
 
 
-def _same_features(table: Any, feature_hash: str) -> Flags:
-    width = _numbers(pc.list_value_length(table["inputs"])) == len(COLUMNS)
-    return np.asarray(width & (_strings(table["feature_hash"]) == feature_hash))
+def _same_features(log: pa.Table, feature_hash: str) -> Flags:
+    """Which records have inputs of the right number of columns and the wanted feature hash."""
+    width = pc.list_value_length(log["inputs"]).to_numpy()
+    return np.asarray((width == len(COLUMNS)) & (_texts(log, "feature_hash") == feature_hash))
 
 
-def _arrays(table: Any) -> Traffic:
-    given, place = np.unique(_strings(table["model"]), return_inverse=True)
-    names = sorted({canonical(str(name)) for name in given})
-    number = np.array([names.index(canonical(str(name))) for name in given], dtype=np.intp)
-    tokens = _numbers(table["output_tokens"])
-    censored = _flags(table["censored"])
-    limit = np.nan_to_num(_numbers(table["max_tokens"]), nan=np.inf)
-    flat = pc.list_flatten(table["inputs"])
+def _arrays(log: pa.Table) -> Traffic:
+    logged, position = np.unique(_texts(log, "model"), return_inverse=True)
+    names = sorted({canonical(str(name)) for name in logged})
+    number = np.array([names.index(canonical(str(name))) for name in logged], dtype=np.intp)
+    tokens, censored = numbers(log, "output_tokens"), flags(log, "censored")
+    limit = np.nan_to_num(numbers(log, "max_tokens"), nan=np.inf)
+    inputs = pc.list_flatten(log["inputs"]).to_numpy()
     return Traffic(
         names=names,
-        model=number[place] if len(place) else place.astype(np.intp),
-        finished=_numbers(table["finished"]),
-        inputs=_numbers(flat).reshape(-1, len(COLUMNS)),
+        model=number[position] if len(position) else position.astype(np.intp),
+        finished=numbers(log, "finished"),
+        inputs=np.asarray(inputs, dtype=np.float64).reshape(-1, len(COLUMNS)),
         tokens=tokens,
         censored=censored,
         limit=np.where(censored, np.minimum(limit, tokens), np.maximum(limit, tokens)),
-        prompt=_prompts(table["prompt_hash"].to_pylist()),
+        prompt=_prompt_numbers(log["prompt_hash"].to_pylist()),
     )
 
 
-def _numbers(column: Any) -> Array:
-    """A column as doubles, null as NaN."""
-    return np.asarray(column.cast(pa.float64()).to_numpy(), dtype=np.float64)
+def _texts(log: pa.Table, column: str) -> NDArray[np.str_]:
+    """A column of texts for comparison; null is the text "None"."""
+    return strings(log, column).astype(np.str_)
 
 
-def _strings(column: Any) -> NDArray[np.str_]:
-    return np.array(column.to_pylist(), dtype=np.str_)
-
-
-def _flags(column: Any) -> Flags:
-    return np.asarray(column.to_numpy(), dtype=np.bool_)
-
-
-def _prompts(hashes: list[str]) -> Indices:
-    """A number for each distinct prompt; one without a hash is a prompt of its own."""
+def _prompt_numbers(hashes: list[str | None]) -> Indices:
+    """A number for each distinct prompt hash; a prompt without a hash has its own number."""
     known: dict[str, int] = {}
     return np.array(
-        [known.setdefault(name or f"row {at}", len(known)) for at, name in enumerate(hashes)],
+        [known.setdefault(name or f"row {row}", len(known)) for row, name in enumerate(hashes)],
         dtype=np.intp,
     )

@@ -1,4 +1,4 @@
-"""Made-up served traffic whose lengths follow from the prompts, as a gateway would log it."""
+"""Synthetic served traffic whose lengths follow from the prompts, as a gateway would log it."""
 
 from pathlib import Path
 
@@ -7,7 +7,9 @@ import numpy as np
 from predictor import LengthPredictor, Prompt
 from predictor.artefact.versions import artefact_id
 from predictor.features.definition import feature_hash
-from predictor.served import ServedLog, ServedRecord
+from predictor.online.editable import EditableArtefact
+from predictor.online.traffic import Traffic, usable_traffic
+from predictor.served import ServedLog, ServedRecord, read
 from tests.predictor.small_castillo import LEVEL, SIGMA
 
 _TOPICS = ("tea", "rivers", "chess", "trains", "bread", "clouds", "maps", "bees", "paper", "storms")
@@ -63,3 +65,19 @@ def serve(
         )
     log.close()
     return made
+
+
+def logged_traffic(log: Path, predictor: LengthPredictor) -> Traffic:
+    """The records of the served log ``log`` that ``predictor`` logged."""
+    return usable_traffic(
+        read(log),
+        feature_hash=feature_hash(),
+        artefacts={artefact_id(predictor.manifest): {}},
+    )[0]
+
+
+def shifted(artefact: EditableArtefact, by: float) -> EditableArtefact:
+    """The artefact with all models' offsets wrong by ``by`` log tokens."""
+    manifest = {**artefact.manifest, "online": {"base": artefact.lineage, "until": 0.0}}
+    arrays = {**artefact.arrays, "offsets": artefact.arrays["offsets"] + by}
+    return EditableArtefact.build(manifest, arrays, artefact.boosters)

@@ -1,4 +1,4 @@
-"""Parts: an artefact taken apart, and what it says of logged requests."""
+"""An artefact that a refit can change, and its forecasts of logged requests."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ from predictor.raw_forecast import RawForecasts
 
 
 @dataclass(frozen=True, slots=True)
-class LearnedState:
+class LearnedModel:
     """A model that was added from served traffic.
 
-    Its level is ``offset``; its departure from what all models do is that of its relatives plus
-    ``axes`` (AXES) times the text model's axis scores, so that no text is needed to learn it.
-    ``shape`` and ``capped`` are its quantiles of residuals and its rate of answers without end;
-    ``records`` taught it.
+    ``offset`` is the model's effect on log length. The model's departure from the other models is
+    that of its relatives plus ``axes`` (AXES) times the text model's axis scores, so a model is
+    learned without any text. ``shape`` (levels) are its quantiles of residuals, ``capped`` its
+    rate of endless answers, ``records`` the number of records that it was learned from.
     """
 
     name: str
@@ -52,8 +52,12 @@ class LearnedState:
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
-    """An artefact: its arrays, and models and boosters ready for use."""
+class EditableArtefact:
+    """An artefact's manifest, arrays and boosters (as texts), and the objects made from them.
+
+    ``location`` and ``scale`` are LightGBM boosters; ``learned`` are the models added from
+    traffic, by name; ``files`` are the encoder's, which a refit does not change.
+    """
 
     manifest: dict[str, Any]
     arrays: Mapping[str, NDArray[Any]]
@@ -61,28 +65,27 @@ class Parts:
     models: TrainedModels
     location: lgb.Booster
     scale: lgb.Booster
-    learned: Mapping[str, LearnedState]
+    learned: Mapping[str, LearnedModel]
     files: Mapping[str, bytes] = field(default_factory=dict)
-    """The encoder's, as they are: a refit leaves the refined tier alone."""
 
     @classmethod
-    def read(cls, folder: Path) -> Parts:
-        """The artefact in ``folder``; raises ArtefactError if it cannot be served."""
+    def read(cls, folder: Path) -> EditableArtefact:
+        """The artefact in ``folder``; raises ArtefactError if it cannot be loaded."""
         LengthPredictor.load(folder)
         stored = format.read(folder)
         encoder = [name for name in stored.manifest["files"] if name.startswith("encoder")]
         files = {name: (folder / name).read_bytes() for name in encoder}
-        return cls.of(stored.manifest, stored.arrays, stored.boosters, files)
+        return cls.build(stored.manifest, stored.arrays, stored.boosters, files)
 
     @classmethod
-    def of(
+    def build(
         cls,
         manifest: dict[str, Any],
         arrays: Mapping[str, NDArray[Any]],
         boosters: Mapping[str, str],
         files: Mapping[str, bytes] | None = None,
-    ) -> Parts:
-        """The artefact that consists of these."""
+    ) -> EditableArtefact:
+        """The artefact with this content; raises ArtefactError if parts do not fit together."""
         models = TrainedModels(manifest["models"], arrays["offsets"])
         return cls(
             manifest,
@@ -91,12 +94,12 @@ class Parts:
             models,
             lgb.Booster(model_str=boosters["location"]),
             lgb.Booster(model_str=boosters["scale"]),
-            _learned(manifest, models, arrays),
+            _learned_models(manifest, models, arrays),
             files or {},
         )
 
     def write(self, folder: Path) -> None:
-        """Publish as a model directory."""
+        """Publish the artefact as the model directory ``folder``."""
         format.publish(
             folder,
             manifest=self.manifest,
@@ -108,16 +111,19 @@ class Parts:
 
     @property
     def lineage(self) -> str:
-        """The identity of the offline artefact that this one is, or was refitted from."""
+        """The identity of the offline artefact that this artefact is or was refitted from."""
         return str(self.manifest.get("online", {}).get("base") or artefact_id(self.manifest))
 
     @property
-    def until(self) -> float:
-        """When the last request that it was refitted to had finished, in Unix seconds."""
+    def fitted_until(self) -> float:
+        """The completion time of the last request that was fitted to, in Unix seconds."""
         return float(self.manifest.get("online", {}).get("until", 0.0))
 
-    def see(self, traffic: Traffic) -> tuple[Array, Array]:
-        """The boosters' inputs of logged requests and the base of their locations (n)."""
+    def booster_inputs(self, traffic: Traffic) -> tuple[Array, Array]:
+        """The boosters' inputs of logged requests (n x columns), and the base of the location (n).
+
+        What this artefact has learned of a model is added to the logged ``text_own``.
+        """
         inputs = traffic.inputs.copy()
         own = np.nan_to_num(inputs[:, OWN])
         for model, name in enumerate(traffic.names):
@@ -125,17 +131,17 @@ class Parts:
                 rows = traffic.model == model
                 own[rows] += inputs[rows][:, AXIS] @ self.learned[name].axes
         inputs[:, [OFFSET, OWN, ROUTE]], base = self.models.model_inputs(
-            self._places(traffic), own=own, text_all=inputs[:, TEXT_ALL], limit=inputs[:, LIMIT]
+            self._matches(traffic), own=own, text_all=inputs[:, TEXT_ALL], limit=inputs[:, LIMIT]
         )
         return inputs, base
 
     def raw_forecasts(self, traffic: Traffic) -> RawForecasts:
-        """What this artefact says of logged requests."""
-        inputs, base = self.see(traffic)
+        """This artefact's forecasts of logged requests."""
+        inputs, base = self.booster_inputs(traffic)
         return forecast(
             inputs,
             base,
-            self._places(traffic),
+            self._matches(traffic),
             models=self.models,
             location=self.location,
             scale=self.scale,
@@ -143,31 +149,30 @@ class Parts:
             capped=self.arrays["capped"],
         )
 
-    def _places(self, traffic: Traffic) -> ModelMatches:
-        return ModelMatches.of([self.models.match(name) for name in traffic.names]).rows(
-            traffic.model
-        )
+    def _matches(self, traffic: Traffic) -> ModelMatches:
+        matches = [self.models.match(name) for name in traffic.names]
+        return ModelMatches.of(matches).rows(traffic.model)
 
 
-def _learned(
+def _learned_models(
     manifest: Mapping[str, Any], models: TrainedModels, arrays: Mapping[str, NDArray[Any]]
-) -> dict[str, LearnedState]:
-    noted = manifest.get("online", {}).get("learned", {})
+) -> dict[str, LearnedModel]:
+    entries = manifest.get("online", {}).get("learned", {})
     try:
-        found = {}
-        for name, how in noted.items():
-            at = models.names.index(name)
-            found[name] = LearnedState(
+        learned = {}
+        for name, entry in entries.items():
+            index = models.names.index(name)
+            learned[name] = LearnedModel(
                 name,
-                float(arrays["offsets"][at]),
-                np.array(how["axes"], dtype=np.float64),
-                arrays["shapes"][at],
-                float(arrays["capped"][at]),
-                int(how["records"]),
+                float(arrays["offsets"][index]),
+                np.array(entry["axes"], dtype=np.float64),
+                arrays["shapes"][index],
+                float(arrays["capped"][index]),
+                int(entry["records"]),
             )
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise ArtefactError(
-            f"manifest.json: online.learned is {json.dumps(noted)[:200]}, which does not fit the "
+            f"manifest.json: online.learned is {json.dumps(entries)[:200]}, which does not fit the "
             "models; roll back with `lengthwise rollback`"
         ) from error
-    return found
+    return learned

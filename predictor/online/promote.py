@@ -1,0 +1,77 @@
+"""Promotion of a candidate: write the model directory, try it, make it the current version."""
+
+from __future__ import annotations
+
+import datetime
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from predictor.artefact.format import ArtefactError
+from predictor.fast.predictor import LengthPredictor
+from predictor.online.compare import Comparison
+from predictor.online.editable import EditableArtefact
+from predictor.online.start import RefitStart
+from predictor.online.traffic import Traffic
+from predictor.prompt import Prompt
+
+
+def promote(
+    start: RefitStart,
+    candidate: EditableArtefact,
+    kind: str,
+    fitted_to: Traffic,
+    comparison: Comparison,
+) -> str:
+    """Promote ``candidate`` and return the new version's name.
+
+    ``kind`` is the kind of candidate, ``fitted_to`` its traffic and ``comparison`` its scores
+    against the current version; the manifest holds all three.
+
+    Raises:
+        ArtefactError: the candidate's forecasts are no lengths, or the current version changed.
+    """
+    described = _with_manifest(start, candidate, kind, fitted_to, comparison)
+    with tempfile.TemporaryDirectory(prefix=".candidate-", dir=start.versions.folder) as scratch:
+        folder = Path(scratch) / "model"
+        described.write(folder)
+        _try(folder)
+        name = start.versions.publish(folder)
+    start.versions.promote(
+        name,
+        who="refit",
+        reason="better on later traffic",
+        expected=start.folder,
+        figures=comparison.rounded(),
+    )
+    return name
+
+
+def _with_manifest(
+    start: RefitStart,
+    candidate: EditableArtefact,
+    kind: str,
+    fitted_to: Traffic,
+    comparison: Comparison,
+) -> EditableArtefact:
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    online = {
+        **candidate.manifest["online"],
+        "until": float(fitted_to.finished.max()),
+        "records": len(fitted_to),
+        "candidate": kind,
+        "compared_with": start.folder.name,
+        "compared": comparison.rounded(),
+    }
+    return replace(candidate, manifest={**candidate.manifest, "created": now, "online": online})
+
+
+def _try(folder: Path) -> None:
+    """Load the model as the gateway does and forecast a prompt for every model."""
+    predictor = LengthPredictor.load(folder)
+    names = [*predictor.manifest["models"], "unheard-of"]
+    tokens, mass = predictor.atoms([Prompt(name, "What is it good for?") for name in names])
+    if not (np.isfinite(tokens).all() and np.isfinite(mass).all() and (tokens >= 1).all()):
+        raise ArtefactError(f"{folder} forecasts numbers that are no lengths; nothing was promoted")

@@ -1,0 +1,34 @@
+"""`lengthwise refit` as a process."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from predictor import LengthPredictor, served
+from predictor.files import exclusive
+from predictor.online.command import refit_command
+from predictor.served.command import summary
+from tests.predictor.small_castillo import LEVEL
+from tests.predictor.traffic import serve
+
+FRESH = "acme-labs/Fresh-Instruct"
+WITH_FRESH = {**LEVEL, FRESH: 3.0}
+
+
+def test_the_command_refits_in_a_process_of_its_own(
+    tmp_path: Path, small_model: Path, small_predictor: LengthPredictor
+) -> None:
+    log, store = tmp_path / "log", tmp_path / "store"
+    serve(log, small_predictor, 600, models=WITH_FRESH)
+    line = refit_command(log, store, model=small_model)
+    assert line[0] == sys.executable
+    done = subprocess.run(line, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["action"] == "promoted"
+    with exclusive(store / "refit.lock"):
+        busy = subprocess.run(line, capture_output=True, text=True, check=False)
+    assert busy.returncode == 2
+    assert "refit.lock is locked by process" in busy.stderr
+    told = summary(served.read(log))
+    assert told["records"] == 600
+    assert told["models"][FRESH]["censored"] == 0

@@ -1,0 +1,140 @@
+"""Refits: what they learn, and when they promote, keep, wait or roll back."""
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from predictor import ArtefactError, LengthPredictor, Prompt, served
+from predictor.artefact.versions import Versions, artefact_id
+from predictor.features.definition import feature_hash
+from predictor.files import LockedError, exclusive
+from predictor.online.editable import EditableArtefact
+from predictor.online.refit import refit
+from predictor.online.traffic import usable_traffic
+from tests.predictor.small_castillo import FREE, LEVEL
+from tests.predictor.traffic import serve, shifted
+
+FRESH = "acme-labs/Fresh-Instruct"
+WITH_FRESH = {**LEVEL, FRESH: 3.0}
+ESSAY = "Write a long essay on tea with part 77, please."
+
+
+def current(store: Path) -> LengthPredictor:
+    return LengthPredictor.load(store / "current")
+
+
+def test_a_model_that_occurs_in_traffic_only_is_learned_and_promoted(
+    tmp_path: Path, small_model: Path, small_predictor: LengthPredictor
+) -> None:
+    log, store = tmp_path / "log", tmp_path / "store"
+    serve(log, small_predictor, 800, models=WITH_FRESH)
+    outcome = refit(log, store, model=small_model)
+    assert outcome.action == "promoted", outcome
+    assert outcome.version == "000002"
+    before, after = (
+        p.predict([Prompt(FRESH, ESSAY)])[0] for p in (small_predictor, current(store))
+    )
+    assert before.quantile(0.5) < 1200
+    assert after.quantile(0.5) == pytest.approx(1800, rel=0.25)
+    manifest = current(store).manifest
+    assert manifest["online"]["base"] == artefact_id(small_predictor.manifest)
+    assert manifest["online"]["compared"]["low"] > 0
+    assert list(manifest["online"]["learned"]) == ["fresh-instruct"]
+
+    made = serve(log, current(store), 60, models=WITH_FRESH, start=2e9, seed=5)
+    versions = Versions(store)
+    known = {
+        event["identity"]: {k: np.array(v["axes"]) for k, v in event["learned"].items()}
+        for event in versions.history()
+    }
+    traffic, _ = usable_traffic(
+        served.read(log, limit=60), feature_hash=feature_hash(), artefacts=known
+    )
+    folder = versions.current()
+    assert folder is not None
+    again = EditableArtefact.read(folder).raw_forecasts(traffic)
+    first = current(store).raw_forecasts([prompt for prompt, _ in made])
+    assert again.location == pytest.approx(first.location, abs=0.01)  # columns are half precision
+
+
+def test_a_refit_keeps_the_refined_tier(
+    tmp_path: Path, small_model: Path, small_predictor: LengthPredictor
+) -> None:
+    log, store = tmp_path / "log", tmp_path / "store"
+    whole = replace(EditableArtefact.read(small_model), files={"encoder.onnx": b"a graph"})
+    whole = replace(whole, boosters={**whole.boosters, "refined_scale": whole.boosters["scale"]})
+    whole.write(tmp_path / "model")
+    serve(log, LengthPredictor.load(tmp_path / "model"), 800, models=WITH_FRESH)
+    assert refit(log, store, model=tmp_path / "model").version == "000002"
+    refitted = EditableArtefact.read(store / "current")
+    assert refitted.files == {"encoder.onnx": b"a graph"}
+    assert refitted.boosters["refined_scale"] == whole.boosters["scale"]
+
+
+def test_traffic_like_the_training_data_changes_nothing(
+    tmp_path: Path, small_model: Path, small_predictor: LengthPredictor
+) -> None:
+    log, store = tmp_path / "log", tmp_path / "store"
+    serve(log, small_predictor, 600)
+    outcome = refit(log, store, model=small_model)
+    assert outcome.action == "kept" or outcome.figures["low"] > 0
+    assert outcome.figures["second_crps"] < 1.02 * outcome.figures["first_crps"]
+    assert Versions(store).history()[-1]["action"] in {"keep", "promote"}
+
+
+def test_a_change_in_the_lengths_of_known_models_is_learned(
+    tmp_path: Path, small_model: Path, small_predictor: LengthPredictor
+) -> None:
+    log, store = tmp_path / "log", tmp_path / "store"
+    serve(log, small_predictor, 900, models={name: 2 * level for name, level in LEVEL.items()})
+    outcome = refit(log, store, model=small_model)
+    assert outcome.action == "promoted"
+    (forecast,) = current(store).predict([Prompt(FREE[0], ESSAY)])
+    assert forecast.quantile(0.5) > 800
+    assert outcome.figures["second_crps"] < 0.8 * outcome.figures["first_crps"]
+
+
+def test_the_next_refit_needs_new_answers(
+    tmp_path: Path, small_model: Path, small_predictor: LengthPredictor
+) -> None:
+    log, store = tmp_path / "log", tmp_path / "store"
+    serve(log, small_predictor, 150, models=WITH_FRESH)
+    early = refit(log, store, model=small_model)
+    assert early.action == "waiting"
+    assert early.reason == "150 answers ended since the last fit, need 200"
+    serve(log, small_predictor, 500, models=WITH_FRESH, start=2e9, seed=1)
+    assert refit(log, store).action == "promoted"
+    again = refit(log, store)
+    assert again.action == "waiting"
+    assert again.reason.startswith("130 answers ended")
+
+
+def test_a_promoted_version_that_is_worse_is_rolled_back(
+    tmp_path: Path, small_model: Path, small_predictor: LengthPredictor
+) -> None:
+    log, store = tmp_path / "log", tmp_path / "store"
+    serve(log, small_predictor, 30)
+    refit(log, store, model=small_model)
+    bad = tmp_path / "bad"
+    shifted(EditableArtefact.read(small_model), 1.0).write(bad)
+    versions = Versions(store)
+    versions.promote(versions.publish(bad), who="test", reason="by mistake")
+    assert refit(log, store).action == "waiting"
+    serve(log, LengthPredictor.load(bad), 300, start=time.time() + 10, seed=3)
+    outcome = refit(log, store)
+    assert outcome.action == "rolled back"
+    assert outcome.version == "000001"
+    assert versions.history()[-1]["action"] == "rollback"
+    assert "worse than the previous version by" in outcome.reason
+
+
+def test_an_unusable_store_or_log_is_named(tmp_path: Path, small_model: Path) -> None:
+    with pytest.raises(served.LogError, match="nowhere is not a served log"):
+        refit(tmp_path / "nowhere", tmp_path / "store", model=small_model)
+    with pytest.raises(ArtefactError, match=r"manifest\.json cannot be read"):
+        refit(tmp_path, tmp_path / "other", model=tmp_path / "no-model")
+    with exclusive(tmp_path / "refit.lock"), pytest.raises(LockedError):
+        refit(tmp_path, tmp_path, model=small_model)
