@@ -7,8 +7,8 @@ import pytest
 
 from predictor import ArtefactError, LengthPredictor, Prompt
 from predictor.fast.predictor import DEFAULT
-from predictor.online.extend import extended
-from predictor.online.parts import LearnedState, Parts
+from predictor.online.editable import EditableArtefact, LearnedModel
+from predictor.online.extend import with_models
 from predictor.refined.tiers import load_predictor, load_refined_tier, required_refined_tier
 
 
@@ -21,13 +21,13 @@ def test_a_model_without_a_refined_tier_is_refused_only_if_that_tier_is_required
 
 
 def test_a_refit_that_adds_a_model_keeps_the_refined_tier_usable(tmp_path: Path) -> None:
-    base = Parts.read(DEFAULT)
+    base = EditableArtefact.read(DEFAULT)
     known = len(base.models.names)
     shape = base.arrays["shapes"][0]
-    added = LearnedState(
+    added = LearnedModel(
         name="fresh-instruct", offset=0.5, axes=np.zeros(3), shape=shape, capped=0.01, records=99
     )
-    extended(base, [added]).write(tmp_path / "model")
+    with_models(base, [added]).write(tmp_path / "model")
     fast, tier = LengthPredictor.load(tmp_path / "model"), load_refined_tier(tmp_path / "model")
     assert tier is not None
     assert tier.head.models.names == base.models.names
