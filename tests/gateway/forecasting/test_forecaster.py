@@ -1,14 +1,10 @@
-"""Forecasts while the predictor fails, hangs, talks nonsense, or is replaced."""
+"""Forecasts while the predictor works, fails, hangs or talks nonsense."""
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
-import shutil
 from collections.abc import Sequence
-from functools import partial
-from pathlib import Path
 from threading import Event
 from typing import Any, cast
 
@@ -16,9 +12,14 @@ import aiohttp
 import numpy as np
 import pytest
 
+from gateway.config.forecasting import PredictorConfig
+from gateway.config.scheduling import Slo
 from gateway.emulator import EmbeddedEmulator
+from gateway.forecasting.forecaster import Forecaster
+from gateway.metrics import Metrics
+from gateway.protocol.openai import ApiRequest, parse
 from predictor import Prompt
-from predictor.fast.predictor import DEFAULT, LengthPredictor
+from predictor.fast.predictor import LengthPredictor
 from predictor.inference.tiered import Prediction, TieredPredictor
 from predictor.raw_forecast import RawForecasts
 from tests.gateway.harness import Gateway, chat, forced, gateway, post, until
@@ -63,22 +64,6 @@ async def _answers(running: Gateway, session: aiohttp.ClientSession, count: int)
     assert [status for status, _ in replies] == [200] * count
 
 
-def _reloads(running: Gateway, result: str) -> float:
-    return running.metric("predictor_reloads_total", result=result)
-
-
-def _reloaded(running: Gateway, times: int) -> bool:
-    return _reloads(running, "ok") == times
-
-
-def _alter(model: Path) -> None:
-    """Another model card: the model forecasts as before, but it is another one."""
-    manifest = json.loads((model / "manifest.json").read_text())
-    (model / "README.md").write_text("another card")
-    manifest["files"]["README.md"] = hashlib.sha256(b"another card").hexdigest()
-    (model / "manifest.json").write_text(json.dumps(manifest))
-
-
 @pytest.mark.parametrize(
     "tiered",
     [
@@ -111,43 +96,47 @@ async def test_a_predictor_that_hangs_costs_its_budget_once_and_serves_again_whe
         assert running.metric("prediction_seconds_count") == 1
 
 
-async def test_a_model_put_in_place_is_taken_up_and_a_broken_one_is_not(
-    tmp_path: Path, emulator: EmbeddedEmulator, session: aiohttp.ClientSession
+# Without an application
+
+
+def forecaster(tiered: TieredPredictor | None = None) -> Forecaster:
+    return Forecaster(tiered, Metrics(Slo()), PredictorConfig(budget_ms=10_000))
+
+
+def asked(endpoint: str = "chat/completions", **fields: Any) -> tuple[ApiRequest, Prompt]:
+    body = {"model": "m", "messages": [{"role": "user", "content": "Hello"}], **fields}
+    request = parse(endpoint, "POST", "application/json", json.dumps(body).encode())
+    return request, Prompt.from_request(request.fields)
+
+
+@pytest.mark.parametrize("predictor", [True, False], ids=["with a predictor", "without"])
+@pytest.mark.parametrize(
+    ("fields", "room", "bound"),
+    [({}, 90.0, 90.0), ({"max_tokens": 40}, 90.0, 40.0), ({"max_tokens": 40}, 10.0, 10.0)],
+)
+async def test_a_forecast_is_cut_at_the_token_limit_and_at_what_the_context_leaves(
+    predictor: bool, fields: dict[str, Any], room: float, bound: float
 ) -> None:
-    place = tmp_path / "model"
-    settings: dict[str, Any] = {**BUDGET, "path": place, "reload_s": 0.05}
-    async with gateway(emulator.url, predictor=settings) as running:
-        assert running.metric("predictor_loaded") == 0
-        shutil.copytree(DEFAULT, tmp_path / "first")
-        (tmp_path / "first").rename(place)
-        await until(lambda: running.metric("predictor_loaded") == 1, "the model is taken up")
-
-        shutil.copytree(DEFAULT, tmp_path / "second")
-        (tmp_path / "second" / "arrays.npz").write_bytes(b"half a fi")
-        place.rename(tmp_path / "aside")
-        (tmp_path / "second").rename(place)
-        await until(lambda: _reloads(running, "refused") == 1, "the broken one is refused")
-        await _answers(running, session, 2)
-        assert running.metric("prediction_seconds_count") == 2
+    tiered = TieredPredictor(LengthPredictor.load()) if predictor else None
+    forecast = await forecaster(tiered).forecast(*asked(**fields), room)
+    assert forecast.bound == max(forecast.length.tokens) == bound
+    assert forecast.tier == ("fast" if predictor else "recent")
 
 
-async def test_requests_are_answered_while_models_are_swapped(
-    tmp_path: Path, emulator: EmbeddedEmulator, session: aiohttp.ClientSession
-) -> None:
-    place = tmp_path / "current"
-    versions = [tmp_path / "1", tmp_path / "2"]
-    for version in versions:
-        shutil.copytree(DEFAULT, version)
-    _alter(versions[1])
-    place.symlink_to(versions[0])
-    settings: dict[str, Any] = {**BUDGET, "path": place, "reload_s": 0.05}
-    async with gateway(
-        emulator.url, tiered=TieredPredictor.load(place), predictor=settings
-    ) as running:
-        for swap in range(1, 4):
-            (tmp_path / "next").symlink_to(versions[swap % 2])
-            (tmp_path / "next").rename(place)
-            await _answers(running, session, 5)
-            await until(partial(_reloaded, running, swap), "the swap")
-        assert running.metric("prediction_fallbacks_total") == 0
-        assert running.metric("prediction_seconds_count") == 15
+async def test_a_request_without_generated_text_has_one_token() -> None:
+    forecast = await forecaster().forecast(*asked("embeddings"), 1000.0)
+    assert (forecast.tier, forecast.length.mean) == ("none", 1.0)
+
+
+async def test_a_cut_answer_is_no_answer_to_measure_forecasts_by() -> None:
+    metrics = Metrics(Slo())
+    learner = Forecaster(None, metrics, PredictorConfig())
+    request, prompt = asked()
+    forecast = await learner.forecast(request, prompt, 1000.0)
+    labels = {"model": "m", "result": "outside"}
+    name = "lengthwise_prediction_intervals_total"
+    counts = {"prompt_tokens": 5, "output_tokens": 3000}
+    learner.learn(prompt, forecast, **counts, censored=True)
+    assert metrics.registry.get_sample_value(name, labels) is None
+    learner.learn(prompt, forecast, **counts, censored=False)
+    assert metrics.registry.get_sample_value(name, labels) == 1

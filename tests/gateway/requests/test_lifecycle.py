@@ -1,13 +1,16 @@
 """The queue as clients feel it: order, bounds, deadlines."""
 
 import asyncio
+import json
 from typing import Any
 
 import aiohttp
+import pytest
 
 from gateway.emulator import EmbeddedEmulator, EmulatorConfig
 from scheduler.sim.engine_config import EngineConfig
 from tests.gateway.harness import Gateway, chat, forced, gateway, hang_up, post, until
+from tests.gateway.scripted import answer, scripted
 
 ONE_AT_A_TIME: dict[str, Any] = {"worker": {"max_num_seqs": 1}}
 
@@ -76,8 +79,9 @@ async def test_a_request_that_waits_too_long_is_answered_504(
         async with gateway(slow.url, **limits, **ONE_AT_A_TIME) as running:
             first = asyncio.create_task(post(session, running.url, chat(vllm_xargs=forced(5000))))
             await until(lambda: running.in_flight == 1, "the worker is busy")
-            status, answer = await post(session, running.url, chat())
-            assert (status, answer["error"]["code"]) == (504, "queue_timeout")
+            async with asyncio.timeout(2):
+                status, reply = await post(session, running.url, chat())
+            assert (status, reply["error"]["code"]) == (504, "queue_timeout")
             await hang_up(first)
 
 
@@ -86,8 +90,8 @@ async def test_an_answer_that_takes_too_long_is_answered_504_and_stopped(
 ) -> None:
     with EmbeddedEmulator(EmulatorConfig(speed=1)) as slow:
         async with gateway(slow.url, requests={"timeout_s": 0.3}) as running:
-            status, answer = await post(session, running.url, chat(vllm_xargs=forced(5000)))
-            assert (status, answer["error"]["code"]) == (504, "request_timeout")
+            status, reply = await post(session, running.url, chat(vllm_xargs=forced(5000)))
+            assert (status, reply["error"]["code"]) == (504, "request_timeout")
             await until(lambda: not slow.engine.running, "the worker has stopped")
 
 
@@ -97,7 +101,7 @@ async def test_the_number_of_slots_is_learned_from_the_engine(
     engine = EngineConfig(max_num_seqs=40)
     with EmbeddedEmulator(EmulatorConfig(engine=engine, speed=2)) as emulator:
         async with gateway(emulator.url) as running:
-            body = chat(vllm_xargs=forced(200))
+            body = chat(vllm_xargs=forced(1000))
             tasks = [asyncio.create_task(post(session, running.url, body)) for _ in range(150)]
             (worker,) = running.scheduler.workers.values()
             await until(lambda: worker.spec.slots == 40, "all 40 slots are known")
@@ -117,6 +121,26 @@ async def test_waiting_counts_in_the_time_that_answers_take(
             await post(session, running.url, chat(max_tokens=1))
         after_answers = await turn(running)
         assert after_answers < before
-        async with session.get(running.url + "/v1/models") as response:
+        body = {"model": "emulated", "input": "Hello"}
+        async with session.post(running.url + "/v1/embeddings", json=body) as response:
             assert response.status == 200
+            await response.read()
         assert await turn(running) == after_answers, "only what is generated has a length"
+
+
+@pytest.mark.parametrize("send", [True, False])
+async def test_the_order_goes_to_the_worker_unless_it_is_turned_off(
+    session: aiohttp.ClientSession, send: bool
+) -> None:
+    bodies: list[dict[str, Any]] = []
+
+    async def read(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        bodies.append(json.loads(await reader.readuntil(b"}]}")))
+        writer.write(answer(b"{}"))
+
+    async with (
+        scripted(read) as worker,
+        gateway(worker.url, scheduling={"send_priority": send}) as running,
+    ):
+        assert (await post(session, running.url, chat()))[0] == 200
+    assert ("priority" in bodies[0]) == send

@@ -103,6 +103,7 @@ async def test_a_request_that_breaks_every_worker_is_given_up(
         status, body = await post(session, running.url, chat())
         assert (status, body["error"]["code"]) == (502, "worker_failed")
         assert broken.served == 1 + retries
+        assert running.metric("queue_wait_seconds_count") == 1
 
 
 async def test_a_server_error_of_a_healthy_worker_is_the_clients_to_see(

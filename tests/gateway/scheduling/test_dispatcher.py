@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
+from typing import TypeVar
 
 import pytest
 
@@ -11,6 +12,8 @@ from gateway.scheduling.dispatcher import Dispatcher, Rejected
 from scheduler.policy import fcfs
 from scheduler.scheduler import Scheduler
 from tests.scheduler.builders import job, running_count, spec
+
+T = TypeVar("T")
 
 
 @pytest.fixture
@@ -47,6 +50,12 @@ class Request:
             return dispatch.worker_id
 
 
+async def soon(awaitable: Awaitable[T]) -> T:
+    """The result; a failure instead of a wait without end."""
+    async with asyncio.timeout(1):
+        return await awaitable
+
+
 async def turn_of_the_loop() -> None:
     """Let every task run up to where it waits."""
     for _ in range(3):
@@ -61,12 +70,12 @@ async def cancelled(request: Request) -> None:
 
 async def test_a_job_waits_for_the_job_before_it(dispatcher: Dispatcher) -> None:
     first, second = Request(dispatcher, "1"), Request(dispatcher, "2")
-    await first.dispatched.wait()
+    await soon(first.dispatched.wait())
     await turn_of_the_loop()
     assert not second.dispatched.is_set()
     first.go.set()
     second.go.set()
-    assert list(await asyncio.gather(first.task, second.task)) == ["w", "w"]
+    assert list(await soon(asyncio.gather(first.task, second.task))) == ["w", "w"]
 
 
 async def test_a_job_cancelled_before_it_is_submitted_was_never_there(
@@ -84,49 +93,47 @@ async def test_a_job_cancelled_while_it_waits_leaves_the_queue(dispatcher: Dispa
     await cancelled(second)
     assert dispatcher.scheduler.waiting == 0
     first.go.set()
-    await first.task
+    await soon(first.task)
 
 
 async def test_a_job_cancelled_in_the_block_gives_its_slot_to_the_next(
     dispatcher: Dispatcher,
 ) -> None:
     first, second = Request(dispatcher, "1"), Request(dispatcher, "2")
-    await first.dispatched.wait()
+    await soon(first.dispatched.wait())
     await cancelled(first)
-    async with asyncio.timeout(1):
-        await second.dispatched.wait()
+    await soon(second.dispatched.wait())
     second.go.set()
-    await second.task
+    await soon(second.task)
 
 
 async def test_a_job_cancelled_between_its_dispatch_and_its_next_step_frees_the_worker(
     dispatcher: Dispatcher,
 ) -> None:
     first, second, third = (Request(dispatcher, name) for name in "123")
-    await first.dispatched.wait()
+    await soon(first.dispatched.wait())
     await turn_of_the_loop()
     dispatcher.apply(dispatcher.scheduler.release("1"))  # dispatches the second job
     await cancelled(second)
     assert not second.dispatched.is_set()
-    async with asyncio.timeout(1):
-        await third.dispatched.wait()
+    await soon(third.dispatched.wait())
     first.go.set()
     third.go.set()
-    await asyncio.gather(first.task, third.task)
+    await soon(asyncio.gather(first.task, third.task))
 
 
 async def test_a_decision_for_a_job_cancelled_in_the_same_step_reaches_nobody(
     dispatcher: Dispatcher,
 ) -> None:
     first, second = Request(dispatcher, "1"), Request(dispatcher, "2")
-    await first.dispatched.wait()
+    await soon(first.dispatched.wait())
     await turn_of_the_loop()
     second.task.cancel()  # its future is cancelled at once, its task ends one step later
     dispatcher.apply(dispatcher.scheduler.release("1"))
     with pytest.raises(asyncio.CancelledError):
-        await second.task
+        await soon(second.task)
     first.go.set()
-    await first.task
+    await soon(first.task)
 
 
 async def test_a_job_cancelled_while_it_waits_again_leaves_the_queue(
@@ -143,7 +150,7 @@ async def test_a_job_cancelled_while_it_waits_again_leaves_the_queue(
             await slot.wait()
 
     task = asyncio.create_task(run())
-    await waits_again.wait()
+    await soon(waits_again.wait())
     await turn_of_the_loop()
     assert (scheduler.waiting, running_count(scheduler)) == (1, 0)
     task.cancel()
@@ -155,7 +162,7 @@ async def test_a_job_cancelled_while_it_waits_again_leaves_the_queue(
 async def test_a_job_that_is_tried_again_may_get_the_same_worker(dispatcher: Dispatcher) -> None:
     first = Request(dispatcher, "1", retries=2)
     first.go.set()
-    assert await first.task == "w"
+    assert await soon(first.task) == "w"
 
 
 async def test_an_error_in_the_block_releases_the_job(dispatcher: Dispatcher) -> None:
@@ -168,16 +175,16 @@ async def test_an_error_in_the_block_releases_the_job(dispatcher: Dispatcher) ->
         await fail()
     second = Request(dispatcher, "2")
     second.go.set()
-    await second.task
+    await soon(second.task)
 
 
 async def test_one_job_too_many_is_rejected_and_forgotten(dispatcher: Dispatcher) -> None:
     requests = [Request(dispatcher, str(n)) for n in range(5)]
     with pytest.raises(Rejected, match="queue_full"):
-        await requests[-1].task
+        await soon(requests[-1].task)
     for request in requests[:-1]:
         request.go.set()
-    await asyncio.gather(*(request.task for request in requests[:-1]))
+    await soon(asyncio.gather(*(request.task for request in requests[:-1])))
 
 
 async def test_a_job_past_its_deadline_is_rejected_by_the_watch(dispatcher: Dispatcher) -> None:
@@ -186,30 +193,30 @@ async def test_a_job_past_its_deadline_is_rejected_by_the_watch(dispatcher: Disp
             await slot.wait()
 
     first = Request(dispatcher, "1")
-    await first.dispatched.wait()
+    await soon(first.dispatched.wait())
     watch = asyncio.create_task(dispatcher.watch_deadlines())
     async with asyncio.timeout(1):
         with pytest.raises(Rejected, match="queue_timeout"):
             await wait()
     watch.cancel()
     first.go.set()
-    await first.task
+    await soon(first.task)
 
 
 async def test_a_better_forecast_moves_a_waiting_job_and_not_a_running_one(
     dispatcher: Dispatcher,
 ) -> None:
     first = Request(dispatcher, "1")
-    await first.dispatched.wait()
+    await soon(first.dispatched.wait())
     async with dispatcher.slot(job("2", tokens=500)) as slot:
         assert not slot.decided
         slot.reprice(job("x", tokens=5).length)
         assert slot.job.length.mean == 5
         first.go.set()
-        await slot.wait()
+        await soon(slot.wait())
         slot.reprice(job("x", tokens=9).length)
         assert slot.job.length.mean == 5
-    await first.task
+    await soon(first.task)
 
 
 async def test_the_tokens_at_the_end_and_the_service_time_go_to_the_scheduler(

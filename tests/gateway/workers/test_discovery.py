@@ -113,6 +113,15 @@ async def test_settings_of_a_worker_change_with_the_file(
         assert (await post(session, running.url, chat(max_tokens=3)))[0] == 200
 
 
+async def test_settings_in_the_configuration_count_more_than_those_in_the_file(
+    emulator: EmbeddedEmulator, path: Path
+) -> None:
+    put(path, f"- {{url: {emulator.url}, speed: 2.0}}\n")
+    async with gateway(emulator.url, worker={"speed": 3.0}, **found(path)) as running:
+        (worker,) = running.scheduler.workers.values()
+        assert worker.spec.speed == 3.0
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [

@@ -17,8 +17,9 @@ from tests.gateway.scripted import ScriptedWorker, scripted
 from tests.gateway.workers.fleets import Wing, fleet_of
 from tests.scheduler.builders import job
 
-FULL = b"""\
-vllm:num_requests_running 8.0
+SELDOM = {"interval_s": 60.0, "scrape_s": 60.0}
+LOAD = b"""\
+vllm:num_requests_running 4.0
 vllm:num_requests_waiting 0.0
 vllm:kv_cache_usage_perc 0.1
 """
@@ -46,15 +47,18 @@ async def test_a_worker_that_answers_its_probe_is_sent_jobs() -> None:
 
 
 async def test_a_worker_that_breaks_its_connections_is_down_at_once() -> None:
-    async with scripted(hang) as worker, fleet_of(worker.url) as wing:
-        worker.healthy = False
-        await wing.fleet.probe()
-        assert not wing.fleet[worker.url].healthy
-        assert not taken(wing, worker)
-        assert wing.fleet[worker.url].backend.report == EngineReport()
-        worker.healthy = True
-        await wing.fleet.probe()
-        assert taken(wing, worker)
+    async with scripted(hang) as worker:
+        worker.metrics = LOAD
+        async with fleet_of(worker.url) as wing:
+            assert wing.fleet[worker.url].backend.report.running == 4
+            worker.healthy = False
+            await wing.fleet.probe()
+            assert not wing.fleet[worker.url].healthy
+            assert not taken(wing, worker)
+            assert wing.fleet[worker.url].backend.report == EngineReport()
+            worker.healthy = True
+            await wing.fleet.probe()
+            assert taken(wing, worker)
 
 
 async def test_a_worker_is_down_after_so_many_timeouts_in_a_row_and_not_before() -> None:
@@ -80,15 +84,22 @@ async def test_a_worker_that_hangs_fails_the_requests_that_run_there() -> None:
 
 
 async def test_a_suspected_worker_gets_nothing_until_it_answers_a_probe() -> None:
-    settings = {"interval_s": 60.0}
+    probes: list[bytes] = []
+
+    async def count(path: bytes) -> None:
+        probes.append(path)
+
     async with (
         scripted(hang) as worker,
-        fleet_of(worker.url, health=settings) as wing,
+        fleet_of(worker.url, health=SELDOM) as wing,
         wing.watched(),
     ):
+        worker.before_probe = count
+        await until(lambda: probes == [b"/health"], "the watch has begun")
         wing.fleet.health.suspect(wing.fleet[worker.url])
         assert not taken(wing, worker)
-        await until(lambda: taken(wing, worker), "it was probed long before the interval")
+        async with asyncio.timeout(1):
+            await until(lambda: taken(wing, worker), "it is probed at once")
 
 
 async def test_a_worker_whose_models_make_no_sense_is_down(
@@ -145,8 +156,8 @@ async def test_a_reading_of_the_load_does_not_bring_a_leaving_worker_back() -> N
 
     async with AsyncExitStack() as stack:
         worker = await stack.enter_async_context(scripted(hang))
-        worker.metrics = FULL
-        wing = await stack.enter_async_context(fleet_of(worker.url, health={"interval_s": 60.0}))
+        worker.metrics = LOAD
+        wing = await stack.enter_async_context(fleet_of(worker.url, health=SELDOM))
         for n in range(12):
             await stack.enter_async_context(wing.dispatcher.slot(job(str(n), model="emulated")))
         assert wing.scheduler.waiting, "the worker is full: its slots are being learned"

@@ -41,3 +41,17 @@ def test_what_the_engine_shares_between_prompts_is_not_counted_twice() -> None:
         member.observe_kv(scheduler)
     assert worker.kv_peak < before - 1500
     scheduler.check()
+
+
+@pytest.mark.parametrize(
+    ("configured", "slots", "engine_queue"), [({}, 8, 1), ({"max_num_seqs": 20}, 20, 0)]
+)
+def test_a_worker_whose_slots_are_learned_gets_one_request_too_many_to_learn_by(
+    configured: dict[str, int], slots: int, engine_queue: int
+) -> None:
+    settings = Config.model_validate({"scheduling": {"engine_queue": 0}}).scheduling
+    worker = WorkerConfig.model_validate({"url": "http://w", **configured})
+    member = Member(Backend(worker))
+    member.backend.report = EngineReport(running=0, waiting=0)
+    spec = member.spec(settings)
+    assert (spec.slots, spec.engine_queue) == (slots, engine_queue)
