@@ -15,7 +15,7 @@ from gateway.calibrate.client import CalibrationClient
 from gateway.calibrate.cost_model import CostModel
 from gateway.calibrate.errors import CalibrationError
 from gateway.calibrate.fit import fit
-from predictor.collect.progress import Progress
+from predictor.collect.progress import ProgressBar
 from predictor.exits import bad_input, interrupted
 
 
@@ -50,11 +50,11 @@ async def _measure(args: argparse.Namespace) -> CostModel:
 
 
 async def _with_progress(client: CalibrationClient, args: argparse.Namespace) -> Calibration:
-    progress: Progress | None = None
+    progress: ProgressBar | None = None
 
     def on_progress(done: int, total: int) -> None:
         nonlocal progress
-        progress = progress or Progress(total, 0, sys.stderr, unit="measurements")
+        progress = progress or ProgressBar(total, 0, sys.stderr, unit="measurements")
         progress.step(done - progress.done)
 
     try:

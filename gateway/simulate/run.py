@@ -17,7 +17,7 @@ from gateway.simulate.report import Report, heading
 from gateway.simulate.study import ReportRow
 from gateway.simulate.table import summary
 from predictor.artefact.format import ArtefactError
-from predictor.collect.progress import Progress
+from predictor.collect.progress import ProgressBar
 from predictor.evaluation import plot_style
 from predictor.exits import bad_input, interrupted
 from predictor.threads import one_thread
@@ -43,7 +43,7 @@ def _run(args: argparse.Namespace) -> None:
     cells = list(_regime_map(args, experiment))
     args.out.mkdir(parents=True, exist_ok=True)
     total = experiment.runs + sum(cell.runs for cell in cells)
-    progress = Progress(total, 0, sys.stderr, unit="runs")
+    progress = ProgressBar(total, 0, sys.stderr, unit="runs")
     classes = LengthClasses(experiment)
     rows = list(_counted(experiment.rows(classes.add), progress))
     mapped = [row for cell in cells for row in _counted(cell.rows(), progress)]
@@ -84,7 +84,7 @@ def _regime_map(args: argparse.Namespace, experiment: Experiment) -> Iterator[Ex
             yield replace(experiment, setup=setup, arms=[Arm(STOCK), policy])
 
 
-def _counted(rows: Iterator[ReportRow], progress: Progress) -> Iterator[ReportRow]:
+def _counted(rows: Iterator[ReportRow], progress: ProgressBar) -> Iterator[ReportRow]:
     for row in rows:
         progress.step()
         yield row

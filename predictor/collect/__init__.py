@@ -1,5 +1,5 @@
-"""Sampling the lengths of a user's own model, as CASTILLO did for thirteen.
+"""`lengthwise collect`: sampling the answer lengths of a user's own model.
 
-Every prompt is answered several times by an OpenAI-compatible server; what is kept is how long
-each answer was and whether it ended by itself, never what it said.
+An OpenAI-compatible server answers every prompt several times. Kept are each answer's length and
+whether the answer ended by itself; the texts of the answers are not kept.
 """

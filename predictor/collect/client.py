@@ -1,4 +1,4 @@
-"""One question to an OpenAI-compatible server, asked until it is answered or refused."""
+"""A client that repeats a chat request until the server answers or refuses it."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from yarl import URL
 
 from predictor.collect.errors import CollectError, RefusedError
 
-_AGAIN = frozenset({408, 409, 425, 429})
+_RETRIED = frozenset({408, 409, 425, 429})
 """Statuses below 500 after which the same request may succeed."""
 
 _ENDED = frozenset({"stop", "tool_calls", "function_call"})
-_SHOWN = 300
+"""Finish reasons of an answer that ended by itself."""
 
-Say = Callable[[str], None]
+_MESSAGE_CHARS = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:
-    """How long a request is repeated: with the defaults for about four minutes."""
+    """When a failed request is repeated; the defaults give up after about four minutes."""
 
     attempts: int = 10
     first_s: float = 1.0
@@ -34,7 +34,8 @@ class Retry:
     def delay(self, attempt: int, retry_after: str | None) -> float:
         """Seconds to wait after the failed attempt number ``attempt`` (from 0).
 
-        What the server asks for; otherwise doubling, drawn so that requests do not come at once.
+        The server's ``retry_after`` if given; else doubling, with a random factor of 0.5 to 1 so
+        that concurrent requests spread out. At most ``longest_s``.
         """
         if retry_after is not None and retry_after.isdecimal():
             return min(float(retry_after), self.longest_s)
@@ -46,8 +47,9 @@ RETRY = Retry()
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer's length (tokens), that of its prompt if told, why it ended, and whether it was
-    cut: then its own length is right-censored.
+    """An answer's length in tokens, its prompt's length if known, and why the answer ended.
+
+    ``capped``: the answer was cut, so its own length is right-censored.
     """
 
     tokens: int
@@ -57,10 +59,10 @@ class Reply:
 
 
 def endpoint(url: str) -> URL:
-    """The chat completions endpoint of a server given by address, with or without ``/v1``.
+    """The chat completions endpoint of the server at ``url``, given with or without ``/v1``.
 
     Raises:
-        CollectError: not an http address.
+        CollectError: ``url`` is not an http address.
     """
     try:
         parsed = URL(url.strip().rstrip("/"))
@@ -76,9 +78,9 @@ def endpoint(url: str) -> URL:
 
 @dataclass(slots=True)
 class Client:
-    """Asks one server, while it is entered (an async context manager).
+    """A client of one server; an async context manager.
 
-    ``key``, if any, goes out as bearer token and appears nowhere else.
+    ``key``, if not "", is sent as bearer token and appears in no message.
     """
 
     url: URL
@@ -88,7 +90,7 @@ class Client:
     _session: aiohttp.ClientSession = field(init=False)
 
     async def __aenter__(self) -> Client:
-        # As many connections as the caller has questions at a time.
+        # No limit on connections: the caller limits its concurrent requests.
         self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
         return self
 
@@ -96,10 +98,10 @@ class Client:
         await self._session.close()
 
     async def reach(self) -> None:
-        """Anything answers at the address: a mistyped one should fail at once.
+        """Check that some server answers at the address, so that a mistyped one fails at once.
 
         Raises:
-            CollectError: nothing does.
+            CollectError: no server answers.
         """
         timeout = aiohttp.ClientTimeout(total=30)
         try:
@@ -111,12 +113,12 @@ class Client:
                 "server or correct --url"
             ) from error
 
-    async def ask(self, body: Mapping[str, Any], say: Say) -> Reply:
-        """The answer to a chat request; ``say`` is told why one has to be repeated.
+    async def ask(self, body: Mapping[str, Any], on_retry: Callable[[str], None]) -> Reply:
+        """The answer to a chat request; ``on_retry`` gets the reason for each repetition.
 
         Raises:
-            RefusedError: the server refuses it (4xx).
-            CollectError: it does not answer, or not as OpenAI's API does.
+            RefusedError: the server refuses the request (4xx).
+            CollectError: the server does not answer, or its answer is not that of OpenAI's API.
         """
         for attempt in range(self.retry.attempts):
             retry_after = None
@@ -125,14 +127,14 @@ class Client:
                     if response.status == 200:
                         return self._read(await response.read(), int(body["max_tokens"]))
                     problem = f"status {response.status}: {self._message(await response.read())}"
-                    if response.status < 500 and response.status not in _AGAIN:
+                    if response.status < 500 and response.status not in _RETRIED:
                         raise RefusedError(response.status, problem)
                     retry_after = response.headers.get("Retry-After")
             except (aiohttp.ClientError, TimeoutError) as error:
                 problem = self._reason(error)
             if attempt + 1 < self.retry.attempts:
                 delay = self.retry.delay(attempt, retry_after)
-                say(f"{problem}; again in {delay:.0f} s")
+                on_retry(f"{problem}; again in {delay:.0f} s")
                 await asyncio.sleep(delay)
         raise CollectError(
             f"no answer from {self.url} in {self.retry.attempts} attempts, the last: {problem}"
@@ -140,7 +142,7 @@ class Client:
 
     def _post(self, body: Mapping[str, Any]) -> aiohttp.client._RequestContextManager:
         headers = {"Authorization": f"Bearer {self.key}"} if self.key else {}
-        # No redirects: they would turn the POST into a GET, or carry the key elsewhere.
+        # A redirect would turn the POST into a GET, or carry the key to another server.
         return self._session.post(
             self.url,
             json=body,
@@ -155,19 +157,19 @@ class Client:
         return self._hide(f"{type(error).__name__}: {error}")
 
     def _message(self, data: bytes) -> str:
-        """What the server says is wrong: OpenAI's shape, or the body's beginning."""
+        """The error message in ``data``: that of OpenAI's schema, else the body's beginning."""
         text = data.decode("utf-8", "replace").strip()
         try:
-            found: Any = json.loads(text)
-            while isinstance(found, Mapping):
-                found = next(found[key] for key in ("error", "message", "detail") if key in found)
-            text = found if isinstance(found, str) else text
+            value: Any = json.loads(text)
+            while isinstance(value, Mapping):
+                value = next(value[key] for key in ("error", "message", "detail") if key in value)
+            text = value if isinstance(value, str) else text
         except (ValueError, StopIteration):
             pass
-        return self._hide(" ".join(text.split())[:_SHOWN] or "(no message)")
+        return self._hide(" ".join(text.split())[:_MESSAGE_CHARS] or "(no message)")
 
     def _hide(self, text: str) -> str:
-        """The text without the key: some servers repeat it when they refuse it."""
+        """The text without the key, which some servers repeat when they refuse it."""
         return text.replace(self.key, "***") if self.key else text
 
     def _read(self, data: bytes, max_tokens: int) -> Reply:

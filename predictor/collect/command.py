@@ -1,4 +1,4 @@
-"""``lengthwise collect``."""
+"""``lengthwise collect``: its arguments."""
 
 from __future__ import annotations
 
@@ -7,50 +7,56 @@ from pathlib import Path
 
 
 def add_collect_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of ``collect``."""
+    """Add the arguments of ``collect``."""
     add = parser.add_argument
-    add("--url", required=True, help="the server, for instance http://127.0.0.1:8000")
-    add("--model", required=True, metavar="NAME", help="name of the served model")
+    add("--url", required=True, help="address of the server, for instance http://127.0.0.1:8000")
+    add("--model", required=True, metavar="NAME", help="name of the model on the server")
     add(
         "--prompts",
         type=Path,
         required=True,
         metavar="FILE",
-        help="JSON lines with prompt or messages (and id, dataset, split if you like), or Parquet "
-        "with those columns",
+        help="JSON lines with prompt or messages, and optionally id, dataset, split; or Parquet "
+        "with the column prompt, and optionally prompt_id, dataset, split",
     )
-    add("--out", type=Path, required=True, metavar="DIR", help="folder of the collection")
+    add(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder for the journal and the result files",
+    )
     add(
         "--samples",
         type=int,
         default=10,
         metavar="N",
-        help="answers to each prompt (default %(default)s); may be raised when you continue",
+        help="answers per prompt (default %(default)s); a later run may raise it",
     )
     add(
         "--max-tokens",
         type=int,
         default=15_000,
         metavar="N",
-        help="longest answer (default %(default)s); one cut there counts as at least that long",
+        help="longest answer in tokens (default %(default)s); a cut answer counts as longer",
     )
-    add("--temperature", type=float, help="(default: the server's)")
-    add("--top-p", type=float, help="(default: the server's)")
-    add("--top-k", type=int, help="not in OpenAI's own API (default: the server's)")
-    add("--seed", type=int, default=0, help="varies the samples' seeds (default %(default)s)")
+    add("--temperature", type=float, help="sampling temperature (default: the server's)")
+    add("--top-p", type=float, help="nucleus sampling (default: the server's)")
+    add("--top-k", type=int, help="top-k sampling, not in OpenAI's API (default: the server's)")
+    add("--seed", type=int, default=0, help="seed of the samples' seeds (default %(default)s)")
     add(
         "--concurrency",
         type=int,
         default=8,
         metavar="N",
-        help="requests at a time (default %(default)s)",
+        help="concurrent requests (default %(default)s)",
     )
     add(
         "--timeout",
         type=float,
         default=1800.0,
         metavar="SECONDS",
-        help="longest wait for one answer (default %(default)s)",
+        help="longest wait for one answer, in seconds (default %(default)s)",
     )
     add(
         "--api-key-env",
@@ -60,12 +66,12 @@ def add_collect_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--skip-refused",
         action="store_true",
-        help="leave out prompts that the server refuses (too long for its context)",
+        help="leave out prompts that the server refuses, such as prompts too long for its context",
     )
 
 
 def run_collect(args: argparse.Namespace) -> int:
-    """Sample until the collection is complete, then write it: see ``run.run``."""
+    """Collect all samples, then write the files; see ``run.run``. Returns the exit code."""
     from predictor.collect.run import run  # noqa: PLC0415 - other commands need none of it
 
     return run(args)

@@ -1,4 +1,4 @@
-"""What can go wrong with a collection, in words for the one who started it."""
+"""Errors that end a collection."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ class CollectError(Exception):
 
 
 class RefusedError(CollectError):
-    """The server refused a request for good: a status of 4xx that no repetition changes."""
+    """The server refused a request with a ``status`` of 4xx that a repetition does not change."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)

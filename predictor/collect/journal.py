@@ -1,7 +1,7 @@
-"""The journal: finished samples, one a line, only ever appended to.
+"""The journal of a collection: one line for each finished sample, only appended to.
 
-Whatever ends a run, what was sampled before is there: a line torn by the end is cut off when the
-journal is opened again, and everything else is continued from.
+The journal survives every end of a run: when it is opened again, a last line torn by a crash is
+cut off, and the run continues from all other samples.
 """
 
 from __future__ import annotations
@@ -16,11 +16,7 @@ from typing import Any
 
 from predictor.collect.errors import CollectError
 from predictor.collect.prompts import CollectPrompt
-
-try:
-    from fcntl import LOCK_EX, LOCK_NB, flock
-except ImportError:  # pragma: no cover - Windows: two runs at once go unnoticed there
-    flock = None  # type: ignore[assignment]
+from predictor.files import lock
 
 NAME = "journal.jsonl"
 VERSION = 1
@@ -28,7 +24,7 @@ VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One finished answer: its length in the server's tokens, and why it ended."""
+    """One finished answer: its length in the server's tokens, and why the answer ended."""
 
     prompt_id: str
     digest: str
@@ -41,7 +37,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A prompt that the server does not answer: the status it gave."""
+    """A prompt that the server refuses, with the HTTP status."""
 
     prompt_id: str
     digest: str
@@ -49,12 +45,13 @@ class Refusal:
 
 
 class Journal:
-    """The journal of a folder, made if absent, for one writer at a time (a context manager).
+    """The journal in ``folder``, made if absent, for one writer at a time; a context manager.
 
-    ``samples`` by prompt and number, ``refusals`` by prompt.
+    ``samples`` are by prompt id and sample number, ``refusals`` by prompt id.
 
     Raises:
-        CollectError: another run writes it, it is damaged, or was begun with other ``settings``.
+        CollectError: another run writes the journal, the journal is damaged, or it was begun with
+            other ``settings``.
     """
 
     def __init__(self, folder: Path, settings: Mapping[str, Any]) -> None:
@@ -79,12 +76,12 @@ class Journal:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Everything is on the disk when the journal is left."""
+        """Flush the journal to the disk and close it."""
         os.fsync(self._file)
         os.close(self._file)
 
     def add(self, entry: Sample | Refusal) -> None:
-        """Keep an entry: one write, so that it is there whole or, at a crash, not at all."""
+        """Append an entry with one write, so that a crash leaves the whole line or none."""
         if isinstance(entry, Sample):
             self.samples[entry.prompt_id, entry.sample_idx] = entry
             self._append({"kind": "sample", **asdict(entry)})
@@ -93,10 +90,10 @@ class Journal:
             self._append({"kind": "refusal", **asdict(entry)})
 
     def check(self, prompts: Iterable[CollectPrompt]) -> None:
-        """The samples kept are of these prompts, unchanged; there may be new prompts.
+        """Check that every sampled prompt is among ``prompts``, unchanged; new prompts are allowed.
 
         Raises:
-            CollectError: a prompt is gone or was changed.
+            CollectError: a prompt is missing or was changed.
         """
         now = {prompt.prompt_id: prompt.digest for prompt in prompts}
         kept = {sample.prompt_id: sample.digest for sample in self.samples.values()}
@@ -105,15 +102,13 @@ class Journal:
             if now.get(prompt_id) != digest:
                 what = "changed since" if prompt_id in now else "no longer among the prompts"
                 raise CollectError(
-                    f"{self.path} has samples of prompt {prompt_id!r}, which is {what}; give the "
-                    "prompts that it was begun with (more may follow) or choose another --out"
+                    f"{self.path} has samples of prompt {prompt_id!r}, which is {what}; give all "
+                    "prompts of the first run (and more if you like) or choose another --out"
                 )
 
     def _lock(self) -> None:
-        if flock is None:
-            return
         try:
-            flock(self._file, LOCK_EX | LOCK_NB)
+            lock(self._file)
         except OSError as error:
             raise CollectError(
                 f"{self.path} is being written by another run; wait for it or choose another --out"
@@ -143,14 +138,14 @@ class Journal:
 
     def _damaged(self, number: int) -> CollectError:
         return CollectError(
-            f"{self.path}, line {number} is damaged; delete that line and its sample is made "
-            "again, or choose another --out"
+            f"{self.path}, line {number} is damaged; delete that line to sample again, or choose "
+            "another --out"
         )
 
     def _compare(self, begun: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
         if begun.get("kind") != "settings" or begun.get("version") != VERSION:
             raise CollectError(
-                f"{self.path} is no journal of this version ({VERSION}); choose another --out"
+                f"{self.path} is not a journal of version {VERSION}; choose another --out"
             )
         for name, value in settings.items():
             if begun.get(name) != value:
@@ -173,4 +168,6 @@ class Journal:
     def _append(self, entry: Mapping[str, Any]) -> None:
         line = json.dumps(entry).encode() + b"\n"
         if os.write(self._file, line) < len(line):
-            raise OSError(f"{self.path}: no space left for a whole line; free some and continue")
+            raise OSError(
+                f"{self.path}: no space left for a whole line; free some space and run again"
+            )

@@ -1,13 +1,11 @@
-"""What a collection leaves: lengths and prompts in CASTILLO's schema, Parquet and JSON lines."""
+"""The result files of a collection: lengths and prompts in CASTILLO's schema."""
 
 from __future__ import annotations
 
 import json
-import os
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 import pyarrow as pa
@@ -15,8 +13,9 @@ import pyarrow.parquet as pq
 
 from predictor.collect.journal import Sample
 from predictor.collect.prompts import CollectPrompt
-from predictor.collect.requests import Sampling
+from predictor.collect.sampling import Sampling
 from predictor.data.collected import LENGTHS, PROMPTS
+from predictor.files import atomic_write
 
 _ENDLESS = 14_999
 _LONG, _SPREAD = 8_499, 2.0
@@ -49,10 +48,10 @@ _PROMPT_FIELDS: dict[str, pa.DataType] = {
 
 
 def degenerate(tokens: Sequence[int]) -> bool:
-    """Whether the lengths of one prompt's answers by one model show text degeneration.
+    """True if the lengths of one prompt's answers by one model show text degeneration.
 
-    CASTILLO's rule (arXiv 2505.16881): one has 14,999 tokens or more, or their standard deviation
-    is more than twice their mean and the longest is above 8,499.
+    CASTILLO's rule (arXiv 2505.16881): an answer has 14,999 tokens or more; or the standard
+    deviation is more than twice the mean, and the longest answer has more than 8,499 tokens.
     """
     longest = max(tokens)
     wild = float(np.std(tokens)) > _SPREAD * float(np.mean(tokens))
@@ -62,26 +61,30 @@ def degenerate(tokens: Sequence[int]) -> bool:
 def write(
     folder: Path, prompts: Sequence[CollectPrompt], samples: Iterable[Sample], sampling: Sampling
 ) -> list[Path]:
-    """Write the four files, each put in place whole; those of the lengths last."""
+    """Write the prompts and then the lengths, each as Parquet and JSON lines; returns the paths."""
     by_prompt: dict[str, list[Sample]] = defaultdict(list)
     for sample in samples:
         by_prompt[sample.prompt_id].append(sample)
     sampled = [prompt for prompt in prompts if by_prompt[prompt.prompt_id]]
     lengths = [
-        row for prompt in sampled for row in _rows(prompt, by_prompt[prompt.prompt_id], sampling)
+        row
+        for prompt in sampled
+        for row in _length_rows(prompt, by_prompt[prompt.prompt_id], sampling)
     ]
     tables = {
-        PROMPTS: pa.Table.from_pylist([_row(prompt) for prompt in sampled], _of(_PROMPT_FIELDS)),
-        LENGTHS: pa.Table.from_pylist(lengths, _of(_LENGTH_FIELDS)),
+        PROMPTS: pa.Table.from_pylist(
+            [_prompt_row(prompt) for prompt in sampled], _schema(_PROMPT_FIELDS)
+        ),
+        LENGTHS: pa.Table.from_pylist(lengths, _schema(_LENGTH_FIELDS)),
     }
     return [path for name, table in tables.items() for path in _both(folder, name, table)]
 
 
-def _of(fields: dict[str, pa.DataType]) -> pa.Schema:
+def _schema(fields: dict[str, pa.DataType]) -> pa.Schema:
     return pa.schema(list(fields.items()))
 
 
-def _row(prompt: CollectPrompt) -> dict[str, object]:
+def _prompt_row(prompt: CollectPrompt) -> dict[str, object]:
     return {
         "prompt_id": prompt.prompt_id,
         "dataset": prompt.dataset,
@@ -92,7 +95,7 @@ def _row(prompt: CollectPrompt) -> dict[str, object]:
     }
 
 
-def _rows(
+def _length_rows(
     prompt: CollectPrompt, samples: list[Sample], sampling: Sampling
 ) -> Iterable[dict[str, object]]:
     samples.sort(key=lambda sample: sample.sample_idx)
@@ -118,27 +121,12 @@ def _rows(
 
 
 def _both(folder: Path, name: str, table: pa.Table) -> Iterable[Path]:
-    def parquet(file: IO[bytes]) -> None:
+    """Write ``table`` as Parquet and as JSON lines, each file in one step."""
+    parquet, lines = folder / f"{name}.parquet", folder / f"{name}.jsonl"
+    with atomic_write(parquet) as file:
         pq.write_table(table, file)
-
-    def lines(file: IO[bytes]) -> None:
+    yield parquet
+    with atomic_write(lines) as file:
         for row in table.to_pylist():
             file.write(json.dumps(row).encode() + b"\n")
-
-    for suffix, fill in ((".parquet", parquet), (".jsonl", lines)):
-        path = folder / f"{name}{suffix}"
-        _whole(path, fill)
-        yield path
-
-
-def _whole(path: Path, fill: Callable[[IO[bytes]], None]) -> None:
-    """A reader finds the old file or the new one, never a part."""
-    stage = path.with_name(f".{path.name}.part")
-    try:
-        with stage.open("wb") as file:
-            fill(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(stage, path)
-    finally:
-        stage.unlink(missing_ok=True)
+    yield lines

@@ -1,4 +1,4 @@
-"""A progress line on stderr: a bar on a terminal, now and then a line in a file."""
+"""A progress bar: redrawn in place on a terminal, a line every 30 s in a file."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _LINE_S = 30.0
 
 
 @dataclass(slots=True)
-class Progress:
-    """Counts ``done`` of ``total``, of which some may have been done before this run."""
+class ProgressBar:
+    """The progress of a run: ``done`` of ``total``, some of it possibly by earlier runs."""
 
     total: int
     done: int
@@ -33,7 +33,7 @@ class Progress:
         self._show()
 
     def step(self, count: int = 1) -> None:
-        """So many more are done."""
+        """Count ``count`` more as done."""
         self.done += count
         now = self.clock()
         pause = _REDRAW_S if self.stream.isatty() else _LINE_S
@@ -42,19 +42,19 @@ class Progress:
             self._show()
 
     def note(self, text: str) -> None:
-        """A remark on a line of its own."""
+        """Print ``text`` on a line of its own."""
         self._clear()
         print(text, file=self.stream, flush=True)
         if self.stream.isatty():
             self._show()
 
     def close(self) -> None:
-        """End the line of the bar."""
+        """End the bar's line."""
         if self.stream.isatty():
             print(file=self.stream, flush=True)
 
     def text(self) -> str:
-        """Done and total, how many a second in this run, and the time left at that rate."""
+        """Done and total, this run's rate per second, and the time left at that rate."""
         made, passed = self.done - self._before, self.clock() - self._begun
         text = f"{self.done:,}/{self.total:,} {self.unit}"
         if made and passed > 0:

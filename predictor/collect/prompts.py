@@ -1,4 +1,4 @@
-"""The prompts to sample: JSON lines, or Parquet in CASTILLO's schema."""
+"""The prompts to sample, from JSON lines or from Parquet in CASTILLO's schema."""
 
 from __future__ import annotations
 
@@ -9,23 +9,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
+from predictor.data.parquet import read_table
 from predictor.data.records import DataError
 from predictor.prompt import Prompt
 
 SPLIT = "validate"
-"""The split of a prompt that names none: from it `lengthwise train` may hold prompts out."""
-
-_PARQUET = ("prompt_id", "dataset", "split", "prompt")
+"""The default split of a prompt; `lengthwise train` may hold prompts of it out."""
 
 
 @dataclass(frozen=True, slots=True)
 class CollectPrompt:
-    """One prompt: the chat ``messages`` to send, and ``text``, what the predictor reads of them.
+    """One prompt: the chat ``messages`` to send, and the ``text`` that the predictor reads.
 
-    ``digest`` is that of the messages: it tells a prompt that was changed between two runs.
+    ``digest`` is the messages' digest, which differs if a prompt was changed between two runs.
+    ``chat``: the file gave ``messages`` rather than a ``prompt``.
     """
 
     prompt_id: str
@@ -35,14 +32,14 @@ class CollectPrompt:
     text: str
     digest: str
     chat: bool
-    """Whether the file gave ``messages`` rather than a ``prompt``."""
 
 
 def read_prompts(path: Path) -> list[CollectPrompt]:
-    """The prompts of a file, in its order.
+    """The prompts of a file in order.
 
     Raises:
-        DataError: it cannot be read, or a line is no prompt; the message names line and field.
+        DataError: the file cannot be read, or a line is not a prompt; the message names the line
+            and the field.
     """
     if not path.is_file():
         raise DataError(f"{path} is not a file; give JSON lines or Parquet as --prompts")
@@ -54,17 +51,8 @@ def read_prompts(path: Path) -> list[CollectPrompt]:
 
 
 def _parquet(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    try:
-        table = pq.read_table(path)
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{path} cannot be read as Parquet: {error}") from error
-    if "prompt" not in table.column_names:
-        raise DataError(
-            f"{path} has no column prompt; give the columns {', '.join(_PARQUET)} "
-            "(only prompt is needed)"
-        )
-    rows = table.select([name for name in _PARQUET if name in table.column_names]).to_pylist()
-    for number, row in enumerate(rows, 1):
+    table = read_table(path, ["prompt"], optional=("prompt_id", "dataset", "split"))
+    for number, row in enumerate(table.to_pylist(), 1):
         yield f"row {number}", {"id": row.pop("prompt_id", None), **row}
 
 
@@ -99,7 +87,7 @@ def _distinct(path: Path, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> Iter
 
 
 def _prompt(row: Mapping[str, Any], stem: str) -> CollectPrompt:
-    """One prompt from its row.
+    """The prompt of one row of the file ``stem``.
 
     Raises:
         ValueError: a field is missing or of the wrong kind.
@@ -115,7 +103,9 @@ def _prompt(row: Mapping[str, Any], stem: str) -> CollectPrompt:
     try:
         "".join((prompt_id, dataset, text)).encode()
     except UnicodeEncodeError as error:
-        raise ValueError(f"not Unicode text ({error.reason} in a field); mend the text") from error
+        raise ValueError(
+            f"not Unicode text ({error.reason} in a field); correct the text"
+        ) from error
     return CollectPrompt(
         prompt_id=prompt_id,
         dataset=dataset,
@@ -136,9 +126,9 @@ def _single(prompt: object) -> list[Mapping[str, Any]]:
 def _messages(messages: object) -> list[Mapping[str, Any]]:
     if not isinstance(messages, list) or not messages:
         raise ValueError('field messages: give a list such as [{"role": "user", "content": "..."}]')
-    for at, message in enumerate(messages):
+    for index, message in enumerate(messages):
         if not isinstance(message, Mapping) or not isinstance(message.get("role"), str):
-            raise ValueError(f'field messages[{at}]: give an object with "role" and "content"')
+            raise ValueError(f'field messages[{index}]: give an object with "role" and "content"')
     return messages
 
 

@@ -9,21 +9,21 @@ import sys
 
 from predictor.collect import output
 from predictor.collect.client import RETRY, Client, Retry, endpoint
+from predictor.collect.collection import Plan, collect
 from predictor.collect.errors import CollectError
 from predictor.collect.journal import Journal
-from predictor.collect.progress import Progress
+from predictor.collect.progress import ProgressBar
 from predictor.collect.prompts import read_prompts
-from predictor.collect.requests import Sampling
-from predictor.collect.sampling import Plan, collect
+from predictor.collect.sampling import Sampling
 from predictor.data.records import DataError
 from predictor.exits import bad_input, interrupted
 
 
 def run(args: argparse.Namespace, *, retry: Retry = RETRY) -> int:
-    """Sample until the collection is complete, then write it.
+    """Collect all samples, then write the files.
 
-    0 when it is; 2 if it cannot go on; 130 after Ctrl-C. What was sampled stays, and the same
-    command continues.
+    Returns the exit code: 0 when complete, 2 for bad input or a server that fails for good, 130
+    after Ctrl-C. The samples so far stay, and the same command continues.
     """
     try:
         _collect(args, retry)
@@ -45,8 +45,10 @@ def _collect(args: argparse.Namespace, retry: Retry) -> None:
             print(file)
     cut = sum(sample.capped for sample in samples)
     refused = f"; {len(journal.refusals):,} prompts refused" if journal.refusals else ""
-    _say(f"{len(samples):,} samples, {cut:,} of them cut at --max-tokens or elsewhere{refused}")
-    _say(f"train with: lengthwise train --data {args.out} --out MODEL")
+    _print_status(
+        f"{len(samples):,} samples, {cut:,} of them cut at --max-tokens or elsewhere{refused}"
+    )
+    _print_status(f"train with: lengthwise train --data {args.out} --out MODEL")
 
 
 def _plan(args: argparse.Namespace) -> Plan:
@@ -71,7 +73,7 @@ def _plan(args: argparse.Namespace) -> Plan:
 
 
 def _key(name: str | None) -> str:
-    """The API key in the environment variable ``name``; "" if none is wanted."""
+    """The API key in the environment variable ``name``; "" if ``name`` is None."""
     if name is None:
         return ""
     key = os.environ.get(name, "").strip()
@@ -86,12 +88,12 @@ async def _sample(plan: Plan, client: Client, journal: Journal) -> None:
         return
     async with client:
         await client.reach()
-        progress = Progress(plan.total, done, sys.stderr)
+        progress = ProgressBar(plan.total, done, sys.stderr)
         try:
             await collect(plan, client, journal, progress)
         finally:
             progress.close()
 
 
-def _say(message: str) -> None:
+def _print_status(message: str) -> None:
     print(f"lengthwise: {message}", file=sys.stderr)

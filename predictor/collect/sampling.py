@@ -1,107 +1,66 @@
-"""The collection itself: so many questions at once until every prompt has its samples."""
+"""The sampling settings of a collection, and the body of one request."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
 
-from predictor.collect.client import Client
-from predictor.collect.errors import RefusedError
-from predictor.collect.journal import Journal, Refusal, Sample
-from predictor.collect.progress import Progress
 from predictor.collect.prompts import CollectPrompt
-from predictor.collect.requests import Sampling
 
-Task = tuple[CollectPrompt, int]
+MAX_TOKENS = 15_000
+"""CASTILLO's generation limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What to sample: ``samples`` answers to each prompt, ``concurrency`` at a time.
+class Sampling:
+    """How answers are sampled; a setting of None is not sent, so the server's own applies."""
 
-    With ``skip_refused`` a prompt that the server refuses is left out instead of ending the run.
-    """
+    model: str
+    max_tokens: int = MAX_TOKENS
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    seed: int = 0
 
-    prompts: Sequence[CollectPrompt]
-    sampling: Sampling
-    samples: int
-    concurrency: int
-    skip_refused: bool = False
+    def __post_init__(self) -> None:
+        """Raise ValueError for a setting out of range."""
+        if not self.model:
+            raise ValueError("--model: give the name of the served model")
+        if self.max_tokens < 1:
+            raise ValueError(f"--max-tokens {self.max_tokens}: give at least 1")
+        if self.temperature is not None and not 0 <= self.temperature <= 2:
+            raise ValueError(f"--temperature {self.temperature}: give 0 to 2")
+        if self.top_p is not None and not 0 < self.top_p <= 1:
+            raise ValueError(f"--top-p {self.top_p}: give more than 0 and at most 1")
+        if self.top_k is not None and self.top_k < 1:
+            raise ValueError(f"--top-k {self.top_k}: give at least 1 or leave it out")
 
-    @property
-    def total(self) -> int:
-        """Samples wanted in all."""
-        return len(self.prompts) * self.samples
+    def settings(self) -> dict[str, Any]:
+        """The settings by name; all samples of a collection share them."""
+        return asdict(self)
 
-    def missing(self, journal: Journal) -> Iterator[Task]:
-        """What the journal lacks, as far as it lacks it when it is asked for.
+    def body(self, prompt: CollectPrompt, sample: int) -> dict[str, Any]:
+        """The chat request for the sample number ``sample`` of a prompt.
 
-        All samples of a prompt follow each other: they share its prefill in the server's cache.
+        Each sample is one request with its own seed, so that servers without ``n`` work as well.
+        A repeated request has the same seed.
         """
-        for prompt in self.prompts:
-            for sample in range(self.samples):
-                known = (prompt.prompt_id, sample) in journal.samples
-                if not known and prompt.prompt_id not in journal.refusals:
-                    yield prompt, sample
+        optional: Mapping[str, Any] = {
+            "temperature": self.temperature,
+            "top_p": self.top_p,
+            "top_k": self.top_k,
+        }
+        return {
+            "model": self.model,
+            "messages": list(prompt.messages),
+            "max_tokens": self.max_tokens,
+            "stream": False,
+            "seed": self._seed(prompt, sample),
+            **{name: value for name, value in optional.items() if value is not None},
+        }
 
-    def done(self, journal: Journal) -> int:
-        """Samples that need no asking any more."""
-        return self.total - sum(1 for _ in self.missing(journal))
-
-
-async def collect(plan: Plan, client: Client, journal: Journal, progress: Progress) -> None:
-    """Ask until nothing is missing; every answer is in the journal as soon as it is there.
-
-    Raises:
-        CollectError: the server refuses, or stays silent.
-    """
-    tasks = plan.missing(journal)
-    try:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(plan.concurrency):
-                group.create_task(_work(tasks, plan, client, journal, progress))
-    except ExceptionGroup as errors:
-        raise errors.exceptions[0] from None
-
-
-async def _work(
-    tasks: Iterator[Task], plan: Plan, client: Client, journal: Journal, progress: Progress
-) -> None:
-    for prompt, number in tasks:
-        try:
-            reply = await client.ask(plan.sampling.body(prompt, number), progress.note)
-        except RefusedError as error:
-            _refuse(error, prompt, plan, journal)
-            progress.done = plan.done(journal)
-            continue
-        journal.add(
-            Sample(
-                prompt_id=prompt.prompt_id,
-                digest=prompt.digest,
-                sample_idx=number,
-                response_tokens=reply.tokens,
-                input_tokens=reply.prompt_tokens,
-                finish_reason=reply.finish_reason,
-                capped=reply.capped,
-            )
-        )
-        progress.step()
-
-
-def _remedy(error: RefusedError) -> str:
-    if error.status not in {400, 413, 422}:
-        return ""
-    if "max_tokens" in str(error):
-        return "; give a smaller --max-tokens"
-    return "; --skip-refused leaves out such prompts"
-
-
-def _refuse(error: RefusedError, prompt: CollectPrompt, plan: Plan, journal: Journal) -> None:
-    """Leave the prompt out, or end the run: a key or a name that is wrong is so for all prompts."""
-    if not plan.skip_refused or error.status not in {400, 413, 422}:
-        raise RefusedError(
-            error.status, f"the server refuses prompt {prompt.prompt_id!r}, {error}{_remedy(error)}"
-        )
-    if prompt.prompt_id not in journal.refusals:
-        journal.add(Refusal(prompt.prompt_id, prompt.digest, error.status))
+    def _seed(self, prompt: CollectPrompt, sample: int) -> int:
+        key = f"{self.seed}|{prompt.prompt_id}|{sample}".encode("utf-8", "replace")
+        return int.from_bytes(hashlib.sha256(key).digest()[:4]) >> 1

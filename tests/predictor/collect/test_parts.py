@@ -10,7 +10,7 @@ from predictor.collect.client import Retry, endpoint
 from predictor.collect.errors import CollectError
 from predictor.collect.journal import Journal, Sample
 from predictor.collect.output import degenerate
-from predictor.collect.progress import Progress
+from predictor.collect.progress import ProgressBar
 from predictor.collect.prompts import read_prompts
 from predictor.data.records import DataError
 
@@ -104,7 +104,7 @@ class Terminal(io.StringIO):
 
 def test_progress_tells_rate_and_time_left_of_this_run_alone() -> None:
     now = [0.0]
-    progress = Progress(1000, 500, io.StringIO(), clock=lambda: now[0])
+    progress = ProgressBar(1000, 500, io.StringIO(), clock=lambda: now[0])
     now[0] = 10.0
     progress.step(100)
     assert progress.text() == "600/1,000 samples  10/s  0:40 left"
@@ -112,7 +112,7 @@ def test_progress_tells_rate_and_time_left_of_this_run_alone() -> None:
 
 def test_progress_in_a_file_is_a_line_now_and_then() -> None:
     now, out = [0.0], io.StringIO()
-    progress = Progress(100, 0, out, clock=lambda: now[0])
+    progress = ProgressBar(100, 0, out, clock=lambda: now[0])
     for _ in range(100):
         now[0] += 1.0
         progress.step()
@@ -122,7 +122,7 @@ def test_progress_in_a_file_is_a_line_now_and_then() -> None:
 
 def test_progress_on_a_terminal_is_one_line_that_notes_do_not_break() -> None:
     now, out = [0.0], Terminal()
-    progress = Progress(4, 0, out, clock=lambda: now[0])
+    progress = ProgressBar(4, 0, out, clock=lambda: now[0])
     for _ in range(2):
         now[0] += 1.0
         progress.step()
