@@ -1,4 +1,4 @@
-"""Prompts with the lengths that real models gave their replies (CASTILLO, arXiv 2505.16881)."""
+"""Prompts with the lengths of real models' replies (CASTILLO, arXiv 2505.16881)."""
 
 import os
 import random
@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True, slots=True)
 class CastilloRequest:
-    """A prompt and the length, in tokens, of one reply that `model` gave to it."""
+    """A prompt, and the length in tokens of one reply of `model`."""
 
     prompt_id: str
     prompt: str
@@ -31,10 +31,10 @@ def find_data() -> Path | None:
 
 
 def needed_data() -> Path:
-    """That folder, for what cannot do without.
+    """Returns the folder with the CASTILLO files.
 
     Raises:
-        FileNotFoundError: the files are not there.
+        FileNotFoundError: the files do not exist.
     """
     folder = find_data()
     if folder is None:
@@ -52,12 +52,15 @@ def requests(
     split: str = "validate",
     keep: Callable[[str], bool] = bool,
 ) -> list[CastilloRequest]:
-    """Draws `count` different prompts, each with the length of one of its samples by chance.
+    """Draws `count` different prompts, each with the length of one of its samples at random.
 
-    A prompt is left out unless `keep` holds of its text, and if the sample drawn is longer than
-    `max_output` tokens (which changes the distribution: longer samples of a prompt do not become
-    shorter ones). The same arguments give the same requests. Raises FileNotFoundError without
-    data, ValueError if too few fit.
+    A prompt is left out if `keep` is false for its text, or if the drawn sample is longer than
+    `max_output` tokens. The latter changes the distribution: a long sample is not replaced by a
+    shorter one. The same arguments give the same requests.
+
+    Raises:
+        FileNotFoundError: the data is missing.
+        ValueError: fewer than `count` prompts fit.
     """
     fitting = fitting_requests(
         model,
@@ -68,7 +71,7 @@ def requests(
         keep=keep,
     )
     if len(fitting) < count:
-        raise ValueError(f"{count} requests wanted, {len(fitting)} fit: {model}, {split}")
+        raise ValueError(f"{len(fitting)} of {count} requests fit: {model}, {split}")
     return fitting[:count]
 
 
@@ -81,24 +84,24 @@ def fitting_requests(
     split: str = "validate",
     keep: Callable[[str], bool] = bool,
 ) -> list[CastilloRequest]:
-    """Draws as `requests` does: all prompts that fit, in an order of chance."""
+    """Draws as `requests` does: all prompts that fit, in random order."""
     folder = needed_data()
-    lengths, chance = read_lengths(folder, model, split), random.Random(seed)
+    lengths, rng = read_lengths(folder, model, split), random.Random(seed)
     fitting = []
     for prompt_id, corpus, prompt in read_prompts(folder, split):
         if prompt_id not in lengths or not keep(prompt):
             continue
-        output_tokens = chance.choice(lengths[prompt_id])
+        output_tokens = rng.choice(lengths[prompt_id])
         if max_output is not None and output_tokens > max_output:
             continue
         if max_prompt_chars is not None and len(prompt) > max_prompt_chars:
             continue
         fitting.append(CastilloRequest(prompt_id, prompt, corpus, model, output_tokens))
-    return chance.sample(fitting, len(fitting))
+    return rng.sample(fitting, len(fitting))
 
 
 def read_lengths(folder: Path, model: str, split: str) -> dict[str, list[int]]:
-    """Returns the lengths of all samples, by prompt."""
+    """Returns the lengths of all samples in tokens, by prompt id."""
     table = pq.read_table(
         folder / "lengths_castillo.parquet",
         columns=["prompt_id", "response_tokens"],

@@ -1,4 +1,4 @@
-"""What the tests need beyond the project: found, or missed in a way that is seen."""
+"""Data and programs that some tests need: if missing, the test is skipped with the remedy."""
 
 import os
 from pathlib import Path
@@ -10,7 +10,7 @@ from tests.castillo import find_data
 
 
 def missing(what: str, remedy: str) -> NoReturn:
-    """Skips the test with the remedy as the reason; in CI, where nothing may be missing, fails."""
+    """Skips the test with the remedy as the reason; fails in CI, where nothing may be missing."""
     if os.environ.get("CI", "").lower() in {"1", "true", "yes", "on"}:
         pytest.fail(f"{what} is missing, run: {remedy}", pytrace=False)
     pytest.skip(f"{what} is missing, run: {remedy}")

@@ -49,9 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     many = draw(options.requests)
     speed(many, server(256, 10_000_000), options.policy)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
-    print(
-        f"\n{options.requests:,} requests, each with a forecast of its own: {peak:.0f} MB at most"
-    )
+    print(f"\npeak memory of {options.requests:,} requests, each with its forecast: {peak:.0f} MB")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""A real vLLM for the tests that want one."""
+"""A real vLLM server for the tests that need one."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +13,7 @@ from tests.vllm.engine import VllmServer
 
 @pytest.fixture(scope="session")
 def vllm_home() -> Path:
-    """The folder that prepare.py made."""
+    """The folder that prepare.py makes."""
     folder = prepare.home()
     if not prepare.is_prepared(folder):
         missing("the CPU build of vLLM", "python tests/vllm/prepare.py")
@@ -22,7 +22,7 @@ def vllm_home() -> Path:
 
 @pytest.fixture(scope="session")
 def vllm_server(vllm_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[VllmServer]:
-    """A server that all tests share: leave it idle."""
+    """A server that all tests share; each test leaves the server idle."""
     with VllmServer(
         home=vllm_home,
         log_dir=tmp_path_factory.mktemp("vllm"),

@@ -23,7 +23,7 @@ from tests.vllm import prepare
 ENVIRONMENT = {
     "VLLM_CPU_KVCACHE_SPACE": "1",  # GiB
     "VLLM_CPU_OMP_THREADS_BIND": "nobind",
-    # More threads gain nothing on a tiny model and spin: twenty times slower beside other work.
+    # More threads are no faster with a tiny model, and spin: 20 times slower beside other work.
     "OMP_NUM_THREADS": "1",
     "HF_HUB_OFFLINE": "1",
     "VLLM_NO_USAGE_STATS": "1",
@@ -33,7 +33,7 @@ LOG_TAIL_LINES = 40
 
 
 class EngineError(Exception):
-    """The server did not start; the message ends with the last lines of its log."""
+    """The server does not start; the message ends with the last lines of its log."""
 
 
 def free_port() -> int:
@@ -76,19 +76,19 @@ class VllmServer:
 
     @property
     def log(self) -> Path:
-        """The file with all the server says."""
+        """The file with the server's output."""
         return self.log_dir / f"vllm-{self.port}.log"
 
     @property
     def pid(self) -> int:
-        """The process that serves HTTP, and the process group of all that belongs to it."""
+        """The process that answers HTTP; also the process group of all its processes."""
         if self._process is None:
             raise EngineError("the server is not running")
         return self._process.pid
 
     @property
     def running(self) -> bool:
-        """True while the process that serves HTTP lives."""
+        """True while the process that answers HTTP is alive."""
         return self._process is not None and self._process.poll() is None
 
     def start(self) -> Self:
@@ -163,10 +163,10 @@ class VllmServer:
             "--max-model-len": str(self.max_model_len),
             "--scheduling-policy": self.scheduling_policy,
             "--logits-processors": "forced_length:ForcedLength",
-            # Of the whole machine's memory: the default fails where other programs hold some.
+            # A share of the machine's memory; the default fails if other programs use memory.
             "--gpu-memory-utilization": "0.1",
-            # The default runs the model in one more process; the two spin while they wait for
-            # each other, which on two cores makes all of it four times slower.
+            # The default runs the model in a second process. The two processes spin while they
+            # wait for each other: four times slower on two cores.
             "--distributed-executor-backend": "vllm.v1.executor.uniproc_executor.UniProcExecutor",
         }
         if self.num_gpu_blocks_override is not None:
@@ -178,7 +178,7 @@ class VllmServer:
 
     def _spawn(self, log: IO[bytes]) -> "subprocess.Popen[bytes]":
         environment = {**os.environ, **ENVIRONMENT, **self.environment}
-        environment["PYTHONPATH"] = str(Path(__file__).parent)  # where forced_length.py is
+        environment["PYTHONPATH"] = str(Path(__file__).parent)  # the folder of forced_length.py
         return subprocess.Popen(
             self._command(),
             cwd=self.log_dir,
@@ -238,7 +238,7 @@ def read_metrics(url: str) -> dict[str, float]:
 
 
 def samples(url: str) -> Iterator[Sample]:
-    """All samples of the `vllm:` metrics of the server at `url`."""
+    """Yields all samples of the `vllm:` metrics of the server at `url`."""
     with urllib.request.urlopen(f"{url}/metrics", timeout=30) as reply:
         text = reply.read().decode()
     for family in text_string_to_metric_families(text):
@@ -247,7 +247,7 @@ def samples(url: str) -> Iterator[Sample]:
 
 
 def start_guard(group: int) -> "subprocess.Popen[bytes]":
-    """Starts a shell that kills a process group once this process is gone, however it ended."""
+    """Starts a shell that kills a process group when this process ends, in whatever way."""
     return subprocess.Popen(
         ["/bin/sh", "-c", f"read _; kill -KILL -{group}"],
         stdin=subprocess.PIPE,
@@ -265,11 +265,11 @@ def wait_for_end(group: int, *, seconds: float) -> None:
 
 def alive(group: int) -> list[int]:
     """Returns the processes of a process group that are neither gone nor zombies."""
-    found = []
+    pids = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
-            # pid (name) state parent group ...; the name may hold blanks and brackets
-            state, _, of = stat.read_text().rpartition(")")[2].split()[:3]
-            if int(of) == group and state != "Z":
-                found.append(int(stat.parent.name))
-    return found
+            # pid (name) state parent group ...; the name may contain blanks and brackets
+            state, _, process_group = stat.read_text().rpartition(")")[2].split()[:3]
+            if int(process_group) == group and state != "Z":
+                pids.append(int(stat.parent.name))
+    return pids

@@ -1,4 +1,4 @@
-"""Replies of a length the client names, for a real vLLM with a model that means nothing.
+"""Replies of a length that the client names, for a real vLLM with a random model.
 
 Start vLLM with this folder on PYTHONPATH and `--logits-processors forced_length:ForcedLength`;
 a request that carries `"vllm_xargs": {"target_tokens": 137}` is then answered by exactly 137
@@ -22,10 +22,10 @@ FORBIDDEN = float("-inf")
 class ForcedLength(AdapterLogitsProcessor):
     """Ends each reply after `extra_args["target_tokens"]` tokens, where that is given.
 
-    The base class keeps one callable for each row of the batch and follows vLLM's updates of
-    the batch (added, removed, moved, swapped). What it hands the callable is the request's own
-    list of output tokens, whose length is right whatever happened to the request: a preempted
-    one comes back as an added one with the tokens it already had.
+    The base class keeps one callable per row of the batch and follows vLLM's updates of the
+    batch (added, removed, moved, swapped). It passes the callable the request's own list of
+    output tokens, whose length is right even after a preemption: a preempted request returns
+    as an added one with the tokens that it already has.
     """
 
     @classmethod

