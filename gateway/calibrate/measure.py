@@ -82,7 +82,7 @@ async def turnover(
             f"{client.url}: no request was answered while {sequences} others ran; is another "
             "client using the server?"
         )
-    return _with_entering(_step_sample(streams, ends[0], ends[-1]), ends, entered)
+    return add_entering_requests(_step_sample(streams, ends[0], ends[-1]), ends, entered)
 
 
 Entered = list[tuple[float, int]]
@@ -100,7 +100,7 @@ async def _short_requests(
     return entered
 
 
-def _with_entering(step: Sample, ends: Sequence[float], entered: Entered) -> Sample:
+def add_entering_requests(step: Sample, ends: Sequence[float], entered: Entered) -> Sample:
     """The step with the work of the short requests that ended at ``ends``.
 
     The window reaches from the end of one request to the end of another, so it holds a whole
