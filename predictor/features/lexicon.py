@@ -109,9 +109,8 @@ _ITEMS = (
 )
 ITEMS = _ITEMS.split()
 
-BOUNDING = (
-    *("in", "than", "most", "exactly", "about", "under", "within", "max", "maximum", "around"),
-)
+_BOUNDING = "in than most exactly about under within max maximum around"
+BOUNDING = tuple(_BOUNDING.split())
 """Words before a number that make the number a limit in any text: "in 50 words"."""
 LIMITING = (*BOUNDING, "using", "limit", "only", "with", "a", "to", "of")
 """Words before a number that make the number a limit in a short text: "a poem of 50 words"."""
