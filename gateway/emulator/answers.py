@@ -57,7 +57,7 @@ def _distribution(
 ) -> LengthDistribution | None:
     """The length distribution of the answers to ``prompt``; None if the request fixes the length.
 
-    It is asked for without the token limits: an answer that a limit cuts has to end with "length".
+    The distribution ignores the token limits: an answer that a limit cuts has to end with "length".
     """
     if request.target_tokens or request.ignore_eos:
         return None

@@ -97,5 +97,5 @@ def shipped_lengths() -> Lengths | None:
     try:
         return predicted_lengths(LengthPredictor.load())
     except ArtefactError as error:
-        log.warning("no length predictor; lengths follow those of published chats: %s", error)
+        log.warning("no length predictor; answers have the lengths of published chats: %s", error)
         return None

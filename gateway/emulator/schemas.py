@@ -1,6 +1,6 @@
 """Request bodies: the fields that the emulator uses, and vLLM's errors for invalid bodies.
 
-Types, messages and shapes are those of vLLM 0.32 (``vllm/entrypoints``).
+Types, messages and shapes follow vLLM 0.32 (``vllm/entrypoints``).
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ DEFAULT_LOADS = "0.7,0.9,1.0,1.1"
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """The largest p99 end-to-end latency allowed: seconds, or (``relative``) times that of fcfs."""
+    """The largest p99 end-to-end latency: seconds, or (``relative``) times the p99 of fcfs."""
 
     value: float
     relative: bool

@@ -59,5 +59,5 @@ class Experiment:
 
 
 def load_name(load: float | None) -> str:
-    """A requested load as it is written in the column ``asked_load``."""
+    """The text of a requested load in the column ``asked_load``."""
     return OWN_LOAD if load is None else f"{load:g}"

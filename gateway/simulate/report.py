@@ -33,7 +33,7 @@ def heading(experiment: Experiment, rows: Sequence[ReportRow]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The runs of the experiment, those of the regime map, and latencies by length class."""
+    """The runs of the experiment, the runs of the regime map, and latencies by length class."""
 
     rows: Sequence[ReportRow]
     mapped: Sequence[ReportRow]

@@ -1,7 +1,7 @@
 """The data of the adaptive layer's benchmark: held-out prompts, their answers, and forecasts.
 
-The forecasts are those of predictors trained without the held-out prompts: one predictor trained
-on all models, and one without each model. A training takes 3 to 4 minutes on one busy core, so its
+The predictors are trained without the held-out prompts: one predictor on all models, and one
+without each model. A training takes 3 to 4 minutes on one busy core, so its
 forecasts of the held-out prompts are kept in a folder.
 """
 

@@ -7,7 +7,7 @@ repeat to repeat: to vLLM directly (stock), through the gateway with fcfs, and t
 with sejf. The engine has one CPU core, gateway and client the other. The engine's prefix cache is
 off, because the second arm would find the prompts of the first arm there.
 
-The speed of a small machine drifts. Seconds are therefore those of the engine's own steps, priced
+The speed of a small machine drifts. Times are therefore counted in the engine's own steps, priced
 by its calibration (``step_clock``), and ratios are taken within a repeat. The CPU time per token
 shows what an arm costs on the engine's core.
 """

@@ -108,7 +108,7 @@ async def stream_all(
 ) -> list[RequestRecord]:
     """Send each body at its arrival (seconds from now, ascending); returns the records in order.
 
-    Seconds are those of ``clock``, which may pass slower than real time.
+    ``clock`` counts the seconds; it may pass slower than real time.
     """
     # Shorter than a server keeps idle connections (uvicorn: 5 s), which would break a request.
     connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=2.0)

@@ -2,7 +2,7 @@
 
     python -m tests.bench.predictor [--model-dir MODEL ...] [--prompts 1000]
 
-The prompts are those of CASTILLO's ``validate`` split in random order, so all lengths are mixed.
+The prompts come from CASTILLO's ``validate`` split in random order, so all lengths are mixed.
 One thread. CPU time is the thread's own: it repeats on a machine with other load.
 """
 

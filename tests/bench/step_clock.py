@@ -1,4 +1,4 @@
-"""A clock driven by an engine's steps: its seconds are those of a steady machine.
+"""A clock driven by an engine's steps, whose seconds are the seconds of a steady machine.
 
 Near load 1 a queue grows with the difference of two rates. If a machine is a tenth slower in one
 run than in the next, every latency differs. No loop beside the engine shows how slow the engine is:
@@ -7,7 +7,7 @@ over 198 seconds of a saturated engine the CPU time per token had a coefficient 
 
 The clock therefore reads what vLLM logs of each step: the work done in it, including what is
 computed again after a preemption, which vLLM's metrics leave out. It prices the step by the costs
-of a calibration. Requests sent by this clock meet the load that is asked for, and latencies
+of a calibration. Requests sent by this clock meet the requested load, and latencies
 measured by it can be compared. It does not show the CPU time that an arm costs on the engine's
 core.
 """
@@ -30,7 +30,7 @@ from tests.vllm.engine import VllmServer, read_metrics
 ENGINE_FLAGS = ("--enable-logging-iteration-details",)
 """Flags that vLLM has to be started with."""
 
-SECONDS = "; seconds are those of the engine's steps, priced by its calibration"
+SECONDS = "; seconds of engine steps, priced by the engine's calibration"
 """The sentence on seconds in a report."""
 
 _READ_EVERY_S = 0.01
