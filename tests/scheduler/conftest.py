@@ -1,4 +1,4 @@
-"""A scheduler for a test, whose invariants are checked when the test has ended."""
+"""A scheduler for a test; the fixture checks its invariants after the test."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from scheduler.policy import Policy, fcfs
 from scheduler.scheduler import Scheduler
 from scheduler.worker_spec import WorkerSpec
 
-# A busy machine makes no test fail: there is no time limit on an example.
+# Without a time limit on an example, a busy machine makes no test fail.
 settings.register_profile("lengthwise", deadline=None, max_examples=60, print_blob=True)
 settings.load_profile("lengthwise")
 
 
 class MakeScheduler(Protocol):
-    """Makes a scheduler with workers of the ``specs``; every one made is checked at the end."""
+    """Makes a scheduler with workers of these ``specs``."""
 
     def __call__(
         self,

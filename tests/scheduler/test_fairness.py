@@ -13,7 +13,7 @@ from tests.scheduler.conftest import MakeScheduler
 
 
 def serve_all(scheduler: Scheduler, running: str, tokens: dict[str, int]) -> list[str]:
-    """The order in which a worker of one slot takes what waits; each job writes its tokens."""
+    """The order of dispatch on one slot. A job writes its number of ``tokens``, 0 by default."""
     order = []
     while actions := scheduler.release(running, tokens.get(running)):
         assert isinstance(actions[0], Dispatch)
@@ -114,6 +114,40 @@ def test_an_idle_tenant_saves_nothing_up() -> None:
     counters.begin_waiting("late")
     assert before - counters["late"] <= 100
     assert counters["late"] > 0
+
+
+def test_charges_settlements_and_refunds_are_divided_by_the_share() -> None:
+    counters = TokenCounters()
+    counters.begin_waiting("t")
+    paid = job("j", tenant="t", share=4.0, tokens=100, sequences=3, prompt=400)
+    charged = counters.charge(paid)
+    assert (charged, counters["t"]) == (400, 100), "a quarter of the prompt and all outputs"
+    paid.attained = 50
+    counters.settle(paid, charged)
+    assert counters["t"] == (100 + 3 * 50) / 4
+    counters.refund(paid, counters.charge(paid))
+    assert counters["t"] == (100 + 3 * 50) / 4
+
+
+def test_without_waiting_jobs_all_tenants_are_even_again() -> None:
+    counters = TokenCounters()
+    for tenant, tokens in (("heavy", 1000), ("light", 10)):
+        counters.begin_waiting(tenant)
+        counters.charge(job(tenant, tenant=tenant, tokens=tokens, prompt=0))
+    for tenant in ("heavy", "light"):
+        counters.end_waiting(tenant)
+    assert counters["heavy"] == counters["light"] == counters["new"] == 1000
+
+
+def test_tenants_of_models_that_share_a_worker_share_the_worker(
+    make_scheduler: MakeScheduler,
+) -> None:
+    scheduler = make_scheduler([spec(models="mn")])
+    scheduler.submit(job("running", tenant="x"))
+    for n in (1, 2):
+        scheduler.submit(job(f"a{n}", model="m", tenant="a", arrival=n))
+        scheduler.submit(job(f"b{n}", model="n", tenant="b", arrival=9 + n))
+    assert serve_all(scheduler, "running", {}) == ["a1", "b1", "a2", "b2"]
 
 
 def test_counters_of_tenants_without_jobs_are_forgotten() -> None:

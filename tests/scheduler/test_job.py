@@ -1,4 +1,4 @@
-"""What a job is expected to write."""
+"""The tokens that a job is expected to write."""
 
 from __future__ import annotations
 

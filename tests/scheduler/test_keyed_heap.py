@@ -16,7 +16,7 @@ KEYS = st.integers(-3, 3).map(float)
 
 
 def drain(queue: KeyedHeap[float, Job]) -> str:
-    """The ids of the jobs in the order in which they leave."""
+    """The ids of the jobs in the order of removal."""
     order = []
     while (head := queue.peek()) is not None:
         order.append(queue.remove(head[1].id).id)

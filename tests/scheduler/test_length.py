@@ -88,7 +88,7 @@ def test_two_caps_equal_the_lower_cap(d: LengthDistribution, a: int, b: int) -> 
 
 @pytest.mark.parametrize("limit", [0, -5, 0.5])
 def test_a_cap_below_one_token_leaves_one(limit: float) -> None:
-    # A prompt that fills the context is still sent: its worker answers with the error.
+    # The gateway sends even a prompt that fills the context: the worker answers with an error.
     assert LengthDistribution((5, 9), (0.5, 0.5)).capped(limit) == LengthDistribution.point(1)
 
 

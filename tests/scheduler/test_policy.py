@@ -1,4 +1,4 @@
-"""The order in which jobs go."""
+"""The keys of the policies."""
 
 from __future__ import annotations
 
@@ -56,8 +56,9 @@ def test_the_default_policy_orders_by_the_geometric_mean() -> None:
     assert policy(likely_short) < policy(sure) < policy(hardly_ever_short)
 
 
-def test_sequences_count_as_tokens() -> None:
-    policy = sejf(0)
+@pytest.mark.parametrize("name", ["sejf", "sept", "tail_aware", "gittins", "boost"])
+def test_the_tokens_of_all_sequences_count(name: str) -> None:
+    policy = POLICIES[name](0)
     assert policy(job("a", tokens=100, sequences=4)) == pytest.approx(policy(job("b", tokens=400)))
 
 
@@ -122,6 +123,8 @@ def test_of_equal_means_the_less_certain_job_has_the_larger_kv_volume() -> None:
     gamble = job("b", prompt=10, tokens=LengthDistribution((1, 199), (0.5, 0.5)))
     assert policy(sure) < policy(gamble)
     assert policy(sure) == pytest.approx(math.log(10 * 100 + 100 * 101 / 2))
+    wide = job("c", prompt=10, tokens=100, sequences=4)
+    assert policy(wide) == pytest.approx(math.log(10 * 100 + 4 * 100 * 101 / 2))
 
 
 def test_the_tail_aware_policy_puts_the_longer_tail_later() -> None:
@@ -134,16 +137,24 @@ def test_the_tail_aware_policy_puts_the_longer_tail_later() -> None:
 
 def test_the_gittins_rank_is_the_least_expected_cost_per_completion() -> None:
     policy = POLICIES["gittins"](0)
-    # Run to 10 tokens it costs 10 and ends in half of the cases: 20 a completion, not 505.
+    # The first 10 tokens end half of the jobs: 20 tokens for each completion.
     assert policy(job("a", tokens=LengthDistribution((10, 1000), (0.5, 0.5)))) == pytest.approx(
         math.log(20)
     )
     assert policy(job("b", tokens=100)) == pytest.approx(math.log(100))
+    # To the second atom: half of the jobs cost 10 tokens, the others 20.
+    near = LengthDistribution((10, 20), (0.5, 0.5))
+    assert policy(job("c", tokens=near)) == pytest.approx(math.log(15))
 
 
 def test_the_prompt_policy_orders_by_the_length_of_the_prompt() -> None:
     policy = POLICIES["sjf_prompt"](0.03)
     assert policy(job("a", prompt=10, tokens=900)) < policy(job("b", prompt=20, tokens=1))
+
+
+def test_the_boost_fades_around_1000_tokens() -> None:
+    policy = POLICIES["boost"](0.03)
+    assert policy(job("a", tokens=1000)) == pytest.approx(math.log(1 - math.exp(-1)))
 
 
 def test_the_boost_is_the_logarithm_for_short_jobs_and_vanishes_for_long_ones() -> None:
@@ -157,6 +168,7 @@ def test_the_boost_is_the_logarithm_for_short_jobs_and_vanishes_for_long_ones() 
 
 def test_the_job_of_least_slack_goes_first() -> None:
     policy = POLICIES["slo"](0.03)
+    assert policy(job("e", arrival=7, tokens=100)) == pytest.approx(7 + 5 + (0.2 - 0.03) * 100)
     assert policy(job("a", arrival=5, tokens=10)) < policy(job("b", arrival=5, tokens=500))
     assert policy(job("c", arrival=0, tokens=10)) < policy(job("d", arrival=1, tokens=10))
 
@@ -165,7 +177,6 @@ def test_the_job_of_least_slack_goes_first() -> None:
 def test_no_ageing_policy_lets_a_job_be_overtaken_for_ever(
     early: Job, late: Job, name: str, rate: float
 ) -> None:
-    """Whatever their sizes: nothing that comes later than the widest spread of keys overtakes."""
     policy = POLICIES[name](rate)
     early.arrival_turns = late.arrival_turns = 0.0
     spread = policy(early) - policy(late)

@@ -90,7 +90,7 @@ def test_models_that_share_a_worker_share_it_by_key(make_scheduler: MakeSchedule
 def test_a_wide_job_is_not_passed_by_a_narrow_one_of_its_model(
     make_scheduler: MakeScheduler,
 ) -> None:
-    # It would starve: something narrow could always be squeezed in.
+    # Otherwise narrow jobs could pass the wide job for ever.
     scheduler = make_scheduler([spec(slots=4)])
     scheduler.submit(job("running", arrival=0, sequences=2))
     scheduler.submit(job("wide", arrival=1, sequences=4))

@@ -1,4 +1,4 @@
-"""The scheduler under any interleaving of calls, against a book-keeping that is naive and plain."""
+"""The scheduler under any interleaving of calls, against a simple account of jobs and workers."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ JOBS = st.builds(
 def kv_fits(
     counted: list[tuple[Job, int]], new: Job, at: Worker, margin: float, caution: float
 ) -> bool:
-    """Whether the peak stays within the cache, by the definitions alone.
+    """Whether the peak stays within the cache, computed from the definitions.
 
     ``counted`` are the jobs at the worker with the tokens they had when last counted.
     """
@@ -96,13 +96,13 @@ def kv_fits(
     return True
 
 
-# Without a job nothing of interest can happen: the first step is always to submit some.
+# The first step always submits jobs: without jobs nothing can happen.
 SOMETHING_SUBMITTED = precondition(lambda self: self.jobs)
 SOMETHING_RUNS = precondition(lambda self: self.running)
 
 
 class AnyInterleaving(RuleBasedStateMachine):
-    """Keeps its own account of every job and worker and compares."""
+    """Keeps an account of every job and worker, and compares the scheduler with the account."""
 
     @initialize(
         policy=st.sampled_from(sorted(POLICIES)),
@@ -147,7 +147,7 @@ class AnyInterleaving(RuleBasedStateMachine):
         for known in workers:
             self.set_worker(known.spec, known.healthy)
 
-    # What the account says
+    # The account
 
     def serves(self, model: str) -> bool:
         return any(w.healthy and model in w.spec.models for w in self.workers.values())
@@ -168,7 +168,7 @@ class AnyInterleaving(RuleBasedStateMachine):
         sequences = sum(running.sequences for running, _ in here)
         if sequences + waiting.sequences > at.spec.slots + at.spec.engine_queue:
             return False
-        # A margin for sums taken in another order: neither "fits" nor "does not" is checked there.
+        # Within this margin of rounding, neither "fits" nor "does not fit" is checked.
         return kv_fits(here, waiting, at, -1e-3, self.caution(waiting.model))
 
     def of_model(self, model: str) -> list[str]:
@@ -178,7 +178,7 @@ class AnyInterleaving(RuleBasedStateMachine):
         for action in actions:
             id = action.job.id
             assert action.job is self.jobs[id]
-            assert id in self.waiting, "told of a job that does not wait"
+            assert id in self.waiting, "an action for a job that does not wait"
             if isinstance(action, Dispatch):
                 self.take_dispatch(action, self.waiting[id])
             else:
@@ -196,12 +196,12 @@ class AnyInterleaving(RuleBasedStateMachine):
             assert sequences + sent.sequences <= at.spec.slots + at.spec.engine_queue
             assert kv_fits(others, sent, at, 1e-3, self.caution(sent.model))
         for id in self.of_model(sent.model):
-            assert sent.urgency <= self.jobs[id].urgency, "a class behind was sent first"
+            assert sent.urgency <= self.jobs[id].urgency, "a job of a higher class was sent first"
             if (self.jobs[id].urgency, self.jobs[id].tenant) != (sent.urgency, sent.tenant):
                 continue
-            assert key <= self.waiting[id], "a job behind the first was sent"
+            assert key <= self.waiting[id], "a job behind the first job was sent"
             lead = sent.arrival_turns - self.jobs[id].arrival_turns
-            assert lead <= self.latest_overtaking + 1e-6, "overtaken by one that came too late"
+            assert lead <= self.latest_overtaking + 1e-6, "overtaken by a job beyond the bound"
         self.running[sent.id] = (at.id, key, 0)
         self.dispatches[sent.id] = self.dispatches.get(sent.id, 0) + 1
         assert self.dispatches[sent.id] == 1 + self.retried.get(sent.id, 0), "dispatched twice"
@@ -221,7 +221,7 @@ class AnyInterleaving(RuleBasedStateMachine):
             self.last_served[model] = self.now
             self.stranded_since.pop(model, None)
 
-    # What may happen
+    # Calls
 
     @rule(burst=st.lists(JOBS, min_size=1, max_size=6))
     def submit(self, burst: list[Job]) -> None:
@@ -231,7 +231,7 @@ class AnyInterleaving(RuleBasedStateMachine):
             before = len(self.waiting)
             self.jobs[new.id] = new
             actions = self.scheduler.submit(new)
-            self.waiting[new.id] = self.policy(new)  # the scheduler has told it its level
+            self.waiting[new.id] = self.policy(new)  # with the statistics that the scheduler sets
             self.take(actions)
             assert self.scheduler.waiting <= max(before, self.max_waiting)
             refused = [a.reason for a in actions if isinstance(a, Reject) and a.job is new]
@@ -314,7 +314,7 @@ class AnyInterleaving(RuleBasedStateMachine):
         assert not any(self.jobs[id].deadline <= self.now for id in self.waiting)
         for model in stranded:
             if self.now - self.stranded_since.get(model, math.inf) >= self.grace:
-                assert not self.of_model(model), "waits for a worker beyond the grace"
+                assert not self.of_model(model), "a job waits without a worker beyond the grace"
             if self.of_model(model):
                 self.stranded_since.setdefault(model, self.now)
 
@@ -347,7 +347,7 @@ class AnyInterleaving(RuleBasedStateMachine):
         known = self.workers[data.draw(st.sampled_from([*self.workers]))]
         self.set_worker(replace(known.spec, slots=slots), known.healthy)
 
-    # What always holds
+    # Invariants
 
     @invariant()
     def the_schedulers_check_passes(self) -> None:
@@ -372,15 +372,15 @@ class AnyInterleaving(RuleBasedStateMachine):
     def no_first_job_waits_beside_a_worker_with_room(self) -> None:
         for at in self.workers.values():
             here = [id for id in self.waiting if self.jobs[id].model in at.spec.models]
-            # Whoever is first is among the most urgent: if all of those fit, somebody should go.
+            # The first job is of the lowest class: if all jobs of that class fit, one must go.
             first = min((self.jobs[id].urgency for id in here), default=0)
             fitting = [
                 self.fits(self.jobs[id], at) for id in here if self.jobs[id].urgency == first
             ]
-            assert not (fitting and all(fitting)), "jobs wait and any of them has room"
+            assert not (fitting and all(fitting)), "a first job waits although it fits"
 
     def teardown(self) -> None:
-        """With a healthy worker, and jobs that end, everybody is served."""
+        """With a healthy worker and jobs that end, every job is dispatched."""
         if not hasattr(self, "scheduler"):
             return
         for id in list(self.workers):
@@ -390,8 +390,8 @@ class AnyInterleaving(RuleBasedStateMachine):
         for _ in self.jobs:
             for id in list(self.running):
                 self.release_one(id)
-        assert not self.waiting, "never served"
-        assert {*self.dispatches} | self.rejected | self.left == {*self.jobs}, "lost"
+        assert not self.waiting, "a job is never dispatched"
+        assert {*self.dispatches} | self.rejected | self.left == {*self.jobs}, "a job is lost"
         assert not self.left & self.rejected
         self.scheduler.check()
 
@@ -406,7 +406,7 @@ ARRIVALS = st.lists(
 
 
 def order_of_service(policy: str, rate: float, arrivals: list[tuple[str, float, int]]) -> list[Job]:
-    """The jobs as a worker of one slot takes them, all having come while the first one runs."""
+    """The order of dispatch on one slot; all jobs arrive while a first job runs."""
     scheduler = Scheduler(POLICIES[policy](rate))
     scheduler.set_worker(spec(models=MODELS))
     now, order = 0.0, [job("first", model="a")]

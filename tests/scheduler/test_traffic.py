@@ -6,6 +6,7 @@ import pytest
 
 from scheduler.traffic import (
     FULL_CAUTION_SHARE,
+    INITIAL_TURN_SECONDS,
     WINDOW_REQUESTS,
     MeanLengths,
     QueueingShare,
@@ -19,8 +20,11 @@ def test_the_mean_length_is_the_mean_of_recent_traffic_by_model() -> None:
     assert means.observe("a", 300.0) == pytest.approx(200)
     assert means.observe("b", 10.0) == pytest.approx(10)
     for _ in range(5 * WINDOW_REQUESTS):
-        last = means.observe("a", 1000.0)
-    assert last == pytest.approx(1000, rel=0.02)
+        means.observe("a", 1000.0)
+    assert means.observe("a", 1000.0) == pytest.approx(1000, rel=0.02)
+    for _ in range(5 * WINDOW_REQUESTS):
+        means.observe("a", 50.0)
+    assert means.observe("a", 50.0) == pytest.approx(50, rel=0.2)
 
 
 def test_turns_count_in_mean_service_times() -> None:
@@ -35,12 +39,33 @@ def test_turns_count_in_mean_service_times() -> None:
     assert slow.turns(130.0) == slow.turns(140.0), "the clock never goes back"
 
 
+def test_the_length_of_a_turn_follows_recent_service_times() -> None:
+    clock = TurnClock()
+    clock.observe(INITIAL_TURN_SECONDS + 21)
+    assert clock.turn_seconds == pytest.approx(INITIAL_TURN_SECONDS + 1), "20 of 21 are the initial"
+    for seconds in (20.0, 2.0):
+        for _ in range(5 * WINDOW_REQUESTS):
+            clock.observe(seconds)
+        assert clock.turn_seconds == pytest.approx(seconds, rel=0.1)
+
+
+def test_service_times_of_zero_leave_a_turn_positive() -> None:
+    clock = TurnClock()
+    for _ in range(50 * WINDOW_REQUESTS):
+        clock.observe(0.0)
+    assert clock.turn_seconds == pytest.approx(1e-3, rel=0.01)
+
+
+def test_with_full_caution_0_caution_is_always_full() -> None:
+    assert QueueingShare(full_caution=0.0).caution("a") == 1.0
+
+
 def test_caution_grows_with_the_share_of_arrivals_that_meet_a_queue() -> None:
     share = QueueingShare()
     assert share.caution("a") == 0.0
     seen = []
-    for at in range(3000):
-        share.observe("a", queued=at % 50 == 0)
+    for n in range(3000):
+        share.observe("a", queued=n % 50 == 0)
         seen.append(share.caution("a"))
     assert seen[-1] == pytest.approx(0.02 / FULL_CAUTION_SHARE, rel=0.3)
     assert max(seen[2000:]) < 2 * min(seen[2000:]), "the share spans some hundred arrivals"

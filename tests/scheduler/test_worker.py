@@ -1,4 +1,4 @@
-"""What a worker has room for."""
+"""Which jobs fit a worker."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_every_sequence_takes_a_slot() -> None:
 
 
 def test_jobs_fit_while_their_common_peak_stays_within_the_cache() -> None:
-    # Both end with the 64th step; at the grid's last one before, the 32nd, both are largest.
+    # Both end at step 64. The largest sum is at step 32, the last of ``STEPS`` before the end.
     w = Worker(spec(slots=100, kv_tokens=1000, kv_block=1))
     w.add(job("a", prompt=400, tokens=64))
     left = int(KV_LIMIT_CAUTIOUS * 1000) - 400 - 2 * 32
@@ -41,7 +41,7 @@ def test_jobs_fit_while_their_common_peak_stays_within_the_cache() -> None:
 def test_the_memory_of_a_job_that_ends_soon_counts_for_a_growing_job() -> None:
     w = Worker(spec(slots=100, kv_tokens=1000, kv_block=1))
     w.add(job("a", prompt=500, tokens=30))
-    # Final sizes would sum to 1330: but the first is gone when the second is large.
+    # The final sizes sum to 1330, but the first job has ended when the second is large.
     assert w.fits(job("b", prompt=100, tokens=700))
     assert not w.fits(job("c", prompt=100, tokens=1100))
 
@@ -70,6 +70,14 @@ def test_without_caution_the_expected_peak_may_exceed_the_cache() -> None:
     assert not w.fits(job("e", prompt=between + 1, tokens=64), caution=0.5)
 
 
+def test_without_caution_an_uncertain_length_needs_no_margin() -> None:
+    w = Worker(spec(slots=100, kv_tokens=1000, kv_block=1))
+    w.add(job("a", prompt=400, tokens=10))
+    uncertain = job("b", prompt=400, tokens=LengthDistribution((1, 1000), (0.5, 0.5)))
+    assert w.fits(uncertain, caution=0.0)
+    assert not w.fits(uncertain, caution=1.0)
+
+
 def test_a_shared_prefix_counts_once() -> None:
     w = Worker(spec(slots=100, kv_tokens=2000, kv_block=1))
     for n in range(3):
@@ -79,6 +87,15 @@ def test_a_shared_prefix_counts_once() -> None:
     for _ in range(30):
         w.observe_kv(held=600.0, prefix_hits=0.9)
     assert w.fits(another)
+    assert w.kv_peak == pytest.approx(600 + 3 * 16, rel=0.01)
+
+
+def test_the_shared_part_of_prompts_is_at_most_the_prefix_hits() -> None:
+    w = Worker(spec(slots=100, kv_tokens=2000, kv_block=1))
+    w.add(job("a", prompt=1000, tokens=20))
+    for _ in range(30):
+        w.observe_kv(held=0.0, prefix_hits=0.25)
+    assert w.kv_peak == pytest.approx(750 + 16, rel=0.01)
 
 
 def test_a_lagging_report_does_not_count_as_sharing() -> None:
@@ -97,7 +114,8 @@ def test_a_new_block_size_recounts_the_jobs() -> None:
     before = w.kv_peak
     w.replace_spec(spec(slots=9, kv_tokens=10_000, kv_block=116))
     assert w.kv_peak == before + 2 * 50, "a half-full last block for each sequence"
-    w.replace_spec(spec(slots=9, kv_tokens=250, kv_block=116))
+    # The peak is 317 tokens of a and 164 of b; with the old block size of b it would fit.
+    w.replace_spec(spec(slots=9, kv_tokens=470, kv_block=116))
     assert not w.fits(waiting)
 
 
