@@ -116,6 +116,30 @@ def test_an_idle_tenant_saves_nothing_up() -> None:
     assert counters["late"] > 0
 
 
+def test_slots_that_are_free_together_alternate_between_tenants(
+    make_scheduler: MakeScheduler,
+) -> None:
+    scheduler = make_scheduler([spec(slots=4)])
+    scheduler.set_health("w", healthy=False)
+    for n in range(3):
+        for tenant in "ab":
+            scheduler.submit(job(f"{tenant}{n}", tenant=tenant))
+    actions = scheduler.set_health("w", healthy=True)
+    assert summary(actions) == ["a0>w", "b0>w", "a1>w", "b1>w"]
+
+
+def test_a_settlement_keeps_the_counter_of_a_waiting_tenant() -> None:
+    counters = TokenCounters()
+    counters.begin_waiting("t")
+    ended = job("j", tenant="t", tokens=100, prompt=0)
+    charged = counters.charge(ended)
+    for n in range(10):
+        counters.charge(job(f"b{n}", tenant="busy", tokens=100, prompt=0))
+    ended.attained = 100
+    counters.settle(ended, charged)
+    assert counters["t"] == 100
+
+
 def test_charges_settlements_and_refunds_are_divided_by_the_share() -> None:
     counters = TokenCounters()
     counters.begin_waiting("t")

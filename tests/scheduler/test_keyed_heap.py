@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -98,3 +100,24 @@ def test_thousands_of_removals_leave_the_order_of_the_rest() -> None:
         queue.remove(f"gone{n}")
     queue.push("a", job("a"), 98.0)
     assert drain(queue) == "az"
+
+
+def test_the_order_holds_after_a_compaction() -> None:
+    keys = [float(n * 37 % 101) for n in range(101)]
+    queue: KeyedHeap[float, Job] = KeyedHeap()
+    for n, key in enumerate(keys):
+        queue.push(str(n), job(str(n)), key)
+    for n in range(101):
+        if n % 5:
+            queue.remove(str(n))
+    queue.push("last", job("last"), 1000.0)
+    left = sorted((keys[n], str(n)) for n in range(0, 101, 5))
+    assert drain(queue) == "".join(name for _, name in left) + "last"
+
+
+def test_removed_items_take_no_memory() -> None:
+    queue: KeyedHeap[float, str] = KeyedHeap()
+    for n in range(5000):
+        queue.push(str(n), "item", float(-n))
+        queue.remove(str(n))
+    assert len(pickle.dumps(queue)) < 2000

@@ -51,6 +51,13 @@ def test_a_step_costs_the_sum_of_its_batch_context_and_prefill() -> None:
     assert engine.step().duration == 0.0
 
 
+def test_a_request_costs_its_share_once_in_its_first_step() -> None:
+    engine = Engine(EngineConfig(), StepCosts(1.0, 0.0, 0.0, 0.0, per_request=0.25))
+    engine.add("a", prompt_tokens=100, output_tokens=2)
+    engine.add("b", prompt_tokens=100, output_tokens=2)
+    assert [r.duration for r in drain(engine)] == [1.5, 1.0]
+
+
 def test_a_long_prompt_is_computed_in_chunks_of_the_token_budget() -> None:
     engine = small(max_num_batched_tokens=8)
     engine.add("a", prompt_tokens=20, output_tokens=1)
@@ -130,6 +137,15 @@ def test_recomputation_costs_as_much_as_prefill() -> None:
     engine.add("b", prompt_tokens=7, output_tokens=6)
     # Two prompts of 7, each sampling one token, and b's 7 + 2 anew.
     assert sum(r.duration for r in drain(engine)) == 6 + 6 + 8
+
+
+def test_the_budget_of_a_preempted_request_goes_to_others_in_the_same_step() -> None:
+    engine = small(num_blocks=4, max_num_batched_tokens=3, scheduling_policy="priority")
+    for name, prompt, output, priority in (("lax", 2, 6, 3), ("a", 2, 4, 0), ("b", 4, 2, 0)):
+        engine.add(name, prompt, output, priority)
+        engine.step()
+    results = drain(engine)
+    assert [r.emitted for r in results if r.preempted] == [["a", "b"]]
 
 
 def test_the_priority_policy_preempts_the_least_urgent_even_if_it_came_first() -> None:

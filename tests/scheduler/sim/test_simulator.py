@@ -91,6 +91,38 @@ def test_a_request_that_fits_no_engine_is_dropped_and_counted() -> None:
     assert run_statistics(outcome)["requests"] == 1
 
 
+def test_a_request_that_fits_only_some_engines_is_dropped() -> None:
+    outcome = simulate([request(100)], [0.0], [server(), server(blocks=4)], Arm("fcfs"))
+    assert outcome.dropped == 1
+
+
+@pytest.mark.parametrize(("priority", "expected"), [(True, [21, 31, 23]), (False, [21, 29, 31])])
+def test_the_engine_orders_its_own_queue_by_the_key_only_under_priority(
+    priority: bool, expected: list[float]
+) -> None:
+    requests = [request(21), request(8), request(2)]
+    arm = Arm("sept", engine_queue=2, priority=priority)
+    outcome = simulate(requests, [0.0, 0.1, 0.2], [server()], arm)
+    assert [record.finished for record in outcome.records] == expected
+
+
+def test_reports_of_progress_let_the_next_request_in() -> None:
+    requests = [request(330, prompt=830, forecast=300), request(4, prompt=100, forecast=400)]
+    outcome = simulate(requests, [0.0, 0.5], [server(slots=9, blocks=75)], Arm("fcfs"))
+    assert outcome.records[1].dispatched == 128.0, "at the fourth report of 32 tokens"
+
+
+def test_service_times_set_the_length_of_a_turn() -> None:
+    warm_up = [request(1)] * 200
+    requests = [*warm_up, request(20), request(20), request(2)]
+    arrivals = [*map(float, range(200)), 300.0, 301.0, 311.0]
+    arm = Arm("sept", ageing=1.0, engine_queue=0)
+    outcome = simulate(requests, arrivals, [server()], arm)
+    # 10 s are one turn of 10 s, worth e-fold: the short request would go first. Measured, the turn
+    # is under 2 s.
+    assert [record.finished for record in outcome.records[200:]] == [320.0, 340.0, 342.0]
+
+
 def test_load_one_is_the_rate_with_all_requests_present() -> None:
     assert capacity([request(10)] * 100, [server(slots=5)]) == pytest.approx(0.5)
     assert capacity([request(10)] * 100, [server(slots=5)] * 2) == pytest.approx(1.0)
@@ -98,6 +130,11 @@ def test_load_one_is_the_rate_with_all_requests_present() -> None:
         capacity([request(100)], [server(blocks=1)])
     with pytest.raises(ValueError, match="take no time"):
         capacity([request(1)], [Server(EngineConfig(), StepCosts(0.0, 0.0, 0.0, 0.0))])
+
+
+def test_the_rate_of_load_one_ignores_the_last_tenth_of_the_requests() -> None:
+    requests = [request(10)] * 9 + [request(100)]
+    assert capacity(requests, [server(slots=10)]) == pytest.approx(9 / 10)
 
 
 def test_the_statistics_follow_from_the_records() -> None:
@@ -115,20 +152,6 @@ def test_sustained_throughput_ends_with_the_last_arrival() -> None:
     statistics = run_statistics(outcome)
     assert statistics["throughput_tokens"] == pytest.approx(12 / 12)
     assert statistics["throughput_sustained"] == pytest.approx(4 / 4)
-
-
-def test_an_unknown_policy_is_refused_by_name() -> None:
-    with pytest.raises(ValueError, match=r"'lifo'.*stock, oracle, fcfs"):
-        Arm("lifo")
-
-
-def test_only_policies_that_use_the_ageing_rate_age() -> None:
-    assert [Arm(name).ages for name in ("stock", "oracle", "fcfs", "sejf")] == [
-        False,
-        True,
-        False,
-        True,
-    ]
 
 
 @settings(max_examples=60, deadline=None)
