@@ -107,9 +107,9 @@ class Scheduler:
         self._workers.remove(worker_id)
         return self._fill()
 
-    def observe_kv(self, worker_id: str, held: float, prefix_hits: float) -> list[Action]:
+    def observe_kv(self, worker_id: str, used_tokens: float, prefix_hits: float) -> list[Action]:
         """Take a worker's report of its KV use; see ``Worker.observe_kv``."""
-        changed = self._workers.by_id[worker_id].observe_kv(held, prefix_hits)
+        changed = self._workers.by_id[worker_id].observe_kv(used_tokens, prefix_hits)
         return self._fill() if changed else []
 
     def set_health(self, worker_id: str, healthy: bool) -> list[Action]:

@@ -47,8 +47,8 @@ class MeanLengths:
 class QueueingShare:
     """The share of recent arrivals that met a queue, by model, and the caution that follows.
 
-    Caution rises with the share, up to 1 at the share ``full_caution``; with ``full_caution`` 0 it
-    is always 1.
+    Caution rises with the share, up to 1 at the share ``full_caution``. With ``full_caution`` 0,
+    caution is always 1.
 
     With a short queue an overflow of a KV cache ends soon, and waiting for free memory costs more
     than an occasional preemption. With a lasting queue each overflow causes the next overflow.

@@ -142,20 +142,20 @@ class Worker:
         self._kv.remove(job_id)
         return counted.job
 
-    def observe_kv(self, held: float, prefix_hits: float) -> bool:
+    def observe_kv(self, used_tokens: float, prefix_hits: float) -> bool:
         """Estimate the shared part of prompts from the engine's report.
 
-        The tokens that the engine holds less than forecast are shared prefixes, up to the share of
+        The tokens that the engine uses less than forecast are shared prefixes, up to the share of
         prompt tokens found cached. Reports lag behind, so each report moves the estimate a little.
         Returns whether the forecast has changed.
 
         Args:
-            held: KV tokens in use, shared prefixes counted once.
+            used_tokens: KV tokens in use, shared prefixes counted once.
             prefix_hits: share of prompt tokens found in the prefix cache, 0 to 1.
         """
         if not self._prompt_tokens or (prefix_hits <= 0 and self._shared <= 0):
             return False
-        missing = (self._kv.now - held) / self._prompt_tokens + self._shared
+        missing = (self._kv.now - used_tokens) / self._prompt_tokens + self._shared
         self._shared += _REPORT_WEIGHT * (min(max(missing, 0.0), prefix_hits) - self._shared)
         self._recount()
         return True

@@ -12,7 +12,7 @@ from scheduler.worker_spec import WorkerSpec
 
 @dataclass(slots=True)
 class WorkerPool:
-    """Workers by id. A removed worker gets no new jobs and is forgotten once it is idle."""
+    """Workers by id. A removed worker gets no new jobs; the pool forgets an idle removed worker."""
 
     by_id: dict[str, Worker] = field(default_factory=dict)
     _removed: set[str] = field(default_factory=set)

@@ -1,7 +1,7 @@
 """The simulator: requests, arrivals and an arm in front of engines, in virtual time.
 
-The scheduler is the class that runs in production. It gets the same calls as from the gateway, at
-the same times.
+The scheduler is the class that runs in production, and gets the same calls at the same times as
+from the gateway.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class _Simulation:
         self._scheduler = arm.scheduler(servers, frozenset(r.model for r in requests))
         every = arm.report_every if self._scheduler is not None else 0
         self._engines = [Engine(s.config, s.costs, report_every=every) for s in servers]
-        # The step in progress of each engine. Its events take effect when the step ends.
+        # The step in progress of each engine. A step's events take effect when the step ends.
         self._steps: list[StepEvents | None] = [None] * len(servers)
         self._ends: list[tuple[float, int]] = []
         # Requests on their way to an engine: time of arrival there, request, engine, priority.

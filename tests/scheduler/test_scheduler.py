@@ -184,8 +184,8 @@ def test_a_report_of_shared_prefixes_lets_the_next_job_in(make_scheduler: MakeSc
     scheduler = make_scheduler([spec(slots=9, kv_tokens=1000)])
     scheduler.submit(job("a", prompt=600, tokens=20))
     assert scheduler.submit(job("b", prompt=600, tokens=20)) == []
-    actions = [summary(scheduler.observe_kv("w", held=100, prefix_hits=0.9)) for _ in range(9)]
-    assert actions.count(["b>w"]) == 1
+    reports = [summary(scheduler.observe_kv("w", 100, prefix_hits=0.9)) for _ in range(9)]
+    assert reports.count(["b>w"]) == 1
 
 
 # Exits and retries

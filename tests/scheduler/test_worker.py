@@ -85,7 +85,7 @@ def test_a_shared_prefix_counts_once() -> None:
     another = job("another", prompt=600, tokens=20)
     assert not w.fits(another)
     for _ in range(30):
-        w.observe_kv(held=600.0, prefix_hits=0.9)
+        w.observe_kv(used_tokens=600.0, prefix_hits=0.9)
     assert w.fits(another)
     assert w.kv_peak == pytest.approx(600 + 3 * 16, rel=0.01)
 
@@ -94,7 +94,7 @@ def test_the_shared_part_of_prompts_is_at_most_the_prefix_hits() -> None:
     w = Worker(spec(slots=100, kv_tokens=2000, kv_block=1))
     w.add(job("a", prompt=1000, tokens=20))
     for _ in range(30):
-        w.observe_kv(held=0.0, prefix_hits=0.25)
+        w.observe_kv(used_tokens=0.0, prefix_hits=0.25)
     assert w.kv_peak == pytest.approx(750 + 16, rel=0.01)
 
 
@@ -102,7 +102,7 @@ def test_a_lagging_report_does_not_count_as_sharing() -> None:
     w = Worker(spec(slots=100, kv_tokens=2000, kv_block=1))
     w.add(job("a", prompt=1500, tokens=20))
     for _ in range(30):
-        w.observe_kv(held=0.0, prefix_hits=0.0)
+        w.observe_kv(used_tokens=0.0, prefix_hits=0.0)
     assert not w.fits(job("b", prompt=600, tokens=20))
 
 
