@@ -1,1 +1,1 @@
-"""What is known of the wire: OpenAI bodies and errors, server-sent events, ASGI."""
+"""The wire: OpenAI bodies and errors, server-sent events, ASGI. Knows no other part of ours."""

@@ -1,4 +1,4 @@
-"""One disconnect listener for the whole life of a request: queue, wait for bytes, stream."""
+"""Disconnect: a client's hang-up cancels its request, in the queue as in mid-stream."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ Receive = Callable[[], Awaitable[Any]]
 
 
 class ClientGone(Exception):
-    """The client closed the connection before its answer was complete."""
+    """The client closed its connection before the answer was complete."""
 
 
 async def unless_gone(
     receive: Receive, work: Coroutine[Any, Any, None], complete: Callable[[], bool]
 ) -> None:
-    """Run ``work``; cancel it when the client leaves before ``complete()`` holds.
+    """Run ``work``; cancel ``work`` if the client hangs up before ``complete()`` is true.
 
-    ASGI reports a disconnect also after an answer's last byte: that is no hang-up.
+    ASGI reports a disconnect after a complete answer too, which is not a hang-up.
 
     Raises:
-        ClientGone: the client left.
+        ClientGone: the client hung up.
     """
     task = asyncio.current_task()
     assert task is not None

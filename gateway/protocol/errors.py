@@ -1,4 +1,4 @@
-"""Errors in the shape that clients of OpenAI know."""
+"""ApiError: an error in the shape that OpenAI's clients read."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import json
 
 
 class ApiError(Exception):
-    """An answer that is an error, in OpenAI's shape.
+    """An error that goes to the client, in OpenAI's shape.
 
-    ``code`` is the machine-readable reason; ``param`` the field at fault; ``retry_after`` seconds.
+    ``code`` is the machine-readable reason, ``param`` the field at fault, ``retry_after`` the
+    seconds in the header Retry-After.
     """
 
     def __init__(
@@ -28,7 +29,7 @@ class ApiError(Exception):
 
     @property
     def body(self) -> bytes:
-        """The JSON that goes to the client."""
+        """The error as JSON."""
         kind = "invalid_request_error" if self.status < 429 else "server_error"
         kind = "rate_limit_error" if self.status == 429 else kind
         error = {"message": str(self), "type": kind, "param": self.param, "code": self.code}
@@ -36,5 +37,5 @@ class ApiError(Exception):
 
     @property
     def event(self) -> bytes:
-        """The same as a server-sent event, for a stream that has begun."""
+        """The error as a server-sent event, for a stream that has begun."""
         return b"data: " + self.body + b"\n\n"

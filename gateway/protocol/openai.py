@@ -10,27 +10,27 @@ from typing import Any
 from gateway.protocol.errors import ApiError
 
 GENERATING = frozenset({"chat/completions", "completions", "responses", "messages"})
-"""Endpoints under /v1/ whose answers have a length worth forecasting."""
+"""Endpoints under /v1/ that answer generated text, whose length is forecast."""
 
 MOST_SEQUENCES = 65_536
-"""More than any engine runs: what is counted of an absurd ``n``, which the worker will refuse."""
+"""Upper bound of the sequences counted for one request. The worker refuses a larger ``n``."""
 
 USAGE_IN_STREAM = frozenset({"chat/completions", "completions"})
-"""Endpoints that know ``stream_options.include_usage``."""
+"""Endpoints that accept ``stream_options.include_usage``."""
 
 
 @dataclass(frozen=True, slots=True)
 class ApiRequest:
-    """What the gateway reads of a request's body; the rest is the worker's business."""
+    """One request's body and the fields that the gateway reads."""
 
     endpoint: str
     """Path under /v1/, for instance ``chat/completions``."""
     model: str | None
-    """None where the endpoint takes none (a GET)."""
+    """Name of the model; None for a request that names none (a GET)."""
     body: bytes
-    """As the client sent it."""
+    """Bytes of the body, as the client sent them."""
     fields: dict[str, Any]
-    """The parsed body; empty when it is no JSON object (a file upload, a GET)."""
+    """The parsed body; empty for a body that is not JSON (a file upload, a GET)."""
 
     @property
     def generates(self) -> bool:
@@ -50,28 +50,28 @@ class ApiRequest:
 
     @property
     def sequences(self) -> int:
-        """Sequences the engine will run for it: completions per prompt times prompts."""
+        """Sequences the engine runs for the request: completions per prompt times prompts."""
         n = self.fields.get("n")
         prompt = self.fields.get("prompt")
         prompts = 1
         if isinstance(prompt, list) and prompt and isinstance(prompt[0], str | list):
-            prompts = len(prompt)  # a list of numbers is one prompt, in tokens
+            prompts = len(prompt)  # a list of numbers is one prompt in tokens
         return prompts * (min(n, MOST_SEQUENCES) if isinstance(n, int) and n > 1 else 1)
 
     @property
     def max_tokens(self) -> int | None:
-        """The client's bound on output tokens, None where it gave none."""
+        """The client's limit of output tokens; None without one."""
         for name in ("max_completion_tokens", "max_tokens", "max_output_tokens"):
             value = self.fields.get(name)
-            if type(value) is int and value > 0:  # true is an int, too
+            if type(value) is int and value > 0:  # bool is a subclass of int
                 return value
         return None
 
     def for_worker(self, priority: int | None) -> bytes:
-        """The body to send on: the client's own, with the priority and the usage chunk asked for.
+        """The body for a worker: the client's, with ``priority`` and a request for usage added.
 
-        Where it can be, the fields are spliced in before the client's bytes, so that nothing of a
-        large prompt is decoded and encoded again.
+        Fields that the client did not send are spliced in before the client's bytes: a large prompt
+        is not encoded again.
         """
         extra: dict[str, Any] = {}
         if priority is not None and self.generates:
@@ -79,9 +79,9 @@ class ApiRequest:
         if self.stream and self.endpoint in USAGE_IN_STREAM and not self.wants_usage:
             options = self.fields.get("stream_options")
             options = dict(options) if isinstance(options, dict) else {}
-            options.pop("continuous_usage_stats", None)  # means nothing without include_usage
+            options.pop("continuous_usage_stats", None)  # the client has not asked for usage
             extra["stream_options"] = {**options, "include_usage": True}
-        if not extra or not self.fields:  # a GET or an upload: no object to add to
+        if not extra or not self.fields:  # a GET or an upload: there is no JSON object
             return self.body
         if extra.keys().isdisjoint(self.fields):
             start = self.body.index(b"{") + 1
@@ -92,10 +92,10 @@ class ApiRequest:
 
 
 def parse(endpoint: str, method: str, content_type: str, body: bytes) -> ApiRequest:
-    """Read a request as far as the gateway needs it.
+    """Read the fields that the gateway needs from a request.
 
     Raises:
-        ApiError: 400, naming the field, for a body that is no JSON object or names no model.
+        ApiError: 400, for a body that is not a JSON object or names no model.
     """
     if method != "POST":
         return ApiRequest(endpoint, None, body, {})
@@ -103,7 +103,7 @@ def parse(endpoint: str, method: str, content_type: str, body: bytes) -> ApiRequ
         field = re.search(rb'name="model"\r\n(?:[^\r\n]+\r\n)*\r\n([^\r\n]*)\r\n', body)
         return ApiRequest(endpoint, field and field[1].decode(errors="replace"), body, {})
     try:
-        fields = json.loads(body.decode())  # not the bytes: only UTF-8 is JSON over HTTP
+        fields = json.loads(body.decode())  # json.loads would accept UTF-16 bytes too
     except (ValueError, RecursionError) as error:
         raise ApiError(
             400, f"The body is not valid JSON: {error}. Send a JSON object.", code="invalid_json"

@@ -1,4 +1,4 @@
-"""Reply: the client's side of a connection."""
+"""Reply: the answer to the client, as ASGI messages."""
 
 from __future__ import annotations
 
@@ -11,15 +11,17 @@ from gateway.protocol.headers import Headers
 
 @dataclass(slots=True)
 class Reply:
-    """The client's side of the connection."""
+    """The answer to one client."""
 
     send: Callable[[dict[str, object]], Awaitable[None]]
     request_id: str
     started: bool = False
+    """Whether status and headers have gone to the client."""
     complete: bool = False
+    """Whether the last byte has gone to the client."""
 
     async def start(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
-        """Send status and headers."""
+        """Send status and headers, the request's id among them."""
         self.started = True
         own = (b"x-request-id", self.request_id.encode())
         await self.send(
@@ -27,11 +29,11 @@ class Reply:
         )
 
     async def write(self, data: bytes) -> None:
-        """Send a piece of the body at once."""
+        """Send a part of the body at once."""
         await self.send({"type": "http.response.body", "body": data, "more_body": True})
 
     async def finish(self, data: bytes = b"") -> None:
-        """Send the last piece."""
+        """Send the last part of the body."""
         self.complete = True
         await self.send({"type": "http.response.body", "body": data, "more_body": False})
 

@@ -1,4 +1,4 @@
-"""Server-sent events of a generating worker: cut, counted, and the usage chunk found."""
+"""Server-sent events of a worker: cut into whole events, counted, and searched for usage."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from typing import Any
 
 _EVENT_END = re.compile(rb"\n\n|\r\n\r\n")
 
-_SPEAKS = (b'"usage":{', b'"usage": {', b'"finish_reason":"', b'"finish_reason": "')
-"""What an event worth parsing contains."""
+_MARKS = (b'"usage":{', b'"usage": {', b'"finish_reason":"', b'"finish_reason": "')
+"""Texts of which an event that has to be parsed contains at least one."""
 
 
 @dataclass(slots=True)
 class Usage:
-    """What an answer cost and how it ended, as the worker says."""
+    """Tokens of an answer and its reasons to end, as the worker reports them."""
 
     prompt_tokens: int = 0
     output_tokens: int = 0
     finish_reasons: set[str] = field(default_factory=set)
 
     def read(self, answer: Any) -> None:
-        """Take usage and finish reasons from a whole answer or a chunk of one."""
+        """Take token counts and finish reasons from a whole answer or from one chunk."""
         if not isinstance(answer, dict):
             return
         if isinstance(answer.get("response"), dict):  # the last event of a Responses stream
@@ -44,20 +44,20 @@ def _count(usage: dict[str, Any], *names: str) -> int:
 
 @dataclass(slots=True)
 class EventStream:
-    """Cuts a byte stream into whole events and reads the few that say something.
+    """Cuts a byte stream into whole events and parses the few that hold usage or a finish reason.
 
-    Most events are one token's text: they are counted, not parsed.
+    Most events hold the text of one token; such events are counted and not parsed.
     """
 
     hide_usage: bool
-    """Leave out the chunk that carries only usage: the client did not ask for it."""
+    """Whether to leave out the chunk that holds nothing but usage."""
     usage: Usage = field(default_factory=Usage)
     tokens: int = 0
-    """Data events so far: with vLLM about one token each."""
+    """Data events so far. An event of vLLM holds about one token."""
     failed: bool = False
-    """Whether an event was an error."""
+    """Whether one of the events was an error."""
     rest: bytes = b""
-    """An event not yet complete."""
+    """Bytes of an event that is not complete yet."""
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """The events completed by ``data``, as the worker sent them."""
@@ -70,14 +70,14 @@ class EventStream:
         self.rest = buffer[start:]
 
     def _read(self, event: bytes) -> bool:
-        """Take what the event says; true if it is to be hidden."""
+        """Count and parse an event; returns whether to hide the event from the client."""
         if event.startswith(b"event: "):  # Responses and Messages name their events
             event = event.partition(b"\n")[2]
         if not event.startswith(b"data: {"):
             return False
         self.failed = self.failed or is_error(event)
         usage_only = False
-        if any(mark in event for mark in _SPEAKS):
+        if any(mark in event for mark in _MARKS):
             chunk = _parse(event)
             self.usage.read(chunk)
             usage_only = chunk.get("choices") == [] and bool(chunk.get("usage"))
@@ -86,7 +86,7 @@ class EventStream:
 
 
 def is_error(event: bytes) -> bool:
-    """Whether an event is a worker's error in place of a chunk."""
+    """Whether an event is an error of the worker."""
     return event.startswith((b'data: {"error"', b'data: {"object":"error"'))
 
 

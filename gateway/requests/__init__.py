@@ -1,1 +1,1 @@
-"""The life of one request: accept, forecast, queue, forward, account."""
+"""The life of one request: accepted, forecast, queued, forwarded, accounted for."""

@@ -1,1 +1,1 @@
-"""Everything that speaks to the scheduler, or says what it is told of a request."""
+"""The link to the scheduler: how it is built and driven, and what it learns of a request."""

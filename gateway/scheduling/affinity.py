@@ -1,4 +1,4 @@
-"""Affinity: which requests find their prefix cached at the same worker."""
+"""Affinity: requests of one group find their prompt's prefix cached at the same worker."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 from gateway.protocol.openai import ApiRequest
 
 PREFIX_CHARS = 4096
-"""Of a system prompt or a first message, enough to tell it from others."""
+"""Characters of a system prompt or a first message that identify the prefix."""
 
 
 def affinity(kind: str, request: ApiRequest, headers: Mapping[str, str]) -> str:
-    """What requests have in common that find their prefix cached at one worker; "" for nothing.
+    """The group of a request, as a hash; "" for none. A group has requests of one model only.
 
-    ``kind`` is the setting ``scheduling.affinity``. Sessions are named by the client; prefixes are
-    the system prompt, or the first message where there is none, each for its model.
+    ``kind`` is the setting ``scheduling.affinity``. A group is one session, which the client names,
+    or one prefix, which is the system prompt or else the first message.
     """
     if kind == "none" or not request.generates:
         return ""
@@ -28,13 +28,13 @@ def affinity(kind: str, request: ApiRequest, headers: Mapping[str, str]) -> str:
 
 
 def _session(request: ApiRequest, headers: Mapping[str, str]) -> str:
-    given = {name.lower(): value for name, value in headers.items()}
-    named = (given.get("x-session-id"), *map(request.fields.get, ("prompt_cache_key", "user")))
-    return next((name for name in named if isinstance(name, str) and name), "")
+    values = {name.lower(): value for name, value in headers.items()}
+    names = (values.get("x-session-id"), *map(request.fields.get, ("prompt_cache_key", "user")))
+    return next((name for name in names if isinstance(name, str) and name), "")
 
 
 def _prefix(fields: Mapping[str, Any]) -> str:
-    """The text that stands first in the prompt, wherever this endpoint has it."""
+    """The text at the beginning of the prompt, under the name that the endpoint uses."""
     for name in ("system", "instructions", "messages", "input", "prompt"):
         if text := _first_text(fields.get(name)):
             return text
@@ -42,7 +42,7 @@ def _prefix(fields: Mapping[str, Any]) -> str:
 
 
 def _first_text(value: Any) -> str:
-    """The first text in a string, a message, or a list of those or of content parts."""
+    """The first text in a string, in a message, or in a list of messages or content parts."""
     if isinstance(value, str):
         return value
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Scheduling: the configured scheduler, and what a request tells it beside its length."""
+"""Builds the scheduler that the configuration asks for."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from scheduler.scheduler import Scheduler
 
 
 def make_scheduler(config: Config) -> Scheduler:
-    """The scheduler as configured, without workers."""
+    """The configured scheduler, without workers."""
     scheduling, queue = config.scheduling, config.queue
     slack = 0.0 if scheduling.affinity == "none" else scheduling.affinity_slack
     return Scheduler(
@@ -22,9 +22,9 @@ def make_scheduler(config: Config) -> Scheduler:
 
 
 def tenant_bound(config: Config) -> int | None:
-    """Requests of one tenant that may wait; None where tenants are not told apart.
+    """Requests of one tenant that may wait; None if all requests count as one tenant's.
 
-    Not configured, it is half the queue: a flood must not have the others turned away.
+    The default is half of ``queue.max_waiting``: no tenant can fill the queue alone.
     """
     if not config.tenants.fair:
         return None
@@ -32,7 +32,7 @@ def tenant_bound(config: Config) -> int | None:
 
 
 def policy(config: Config) -> Policy:
-    """The configured policy; the order by objective takes the objective itself."""
+    """The configured policy. The policy ``slo`` uses the section ``slo``."""
     scheduling = config.scheduling
     if scheduling.policy == "slo":
         return LeastSlack(ttft=config.slo.ttft_s, tpot=config.slo.tpot_s)

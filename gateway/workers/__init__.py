@@ -1,1 +1,1 @@
-"""The life of one vLLM server: found, probed, told to the scheduler, lost."""
+"""The life of one vLLM server: found, probed, used, lost."""

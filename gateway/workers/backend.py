@@ -1,4 +1,4 @@
-"""Backend: one vLLM server over HTTP, and what it says of itself."""
+"""Backend: the HTTP connection to one vLLM server, and what the server last told."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from gateway.config.workers import WorkerConfig
 from gateway.workers.engine_report import EngineReport, parse_report
 
 CONNECT_TIMEOUT_S = 10.0
+"""Seconds until an attempt to connect has failed."""
 
 KEEPALIVE_S = 3.0
-"""vLLM's server closes idle connections after 5 s: ours must be given up before."""
+"""Seconds that an idle connection is kept. vLLM's server closes idle connections after 5 s."""
 
 FAILURES = (aiohttp.ClientError, ConnectionError, TimeoutError)
-"""How a broken worker shows itself."""
+"""Errors that mean that the worker is broken, slow or unreachable."""
 
 
 @dataclass(slots=True)
@@ -28,7 +29,7 @@ class Backend:
 
     config: WorkerConfig
     models: Mapping[str, dict[str, Any]] = field(default_factory=dict)
-    """Model name -> its entry in ``/v1/models``, as last read."""
+    """Model name -> the model's entry in ``/v1/models``, as last read."""
     report: EngineReport = field(default_factory=EngineReport)
     _session: aiohttp.ClientSession | None = None
 
@@ -44,8 +45,8 @@ class Backend:
         return self._session
 
     def open(self) -> None:
-        """Make the HTTP session; needs a running loop."""
-        # The scheduler bounds what is sent at once; a second bound here would only hide a queue.
+        """Open the HTTP session; needs a running loop."""
+        # The scheduler bounds the requests at a worker. A limit here would be a second queue.
         connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEPALIVE_S)
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S)
         self._session = aiohttp.ClientSession(
@@ -58,27 +59,28 @@ class Backend:
             await self._session.close()
 
     async def drop_connections(self) -> None:
-        """Fail whatever still waits for this worker: it is lost."""
-        lost = self.session
+        """Fail every request that waits for this worker."""
+        dropped = self.session
         self.open()
-        await lost.close()
+        await dropped.close()
 
     def max_model_len(self, model: str) -> float:
-        """Context length in tokens, infinite where the worker does not say."""
+        """Context length in tokens, infinite where the worker does not report it."""
         value = self.models.get(model, {}).get("max_model_len")
         return value if isinstance(value, int) else math.inf
 
     def authorization(self) -> dict[str, str]:
-        """The header that carries the worker's own API key, if it has one."""
+        """The header with the worker's own API key; empty without a key."""
         key = self.config.api_key
-        # In lower case, as ASGI gives the client's, which it takes the place of.
+        # In lower case, as in the client's headers from ASGI, so that this header replaces them.
         return {"authorization": f"Bearer {key.get_secret_value()}"} if key else {}
 
     async def probe(self, timeout_s: float, *, scrape: bool) -> None:
-        """Ask for health; with ``scrape`` also for models and load.
+        """Ask the worker for its health, and with ``scrape`` for its models and load.
 
         Raises:
-            FAILURES: it does not answer, or not with success.
+            FAILURES: no answer in time, or an error.
+            KeyError, TypeError, ValueError: the answers are not those of an OpenAI server.
         """
         async with asyncio.timeout(timeout_s):
             (await self._get("/health")).release()
@@ -89,7 +91,12 @@ class Backend:
             await self.scrape()
 
     async def scrape(self) -> None:
-        """Read the engine's load; a server without vLLM's metrics leaves the report empty."""
+        """Read the engine's load. A server without ``/metrics`` keeps an empty report.
+
+        Raises:
+            FAILURES: the connection broke.
+            ValueError: the answer is not Prometheus text.
+        """
         try:
             text = await (await self._get("/metrics")).text()
         except aiohttp.ClientResponseError:

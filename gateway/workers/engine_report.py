@@ -1,73 +1,90 @@
-"""The engine's own numbers, read from vLLM's Prometheus text."""
+"""EngineReport: the figures that vLLM publishes of its engine, read from its Prometheus text."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
-
-@dataclass(frozen=True, slots=True)
-class EngineReport:
-    """The engine's own numbers, from ``/metrics``. None: the server does not say."""
-
-    running: int | None = None
-    waiting: int | None = None
-    kv_usage: float | None = None
-    kv_tokens: int | None = None
-    preemptions: float | None = None
-    kv_block: int | None = None
-    prefix_queries: float | None = None
-    prefix_hits: float | None = None
-
+_CACHE_CONFIG = "vllm:cache_config_info"
 
 _NAMES = (
     "vllm:num_requests_running",
     "vllm:num_requests_waiting",
     "vllm:kv_cache_usage_perc",
     "vllm:num_preemptions",
-    "vllm:cache_config_info",
+    _CACHE_CONFIG,
     "vllm:prefix_cache_queries",
     "vllm:prefix_cache_hits",
 )
+"""Beginnings of the lines to parse. vLLM's whole text has hundreds of lines of histograms."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineReport:
+    """Figures of a server, over all its engines. None: the server does not publish the figure."""
+
+    running: int | None = None
+    """Sequences that run."""
+    waiting: int | None = None
+    """Sequences that wait in the engine."""
+    kv_usage: float | None = None
+    """Part of the KV cache in use, 0 to 1, of the fullest engine."""
+    kv_tokens: int | None = None
+    """Capacity of the KV caches in tokens."""
+    preemptions: float | None = None
+    """Preemptions since the server started."""
+    kv_block: int | None = None
+    """Tokens in one KV block."""
+    prefix_queries: float | None = None
+    """Prompt tokens that were looked up in the prefix cache since the server started."""
+    prefix_hits: float | None = None
+    """Prompt tokens that were found there."""
 
 
 def parse_report(text: str) -> EngineReport:
-    """The few numbers a gateway needs of vLLM's Prometheus text, over all its engines."""
-    # The full text has hundreds of histogram lines: parse only what is read.
-    wanted = "\n".join(line for line in text.splitlines() if line.startswith(_NAMES)) + "\n"
+    """The report in vLLM's Prometheus text; empty for the text of another server.
+
+    Raises:
+        ValueError: a line of vLLM's metrics is not Prometheus text.
+    """
     values: dict[str, list[float]] = {}
-    capacity: list[int] = []
-    block: int | None = None
-    for family in text_string_to_metric_families(wanted):
-        for sample in family.samples:
-            if sample.name == "vllm:cache_config_info":
-                capacity.append(_kv_tokens(sample.labels))
-                block = _number(sample.labels, "block_size") or block
-            else:
-                values.setdefault(sample.name, []).append(sample.value)
+    caches: list[Mapping[str, str]] = []
+    for sample in _samples(text):
+        if sample.name == _CACHE_CONFIG:
+            caches.append(sample.labels)
+        else:
+            values.setdefault(sample.name, []).append(sample.value)
 
     def total(name: str) -> float | None:
         return sum(values[name]) if name in values else None
 
     running, waiting = total("vllm:num_requests_running"), total("vllm:num_requests_waiting")
+    blocks = [block for labels in caches if (block := _number(labels, "block_size"))]
     return EngineReport(
         running=None if running is None else int(running),
         waiting=None if waiting is None else int(waiting),
         kv_usage=max(values.get("vllm:kv_cache_usage_perc", ()), default=None),
-        kv_tokens=sum(capacity) or None,
+        kv_tokens=sum(map(_kv_tokens, caches)) or None,
         preemptions=total("vllm:num_preemptions_total"),
-        kv_block=block,
+        kv_block=blocks[-1] if blocks else None,
         prefix_queries=total("vllm:prefix_cache_queries_total"),
         prefix_hits=total("vllm:prefix_cache_hits_total"),
     )
 
 
+def _samples(text: str) -> Iterable[Sample]:
+    lines = [line for line in text.splitlines() if line.startswith(_NAMES)]
+    for family in text_string_to_metric_families("\n".join(lines) + "\n"):
+        yield from family.samples
+
+
 def _kv_tokens(labels: Mapping[str, str]) -> int:
-    """KV capacity from ``cache_config_info``, whose labels are strings and may be "None"."""
-    whole = _number(labels, "kv_cache_size_tokens")
-    return whole or _number(labels, "num_gpu_blocks") * _number(labels, "block_size")
+    """KV capacity from ``cache_config_info``. Its labels are strings and may be "None"."""
+    tokens = _number(labels, "kv_cache_size_tokens")
+    return tokens or _number(labels, "num_gpu_blocks") * _number(labels, "block_size")
 
 
 def _number(labels: Mapping[str, str], name: str) -> int:

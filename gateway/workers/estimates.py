@@ -1,4 +1,4 @@
-"""LearnedSlots: how many sequences an engine runs at once, learned from what it reports."""
+"""Estimates of what an engine does not publish: its slots, and the hits of its prefix cache."""
 
 from __future__ import annotations
 
@@ -7,42 +7,49 @@ from dataclasses import dataclass
 
 from gateway.workers.engine_report import EngineReport
 
+DEFAULT_SLOTS = 256
+"""Slots of a server that reports no load and has no ``max_num_seqs``: vLLM's own default."""
+
+FULL_KV_USAGE = 0.8
+"""KV use from which on an engine may hold requests back for want of memory, not of slots."""
+
 
 @dataclass(slots=True)
 class LearnedSlots:
-    """An engine's sequence limit. vLLM does not publish its ``max_num_seqs``.
+    """An engine's number of slots. vLLM does not publish its ``max_num_seqs``.
 
-    The gateway sends ``value`` sequences and a few more. If the engine runs those too, its limit
-    is higher and ``value`` doubles; if it lets them wait although KV memory is free, the most it
-    ever ran is its limit. A wrong guess corrects itself at the next report.
+    The gateway sends ``value`` sequences and a few more. If the engine runs all of them, it has
+    more slots, and ``value`` doubles. If the engine lets them wait while KV memory is free, its
+    slots are the most sequences that it ever ran. A wrong value corrects itself at the next report.
     """
 
     value: int = 8
     most_running: int = 0
+    """Most sequences that ran in any report."""
 
     def observe(self, *, running: int, waiting: int, kv_usage: float) -> None:
         """Take a report: sequences running and waiting in the engine, KV use from 0 to 1."""
         self.most_running = max(self.most_running, running)
         if running > self.value:
             self.value = 2 * running
-        elif waiting > 0 and running > 0 and kv_usage < 0.8:
-            # Above that the engine may hold requests back for want of memory, not of slots.
+        elif waiting > 0 and running > 0 and kv_usage < FULL_KV_USAGE:
             self.value = self.most_running
 
 
 @dataclass(slots=True)
 class PrefixHits:
-    """Part of the prompt tokens that an engine found cached, between two of its reports."""
+    """Share of the prompt tokens that an engine found in its prefix cache."""
 
     rate: float = 0.0
+    """The share (0 to 1) between the last two reports with new prompts between them."""
     _queries: float = math.inf
     _hits: float = math.inf
 
     def observe(self, report: EngineReport) -> None:
-        """Take a report; one without new prompts, or of an engine that began anew, says nothing."""
+        """Take a report. The counters of a restarted engine begin at zero and change nothing."""
         if report.prefix_queries is None or report.prefix_hits is None:
             return
-        asked, found = report.prefix_queries - self._queries, report.prefix_hits - self._hits
-        if asked > 0 and found >= 0:
-            self.rate = min(1.0, found / asked)
+        queries, hits = report.prefix_queries - self._queries, report.prefix_hits - self._hits
+        if queries > 0 and hits >= 0:
+            self.rate = min(1.0, hits / queries)
         self._queries, self._hits = report.prefix_queries, report.prefix_hits

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from gateway.config.scheduling import Scheduling
 from gateway.workers.backend import Backend
-from gateway.workers.estimates import LearnedSlots, PrefixHits
+from gateway.workers.estimates import DEFAULT_SLOTS, LearnedSlots, PrefixHits
 from scheduler.actions import Action
 from scheduler.kv_forecast import deviations_for
 from scheduler.scheduler import Scheduler
@@ -16,9 +16,6 @@ from scheduler.worker_spec import KV_BLOCK, WorkerSpec
 
 ANY_MODEL = ""
 """Model of a request that names none (a GET): every worker serves this model."""
-
-DEFAULT_SLOTS = 256
-"""Slots of a server that reports no load and has no ``max_num_seqs``: vLLM's own default."""
 
 
 @dataclass(slots=True)
