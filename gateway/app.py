@@ -1,4 +1,4 @@
-"""The FastAPI application: routes and the background tasks that live as long as it."""
+"""The FastAPI application: the parts of the gateway put together, and its own routes."""
 
 from __future__ import annotations
 
@@ -35,9 +35,10 @@ from predictor.inference.tiered import TieredPredictor
 def create_app(
     config: Config, predictor: TieredPredictor | None, learned: LearnedState | None = None
 ) -> FastAPI:
-    """The gateway as an ASGI application; ``config.workers`` and what is discovered serve.
+    """The gateway as an ASGI application, before the workers that are configured or discovered.
 
-    ``app.state.dispatcher`` and ``app.state.fleet`` are there for tests and the curious.
+    ``predictor`` None: forecasts come from recent lengths. ``app.state`` holds the parts that tests
+    look at.
     """
     learned = learned or LearnedState(AdaptiveLayer())
     dispatcher = Dispatcher(make_scheduler(config))
@@ -48,7 +49,6 @@ def create_app(
     discovery = Discovery(config, fleet, metrics)
     forecaster = Forecaster(predictor, metrics, config.predictor)
     reload = Reload(config, forecaster, learned.adaptive, metrics)
-
     background = Background(fleet, discovery, dispatcher, reload, learned, Refits(config, metrics))
 
     @asynccontextmanager
@@ -57,7 +57,7 @@ def create_app(
             yield
 
     app = FastAPI(title="Lengthwise", lifespan=lifespan, docs_url=None, redoc_url=None)
-    app.add_exception_handler(HTTPException, _no_route)
+    app.add_exception_handler(HTTPException, _not_served)
     app.state.dispatcher, app.state.fleet, app.state.metrics = dispatcher, fleet, metrics
     app.state.forecaster, app.state.learned = forecaster, learned
     _add_status(app, fleet, dispatcher, metrics, tenancy)
@@ -68,8 +68,8 @@ def create_app(
     return app
 
 
-async def _no_route(request: Request, error: Exception) -> Response:
-    """Paths and methods that are not served, in the shape clients expect."""
+async def _not_served(request: Request, error: Exception) -> Response:
+    """The answer to a path or a method that is not served, in OpenAI's shape."""
     status = error.status_code if isinstance(error, HTTPException) else 404
     text = f"{request.method} {request.url.path} is not served. The API lives under /v1/."
     fault = ApiError(status, text, code="not_found")
@@ -81,12 +81,12 @@ def _add_status(
 ) -> None:
     @app.get("/health")
     async def health() -> dict[str, str]:
-        """The gateway itself is alive."""
+        """200 while the gateway's process answers."""
         return {"status": "ok"}
 
     @app.get("/ready")
     async def ready() -> JSONResponse:
-        """200 while some worker takes requests; the body is what to look at when one is stuck."""
+        """200 while a worker takes requests, else 503. The body lists the queue and the workers."""
         scheduler = dispatcher.scheduler
         state: dict[str, Any] = {
             "status": "ready" if fleet.ready else "no_healthy_worker",
@@ -107,7 +107,7 @@ def _add_status(
 def _add_models(app: FastAPI, fleet: Fleet) -> None:
     @app.get("/v1/models")
     async def models() -> dict[str, Any]:
-        """The union over the workers."""
+        """The models of all workers."""
         return {"object": "list", "data": list(fleet.models().values())}
 
     @app.get("/v1/models/{name:path}")

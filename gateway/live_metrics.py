@@ -41,7 +41,7 @@ class LiveMetrics(Collector):
         )
         oldest = GaugeMetricFamily(
             "lengthwise_queue_oldest_wait_seconds",
-            "How long the request that waits longest has waited",
+            "Wait so far of the request that has waited longest",
             labels=["model"],
         )
         scheduler, now = self._dispatcher.scheduler, monotonic()  # the event loop's clock
@@ -56,7 +56,7 @@ class LiveMetrics(Collector):
             return
         waiting = GaugeMetricFamily(
             "lengthwise_tenant_waiting",
-            "Requests that wait, by tenant: the first configured ones, and all others together",
+            "Requests that wait, by tenant: the first configured tenants, and all others together",
             labels=["tenant"],
         )
         counts = self._dispatcher.scheduler.waiting_by_tenant()
@@ -72,15 +72,17 @@ def _workers(workers: Sequence[WorkerStatus]) -> Iterator[Metric]:
         value=sum(worker.healthy for worker in workers),
     )
     up = _worker_gauge("up", "1 while the worker answers its probes")
-    draining = _worker_gauge("draining", "1 while it gets nothing new and ends what it has")
-    slots = _worker_gauge("slots", "Sequences it runs at once, configured or learned")
-    sent = _worker_gauge("in_flight_sequences", "Sequences the gateway has there")
-    work = _worker_gauge("expected_tokens", "Output tokens those are still expected to write")
+    draining = _worker_gauge(
+        "draining", "1 while the worker gets nothing new and ends what it runs"
+    )
+    slots = _worker_gauge("slots", "Sequences that the engine runs at once, configured or learned")
+    sent = _worker_gauge("in_flight_sequences", "Sequences that the gateway has sent there")
+    work = _worker_gauge("expected_tokens", "Output tokens expected yet to come")
     peak = _worker_gauge(
         "kv_peak_tokens",
-        "KV tokens at the coming peak of what those hold together, by the forecast that admits",
+        "KV tokens at the coming peak, by the forecast that admits requests",
     )
-    capacity = _worker_gauge("kv_cache_capacity_tokens", "KV-cache capacity")
+    capacity = _worker_gauge("kv_cache_capacity_tokens", "KV-cache capacity in tokens")
     for worker in workers:
         _add(up, worker, worker.healthy)
         _add(draining, worker, worker.draining)

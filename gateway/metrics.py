@@ -1,4 +1,4 @@
-"""Prometheus metrics: every name the dashboards and alerts read is defined here."""
+"""Metrics: the counters and histograms of the gateway. live_metrics.py has the gauges."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from gateway.config.scheduling import Slo
 from scheduler.records import RequestRecord
 
 SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000)
-PER_TOKEN = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25)
-PREDICTION = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5)
+SECONDS_PER_TOKEN = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25)
+PREDICTION_SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5)
 TOKENS = (5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 25_000)
 
 
-disable_created_metrics()  # type: ignore[no-untyped-call]  # a series for each, which nobody reads
+disable_created_metrics()  # type: ignore[no-untyped-call]  # no panel reads these series
 
 NO_MODEL = "none"
-"""The model label of requests that name none, or one that is not served."""
+"""Model label of requests that name no model, or a model that no worker serves."""
 
 
 class Metrics:
-    """The gateway's counters and histograms. Labels hold only names the workers serve."""
+    """The gateway's counters and histograms. Model labels are the workers' models."""
 
     def __init__(self, slo: Slo) -> None:
         self._slo = slo
@@ -54,28 +54,28 @@ class Metrics:
             "generation_tokens", "Output tokens of answers, as the workers count", "model"
         )
         self.slo = self._counter(
-            "slo_requests", "Answers that met the latency objective or not", "model", "met"
+            "slo_requests", "Answers, by whether they met the latency objective", "model", "met"
         )
         self.worker_failures = self._counter(
-            "worker_failures", "Attempts the worker failed before the first byte", "worker"
+            "worker_failures", "Attempts that the worker failed before the first byte", "worker"
         )
 
     def _make_latency_metrics(self) -> None:
         self.queue_wait = self._histogram("queue_wait_seconds", "Arrival to dispatch", SECONDS)
         self.ttft = self._histogram("ttft_seconds", "Arrival to first token, streams", SECONDS)
         self.tpot = self._histogram(
-            "tpot_seconds", "Time per output token after the first, streams", PER_TOKEN
+            "tpot_seconds", "Time per output token after the first, streams", SECONDS_PER_TOKEN
         )
         self.e2e = self._histogram("e2e_seconds", "Arrival to the end of the answer", SECONDS)
         self.normalised_latency = self._histogram(
-            "normalised_latency_seconds", "End-to-end latency per output token", PER_TOKEN
+            "normalised_latency_seconds", "End-to-end latency per output token", SECONDS_PER_TOKEN
         )
 
     def _make_prediction_metrics(self) -> None:
         self.prediction_seconds = Histogram(
             "lengthwise_prediction_seconds",
             "Time of one length forecast",
-            buckets=PREDICTION,
+            buckets=PREDICTION_SECONDS,
             registry=self.registry,
         )
         self.prediction_error = self._histogram(
@@ -101,8 +101,8 @@ class Metrics:
     def _make_model_metrics(self) -> None:
         self.refine_seconds = Histogram(
             "lengthwise_refine_seconds",
-            "From asking the refined tier to its forecast, for requests that wait",
-            buckets=PREDICTION,
+            "Time of one refined forecast of a waiting request",
+            buckets=PREDICTION_SECONDS,
             registry=self.registry,
         )
         self.refinements = self._counter(
@@ -112,11 +112,11 @@ class Metrics:
             self.refinements.labels(result)
         self.predictor_loaded = Gauge(
             "lengthwise_predictor_loaded",
-            "1 while a length predictor serves, 0 while recent lengths stand in for it",
+            "1 while a length predictor is in use, 0 while recent lengths take its place",
             registry=self.registry,
         )
         self.predictor_reloads = self._counter(
-            "predictor_reloads", "Predictors that were loaded while serving, or refused", "result"
+            "predictor_reloads", "New predictors that were taken up, or refused", "result"
         )
         for result in ("ok", "refused"):
             self.predictor_reloads.labels(result)
@@ -138,22 +138,22 @@ class Metrics:
         )
 
     def expect_worker(self, worker_id: str) -> None:
-        """Show a worker's counter at zero: one that first appears at 1 shows no increase."""
+        """Start a worker's counter at 0: a series that starts at 1 shows no increase."""
         self.worker_failures.labels(worker_id)
 
     def forget_worker(self, worker_id: str) -> None:
-        """Drop the series of a worker that has left: those found by DNS come and go."""
+        """Drop the series of a worker that has left."""
         self.worker_failures.remove(worker_id)
 
     def expect_model(self, model: str) -> None:
-        """Show a model's counters at zero."""
+        """Start a model's counters at 0."""
         for met in ("true", "false"):
             self.slo.labels(model, met)
         for result in ("inside", "outside"):
             self.intervals.labels(model, result)
 
     def observe_answer(self, model: str, record: RequestRecord) -> None:
-        """Count a complete answer's latencies and tokens."""
+        """Count the latencies and the tokens of a complete answer."""
         self.prompt_tokens.labels(model).inc(record.prompt_tokens)
         self.generation_tokens.labels(model).inc(record.output_tokens)
         for histogram, value in (
@@ -167,7 +167,7 @@ class Metrics:
         self.slo.labels(model, "true" if self._met(record) else "false").inc()
 
     def _met(self, record: RequestRecord) -> bool:
-        # Without a stream the first token cannot be seen: the whole answer counts per token.
+        # Without a stream the first token is not visible: E2E / output tokens counts as TPOT.
         tpot = record.normalised_latency if record.ttft is None else record.tpot
         return (record.ttft or 0.0) <= self._slo.ttft_s and (tpot or 0.0) <= self._slo.tpot_s
 

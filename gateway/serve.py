@@ -1,4 +1,4 @@
-"""``lengthwise serve``: from flags to a running gateway, and down without losing a request."""
+"""``lengthwise serve``: starts the gateway, and ends it after the accepted requests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from pathlib import Path
 import uvicorn
 
 from gateway.app import create_app
-from gateway.config.file import ConfigError, Location, load_config
+from gateway.config.errors import ConfigError, Location
+from gateway.config.load import load_config
 from gateway.config.settings import Config
 from gateway.config.workers import WorkerConfig
 from gateway.emulator import EmbeddedEmulator, EmulatorConfig
@@ -29,14 +30,15 @@ from predictor.threads import one_thread
 log = logging.getLogger("lengthwise")
 
 SWITCH_S = 0.0005
-"""Seconds after which a forecasting thread lets the event loop have the interpreter (5 ms by
-default, which every stream would feel)."""
+"""Seconds after which a forecasting thread yields the interpreter to the event loop. Python's
+default of 5 ms would delay every stream."""
 
 EMULATED_MODEL = "emulated"
+"""Name of the emulated worker's model."""
 
 BANNER = f"""\
 EMULATED WORKER: no --worker was given, so answers are made-up text of realistic length
-and timing. Point --worker at a vLLM server for real ones. Try:
+and timing. For real answers, give the URL of a vLLM server to --worker. Try:
   curl http://127.0.0.1:PORT/v1/chat/completions -H 'Content-Type: application/json' -d \
     '{{"model": "{EMULATED_MODEL}", "messages": [{{"role": "user", "content": "Hello!"}}]}}'
 """
@@ -49,7 +51,7 @@ def add_serve_arguments(parser: argparse.ArgumentParser) -> None:
         "--worker",
         action="append",
         metavar="URL",
-        help="a running vLLM server, e.g. http://host:8000; repeat for several",
+        help="URL of a running vLLM server, e.g. http://host:8000; repeat for several",
     )
     parser.add_argument(
         "--model",
@@ -61,16 +63,16 @@ def add_serve_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=1800,
         metavar="SECONDS",
-        help="how long vLLM may take to load the model (default: %(default)s)",
+        help="seconds that vLLM may take to load the model (default: %(default)s)",
     )
-    parser.add_argument("--host", help="address to listen on (default: 127.0.0.1)")
-    parser.add_argument("--port", help="port to listen on (default: 8080)")
-    parser.add_argument("--policy", help="a scheduling.policy, such as fcfs (default: sejf)")
+    parser.add_argument("--host", help="address to bind (default: 127.0.0.1)")
+    parser.add_argument("--port", help="TCP port to bind (default: 8080)")
+    parser.add_argument("--policy", help="order of the queue, such as fcfs (default: sejf)")
     parser.add_argument("vllm_flags", nargs="*", metavar="-- VLLM_FLAGS", help=argparse.SUPPRESS)
 
 
 def run_serve(args: argparse.Namespace) -> int:
-    """Serve until SIGTERM or SIGINT; 0 after a drain, 2 if the configuration cannot be used."""
+    """Serve until SIGTERM or SIGINT; returns 0 after a drain, 2 for a bad configuration."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     try:
         config = load_config(args.config, flags=_flags(args))
@@ -80,13 +82,13 @@ def run_serve(args: argparse.Namespace) -> int:
 
 
 def _flags(args: argparse.Namespace) -> dict[Location, object]:
-    given: dict[Location, object] = {
+    flags: dict[Location, object] = {
         ("listen", "host"): args.host,
         ("listen", "port"): args.port,
         ("scheduling", "policy"): args.policy,
         ("workers",): [{"url": url} for url in args.worker or ()] or None,
     }
-    return {location: value for location, value in given.items() if value is not None}
+    return {location: value for location, value in flags.items() if value is not None}
 
 
 async def _serve(config: Config, args: argparse.Namespace) -> int:
@@ -123,22 +125,22 @@ def _with_worker(config: Config, url: str, key: str | None = None) -> Config:
 
 
 class DrainingServer(uvicorn.Server):
-    """uvicorn, but a signal drains and the process then ends with 0, not with the signal."""
+    """uvicorn whose process ends with exit code 0 after a signal and a drain."""
 
     def __init__(self, config: uvicorn.Config, banner: str) -> None:
         super().__init__(config)
         self._banner = banner
 
     async def run(self) -> int:  # type: ignore[override]
-        """Serve until a signal; a second one does not wait for the drain."""
+        """Serve until a signal; a second signal ends the drain."""
         try:
             await self.serve()
-        except SystemExit:  # uvicorn's way to say that it could not bind
+        except SystemExit:  # uvicorn could not bind
             return 1
         return 0
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Bind, then say where."""
+        """Bind, then print the address."""
         await super().startup(sockets)
         if self.started:
             port = self.servers[0].sockets[0].getsockname()[1]
@@ -147,7 +149,7 @@ class DrainingServer(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Handle SIGTERM and SIGINT for as long as the server runs."""
+        """Handle SIGTERM and SIGINT for the length of the block."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._on_signal, number)
@@ -160,4 +162,5 @@ class DrainingServer(uvicorn.Server):
     def _on_signal(self, number: int) -> None:
         self.force_exit = self.should_exit
         self.should_exit = True
-        log.info("%s: draining, a second signal ends at once", signal.Signals(number).name)
+        name = signal.Signals(number).name
+        log.info("%s: draining; a second signal ends the gateway at once", name)

@@ -1,4 +1,4 @@
-"""Batcher: items awaited one by one on the event loop, worked on together by a thread."""
+"""Batcher: coroutines wait for single items, and a thread works on the items in batches."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ Out = TypeVar("Out")
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked(Generic[In, Out]):
+class _Entry(Generic[In, Out]):
     item: In
     future: asyncio.Future[Out]
     loop: asyncio.AbstractEventLoop
 
 
 class Batcher(Generic[In, Out]):
-    """Runs ``work`` on a daemon thread of its own: a call that hangs can neither hold the event
-    loop nor keep the process from ending.
+    """Runs ``work`` on a daemon thread of its own.
 
-    Whatever waits when the thread becomes free is one batch, of at most ``limit`` items: the load
-    sets the size, and a single item is not kept waiting for company.
+    A call that hangs can neither hold the event loop nor keep the process from ending. The items
+    that wait when the thread becomes free are one batch, of at most ``limit`` items: a single item
+    does not wait for others.
     """
 
     def __init__(
@@ -35,46 +35,49 @@ class Batcher(Generic[In, Out]):
         self._name = name
         self._work = work
         self._limit = limit
-        self._queue: SimpleQueue[_Asked[In, Out] | None] = SimpleQueue()
+        self._queue: SimpleQueue[_Entry[In, Out] | None] = SimpleQueue()
         self._thread: Thread | None = None
         self._busy_since: float | None = None
 
     async def ask(self, item: In) -> Out:
-        """What ``work`` makes of the item.
+        """The result of ``work`` for the item.
 
-        Cancelled (by a timeout, say) before its turn, the item is not worked on. Raises what
-        ``work`` raises, and ValueError if it answers with another number of results.
+        An item whose coroutine is cancelled before its turn is not worked on.
+
+        Raises:
+            ValueError: ``work`` returned another number of results than items.
+            Exception: whatever ``work`` raises.
         """
         if self._thread is None:
             self._thread = Thread(target=self._run, name=self._name, daemon=True)
             self._thread.start()
         loop = asyncio.get_running_loop()
-        asked: _Asked[In, Out] = _Asked(item, loop.create_future(), loop)
-        self._queue.put(asked)
-        return await asked.future
+        entry: _Entry[In, Out] = _Entry(item, loop.create_future(), loop)
+        self._queue.put(entry)
+        return await entry.future
 
     def stuck(self, budget_s: float) -> bool:
-        """Whether the batch at work has been there for longer than ``budget_s`` seconds."""
+        """Whether the thread has worked on its batch for more than ``budget_s`` seconds."""
         since = self._busy_since
         return since is not None and monotonic() - since > budget_s
 
     def close(self) -> None:
-        """End the thread once what was asked for so far is done; nothing may be asked for after."""
+        """End the thread after the items asked for so far. Later items are not worked on."""
         self._queue.put(None)
 
     def _run(self) -> None:
-        open_ = True
-        while open_:
-            taken, open_ = self._take()
-            batch = [asked for asked in taken if not asked.future.cancelled()]
+        more = True
+        while more:
+            taken, more = self._take()
+            batch = [entry for entry in taken if not entry.future.cancelled()]
             if not batch:
                 continue
             self._busy_since = monotonic()
-            outcome = self._outcome([asked.item for asked in batch])
+            outcome = self._outcome([entry.item for entry in batch])
             self._busy_since = None
             try:
                 batch[0].loop.call_soon_threadsafe(_deliver, batch, outcome)
-            except RuntimeError:  # the loop is closed: nobody waits any more
+            except RuntimeError:  # the loop is closed: no coroutine waits any more
                 return
 
     def _outcome(self, items: list[In]) -> Sequence[Out] | Exception:
@@ -82,30 +85,30 @@ class Batcher(Generic[In, Out]):
             results = self._work(items)
             if len(results) != len(items):
                 return ValueError(f"{len(results)} results for {len(items)} items")
-        except Exception as error:  # noqa: BLE001 - whoever asked gets to know
+        except Exception as error:  # noqa: BLE001 - the coroutines that asked get the error
             return error
         return results
 
-    def _take(self) -> tuple[list[_Asked[In, Out]], bool]:
-        """What waits, at least one item, and whether more may come after it."""
-        batch: list[_Asked[In, Out]] = []
-        found = self._queue.get()
-        while found is not None:
-            batch.append(found)
+    def _take(self) -> tuple[list[_Entry[In, Out]], bool]:
+        """The next batch, and whether to go on after it: ``None`` in the queue is the end."""
+        batch: list[_Entry[In, Out]] = []
+        entry = self._queue.get()
+        while entry is not None:
+            batch.append(entry)
             if len(batch) == self._limit:
                 return batch, True
             try:
-                found = self._queue.get_nowait()
+                entry = self._queue.get_nowait()
             except Empty:
                 return batch, True
         return batch, False
 
 
-def _deliver(batch: list[_Asked[In, Out]], outcome: Sequence[Out] | Exception) -> None:
-    for at, asked in enumerate(batch):
-        if asked.future.done():  # it was cancelled meanwhile
+def _deliver(batch: list[_Entry[In, Out]], outcome: Sequence[Out] | Exception) -> None:
+    for index, entry in enumerate(batch):
+        if entry.future.done():  # cancelled meanwhile
             continue
         if isinstance(outcome, Exception):
-            asked.future.set_exception(outcome)
+            entry.future.set_exception(outcome)
         else:
-            asked.future.set_result(outcome[at])
+            entry.future.set_result(outcome[index])

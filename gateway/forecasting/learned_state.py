@@ -1,4 +1,4 @@
-"""Learned: the folder in which what traffic teaches outlives a restart."""
+"""LearnedState: what the gateway has learned from its traffic, kept in a folder over restarts."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from predictor.served import LogError, ServedLog
 log = logging.getLogger("lengthwise")
 
 LOG, STATE, MODELS = "served", "adaptive.npz", "models"
-"""What lies in the folder: the served log, what the adaptive layer knows, refitted models."""
+"""Entries of the folder: the served log, the adaptive layer's state, refitted models."""
 
 SAVE_S = 300.0
-"""Seconds between two writings of the state: what a crash may cost."""
+"""Seconds between two writings of the state. A crash loses what came after the last writing."""
 
 
 class LearningError(Exception):
-    """The folder cannot be used; the message names it and the remedy."""
+    """The folder cannot be used; the message names the folder and the remedy."""
 
 
 @dataclass(slots=True)
 class LearnedState:
-    """What was learned so far, and where it is kept; without a folder, in memory alone."""
+    """The adaptive layer and the served log. Without a folder: no log, and nothing is saved."""
 
     adaptive: AdaptiveLayer
     folder: Path | None = None
@@ -34,7 +34,7 @@ class LearnedState:
 
     @classmethod
     def open(cls, settings: Learning) -> LearnedState:
-        """Take up what an earlier run learned, and the served log.
+        """Open the served log and load the state of an earlier run.
 
         Raises:
             LearningError: the folder cannot be written, or another gateway writes to it.
@@ -46,17 +46,17 @@ class LearnedState:
         except LogError as error:
             raise LearningError(f"learning.folder: {error}") from error
         learned = cls(_remembered(settings.folder / STATE), settings.folder, served)
-        learned._save()  # the salt, without which a crash would give all tenants new names
+        learned._save()  # the salt: a crash must not rename the tenants
         return learned
 
     async def keep_saving(self) -> None:
-        """Write the state down every few minutes, until cancelled."""
+        """Save the state every ``SAVE_S`` seconds, until cancelled."""
         while self.folder is not None:
             await asyncio.sleep(SAVE_S)
             await asyncio.to_thread(self._save)
 
     def close(self) -> None:
-        """Write down what is in memory."""
+        """Save the state and close the served log."""
         self._save()
         if self.log is not None:
             self.log.close()
@@ -67,7 +67,7 @@ class LearnedState:
         try:
             save_state(self.adaptive, self.folder / STATE)
         except OSError as error:
-            log.error("what was learned cannot be kept in %s: %s", self.folder, error)
+            log.error("the learned state cannot be saved in %s: %s", self.folder, error)
 
 
 def _remembered(path: Path) -> AdaptiveLayer:
@@ -76,5 +76,5 @@ def _remembered(path: Path) -> AdaptiveLayer:
     try:
         return load_state(path)
     except StateError as error:
-        log.error("what was learned before is lost: %s", error)
+        log.error("the learned state of earlier runs is lost: %s", error)
         return AdaptiveLayer()

@@ -1,4 +1,4 @@
-"""Refits: the predictor is fitted to served traffic, again and again, in a process of its own."""
+"""Refits: fits the predictor to the served log, at intervals, in a process of its own."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from predictor.online.command import refit_command
 log = logging.getLogger("lengthwise")
 
 COUNTED = ("promoted", "kept", "rolled back")
-"""Outcomes worth counting; without enough new answers nothing is tried."""
+"""Outcomes with a metric. Without enough new answers there is no refit to count."""
 
 
 class Refits:
     """Runs ``lengthwise refit`` on the served log every ``learning.refit_s`` seconds.
 
-    What it promotes is taken up by ``Reload`` like any new model.
+    ``Reload`` takes up a promoted model like any new model.
     """
 
     def __init__(self, config: Config, metrics: Metrics) -> None:
@@ -31,7 +31,7 @@ class Refits:
         self._metrics = metrics
 
     async def watch(self) -> None:
-        """Refit again and again, until cancelled."""
+        """Refit every ``learning.refit_s`` seconds, until cancelled."""
         learning = self._config.learning
         if not learning.refit_s or learning.folder is None:
             return
@@ -46,7 +46,7 @@ class Refits:
         process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE)
         try:
             out, errors = await process.communicate()
-        except asyncio.CancelledError:  # the gateway ends: an unfinished refit leaves no trace
+        except asyncio.CancelledError:  # the gateway ends; an unfinished refit changes nothing
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             await process.wait()

@@ -1,4 +1,4 @@
-"""Starts ``vllm serve`` for the operator, and ends it with the gateway."""
+"""Launch: starts ``vllm serve`` for ``lengthwise serve --model``, and ends it with the gateway."""
 
 from __future__ import annotations
 
@@ -20,18 +20,21 @@ import aiohttp
 log = logging.getLogger("lengthwise")
 
 POLL_S = 0.5
+"""Seconds between two questions whether vLLM is ready."""
+
 STOP_TIMEOUT_S = 30.0
+"""Seconds that vLLM may take to end before it is killed."""
 
 
 class LaunchError(RuntimeError):
-    """vLLM could not be started; the message says why and what to do."""
+    """vLLM could not be started; the message names the reason and the remedy."""
 
 
 def vllm_command() -> list[str]:
-    """How vLLM's OpenAI server is started here, without its arguments.
+    """The command that starts vLLM's OpenAI server, up to the model's name.
 
     Raises:
-        LaunchError: it is not installed.
+        LaunchError: vLLM is not installed.
     """
     if importlib.util.find_spec("vllm"):
         return [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model"]
@@ -54,7 +57,7 @@ async def vllm_server(model: str, extra: Sequence[str], timeout_s: float) -> Asy
     port = _free_port()
     flags = [] if "--scheduling-policy" in extra else ["--scheduling-policy", "priority"]
     command = [*vllm_command(), model, "--host", "127.0.0.1", "--port", str(port), *flags, *extra]
-    log.info("starting vLLM with %s on port %d", model, port)  # its flags may hold a secret
+    log.info("starting vLLM with %s on port %d", model, port)  # not the flags: a key may be there
     process = await asyncio.create_subprocess_exec(*command, start_new_session=True)
     url = f"http://127.0.0.1:{port}"
     try:
@@ -70,8 +73,8 @@ async def _until_healthy(process: asyncio.subprocess.Process, url: str, timeout_
         while monotonic() - started < timeout_s:
             if process.returncode is not None:
                 raise LaunchError(
-                    f"vLLM ended with code {process.returncode} before it was ready. Its own "
-                    "messages stand above."
+                    f"vLLM ended with code {process.returncode} before it was ready. Read vLLM's "
+                    "messages above."
                 )
             with suppress(aiohttp.ClientError, TimeoutError):
                 async with session.get(url + "/health") as response:
@@ -83,7 +86,7 @@ async def _until_healthy(process: asyncio.subprocess.Process, url: str, timeout_
 
 
 async def _stop(process: asyncio.subprocess.Process) -> None:
-    """End the server and its engine processes: they share its process group."""
+    """End the server and its engine processes, which share one process group."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)
     try:
@@ -96,7 +99,7 @@ async def _stop(process: asyncio.subprocess.Process) -> None:
 
 
 def api_key(extra: Sequence[str]) -> str | None:
-    """The key that vLLM's flags make it ask for."""
+    """The API key in vLLM's flags, None without one."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--api-key")
     key: str | None = parser.parse_known_args(extra)[0].api_key

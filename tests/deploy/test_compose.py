@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from gateway.config.file import load_config
+from gateway.config.load import load_config
 from gateway.emulator.command import add_emulate_arguments
 from gateway.serve import add_serve_arguments
 from tests.deploy.paths import DEPLOY, ROOT

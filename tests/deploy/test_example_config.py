@@ -10,7 +10,7 @@ from typing import Any, get_args
 import yaml
 from pydantic import BaseModel
 
-from gateway.config.file import load_config
+from gateway.config.load import load_config
 from gateway.config.settings import Config
 from gateway.config.tenants import Tenant
 from gateway.config.workers import WorkerConfig

@@ -11,7 +11,8 @@ from typing import get_args
 import pytest
 from pydantic import ValidationError
 
-from gateway.config.file import ConfigError, Location, load_config
+from gateway.config.errors import ConfigError, Location
+from gateway.config.load import load_config
 from gateway.config.scheduling import Scheduling
 from gateway.config.settings import Config
 from scheduler.policy import POLICIES

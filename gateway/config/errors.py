@@ -1,0 +1,61 @@
+"""ConfigError: what is wrong with a configuration, where, and what to do. Keys are not shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, get_args
+
+from gateway.config.settings import Config
+
+Location = tuple[str | int, ...]
+"""Where a setting stands in the configuration, for instance ("workers", 0, "url")."""
+
+
+class ConfigError(ValueError):
+    """The configuration cannot be used; the message names place, field, value and remedy."""
+
+
+def explain(fault: Any, places: Mapping[Location, str], path: Path | None) -> str:
+    """One line for one of pydantic's faults.
+
+    Args:
+        fault: an entry of ``ValidationError.errors()``.
+        places: for settings, the line of the file, the variable or the flag that gave them.
+        path: the file, if there is one.
+    """
+    location: Location = tuple(fault["loc"])
+    parents = (location[:n] for n in range(len(location), 0, -1))
+    nearest = next((parent for parent in parents if parent in places), ())
+    place = places.get(nearest, str(path) if path else "configuration")
+    field = ".".join(map(str, location))
+    if fault["type"] == "extra_forbidden":
+        return f"{place}: {field}: unknown setting. {_suggest(location)}"
+    if fault["type"] == "missing":
+        return f"{place}: {field}: is missing. Add it."
+    value = "" if isinstance(fault["input"], dict) else f" (got {shown(location, fault['input'])})"
+    message = fault["msg"][0].lower() + fault["msg"][1:]
+    return f"{place}: {field}: {message}{value}. See deploy/lengthwise.yaml for its meaning."
+
+
+def shown(location: Location, value: object) -> str:
+    """A value for an error text; "a secret" for a value that holds or may hold an API key."""
+    text = repr(value)
+    in_tenants = location[:2] == ("tenants", "known") and len(location) < 4
+    return "a secret" if in_tenants or "api_key" in location or "api_key" in text else text
+
+
+def _suggest(location: Location) -> str:
+    """The known name closest to an unknown one, or all known names."""
+    model: Any = Config
+    for part in location[:-1]:
+        if isinstance(part, int):
+            continue
+        kind = model.model_fields[part].annotation
+        model = kind if hasattr(kind, "model_fields") else get_args(kind)[0]
+    names = list(model.model_fields)
+    close = get_close_matches(str(location[-1]), names, n=1)
+    if close:
+        return f"Did you mean {close[0]}?"
+    return f"Known here: {', '.join(names)}."
