@@ -49,7 +49,16 @@ _CODE = re.compile(r'code="(\w+)"')
 
 OTHER_VARIABLES = {"LENGTHWISE_WORKERS", "LENGTHWISE_DATA", "LENGTHWISE_VLLM_HOME"}
 
-names = pytest.mark.parametrize("readme", READMES, ids=lambda path: str(path.relative_to(ROOT)))
+READMES_OF_TODAY = [file for file in READMES if file.name != "CHANGELOG.md"]
+"""The change log also names what is gone."""
+
+
+def _id(readme: Path) -> str:
+    return str(readme.relative_to(ROOT))
+
+
+every_file = pytest.mark.parametrize("readme", READMES, ids=_id)
+names = pytest.mark.parametrize("readme", READMES_OF_TODAY, ids=_id)
 
 
 def text_of(readme: Path) -> str:
@@ -113,7 +122,7 @@ def made_by_commands(readme: Path) -> set[str]:
     return {Path(given).parts[0] for given in re.findall(rf"{flags} ([\w./-]+)", text_of(readme))}
 
 
-@names
+@every_file
 def test_every_relative_link_leads_somewhere(readme: Path) -> None:
     for link in _LINK.findall(text_of(readme)):
         if re.match(r"[a-z]+:", link):
