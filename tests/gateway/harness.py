@@ -31,7 +31,7 @@ async def until(condition: Callable[[], bool], what: str) -> None:
     deadline = asyncio.get_running_loop().time() + PATIENCE_S
     while not condition():
         assert asyncio.get_running_loop().time() < deadline, f"never: {what}"
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.005)
 
 
 class _Server(uvicorn.Server):

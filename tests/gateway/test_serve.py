@@ -52,7 +52,7 @@ async def test_sigterm_lets_what_runs_end_takes_nothing_new_and_exits_with_0(
     session: aiohttp.ClientSession,
 ) -> None:
     async with _served() as (process, url, _):
-        body = chat(stream=True, vllm_xargs=forced(60))
+        body = chat(stream=True, vllm_xargs=forced(30))
         async with session.post(url + "/v1/chat/completions", json=body) as response:
             await response.content.readline()
             process.send_signal(signal.SIGTERM)

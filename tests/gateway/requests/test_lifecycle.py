@@ -26,7 +26,7 @@ async def _finish_order(
         assert (await post(session, running.url, body))[0] == 200
         done.append(bound)
 
-    busy = asyncio.create_task(ask(3000))
+    busy = asyncio.create_task(ask(2000))
     await until(lambda: running.in_flight == 1, "the worker is busy")
     tasks = []
     for waiting, bound in enumerate(bounds, start=1):

@@ -60,7 +60,7 @@ async def _queue(
         assert (await post(session, running.url, _body(tokens)))[0] == 200
         done.append(tokens)
 
-    tasks = [asyncio.create_task(ask(5000))]
+    tasks = [asyncio.create_task(ask(2500))]
     await until(lambda: running.in_flight == 1, "the worker is busy")
     tasks += [asyncio.create_task(ask(tokens)) for tokens in sizes]
     await until(lambda: running.scheduler.waiting == len(sizes), "they wait")

@@ -47,7 +47,7 @@ async def finish_order(
         assert await ask(session, running, who, tokens, **fields) == 200
         done.append(who)
 
-    busy = asyncio.create_task(ask(session, running, "stranger", 3000))
+    busy = asyncio.create_task(ask(session, running, "stranger", 2000))
     await until(lambda: running.in_flight == 1, "the worker is busy")
     tasks = []
     for waiting, (who, tokens) in enumerate(requests, start=1):
@@ -91,7 +91,7 @@ async def test_a_tenant_is_charged_what_its_answers_came_to(
     emulator: EmbeddedEmulator, session: aiohttp.ClientSession, stream: bool
 ) -> None:
     # All are forecast alike, some 400 tokens: equal charges would have them take turns.
-    requests = [("batch", 2000), ("chat", 100)] * 4
+    requests = [("batch", 1000), ("chat", 50)] * 4
     tenants = {"fair": True, "known": KNOWN}
     async with gateway(emulator.url, tenants=tenants, **ONE_AT_A_TIME) as running:
         order = await finish_order(session, running, requests, stream=stream)

@@ -17,8 +17,8 @@ from tests.gateway.harness import Gateway, chat, forced, gateway, post, until
 
 @pytest.fixture
 def slow() -> Iterator[EmbeddedEmulator]:
-    """A worker whose answers take a second or two."""
-    with EmbeddedEmulator(EmulatorConfig(speed=2)) as running:
+    """A worker that takes about half a second for an answer of 200 tokens."""
+    with EmbeddedEmulator(EmulatorConfig(speed=4)) as running:
         yield running
 
 
