@@ -1,4 +1,4 @@
-"""Background tasks: everything that runs beside the requests for as long as the gateway serves."""
+"""Background tasks: everything that runs beside the requests for as long as the gateway runs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Background:
         yield
         for task in tasks:
             task.cancel()
-        # Nothing awaits a task before this line. A task that dies while the gateway serves dies
+        # Nothing awaits a task before this line. A task that dies while the gateway runs dies
         # unseen: its exception is neither logged nor counted, and the task does not start again.
         await asyncio.gather(*tasks, return_exceptions=True)
         await self.fleet.close()

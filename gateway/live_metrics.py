@@ -68,7 +68,7 @@ class LiveMetrics(Collector):
 def _workers(workers: Sequence[WorkerStatus]) -> Iterator[Metric]:
     yield GaugeMetricFamily(
         "lengthwise_healthy_workers",
-        "Workers that answer their probes; 0 also while none has been found",
+        "Workers that answer their probes; 0 also before any worker is found",
         value=sum(worker.healthy for worker in workers),
     )
     up = _worker_gauge("up", "1 while the worker answers its probes")

@@ -1,1 +1,1 @@
-"""Every setting of the gateway, and the file, environment and flags it is read from."""
+"""Every setting of the gateway, and the reader of file, environment and flags."""

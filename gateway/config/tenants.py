@@ -1,4 +1,4 @@
-"""Settings of those who share the workers: the section ``tenants``."""
+"""Settings of the tenants: the section ``tenants``."""
 
 from __future__ import annotations
 

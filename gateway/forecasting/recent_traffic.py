@@ -22,7 +22,7 @@ RECENT = 256
 """Number of recent answers kept for each model."""
 
 ENOUGH = 20
-"""Number of answers from which on they say more than ``PRIOR``."""
+"""Number of recent answers that take the place of ``PRIOR``."""
 
 TOKENS_PER_CHAR = 0.25
 """Tokens in a character of a prompt, before the first answer of a model."""

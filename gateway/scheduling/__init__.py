@@ -1,1 +1,1 @@
-"""The link to the scheduler: how it is built and driven, and what it learns of a request."""
+"""The link to the scheduler: builds and drives the scheduler, and describes requests to it."""

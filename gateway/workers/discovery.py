@@ -1,4 +1,4 @@
-"""Discovery: finds workers in a file or by DNS, and loses them, while the gateway serves."""
+"""Discovery: finds workers in a file or by DNS, and loses them, while the gateway runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fleet: which workers there are. Workers join and leave while the gateway serves."""
+"""Fleet: which workers there are. Workers join and leave while the gateway runs."""
 
 from __future__ import annotations
 

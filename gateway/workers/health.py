@@ -15,7 +15,7 @@ from gateway.workers.member import Member
 log = logging.getLogger("lengthwise")
 
 LEARNING_INTERVAL_S = 0.1
-"""Seconds between two readings of a worker that may have more slots than it was sent requests."""
+"""Seconds between two readings of the load of a full worker whose slots are being learned."""
 
 
 class HealthMonitor:
@@ -27,7 +27,7 @@ class HealthMonitor:
         self._dispatcher = dispatcher
 
     async def watch(self, member: Member) -> None:
-        """Probe a worker again and again; return once it leaves and its last request has ended."""
+        """Probe a worker at intervals, until the worker has left and its last request has ended."""
         loop, scheduler = asyncio.get_running_loop(), self._dispatcher.scheduler
         while not member.leaving or member.id in scheduler.workers:
             await self.probe(member)
@@ -40,7 +40,7 @@ class HealthMonitor:
             member.probe_now.clear()
 
     def suspect(self, member: Member) -> None:
-        """A request failed on this worker: send it nothing more until it has answered a probe."""
+        """Send this worker, which failed a request, nothing new until a probe succeeds."""
         if member.healthy:
             member.healthy = False
             self._set_health(member, False)

@@ -1,4 +1,4 @@
-"""Member: one worker of the fleet, with its connection, its health and what is known of it."""
+"""Member: one worker of the fleet, with its connection, its health and its learned figures."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Member:
 
     @property
     def draining(self) -> bool:
-        """Whether the worker gets nothing new, because it is configured so or because it leaves."""
+        """Whether the worker gets nothing new: ``draining`` is set, or the worker leaves."""
         return self.leaving or self.backend.config.draining
 
     @property
