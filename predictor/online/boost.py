@@ -176,14 +176,17 @@ def _shapes(start: EditableArtefact, traffic: Traffic, location: Array, scale: A
         if match.route != KNOWN or not np.any(rows & traffic.ended):
             continue
         group = int(match.weights.argmax())
-        new = _quantiles(residuals[rows], traffic.censored[rows], shapes[group])
+        new = censored_quantiles(residuals[rows], traffic.censored[rows], shapes[group])
         share = rows.sum() / (rows.sum() + _SHAPE_PRIOR)
         shapes[group] = share * new + (1 - share) * shapes[group]
     return shapes
 
 
-def _quantiles(residuals: Array, censored: Flags, before: Array) -> Array:
-    """Quantiles at LEVELS; levels that censoring hides keep their distances from ``before``."""
+def censored_quantiles(residuals: Array, censored: Flags, before: Array) -> Array:
+    """Quantiles of n residuals at LEVELS, of which ``censored`` ones (n) are at least so large.
+
+    Levels that censoring hides keep their distances in the shape from ``before``.
+    """
     mass, left = kaplan_meier(residuals, censored)
     observed = mass > 0
     quantiles = residual_quantiles(residuals[observed], mass[observed], len(residuals))

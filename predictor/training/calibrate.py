@@ -37,11 +37,16 @@ def residual_quantiles(residuals: Array, weights: Array, prompts: int) -> Array:
     return np.asarray(np.interp(wanted, middle, residuals[order]))
 
 
-def endless_rates(model: Indices, endless: Flags, models: int) -> Array:
-    """The share of ``endless`` answers of each of M models, and of all models last (M + 1).
+def endless_rates(model: Indices, tokens: Array, censored: Flags, models: int) -> Array:
+    """The share of endless answers of each of M models, and of all models last (M + 1).
 
-    ``model`` and ``endless`` (n) describe the answers. The last rate is that of an unseen model.
+    ``model``, ``tokens`` and ``censored`` (n) describe the answers. Answers censored below the
+    generation limit do not count, since they might have been endless. The last rate is that of an
+    unseen model.
     """
+    endless = is_endless(tokens, censored)
+    counted = endless | ~censored
+    model, endless = model[counted], endless[counted]
     overall = float(endless.mean()) if len(endless) else 0.0
     count = np.bincount(model[endless], minlength=models)
     answers = np.bincount(model, minlength=models)

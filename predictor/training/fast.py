@@ -17,7 +17,7 @@ from predictor.fast.predictor import LengthPredictor
 from predictor.features.definition import Prompt, extract
 from predictor.training import text_model
 from predictor.training.boosters import CellInputs
-from predictor.training.calibrate import endless_rates, is_endless
+from predictor.training.calibrate import endless_rates
 from predictor.training.cells import Cells, cells_of, length_table
 from predictor.training.crossfit import FOLDS, FittedHead, fit_head
 from predictor.training.progress import log
@@ -93,15 +93,8 @@ def fit(records: Records, effects: Sequence[PromptEffects], *, threads: int) -> 
     models = TrainedModels(records.models, text.offsets)
     inputs = CellInputs(cells, features, text.scores, models)
     head = fit_head(inputs, splits.folds(records.texts, FOLDS), threads=threads)
-    rates = _endless_rates(records)
+    rates = endless_rates(records.model, records.tokens, records.censored, len(records.models))
     return FittedFastTier(cells, models, text, head, rates, len(records.tokens), prompts)
-
-
-def _endless_rates(records: Records) -> Array:
-    """Rates of endless answers; answers censored below the generation limit do not count."""
-    endless = is_endless(records.tokens, records.censored)
-    counted = endless | ~records.censored
-    return endless_rates(records.model[counted], endless[counted], len(records.models))
 
 
 def _text_model_prompts(effects: Sequence[PromptEffects]) -> tuple[list[str], Array]:

@@ -335,6 +335,15 @@ def test_a_server_without_usage_is_told_apart(
     assert "without choices and usage.completion_tokens" in capsys.readouterr().err
 
 
+def test_an_answer_without_a_finish_reason_is_cut_if_it_has_all_tokens(
+    prompts: Path, tmp_path: Path
+) -> None:
+    with serving(lambda body, number: answered(20 if number else 19, None)) as server:
+        args = ("--url", server.url, "--model", "m", "--prompts", prompts, "--concurrency", 1)
+        assert collect(*args, "--out", tmp_path / "a", "--samples", 1, "--max-tokens", 20) == 0
+    assert [row["capped"] for row in rows(tmp_path / "a")] == [False, True, True]
+
+
 def test_answers_that_never_end_are_flagged_in_their_whole_cell(
     prompts: Path, tmp_path: Path
 ) -> None:

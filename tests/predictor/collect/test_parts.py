@@ -4,6 +4,8 @@ import io
 import json
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from predictor.collect.client import Retry, endpoint
@@ -49,6 +51,12 @@ def test_an_empty_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "p.jsonl").write_text("\n")
     with pytest.raises(DataError, match="holds no prompts"):
         read_prompts(tmp_path / "p.jsonl")
+
+
+def test_a_parquet_file_without_prompts_names_the_column(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"text": ["a"]}), tmp_path / "p.parquet")
+    with pytest.raises(DataError, match=r"p\.parquet has no column prompt; it has text"):
+        read_prompts(tmp_path / "p.parquet")
 
 
 @pytest.mark.parametrize(

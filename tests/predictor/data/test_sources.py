@@ -193,3 +193,27 @@ def test_a_collection_without_a_column_is_named(tmp_path: Path) -> None:
     pq.write_table(pa.table({"prompt_id": ["a"]}), tmp_path / "lengths_collected.parquet")
     with pytest.raises(DataError, match=r"lengths_collected\.parquet has no column model"):
         sources.read(tmp_path)
+
+
+def test_the_test_split_of_a_collection_is_for_measuring_only(tmp_path: Path) -> None:
+    lengths = {"prompt_id": ["a", "b"], "model": ["m", "m"], "response_tokens": [5, 7]}
+    prompts = {"prompt_id": ["a", "b"], "dataset": ["x", "x"], "split": ["test", "validate"]}
+    pq.write_table(
+        pa.table(lengths | {"capped": [False, True]}), tmp_path / "lengths_collected.parquet"
+    )
+    pq.write_table(
+        pa.table(prompts | {"prompt": ["Measure", "Train"]}), tmp_path / "prompts_collected.parquet"
+    )
+    records, test = sources.read(tmp_path), sources.read(tmp_path, test=True)
+    assert (records.texts, records.tokens.tolist()) == (["Train"], [7])
+    assert records.censored.tolist() == [True]
+    assert (test.texts, test.tokens.tolist()) == (["Measure"], [5])
+
+
+def test_a_length_of_an_unknown_prompt_is_named(tmp_path: Path) -> None:
+    lengths = {"prompt_id": ["gone"], "model": ["m"], "response_tokens": [5], "capped": [False]}
+    prompts = {"prompt_id": ["a"], "dataset": ["x"], "split": ["train"], "prompt": ["Train"]}
+    pq.write_table(pa.table(lengths), tmp_path / "lengths_collected.parquet")
+    pq.write_table(pa.table(prompts), tmp_path / "prompts_collected.parquet")
+    with pytest.raises(DataError, match=r"prompts_collected\.parquet lacks prompt 'gone'"):
+        sources.read(tmp_path)

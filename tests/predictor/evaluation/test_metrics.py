@@ -122,3 +122,13 @@ def test_recall_of_the_longest_compares_sets_of_equal_size() -> None:
     half[:2] = 99
     assert scores.recall_longest(half, actual, 0.1) == 0.5
     assert np.isnan(scores.recall_longest(actual[:9], actual[:9], 0.1))
+
+
+def test_tau_is_the_mean_over_random_samples_of_each_prompt() -> None:
+    made = calibrated(200, 3)
+    tokens = np.tile(made.geometric_mean()[:, None], 3)
+    tokens[:, 0] = tokens[::-1, 0]  # every prompt's first sample is in another order
+    found = measured(replace(made, tokens=tokens.ravel()))
+    first_only = scores.kendall_tau(made.geometric_mean(), tokens[:, 0])
+    assert abs(first_only) < 0.15
+    assert 0.2 < found["tau"] < 0.8

@@ -9,6 +9,7 @@ import pytest
 from predictor import LengthPredictor
 from predictor.online.compare import compare
 from predictor.online.editable import EditableArtefact
+from predictor.online.traffic import Traffic
 from tests.predictor.traffic import logged_traffic, serve, shifted
 
 
@@ -26,3 +27,29 @@ def test_a_comparison_tells_better_and_worse_from_noise(
     assert same.gain == 0
     cut = replace(traffic, censored=np.ones(300, dtype=bool), limit=traffic.tokens * 1e-6)
     assert compare(base, worse, cut).gain == pytest.approx(0, abs=1e-6)  # a cut at 0 tells nothing
+
+
+def repeated(traffic: Traffic, times: int) -> Traffic:
+    """The same requests ``times`` over; a request and its repetitions share a prompt."""
+    return Traffic(
+        traffic.names,
+        model=np.tile(traffic.model, times),
+        finished=np.tile(traffic.finished, times),
+        inputs=np.tile(traffic.inputs, (times, 1)),
+        tokens=np.tile(traffic.tokens, times),
+        censored=np.tile(traffic.censored, times),
+        limit=np.tile(traffic.limit, times),
+        prompt=np.tile(traffic.prompt, times),
+    )
+
+
+def test_repetitions_of_a_prompt_do_not_narrow_the_interval(
+    tmp_path: Path, small_model: Path, small_predictor: LengthPredictor
+) -> None:
+    serve(tmp_path, small_predictor, 60)
+    traffic, base = logged_traffic(tmp_path, small_predictor), EditableArtefact.read(small_model)
+    other = shifted(base, 0.3)
+    once, often = (compare(base, other, seen) for seen in (traffic, repeated(traffic, 9)))
+    assert often.records == 9 * once.records
+    assert often.gain == pytest.approx(once.gain)
+    assert often.high - often.low == pytest.approx(once.high - once.low)

@@ -8,7 +8,7 @@ import numpy as np
 from predictor import LengthPredictor
 from predictor.online.boost import continue_boosters
 from predictor.online.editable import EditableArtefact
-from predictor.online.extend import learn_models, with_models
+from predictor.online.extend import LEAST_RECORDS, learn_models, with_models
 from tests.predictor.small_castillo import LEVEL
 from tests.predictor.traffic import logged_traffic, serve
 
@@ -34,3 +34,14 @@ def test_censored_answers_do_not_make_a_learned_model_look_short(
     )
     assert at_naive < at_honest
     assert at_honest > 1100
+
+
+def test_a_model_with_few_answers_is_not_learned(
+    tmp_path: Path, small_model: Path, small_predictor: LengthPredictor
+) -> None:
+    base = EditableArtefact.read(small_model)
+    serve(tmp_path, small_predictor, LEAST_RECORDS - 1, models={FRESH: 3.0})
+    assert learn_models(base, base, logged_traffic(tmp_path, small_predictor)) == []
+    serve(tmp_path, small_predictor, 1, models={FRESH: 3.0}, start=2e9, seed=1)
+    (learned,) = learn_models(base, base, logged_traffic(tmp_path, small_predictor))
+    assert (learned.name, learned.records) == ("fresh-instruct", LEAST_RECORDS)

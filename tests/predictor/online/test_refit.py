@@ -11,8 +11,11 @@ from predictor import ArtefactError, LengthPredictor, Prompt, served
 from predictor.artefact.versions import Versions, artefact_id
 from predictor.features.definition import feature_hash
 from predictor.files import LockedError, exclusive
+from predictor.online.compare import compare
 from predictor.online.editable import EditableArtefact
+from predictor.online.promote import promote
 from predictor.online.refit import refit
+from predictor.online.start import adopt_offline_model, read_start
 from predictor.online.traffic import usable_traffic
 from tests.predictor.small_castillo import FREE, LEVEL
 from tests.predictor.traffic import serve, shifted
@@ -138,3 +141,43 @@ def test_an_unusable_store_or_log_is_named(tmp_path: Path, small_model: Path) ->
         refit(tmp_path, tmp_path / "other", model=tmp_path / "no-model")
     with exclusive(tmp_path / "refit.lock"), pytest.raises(LockedError):
         refit(tmp_path, tmp_path, model=small_model)
+
+
+def test_a_change_that_later_traffic_does_not_confirm_is_not_promoted(
+    tmp_path: Path, small_model: Path, small_predictor: LengthPredictor
+) -> None:
+    log, store = tmp_path / "log", tmp_path / "store"
+    doubled = {name: 2 * level for name, level in LEVEL.items()}
+    serve(log, small_predictor, 400, models=doubled)
+    serve(log, small_predictor, 100, start=2e9, seed=1)
+    outcome = refit(log, store, model=small_model)
+    assert outcome.action == "kept"
+    assert outcome.version == "000001"
+    assert Versions(store).history()[-1]["action"] == "keep"
+
+
+def test_traffic_from_before_a_promotion_does_not_roll_it_back(
+    tmp_path: Path, small_model: Path, small_predictor: LengthPredictor
+) -> None:
+    log, store, bad = tmp_path / "log", tmp_path / "store", tmp_path / "bad"
+    serve(log, small_predictor, 250)
+    versions = Versions(store)
+    versions.promote(versions.publish(small_model), who="test", reason="offline", base=True)
+    shifted(EditableArtefact.read(small_model), 1.0).write(bad)
+    versions.promote(versions.publish(bad), who="test", reason="by mistake")
+    assert refit(log, store).action != "rolled back"
+
+
+def test_a_candidate_whose_forecasts_are_no_lengths_is_not_promoted(
+    tmp_path: Path, small_model: Path, small_predictor: LengthPredictor
+) -> None:
+    log, versions = tmp_path / "log", Versions(tmp_path / "store")
+    serve(log, small_predictor, 30)
+    adopt_offline_model(versions, small_model)
+    start = read_start(versions, log, 100)
+    broken = shifted(start.base, float("nan"))
+    comparison = compare(start.base, start.base, start.traffic)
+    with pytest.raises(ArtefactError, match="no lengths; nothing was promoted"):
+        promote(start, broken, "boosters", start.traffic, comparison)
+    assert versions.current() == start.folder
+    assert len(versions.history()) == 1

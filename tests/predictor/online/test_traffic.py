@@ -1,5 +1,6 @@
 """Traffic: which records of the served log a refit can use, and how it reads them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -61,3 +62,13 @@ def test_unusable_records_are_counted_by_reason(
     outcome = refit(log, tmp_path / "store")  # the model that ships did not serve these
     assert outcome.action == "waiting"
     assert "5 of another artefact" in outcome.reason
+
+
+def test_an_endless_answer_does_not_count_as_ended(
+    tmp_path: Path, small_predictor: LengthPredictor
+) -> None:
+    serve(tmp_path, small_predictor, 3)
+    traffic = logged_traffic(tmp_path, small_predictor)
+    tokens, censored = np.array([100.0, 15_000, 900]), np.array([False, False, True])
+    endless = replace(traffic, tokens=tokens, censored=censored)
+    assert endless.ended.tolist() == [True, False, False]

@@ -40,9 +40,9 @@ def test_a_residual_without_weight_does_not_count() -> None:
 
 def test_a_model_with_few_answers_gets_the_endless_rate_of_all_models() -> None:
     model = np.array([0] * 10_000 + [1] * 10)
-    endless = np.zeros(10_010, dtype=bool)
-    endless[:100] = True
-    often, seldom, unseen = endless_rates(model, endless, 2)
+    tokens, censored = np.full(10_010, 50.0), np.zeros(10_010, dtype=bool)
+    tokens[:100], censored[:100] = 15_000, True
+    often, seldom, unseen = endless_rates(model, tokens, censored, 2)
     assert often == pytest.approx(0.01, rel=0.01)
     assert seldom == pytest.approx(unseen, rel=0.01)
 
@@ -51,3 +51,10 @@ def test_only_answers_cut_at_the_generation_limit_are_endless() -> None:
     tokens = np.array([400.0, 15_000, 15_001, 14_999, 15_000])
     censored = np.array([True, True, True, True, False])
     assert is_endless(tokens, censored).tolist() == [False, True, True, True, False]
+
+
+def test_an_answer_cut_below_the_generation_limit_does_not_count_in_the_endless_rate() -> None:
+    model = np.zeros(3_000, dtype=np.intp)
+    tokens, censored = np.full(3_000, 50.0), np.zeros(3_000, dtype=bool)
+    tokens[:1_000], censored[:2_000] = 15_000, True
+    assert endless_rates(model, tokens, censored, 1) == pytest.approx([0.5, 0.5])

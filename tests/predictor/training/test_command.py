@@ -38,6 +38,7 @@ def test_licensed_training_uses_only_free_data_and_says_so(
     manifest = json.loads((out / "manifest.json").read_text())
     assert manifest["corpora"] == ["DollyDataset", "Mbpp"]
     assert sorted(manifest["models"]) == sorted(FREE)
+    assert manifest["training_samples"] == 120 * len(FREE) * 3  # after the refit on all prompts
     assert manifest["metrics"]["google/gemma-3-4b-it"]["route"] == "generic"
     assert set(manifest["metrics_in_scope"]) == {"mean", *FREE}
     assert "Dolly and DS1000 are CC-BY-SA" in (out / "README.md").read_text()
