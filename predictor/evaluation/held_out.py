@@ -15,12 +15,11 @@ from predictor.data.splits import held_out
 class Split:
     """The records to measure on and the records that the baselines learn from.
 
-    ``seen`` prompts of ``measured`` may have been trained on; ``warning`` says so ("" if none).
+    ``warning`` says how many of the measured prompts may have been trained on ("" if none).
     """
 
     measured: Records
     training: Records
-    seen: int
     warning: str
 
 
@@ -46,7 +45,6 @@ def split(records: Records, manifest: Mapping[str, object], which: str) -> Split
     return Split(
         measured=records.of_prompts(keep),
         training=training if len(training.tokens) else records,
-        seen=seen,
         warning=_warning(seen, int(keep.sum()), fitted_again),
     )
 

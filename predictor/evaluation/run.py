@@ -53,7 +53,7 @@ def _split(args: argparse.Namespace, predictor: Predictor) -> Split:
         training = sources.read_all(args.data)
     except DataError:  # there is only the test split
         training = test
-    return Split(measured=test, training=training, seen=0, warning="")
+    return Split(measured=test, training=training, warning="")
 
 
 def _print(result: Study) -> None:

@@ -44,7 +44,6 @@ class Layer(nn.Module):
     def __init__(self, size: Size) -> None:
         super().__init__()
         self.heads = size.heads
-        self.rate = size.dropout
         self.qkv = nn.Linear(size.hidden, 3 * size.hidden)
         self.out = nn.Linear(size.hidden, size.hidden)
         self.norm = nn.LayerNorm(size.hidden, eps=1e-12)

@@ -19,9 +19,9 @@ _FEW_MODELS = 3.0  # a prompt that k models answered weighs k / (k + 3)
 class Targets:
     """Standardised log lengths ``values`` of P texts (P x C, NaN where unmeasured).
 
-    The first ``models`` columns are the models'; each data set of other models has one column
-    after them. ``weight`` (P x C) is 0 where unmeasured. A column's log tokens are
-    ``centre + spread * value`` (``centre``: C).
+    The first columns are the models'; each data set of other models has one column after them.
+    ``weight`` (P x C) is 0 where unmeasured. A column's log tokens are ``centre + spread * value``
+    (``centre``: C).
     """
 
     texts: list[str]
@@ -29,7 +29,6 @@ class Targets:
     weight: Array
     centre: Array
     spread: float
-    models: int
 
 
 def targets(
@@ -58,4 +57,4 @@ def targets(
         values[rows, column] = (data_set.effect - centre[column]) / spread
         weights[rows, column] = np.where(np.isnan(data_set.effect), 0.0, data_set.weight)
         first = rows.stop
-    return Targets(all_texts, values, weights, centre, spread, models)
+    return Targets(all_texts, values, weights, centre, spread)

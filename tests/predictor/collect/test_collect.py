@@ -101,7 +101,7 @@ def test_settings_that_are_not_given_are_not_sent_and_seeds_are_distinct(
     assert server.keys == [None] * 9
 
 
-def test_a_failing_server_is_asked_again_with_the_same_request(
+def test_a_failed_request_is_repeated_unchanged(
     prompts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def script(body: dict[str, Any], number: int) -> web.Response:
@@ -118,7 +118,7 @@ def test_a_failing_server_is_asked_again_with_the_same_request(
     assert "status 429: busy; again in" in capsys.readouterr().err
 
 
-def test_a_server_that_stays_broken_ends_the_run_but_keeps_what_there_is(
+def test_a_server_that_fails_for_good_ends_the_run_and_the_samples_stay(
     prompts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def script(body: dict[str, Any], number: int) -> web.Response:
@@ -186,9 +186,7 @@ def test_prompts_that_the_server_refuses_are_left_out_if_asked(
         assert len(server.bodies) == before
 
 
-def test_a_line_torn_by_a_crash_is_made_again_and_nothing_else(
-    prompts: Path, tmp_path: Path
-) -> None:
+def test_only_a_line_torn_by_a_crash_is_sampled_again(prompts: Path, tmp_path: Path) -> None:
     out = tmp_path / "a"
     with serving(lambda body, number: answered(10 + number)) as server:
         args = ("--url", server.url, "--model", "m", "--prompts", prompts, "--out", out)
@@ -201,9 +199,7 @@ def test_a_line_torn_by_a_crash_is_made_again_and_nothing_else(
     assert len(rows(out)) == 6
 
 
-def test_more_samples_and_more_prompts_continue_what_is_there(
-    prompts: Path, tmp_path: Path
-) -> None:
+def test_more_samples_and_more_prompts_continue_a_collection(prompts: Path, tmp_path: Path) -> None:
     with serving(lambda body, number: answered(5)) as server:
         args = ("--url", server.url, "--model", "m", "--prompts", prompts, "--out", tmp_path / "a")
         assert collect(*args, "--samples", 2) == 0
@@ -326,7 +322,7 @@ def test_a_bad_argument_is_named(
     assert message in capsys.readouterr().err
 
 
-def test_a_server_without_usage_is_told_apart(
+def test_a_server_that_reports_no_usage_is_refused(
     prompts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with serving(lambda body, number: web.json_response({"choices": [{}]})) as server:
@@ -344,7 +340,7 @@ def test_an_answer_without_a_finish_reason_is_cut_if_it_has_all_tokens(
     assert [row["capped"] for row in rows(tmp_path / "a")] == [False, True, True]
 
 
-def test_answers_that_never_end_are_flagged_in_their_whole_cell(
+def test_an_endless_answer_marks_all_answers_to_its_prompt_as_degenerate(
     prompts: Path, tmp_path: Path
 ) -> None:
     def script(body: dict[str, Any], number: int) -> web.Response:

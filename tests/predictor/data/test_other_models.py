@@ -47,7 +47,7 @@ def write_others(folder: Path) -> None:
     )
 
 
-def test_their_effects_go_beyond_the_cut(tmp_path: Path) -> None:
+def test_effects_of_censored_answers_exceed_the_cut(tmp_path: Path) -> None:
     write_others(tmp_path)
     (others,) = other_models.read(tmp_path, [])
     greeting = np.array(["morning" in text for text in others.texts])
@@ -56,7 +56,7 @@ def test_their_effects_go_beyond_the_cut(tmp_path: Path) -> None:
     assert apart > np.log(CUT / 10)
 
 
-def test_a_kind_of_prompt_that_only_they_have_is_forecast_by_them(tmp_path: Path) -> None:
+def test_prompts_of_other_models_improve_forecasts_of_their_kind(tmp_path: Path) -> None:
     asked = [
         Prompt(FREE[0], f"{text} 500") for text in ("Good morning, friend", "Please code game")
     ]
@@ -90,7 +90,7 @@ def write_arena(folder: Path, name: str = "arenahard") -> None:
     pq.write_table(pa.table(lengths), folder / f"lengths_{name}.parquet")
 
 
-def test_prompts_of_licences_that_forbid_it_are_not_read(tmp_path: Path) -> None:
+def test_prompts_of_non_commercial_data_sets_are_not_read(tmp_path: Path) -> None:
     write_arena(tmp_path)
     (found,) = other_models.read(tmp_path, [])
     assert found.texts == ["Write a poem", "Sort  a LIST", "Nobody answered"]
@@ -98,13 +98,13 @@ def test_prompts_of_licences_that_forbid_it_are_not_read(tmp_path: Path) -> None
     assert np.isnan(found.effect[2])
 
 
-def test_prompts_that_are_held_out_elsewhere_are_left_out(tmp_path: Path) -> None:
+def test_held_out_prompts_are_left_out_of_other_models_data(tmp_path: Path) -> None:
     write_arena(tmp_path)
     (found,) = other_models.read(tmp_path, ["sort a list"])
     assert found.texts == ["Write a poem", "Nobody answered"]
 
 
-def test_data_sets_that_are_not_there_are_no_error(tmp_path: Path) -> None:
+def test_absent_data_sets_of_other_models_are_no_error(tmp_path: Path) -> None:
     assert other_models.read(tmp_path, []) == []
 
 
@@ -115,7 +115,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         other_models.read(tmp_path, [])
 
 
-def test_effects_see_through_answers_that_were_cut() -> None:
+def test_effects_are_right_although_answers_are_censored() -> None:
     rng = np.random.default_rng(0)
     truth, levels = rng.normal(5.5, 0.7, 300), rng.normal(0, 0.3, 20)
     prompt, level = (part.ravel() for part in np.mgrid[:300, :20])

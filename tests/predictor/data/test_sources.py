@@ -76,13 +76,13 @@ def made(texts: list[str], models: list[str], corpus: str, *, validate: bool) ->
     )
 
 
-def test_castillos_files_are_read_as_before(small_data: Path) -> None:
+def test_castillos_local_files_are_recognised(small_data: Path) -> None:
     found, expected = sources.read(small_data), castillo.read_castillo(small_data)
     assert found.texts == expected.texts
     assert np.array_equal(found.tokens, expected.tokens)
 
 
-def test_the_published_data_set_is_read_whole_but_for_its_test_split(tmp_path: Path) -> None:
+def test_all_splits_of_the_published_data_set_but_test_are_read(tmp_path: Path) -> None:
     folder = write_published(
         tmp_path,
         "original",
@@ -101,7 +101,7 @@ def test_the_published_data_set_is_read_whole_but_for_its_test_split(tmp_path: P
     assert (test.texts, test.tokens.tolist()) == (["three"], [11, 12])
 
 
-def test_of_several_configurations_the_whole_one_counts_once(tmp_path: Path) -> None:
+def test_of_several_configurations_only_original_is_read(tmp_path: Path) -> None:
     write_published(tmp_path, "original", train=[published_row("one", "a--b", [3, 15001])])
     write_published(tmp_path, "sanitized", train=[published_row("one", "a--b", [3])])
     write_published(tmp_path, "degenerate", train=[published_row("one", "a--b", [3, 15001])])
@@ -181,7 +181,7 @@ def test_a_source_given_twice_counts_once(small_data: Path) -> None:
     assert len(sources.read_all([small_data, small_data / "."]).tokens) == len(once.tokens)
 
 
-def test_what_holds_no_lengths_is_refused_with_what_would_do(tmp_path: Path) -> None:
+def test_a_folder_without_lengths_is_refused_with_the_known_sources(tmp_path: Path) -> None:
     (tmp_path / "other.json").write_text("[1]")
     with pytest.raises(DataError, match="holds no lengths; give CASTILLO's files, a folder made"):
         sources.read(tmp_path)

@@ -76,7 +76,7 @@ def test_the_forecast_beats_the_baselines_where_lengths_follow_from_the_prompt(
     assert abs(mean[MODEL]["crps_skill"]) < 0.1
 
 
-def test_all_prompts_can_be_measured_on_with_a_loud_warning(
+def test_measuring_on_all_prompts_warns_of_those_trained_on(
     small_data: Path, small_model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert evaluate("--model-dir", small_model, "--data", small_data, "--split", "all") == 0
@@ -84,7 +84,7 @@ def test_all_prompts_can_be_measured_on_with_a_loud_warning(
     assert "WARNING: 260 of 320 prompts may have been TRAINED ON" in captured.err
 
 
-def test_a_model_fitted_again_on_its_held_out_prompts_is_warned_of(small_data: Path) -> None:
+def test_a_model_fitted_again_on_its_held_out_prompts_gets_a_warning(small_data: Path) -> None:
     records = castillo.read_castillo(small_data)
     manifest = {
         "held_out": {"threshold": splits.holdout_threshold(records, 40)},
@@ -99,7 +99,7 @@ def test_a_model_that_held_nothing_out_is_refused(small_data: Path) -> None:
         split(records, {"held_out": {"threshold": ""}}, "held-out")
 
 
-def test_a_test_split_is_measured_on_though_no_training_reads_it(
+def test_the_test_split_can_be_measured_on(
     small_data: Path, small_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert evaluate("--data", small_data, "--model-dir", small_model, "--split", "test") == 2
@@ -143,7 +143,7 @@ class Page(HTMLParser):
         self.cells.add(data)
 
 
-def test_page_and_plots_are_written_and_need_nothing_else(
+def test_the_page_needs_no_other_file_and_no_network(
     small_data: Path, small_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "report"
@@ -184,7 +184,9 @@ def test_without_matplotlib_the_tables_remain(
     assert not (tmp_path / "report").exists()
 
 
-def test_one_sample_a_prompt_is_enough(small_data: Path, small_predictor: LengthPredictor) -> None:
+def test_one_sample_per_prompt_is_enough(
+    small_data: Path, small_predictor: LengthPredictor
+) -> None:
     records = castillo.read_castillo(small_data)
     parts = split(records, small_predictor.manifest, "held-out")
     rows = np.arange(len(parts.measured.tokens)) % 5 == 0  # samples of a cell follow each other

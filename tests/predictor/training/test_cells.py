@@ -33,7 +33,7 @@ def test_samples_of_one_prompt_and_model_share_a_cell() -> None:
     assert cells.values[0] == pytest.approx(np.log([20.0, 80.0]))
 
 
-def test_an_endless_answer_has_no_part_in_its_cell() -> None:
+def test_an_endless_answer_is_left_out_of_its_cell() -> None:
     cells = cells_of(records())
     assert cells.centre[1] == pytest.approx(np.log(50.0))
     assert np.isnan(cells.values[1, 1])

@@ -44,7 +44,7 @@ def test_licensed_training_uses_only_free_data_and_says_so(
     assert "Dolly and DS1000 are CC-BY-SA" in (out / "README.md").read_text()
 
 
-def test_held_out_prompts_are_trained_on_after_measuring_unless_told_not_to(
+def test_held_out_prompts_are_trained_on_after_measuring_unless_no_refit_is_given(
     tmp_path: Path,
 ) -> None:
     data = tmp_path / "data"

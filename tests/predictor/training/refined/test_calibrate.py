@@ -60,7 +60,7 @@ def test_an_unmeasured_residual_does_not_count_in_the_shapes() -> None:
     assert np.abs(shapes).max() <= 1
 
 
-def test_a_scale_between_two_knots_takes_from_both_and_one_beyond_only_from_the_last() -> None:
+def test_a_scale_between_two_knots_takes_from_both_and_a_scale_beyond_all_from_the_last() -> None:
     near = knot_weights(np.array([-3.0, -1.5, 9.0]), np.array([-2.0, -1.0, 0.0]))
     wanted = np.array([[1.0, 0.0, 0.0], [0.5, 0.5, 0.0], [0.0, 0.0, 1.0]])
     np.testing.assert_allclose(near, wanted)
