@@ -35,7 +35,7 @@ async def until(condition: Callable[[], bool], what: str) -> None:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn without its tick of 0.1 s, which every test would wait for at its end."""
+    """uvicorn without its fixed waits of 0.1 s, which every test would add up to at its end."""
 
     stop: asyncio.Event
 
@@ -43,6 +43,18 @@ class _Server(uvicorn.Server):
         """Serve until ``stop`` is set."""
         await self.on_tick(0)
         await self.stop.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close the connections, give requests a second to end, and end the application."""
+        for listener in self.servers:
+            listener.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        if tasks := list(self.server_state.tasks):
+            _, late = await asyncio.wait(tasks, timeout=1)
+            for task in late:
+                task.cancel()
+        await self.lifespan.shutdown()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -54,9 +66,7 @@ async def listening(app: Any) -> AsyncIterator[str]:
     """Serve an ASGI application on a free port of 127.0.0.1; yields its URL."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
-    config = uvicorn.Config(
-        app, log_level="error", lifespan="on", timeout_graceful_shutdown=1, backlog=4096
-    )
+    config = uvicorn.Config(app, log_level="error", lifespan="on", backlog=4096)
     server = _Server(config)
     server.stop = asyncio.Event()
     task = asyncio.create_task(server.serve(sockets=[listener]))
