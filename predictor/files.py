@@ -31,13 +31,18 @@ def acquire(path: Path) -> int:
     try:
         lock(descriptor)
     except OSError as error:
-        holder = os.read(descriptor, 20).decode("ascii", "replace").strip()
-        os.close(descriptor)
-        who = f"process {holder}" if holder else "another process"
-        raise LockedError(f"{path} is locked by {who}; wait for that process or stop it") from error
+        raise _locked(path, descriptor) from error
     os.ftruncate(descriptor, 0)
     os.write(descriptor, f"{os.getpid()}\n".encode())
     return descriptor
+
+
+def _locked(path: Path, descriptor: int) -> LockedError:
+    """Close the locked file; returns the error that names the process in it."""
+    process = os.read(descriptor, 20).decode("ascii", "replace").strip()
+    os.close(descriptor)
+    holder = f"process {process}" if process else "another process"
+    return LockedError(f"{path} is locked by {holder}; wait for that process or stop it")
 
 
 def release(descriptor: int) -> None:

@@ -45,13 +45,20 @@ def read_answer(forecast: Forecast, tokens: int, *, censored: bool, random: Rand
         return Answer(log_tokens, 1.0, 1.0, 0.0)
     cut = (log_tokens - forecast.location) / forecast.scale
     ended = float(np.interp(cut, forecast.shape, LEVELS, left=0.0, right=1.0))
-    beyond = (1 - forecast.endless) * (1 - ended)
-    endless = (
-        1.0 if tokens >= CAP_TOKENS - 1 else forecast.endless / (forecast.endless + beyond + 1e-9)
-    )
+    endless = _endless(forecast, tokens, ended)
     drawn = float(np.interp(ended + (1 - ended) * random.random(), LEVELS, forecast.shape))
     longer = max(drawn, cut + _TAIL * random.expovariate(1.0) * (ended > LEVELS[-1]))
-    imputed = min(forecast.location + forecast.scale * longer, log(CAP_TOKENS))
-    imputed = max(imputed, log_tokens)
+    imputed = max(log_tokens, min(forecast.location + forecast.scale * longer, log(CAP_TOKENS)))
     weight = min(1.0, ended / _EARLY) * (1 - endless)
     return Answer(imputed, weight, ended * (1 - endless), endless)
+
+
+def _endless(forecast: Forecast, tokens: int, ended: float) -> float:
+    """The probability that an answer cut after ``tokens`` tokens never ends by itself.
+
+    ``ended`` is the forecast probability of an end before the cut, among answers that end.
+    """
+    if tokens >= CAP_TOKENS - 1:
+        return 1.0
+    beyond = (1 - forecast.endless) * (1 - ended)
+    return forecast.endless / (forecast.endless + beyond + 1e-9)

@@ -55,17 +55,21 @@ class Forecast:
     from_history: bool
 
 
+def _check(raw: RawForecasts) -> None:
+    sums = (part.sum() for part in (raw.location, raw.shape, raw.endless))
+    if not isfinite(sum(sums) + raw.scale.sum()) or raw.scale.min() <= 0:
+        raise ValueError(
+            "the predictor's raw forecasts are not finite, or their scale is not positive"
+        )
+
+
 def split(raw: RawForecasts) -> list[RawForecast]:
     """The raw forecasts one by one.
 
     Raises:
         ValueError: a forecast is not finite, or its scale is not positive.
     """
-    sums = (part.sum() for part in (raw.location, raw.shape, raw.endless))
-    if not isfinite(sum(sums) + raw.scale.sum()) or raw.scale.min() <= 0:
-        raise ValueError(
-            "the predictor's raw forecasts are not finite, or their scale is not positive"
-        )
+    _check(raw)
     return list(
         map(
             RawForecast,

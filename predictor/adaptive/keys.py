@@ -41,20 +41,29 @@ def keys_of(prompt: Prompt, *, salt: bytes = b"", tier: str = "") -> Keys:
     """
     text = clip(prompt.text)
     skeleton = _skeleton(text)
-    opening = " ".join(skeleton.split(None, _WORDS)[:_WORDS])
-    conversation = (prompt.turns, max(prompt.chars, len(prompt.text)), prompt.last_role)
-    options = (prompt.tools, prompt.json, prompt.reasoning)
-    exact = _digest(f"{prompt.system}\0{conversation}\0{options}\0{text}", salt)
+    exact = _exact(prompt, text, salt)
     learner, model = _named(tier, prompt.model, salt), _named("", prompt.model, salt)
     keys = (
         _joined(TENANT, _digest(prompt.tenant, salt), learner) if prompt.tenant else NO_KEY,
         _joined(SYSTEM, _digest(clip(prompt.system), salt), learner) if prompt.system else NO_KEY,
-        _joined(OPENING, _digest(opening, salt), learner),
+        _joined(OPENING, _digest(_opening(skeleton), salt), learner),
         _joined(SKELETON, _digest(f"{prompt.system}\0{skeleton}", salt), learner),
         _joined(PROMPT_ANY, exact, _named(tier, "", salt)),
         _joined(PROMPT, exact, model),
     )
     return keys if text else (*keys[:2], *[NO_KEY] * 4)
+
+
+def _opening(skeleton: str) -> str:
+    """The first words of a text."""
+    return " ".join(skeleton.split(None, _WORDS)[:_WORDS])
+
+
+def _exact(prompt: Prompt, text: str, salt: bytes) -> int:
+    """The digest of everything in a prompt that its answer depends on, but not of the model."""
+    conversation = (prompt.turns, max(prompt.chars, len(prompt.text)), prompt.last_role)
+    options = (prompt.tools, prompt.json, prompt.reasoning)
+    return _digest(f"{prompt.system}\0{conversation}\0{options}\0{text}", salt)
 
 
 def _skeleton(text: str) -> str:

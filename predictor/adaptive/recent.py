@@ -102,12 +102,7 @@ class RecentAnswers:
         for size in _ALARM_SIZES:
             if len(errors) < size + _QUIET:
                 break
-            late, early = errors[-size:], errors[:-size]
-            root = np.sqrt(1.0 / size + 1.0 / len(early))
-            shift = abs(late.mean() - early.mean()) / (early.std() * root + 1e-9)
-            late, early = np.abs(late), np.abs(early)
-            growth = (late.mean() - early.mean()) / (early.std() * root + 1e-9)
-            if max(shift, growth) > self.settings.alarm:
+            if _alarm(errors[-size:], errors[:-size]) > self.settings.alarm:
                 self.changed = self.count - size
                 self.epoch += 1
                 self.within[:] = _WITHIN[0] * _WITHIN[1], _WITHIN[1]
@@ -137,3 +132,12 @@ class RecentAnswers:
     def within_variance(self) -> float:
         """Variance of log tokens among answers to the same prompt."""
         return float(self.within[0] / self.within[1])
+
+
+def _alarm(late: Array, early: Array) -> float:
+    """By how many standard errors the late errors are shifted, or larger, whichever is more."""
+    root = np.sqrt(1.0 / len(late) + 1.0 / len(early))
+    shift = abs(late.mean() - early.mean()) / (early.std() * root + 1e-9)
+    late, early = np.abs(late), np.abs(early)
+    growth = (late.mean() - early.mean()) / (early.std() * root + 1e-9)
+    return float(max(shift, growth))

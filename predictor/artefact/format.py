@@ -109,8 +109,7 @@ def read(path: Path) -> Artefact:
         data = _checked(path, name, expected)
         try:
             if name.endswith(".npz"):
-                with np.load(io.BytesIO(data), allow_pickle=False) as stored:
-                    arrays |= {key: stored[key] for key in stored.files}
+                arrays |= _arrays(data)
             elif name.endswith(".txt.gz"):
                 boosters[name.removesuffix(".txt.gz")] = gzip.decompress(data).decode()
         except (ValueError, OSError, EOFError) as error:
@@ -118,15 +117,24 @@ def read(path: Path) -> Artefact:
     return Artefact(manifest, arrays, boosters)
 
 
-def _manifest(path: Path) -> dict[str, Any]:
+def _arrays(data: bytes) -> dict[str, NDArray[Any]]:
+    with np.load(io.BytesIO(data), allow_pickle=False) as stored:
+        return {key: stored[key] for key in stored.files}
+
+
+def _read_json(path: Path) -> Any:
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ArtefactError(
             f"{path} cannot be read ({error.strerror}); give a directory made by `lengthwise train`"
         ) from error
     except ValueError as error:
         raise ArtefactError(f"{path} is not JSON ({error}); {_RETRAIN}") from error
+
+
+def _manifest(path: Path) -> dict[str, Any]:
+    manifest = _read_json(path)
     if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
         raise ArtefactError(f"{path} is not the manifest of a model; {_RETRAIN}")
     if manifest.get("format") != FORMAT:

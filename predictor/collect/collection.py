@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from predictor.collect.client import Client
+from predictor.collect.client import Client, Reply
 from predictor.collect.errors import RefusedError
 from predictor.collect.journal import Journal, Refusal, Sample
 from predictor.collect.progress import ProgressBar
@@ -75,18 +75,20 @@ async def _work(
             _refuse(error, prompt, plan, journal)
             progress.done = plan.done(journal)
             continue
-        journal.add(
-            Sample(
-                prompt_id=prompt.prompt_id,
-                digest=prompt.digest,
-                sample_idx=number,
-                response_tokens=reply.tokens,
-                input_tokens=reply.prompt_tokens,
-                finish_reason=reply.finish_reason,
-                capped=reply.capped,
-            )
-        )
+        journal.add(_sample(prompt, number, reply))
         progress.step()
+
+
+def _sample(prompt: CollectPrompt, number: int, reply: Reply) -> Sample:
+    return Sample(
+        prompt_id=prompt.prompt_id,
+        digest=prompt.digest,
+        sample_idx=number,
+        response_tokens=reply.tokens,
+        input_tokens=reply.prompt_tokens,
+        finish_reason=reply.finish_reason,
+        capped=reply.capped,
+    )
 
 
 def _remedy(error: RefusedError) -> str:

@@ -3,48 +3,51 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+_EVALUATE_FLAGS: Mapping[str, Mapping[str, Any]] = {
+    "--model-dir": {
+        "type": Path,
+        "default": None,
+        "metavar": "DIR",
+        "help": "model directory made by `lengthwise train` (default: the model that ships)",
+    },
+    "--data": {
+        "type": Path,
+        "action": "append",
+        "required": True,
+        "metavar": "DIR",
+        "help": "folder of measured lengths, as for `lengthwise train`; repeat the option for "
+        "several folders",
+    },
+    "--tier": {
+        "choices": ("fast", "refined"),
+        "default": "fast",
+        "help": "the tier whose forecasts are measured (default %(default)s)",
+    },
+    "--split": {
+        "choices": ("held-out", "all", "test"),
+        "default": "held-out",
+        "help": "the prompts to measure on: those that the model's manifest says were held out of "
+        "training, all prompts, or the data's own test split (default %(default)s)",
+    },
+    "--out": {
+        "type": Path,
+        "default": None,
+        "metavar": "DIR",
+        "help": "folder for index.html, the plots and metrics.json (default: print the tables "
+        "only)",
+    },
+}
+"""Flag -> keywords of ``ArgumentParser.add_argument``."""
 
 
 def add_evaluate_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``evaluate``."""
-    add = parser.add_argument
-    add(
-        "--model-dir",
-        type=Path,
-        default=None,
-        metavar="DIR",
-        help="model directory made by `lengthwise train` (default: the model that ships)",
-    )
-    add(
-        "--data",
-        type=Path,
-        action="append",
-        required=True,
-        metavar="DIR",
-        help="folder of measured lengths, as for `lengthwise train`; repeat the option for several "
-        "folders",
-    )
-    add(
-        "--tier",
-        choices=("fast", "refined"),
-        default="fast",
-        help="the tier whose forecasts are measured (default %(default)s)",
-    )
-    add(
-        "--split",
-        choices=("held-out", "all", "test"),
-        default="held-out",
-        help="the prompts to measure on: those that the model's manifest says were held out of "
-        "training, all prompts, or the data's own test split (default %(default)s)",
-    )
-    add(
-        "--out",
-        type=Path,
-        default=None,
-        metavar="DIR",
-        help="folder for index.html, the plots and metrics.json (default: print the tables only)",
-    )
+    for flag, options in _EVALUATE_FLAGS.items():
+        parser.add_argument(flag, **options)
 
 
 def run_evaluate(args: argparse.Namespace) -> int:

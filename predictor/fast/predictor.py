@@ -61,21 +61,25 @@ class LengthPredictor:
         folder = DEFAULT if path is None else Path(path)
         stored = format.read(folder)
         try:
-            predictor = cls(
-                text=TextModel.from_arrays(stored.arrays),
-                models=TrainedModels(stored.manifest["models"], stored.arrays["offsets"]),
-                location=booster(stored.boosters["location"]),
-                scale=booster(stored.boosters["scale"]),
-                shapes=stored.arrays["shapes"],
-                capped=stored.arrays["capped"],
-                manifest=stored.manifest,
-            )
+            predictor = cls._from_artefact(stored)
         except KeyError as error:
             raise ArtefactError(
                 f"{folder} lacks {error}; train again with `lengthwise train`"
             ) from error
         predictor._check(folder)
         return predictor
+
+    @classmethod
+    def _from_artefact(cls, stored: format.Artefact) -> LengthPredictor:
+        return cls(
+            text=TextModel.from_arrays(stored.arrays),
+            models=TrainedModels(stored.manifest["models"], stored.arrays["offsets"]),
+            location=booster(stored.boosters["location"]),
+            scale=booster(stored.boosters["scale"]),
+            shapes=stored.arrays["shapes"],
+            capped=stored.arrays["capped"],
+            manifest=stored.manifest,
+        )
 
     def _check(self, folder: Path) -> None:
         models = len(self._models.names)

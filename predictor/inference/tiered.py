@@ -89,11 +89,7 @@ class TieredPredictor:
         """
         refined = _refined(path) if refine else None
         predictor = cls(LengthPredictor.load(path), refined, adaptive=adaptive)
-        trial = [Prompt("", "Is it any good?")]
-        fast = predictor.model.raw_forecasts(trial)
-        fast.distributions([None])
-        if refined is not None:
-            refined.refine(trial, fast).distributions([None])
+        _try(predictor.model, refined)
         return predictor
 
     @property
@@ -153,3 +149,12 @@ def _joined(parts: Sequence[RawForecasts]) -> RawForecasts:
         np.concatenate([part.endless for part in parts]),
         np.concatenate([part.inputs for part in parts]),
     )
+
+
+def _try(model: LengthPredictor, refined: Refiner | None) -> None:
+    """Make one forecast with each tier, so that an unusable model fails when it is loaded."""
+    prompts = [Prompt("", "Is it any good?")]
+    fast = model.raw_forecasts(prompts)
+    fast.distributions([None])
+    if refined is not None:
+        refined.refine(prompts, fast).distributions([None])

@@ -6,49 +6,56 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from predictor.artefact.format import ArtefactError
 from predictor.artefact.versions import Versions
 from predictor.exits import bad_input
 from predictor.fast.predictor import REMEDY
 
+_REFIT_FLAGS: Mapping[str, Mapping[str, Any]] = {
+    "--log": {
+        "type": Path,
+        "required": True,
+        "metavar": "DIR",
+        "help": "folder of the served log",
+    },
+    "--store": {
+        "type": Path,
+        "required": True,
+        "metavar": "DIR",
+        "help": "folder of the model versions; made if absent",
+    },
+    "--model-dir": {
+        "type": Path,
+        "default": None,
+        "metavar": "DIR",
+        "help": "model trained offline that the refit starts from (default: the store's, else the "
+        "model that ships)",
+    },
+    "--least": {
+        "type": int,
+        "default": 200,
+        "metavar": "N",
+        "help": "answers since the last fit that a refit needs (default 200)",
+    },
+    "--window": {
+        "type": int,
+        "default": 50_000,
+        "metavar": "N",
+        "help": "the most records to read, the latest ones (default 50000)",
+    },
+}
+"""Flag -> keywords of ``ArgumentParser.add_argument``."""
+
 
 def add_refit_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``refit``."""
-    parser.add_argument(
-        "--log", type=Path, required=True, metavar="DIR", help="folder of the served log"
-    )
-    parser.add_argument(
-        "--store",
-        type=Path,
-        required=True,
-        metavar="DIR",
-        help="folder of the model versions; made if absent",
-    )
-    parser.add_argument(
-        "--model-dir",
-        type=Path,
-        default=None,
-        metavar="DIR",
-        help="model trained offline that the refit starts from (default: the store's, else the "
-        "model that ships)",
-    )
-    parser.add_argument(
-        "--least",
-        type=int,
-        default=200,
-        metavar="N",
-        help="answers since the last fit that a refit needs (default 200)",
-    )
-    parser.add_argument(
-        "--window",
-        type=int,
-        default=50_000,
-        metavar="N",
-        help="the most records to read, the latest ones (default 50000)",
-    )
+    for flag, options in _REFIT_FLAGS.items():
+        parser.add_argument(flag, **options)
 
 
 def run_refit(args: argparse.Namespace) -> int:

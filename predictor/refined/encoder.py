@@ -161,15 +161,15 @@ def _manifest(path: Path) -> dict[str, Any]:
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         given = manifest.get("format") if isinstance(manifest, dict) else None
         raise ArtefactError(f"{path} has format {given}, this version reads {FORMAT}; {_RETRAIN}")
-    complete = (
-        isinstance(manifest.get("models"), list)
-        and isinstance(manifest.get("columns"), int)
-        and isinstance(manifest.get("tokens"), int)
-        and isinstance(manifest.get("files"), dict)
-    )
-    if not complete or manifest["columns"] < len(manifest["models"]) + 1:
+    if not _is_complete(manifest) or manifest["columns"] < len(manifest["models"]) + 1:
         raise ArtefactError(f"{path} is not the manifest of an encoder; {_RETRAIN}")
     return manifest
+
+
+def _is_complete(manifest: dict[str, Any]) -> bool:
+    """Whether every field of an encoder's manifest is there, with its type."""
+    types = {"models": list, "columns": int, "tokens": int, "files": dict}
+    return all(isinstance(manifest.get(name), type_) for name, type_ in types.items())
 
 
 def _checked(folder: Path, manifest: dict[str, Any], name: str) -> bytes:

@@ -46,16 +46,9 @@ def head_inputs(raw: RawForecasts, encoded: Single, weights: Array) -> Array:
     own = own_column(columns[:, :models], weights)
     others = columns[:, models:-1].mean(axis=1) if columns.shape[1] > models + 1 else 0 * own
     mean = columns[:, :models].mean(axis=1)
-    added = (
-        raw.location,
-        np.log(raw.scale),
-        own,
-        own - raw.location,
-        own - mean,
-        others,
-        columns[:, -1],
-    )
-    return np.column_stack([raw.inputs, *added])
+    fast = (raw.location, np.log(raw.scale))
+    departures = (own - raw.location, own - mean)
+    return np.column_stack([raw.inputs, *fast, own, *departures, others, columns[:, -1]])
 
 
 def own_column(columns: Array, weights: Array) -> Array:
@@ -145,12 +138,17 @@ class RefinedHead:
             head = cls(*trees, blend, mean_log_scale, trust, fast_share, knots, shapes, models)
         except KeyError as error:
             raise ArtefactError(f"the refined head lacks {error}; {_RETRAIN}") from error
-        known = len(models.names)
-        fits = blend.shape == (len(ROUTES), 3)
-        fits = fits and shapes.shape == (len(knots), known + 2, len(LEVELS))
-        if not fits or head.location.num_feature() != head.scale.num_feature():
+        if not head._fits():
             raise ArtefactError(f"the parts of the refined head do not fit together; {_RETRAIN}")
         return head
+
+    def _fits(self) -> bool:
+        known = len(self.models.names)
+        return (
+            self.blend.shape == (len(ROUTES), 3)
+            and self.shapes.shape == (len(self.knots), known + 2, len(LEVELS))
+            and self.location.num_feature() == self.scale.num_feature()
+        )
 
 
 class RefinedTier:

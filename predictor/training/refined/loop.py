@@ -97,6 +97,19 @@ def _rate(step: int, steps: int, warm_up: float) -> float:
 
 
 def _groups(net: Net, settings: Settings) -> list[dict[str, object]]:
+    """Parameters with learning rate and weight decay; only matrices decay."""
+    return [
+        {
+            "params": [parameter for parameter in params if (parameter.dim() > 1) == matrices],
+            "lr": learning_rate,
+            "weight_decay": settings.weight_decay if matrices else 0.0,
+        }
+        for params, learning_rate in _learning_rates(net, settings)
+        for matrices in (True, False)
+    ]
+
+
+def _learning_rates(net: Net, settings: Settings) -> list[tuple[list[torch.nn.Parameter], float]]:
     """Parameters with their learning rates: slower the farther from the head."""
     parts: list[tuple[list[torch.nn.Parameter], float]] = []
     head = [*net.head.parameters(), *net.attend.parameters()]
@@ -108,15 +121,7 @@ def _groups(net: Net, settings: Settings) -> list[dict[str, object]]:
         rate *= settings.layer_decay
     embeddings = [*net.words.parameters(), *net.positions.parameters(), *net.norm.parameters()]
     parts.append((embeddings, rate))
-    return [
-        {
-            "params": [parameter for parameter in params if (parameter.dim() > 1) == matrices],
-            "lr": learning_rate,
-            "weight_decay": settings.weight_decay if matrices else 0.0,
-        }
-        for params, learning_rate in parts
-        for matrices in (True, False)
-    ]
+    return parts
 
 
 def _loss(out: Tensor, values: Tensor, weight: Tensor) -> Tensor:
