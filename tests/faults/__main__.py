@@ -1,0 +1,107 @@
+"""Applies each fault to a copy of the tree and expects its test to fail: python -m tests.faults.
+
+Exit code 0: every fault is caught. 1: a fault lives, or a test fails without any fault.
+A word on the command line restricts the run to the faults whose file or description contains it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from queue import SimpleQueue
+from time import monotonic
+
+from tests.faults.fault import Fault
+from tests.faults.faults import FAULTS
+
+ROOT = Path(__file__).resolve().parents[2]
+COPIED = ("scheduler", "predictor", "gateway", "deploy", "tests", "pyproject.toml")
+WORKERS = 2
+"""Copies of the tree, and tests at a time."""
+
+PASSED, FAILED = 0, 1
+"""pytest's exit codes; any other one (no such test, an import error) proves nothing."""
+
+
+def copied(folder: Path) -> Path:
+    """Copy what the tests need to ``folder``."""
+    skipped = shutil.ignore_patterns("__pycache__", "results")
+    for name in COPIED:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, folder / name, ignore=skipped)
+        else:
+            shutil.copy(ROOT / name, folder / name)
+    return folder
+
+
+def pytest(root: Path, tests: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    """Run ``tests`` on the tree below ``root`` and stop at the first that fails."""
+    # Bytecode is keyed by the source's time and size: a fault of equal size could go unseen.
+    environment = {**os.environ, "PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
+    return subprocess.run(
+        command, cwd=root, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+class Trees:
+    """Copies of the tree that take turns, so that several faults are tried at a time."""
+
+    def __init__(self, folder: Path, count: int) -> None:
+        self._free: SimpleQueue[Path] = SimpleQueue()
+        for number in range(count):
+            (folder / str(number)).mkdir()
+            self._free.put(copied(folder / str(number)))
+
+    @contextmanager
+    def one(self) -> Iterator[Path]:
+        """A copy for the length of the block."""
+        tree = self._free.get()
+        try:
+            yield tree
+        finally:
+            self._free.put(tree)
+
+    def verdict(self, fault: Fault) -> str:
+        """Empty if the fault's test fails with the fault in the tree, else what happened."""
+        with self.one() as tree:
+            sound = fault.put_into(tree)
+            try:
+                ran = pytest(tree, [fault.test])
+            finally:
+                (tree / fault.file).write_text(sound, encoding="utf-8")
+        if ran.returncode == FAILED:
+            return ""
+        if ran.returncode == PASSED:
+            return f"LIVES: {fault.test} passes in spite of it"
+        return f"NOT TRIED: pytest ended with {ran.returncode}: {ran.stdout[-500:]}{ran.stderr}"
+
+
+def main(words: Sequence[str]) -> int:
+    """Try the faults that match all ``words``; returns the exit code."""
+    faults = [fault for fault in FAULTS if all(word in fault.name for word in words)]
+    began = monotonic()
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(WORKERS) as pool:
+        trees = Trees(Path(folder), WORKERS)
+        with trees.one() as tree:
+            sound = pytest(tree, sorted({fault.test for fault in faults}))
+        if sound.returncode != PASSED:
+            print(f"The tests do not pass without a fault:\n{sound.stdout[-3000:]}{sound.stderr}")
+            return 1
+        living = 0
+        for fault, verdict in zip(faults, pool.map(trees.verdict, faults), strict=True):
+            living += bool(verdict)
+            print(f"{verdict or 'caught'} | {fault.name}", flush=True)
+    print(f"{len(faults) - living} of {len(faults)} faults caught in {monotonic() - began:.0f} s")
+    return 1 if living else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,35 @@
+"""The list of faults fits the code as it stands. Whether they are caught: python -m tests.faults."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.faults.fault import Fault
+from tests.faults.faults import FAULTS
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_each_fault_can_be_applied_and_changes_the_code(fault: Fault) -> None:
+    source = (ROOT / fault.file).read_text(encoding="utf-8")
+    faulty = fault.applied_to(source)
+    assert faulty != source
+    compile(faulty, fault.file, "exec")  # a fault that cannot be imported proves nothing
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_the_test_of_each_fault_exists(fault: Fault) -> None:
+    file, _, name = fault.test.partition("::")
+    function = name.partition("[")[0].rpartition("::")[2]
+    assert f" {function}(" in (ROOT / file).read_text(encoding="utf-8")
+
+
+def test_a_fault_whose_text_is_gone_is_refused() -> None:
+    fault = Fault("a.py", "x = 1", "x = 2", "tests/a.py::test_x", "x is wrong")
+    with pytest.raises(ValueError, match="0 times"):
+        fault.applied_to("y = 1\n")
+    with pytest.raises(ValueError, match="2 times"):
+        fault.applied_to("x = 1\nx = 1\n")
