@@ -1,4 +1,4 @@
-"""The list of faults fits the code as it stands. Whether they are caught: python -m tests.faults."""
+"""The list of faults fits the code. Whether they are caught: python -m tests.faults."""
 
 from __future__ import annotations
 
