@@ -89,8 +89,22 @@ class TieredPredictor:
         """
         refined = _refined(path) if refine else None
         predictor = cls(LengthPredictor.load(path), refined, adaptive=adaptive)
-        _try(predictor.model, refined)
+        try:
+            predictor._try_out()
+        except ValueError as error:
+            raise ArtefactError(
+                f"{path or 'the model that ships'}: a trial forecast failed ({error}); train again "
+                "with `lengthwise train`"
+            ) from error
         return predictor
+
+    def _try_out(self) -> None:
+        """Make one forecast by each tier; a ValueError if a forecast is no distribution."""
+        trial = [Prompt("", "Is it any good?")]
+        fast = self.model.raw_forecasts(trial)
+        fast.distributions([None])
+        if self._refined is not None:
+            self._refined.refine(trial, fast).distributions([None])
 
     @property
     def refines(self) -> bool:
@@ -149,12 +163,3 @@ def _joined(parts: Sequence[RawForecasts]) -> RawForecasts:
         np.concatenate([part.endless for part in parts]),
         np.concatenate([part.inputs for part in parts]),
     )
-
-
-def _try(model: LengthPredictor, refined: Refiner | None) -> None:
-    """Make one forecast with each tier, so that an unusable model fails when it is loaded."""
-    prompts = [Prompt("", "Is it any good?")]
-    fast = model.raw_forecasts(prompts)
-    fast.distributions([None])
-    if refined is not None:
-        refined.refine(prompts, fast).distributions([None])

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from predictor import LengthPredictor, Prompt
+from predictor import ArtefactError, LengthPredictor, Prompt
+from predictor.artefact import format
 from predictor.inference.tiered import TieredPredictor
 from predictor.raw_forecast import RawForecasts
 from tests.predictor.small_castillo import FREE
@@ -59,3 +61,14 @@ def test_an_answer_corrects_the_next_prediction(small_predictor: LengthPredictor
     predictor.learn(before, 900, censored=False)
     (after,) = predictor.predict(PROMPTS[:1])
     assert after.length.quantile(0.5) > 2 * before.length.quantile(0.5)
+
+
+def test_a_model_whose_forecasts_are_not_finite_is_refused_with_a_remedy(
+    small_model: Path, tmp_path: Path
+) -> None:
+    stored = format.read(small_model)
+    broken = dict(stored.arrays) | {"offsets": np.full_like(stored.arrays["offsets"], np.nan)}
+    out = tmp_path / "broken"
+    format.publish(out, manifest=stored.manifest, arrays=broken, boosters=stored.boosters, texts={})
+    with pytest.raises(ArtefactError, match=r"broken: a trial forecast failed .*lengthwise train"):
+        TieredPredictor.load(out, refine=False)
