@@ -22,7 +22,7 @@ from gateway.protocol.errors import ApiError
 from gateway.requests.endpoint import Endpoint
 from gateway.requests.feedback import Feedback
 from gateway.requests.lifecycle import Lifecycle
-from gateway.scheduling.build import make_scheduler
+from gateway.scheduling.build_scheduler import make_scheduler
 from gateway.scheduling.dispatcher import Dispatcher
 from gateway.scheduling.tenants import Tenancy
 from gateway.workers.discovery import Discovery

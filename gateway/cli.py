@@ -13,13 +13,13 @@ from gateway.simulate.command import add_simulate_arguments, run_simulate
 from predictor.collect.command import add_collect_arguments, run_collect
 from predictor.evaluation.command import add_evaluate_arguments, run_evaluate
 from predictor.inference.command import add_predict_arguments, run_predict
-from predictor.online.command import (
+from predictor.refit.command import (
     add_refit_arguments,
     add_rollback_arguments,
     run_refit,
     run_rollback,
 )
-from predictor.served.command import add_log_arguments, run_log
+from predictor.served_log.command import add_log_arguments, run_log
 from predictor.training.command import add_train_arguments, run_train
 
 COMMANDS = {

@@ -24,7 +24,7 @@ from gateway.emulator.lengths import predicted_lengths
 from gateway.forecasting.learned_state import LearnedState, LearningError
 from gateway.forecasting.reload import load_predictor
 from gateway.workers.launch import LaunchError, api_key, vllm_server
-from predictor.exits import bad_input
+from predictor.exit_codes import bad_input
 from predictor.threads import one_thread
 
 log = logging.getLogger("lengthwise")

@@ -1,4 +1,4 @@
-"""Prints the Grafana dashboard, made of the panels in rows/.
+"""Prints the Grafana dashboard, made of the panels in panels/.
 
    python deploy/grafana/dashboard.py > deploy/grafana/dashboards/lengthwise.json
 
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from panel import SOURCE
-from rows import ROWS
+from panels import ROWS
 
 COLUMNS = 24
 HEIGHTS = {"stat": 4, "timeseries": 8, "state-timeline": 8}

@@ -16,7 +16,7 @@ from gateway.calibrate.cost_model import CostModel
 from gateway.calibrate.errors import CalibrationError
 from gateway.calibrate.fit import fit
 from predictor.collect.progress import ProgressBar
-from predictor.exits import bad_input, interrupted
+from predictor.exit_codes import bad_input, interrupted
 
 
 def run(args: argparse.Namespace) -> int:

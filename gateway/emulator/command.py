@@ -9,7 +9,7 @@ from gateway.emulator.app import EmulatorConfig
 from gateway.emulator.lengths import Lengths, predicted_lengths
 from gateway.emulator.server import run_emulator
 from predictor import ArtefactError, LengthPredictor
-from predictor.exits import bad_input
+from predictor.exit_codes import bad_input
 from scheduler.sim.engine_config import EngineConfig
 
 log = logging.getLogger("lengthwise")

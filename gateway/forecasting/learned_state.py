@@ -9,7 +9,7 @@ from pathlib import Path
 
 from gateway.config.forecasting import Learning
 from predictor.adaptive import AdaptiveLayer, StateError, load_state, save_state
-from predictor.served import LogError, ServedLog
+from predictor.served_log import LogError, ServedLog
 
 log = logging.getLogger("lengthwise")
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from gateway.config.settings import Config
 from gateway.forecasting.learned_state import LOG, MODELS
 from gateway.metrics import Metrics
-from predictor.online.command import refit_command
+from predictor.refit.command import refit_command
 
 log = logging.getLogger("lengthwise")
 

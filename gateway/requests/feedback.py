@@ -17,7 +17,7 @@ from predictor.adaptive.keys import NO_KEY, PROMPT, SKELETON, SYSTEM
 from predictor.features.definition import feature_hash
 from predictor.inference.tiered import Prediction
 from predictor.raw_forecast import QUANTILES
-from predictor.served import FINISHED_ITSELF, ServedLog, ServedRecord
+from predictor.served_log import FINISHED_ITSELF, ServedLog, ServedRecord
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ from typing import assert_never
 
 from gateway.config.settings import Config
 from gateway.protocol.errors import ApiError
-from gateway.scheduling.build import tenant_bound
+from gateway.scheduling.build_scheduler import tenant_bound
 from gateway.scheduling.retry_after import outage_seconds
 from scheduler.actions import Reason
 

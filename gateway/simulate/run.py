@@ -19,7 +19,7 @@ from gateway.simulate.table import summary
 from predictor.artefact.format import ArtefactError
 from predictor.collect.progress import ProgressBar
 from predictor.evaluation import plot_style
-from predictor.exits import bad_input, interrupted
+from predictor.exit_codes import bad_input, interrupted
 from predictor.threads import one_thread
 from scheduler.sim.arms import STOCK, Arm
 

@@ -16,7 +16,7 @@ from predictor.collect.progress import ProgressBar
 from predictor.collect.prompts import read_prompts
 from predictor.collect.sampling import Sampling
 from predictor.data.records import DataError
-from predictor.exits import bad_input, interrupted
+from predictor.exit_codes import bad_input, interrupted
 
 
 def run(args: argparse.Namespace, *, retry: Retry = RETRY) -> int:

@@ -8,8 +8,8 @@ import numpy as np
 
 from predictor.data.parquet import flags, numbers, strings
 from predictor.data.records import DataError, Records
-from predictor.served import LogError
-from predictor.served import read as read_log
+from predictor.served_log import LogError
+from predictor.served_log import read as read_log
 
 SERVED = "served"
 """The corpus of every prompt from a served log."""

@@ -17,7 +17,7 @@ from predictor.evaluation.page import page
 from predictor.evaluation.plot_style import PlotsError, require_matplotlib
 from predictor.evaluation.study import Study, study
 from predictor.evaluation.table import EXPLANATIONS, tables
-from predictor.exits import bad_input
+from predictor.exit_codes import bad_input
 from predictor.fast.predictor import Predictor
 from predictor.files import write_atomically
 from predictor.refined import tiers

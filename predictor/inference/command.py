@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from predictor.artefact.format import ArtefactError
-from predictor.exits import bad_input
+from predictor.exit_codes import bad_input
 from predictor.fast.predictor import LengthPredictor, quantiles
 from predictor.features.definition import Prompt
 from predictor.inference.request_lines import batches, read_requests

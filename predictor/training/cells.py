@@ -9,7 +9,7 @@ import numpy as np
 from predictor.arrays import Array, Indices
 from predictor.data.censoring import impute_censored
 from predictor.data.records import Records
-from predictor.training.calibrate import is_endless
+from predictor.training.interval_calibration import is_endless
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from predictor.artefact.format import ArtefactError
-from predictor.exits import bad_input
+from predictor.exit_codes import bad_input
 from predictor.fast.predictor import REMEDY
 
 _TRAIN_FLAGS: Mapping[str, Mapping[str, Any]] = {

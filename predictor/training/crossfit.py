@@ -9,7 +9,7 @@ import numpy as np
 
 from predictor.arrays import Array, Indices
 from predictor.training.boosters import CellInputs, Rows, fit_location, fit_scale, predict
-from predictor.training.calibrate import residual_quantiles
+from predictor.training.interval_calibration import residual_quantiles
 from predictor.training.progress import log
 
 FOLDS = 5

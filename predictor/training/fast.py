@@ -17,9 +17,9 @@ from predictor.fast.predictor import LengthPredictor
 from predictor.features.definition import Prompt, extract
 from predictor.training import text_model
 from predictor.training.boosters import CellInputs
-from predictor.training.calibrate import endless_rates
 from predictor.training.cells import Cells, cells_of, length_table
 from predictor.training.crossfit import FOLDS, FittedHead, fit_head
+from predictor.training.interval_calibration import endless_rates
 from predictor.training.progress import log
 from predictor.training.text_model import FittedTextModel
 

@@ -7,9 +7,9 @@ import numpy as np
 from predictor import LengthPredictor, Prompt
 from predictor.artefact.versions import artefact_id
 from predictor.features.definition import feature_hash
-from predictor.online.editable import EditableArtefact
-from predictor.online.traffic import Traffic, usable_traffic
-from predictor.served import ServedLog, ServedRecord, read
+from predictor.refit.editable import EditableArtefact
+from predictor.refit.traffic import Traffic, usable_traffic
+from predictor.served_log import ServedLog, ServedRecord, read
 from tests.predictor.small_castillo import LEVEL, SIGMA
 
 _TOPICS = ("tea", "rivers", "chess", "trains", "bread", "clouds", "maps", "bees", "paper", "storms")

@@ -15,8 +15,8 @@ from gateway.simulate.inputs.length_trace import SIGMA, ascending_times, length_
 from gateway.simulate.inputs.served_log import served_log_source
 from gateway.simulate.inputs.source import RequestSource
 from predictor.data.records import DataError
-from predictor.served import LogError
-from predictor.served import read as read_log
+from predictor.served_log import LogError
+from predictor.served_log import read as read_log
 
 FORMATS = (
     "JSON lines, a served log (its folder, or the Parquet file of `lengthwise log --out`), or "

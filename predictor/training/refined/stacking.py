@@ -11,7 +11,7 @@ from predictor.arrays import Array, Flags, Indices, Single
 from predictor.fast.inputs import ROUTES, ModelMatch, TrainedModels
 from predictor.raw_forecast import RawForecasts
 from predictor.refined.head import RefinedHead, blended, head_inputs, own_column, shrunk_scale
-from predictor.training.refined.calibrate import shapes_by_scale
+from predictor.training.refined.interval_calibration import shapes_by_scale
 
 FOLDS = 5
 

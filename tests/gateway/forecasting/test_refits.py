@@ -10,7 +10,7 @@ import aiohttp
 
 from gateway.emulator import EmbeddedEmulator
 from predictor.fast.predictor import LengthPredictor
-from predictor.online.refit import refit
+from predictor.refit.refit import refit
 from tests.gateway.harness import chat, forced, gateway, post, until
 
 

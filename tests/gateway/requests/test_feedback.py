@@ -17,7 +17,7 @@ PATIENT = {"budget_ms": 5000}
 
 
 def _records(folder: Path) -> list[dict[str, Any]]:
-    from predictor.served import read
+    from predictor.served_log import read
 
     records: list[dict[str, Any]] = read(folder / "served").to_pylist()
     return records

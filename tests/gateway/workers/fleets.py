@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.config.settings import Config
-from gateway.scheduling.build import make_scheduler
+from gateway.scheduling.build_scheduler import make_scheduler
 from gateway.scheduling.dispatcher import Dispatcher
 from gateway.workers.fleet import Fleet
 from scheduler.scheduler import Scheduler

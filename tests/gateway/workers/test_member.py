@@ -6,7 +6,7 @@ import pytest
 
 from gateway.config.settings import Config
 from gateway.config.workers import WorkerConfig
-from gateway.scheduling.build import policy
+from gateway.scheduling.build_scheduler import policy
 from gateway.workers.backend import Backend
 from gateway.workers.engine_report import EngineReport
 from gateway.workers.member import Member

@@ -10,7 +10,7 @@ from prometheus_client.exposition import generate_latest
 
 from gateway.config.settings import Config
 from gateway.live_metrics import LiveMetrics
-from gateway.scheduling.build import make_scheduler
+from gateway.scheduling.build_scheduler import make_scheduler
 from gateway.scheduling.dispatcher import Dispatcher
 from gateway.scheduling.tenants import Tenancy
 from gateway.workers.engine_report import EngineReport

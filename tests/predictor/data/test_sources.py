@@ -12,7 +12,7 @@ import pytest
 
 from predictor.data import castillo, sources
 from predictor.data.records import DataError, Records
-from predictor.served import ServedLog, ServedRecord
+from predictor.served_log import ServedLog, ServedRecord
 
 
 def published_row(prompt: str, model: str, sizes: list[int], **more: Any) -> dict[str, Any]:

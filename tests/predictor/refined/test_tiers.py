@@ -7,9 +7,9 @@ import pytest
 
 from predictor import ArtefactError, LengthPredictor, Prompt
 from predictor.fast.predictor import DEFAULT
-from predictor.online.editable import EditableArtefact, LearnedModel
-from predictor.online.extend import with_models
 from predictor.refined.tiers import load_predictor, load_refined_tier, required_refined_tier
+from predictor.refit.editable import EditableArtefact, LearnedModel
+from predictor.refit.extend import with_models
 
 
 def test_a_model_without_a_refined_tier_is_refused_only_if_that_tier_is_required(

@@ -13,7 +13,7 @@ from typing import Any
 
 from predictor.artefact.format import ArtefactError
 from predictor.artefact.versions import Versions
-from predictor.exits import bad_input
+from predictor.exit_codes import bad_input
 from predictor.fast.predictor import REMEDY
 
 _REFIT_FLAGS: Mapping[str, Mapping[str, Any]] = {
@@ -61,7 +61,7 @@ def add_refit_arguments(parser: argparse.ArgumentParser) -> None:
 def run_refit(args: argparse.Namespace) -> int:
     """Refit once; print what was done and why as JSON. Returns the exit code."""
     try:
-        from predictor.online.refit import refit  # noqa: PLC0415 - LightGBM may be missing
+        from predictor.refit.refit import refit  # noqa: PLC0415 - LightGBM may be missing
     except (ImportError, OSError) as error:
         return bad_input(f"{error}; {REMEDY}")
     if args.least < 20 or args.window < args.least:
@@ -82,7 +82,7 @@ def run_refit(args: argparse.Namespace) -> int:
 
 def refit_command(log: Path, store: Path, *, model: Path | None = None) -> list[str]:
     """The command line of a refit in a process of its own."""
-    line = [sys.executable, "-m", "predictor.online", "--log", str(log), "--store", str(store)]
+    line = [sys.executable, "-m", "predictor.refit", "--log", str(log), "--store", str(store)]
     return line if model is None else [*line, "--model-dir", str(model)]
 
 

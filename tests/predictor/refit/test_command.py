@@ -5,10 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from predictor import LengthPredictor, served
+from predictor import LengthPredictor, served_log
 from predictor.files import exclusive
-from predictor.online.command import refit_command
-from predictor.served.command import summary
+from predictor.refit.command import refit_command
+from predictor.served_log.command import summary
 from tests.predictor.small_castillo import LEVEL
 from tests.predictor.traffic import serve
 
@@ -29,6 +29,6 @@ def test_the_command_refits_in_a_process_of_its_own(
         busy = subprocess.run(line, capture_output=True, text=True, check=False)
     assert busy.returncode == 2
     assert "refit.lock is locked by process" in busy.stderr
-    told = summary(served.read(log))
+    told = summary(served_log.read(log))
     assert told["records"] == 600
     assert told["models"][FRESH]["censored"] == 0

@@ -11,13 +11,13 @@ import numpy as np
 
 from predictor.artefact.versions import Versions
 from predictor.files import exclusive
-from predictor.online.boost import continue_boosters, recalibrate_learned
-from predictor.online.compare import Comparison, compare
-from predictor.online.editable import EditableArtefact
-from predictor.online.extend import learn_models, with_models
-from predictor.online.promote import promote
-from predictor.online.start import RefitStart, adopt_offline_model, read_start, why_no_traffic
-from predictor.online.traffic import Traffic
+from predictor.refit.boost import continue_boosters, recalibrate_learned
+from predictor.refit.compare import Comparison, compare
+from predictor.refit.editable import EditableArtefact
+from predictor.refit.extend import learn_models, with_models
+from predictor.refit.promote import promote
+from predictor.refit.start import RefitStart, adopt_offline_model, read_start, why_no_traffic
+from predictor.refit.traffic import Traffic
 
 LEAST = 200
 """Ended answers since the last fit that a refit needs."""

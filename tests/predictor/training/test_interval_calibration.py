@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import norm
 
 from predictor.raw_forecast import LEVELS, MASS, QUANTILES
-from predictor.training.calibrate import endless_rates, is_endless, residual_quantiles
+from predictor.training.interval_calibration import endless_rates, is_endless, residual_quantiles
 from scheduler.length import LengthDistribution
 
 

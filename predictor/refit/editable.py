@@ -29,8 +29,8 @@ from predictor.fast.inputs import (
     TrainedModels,
 )
 from predictor.fast.predictor import LengthPredictor
-from predictor.online.traffic import Traffic
 from predictor.raw_forecast import RawForecasts
+from predictor.refit.traffic import Traffic
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from predictor.online.boost import censored_quantiles
 from predictor.raw_forecast import LEVELS
+from predictor.refit.boost import censored_quantiles
 
 NORMAL = norm.ppf(LEVELS)
 

@@ -18,8 +18,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from predictor.raw_forecast import QUANTILES
-from predictor.served import SCHEMA, LogError, ServedLog, ServedRecord, read
-from predictor.served.segments import read_lines, segment_path
+from predictor.served_log import SCHEMA, LogError, ServedLog, ServedRecord, read
+from predictor.served_log.segments import read_lines, segment_path
 
 INPUTS = np.array([1.0, -0.25, np.nan, 3.141592, 1e-7], dtype=np.float32)
 
@@ -250,8 +250,8 @@ def test_an_unreadable_segment_is_skipped(tmp_path: Path) -> None:
 
 _WRITER = """
 import sys
-from tests.predictor.served.test_served_log import record
-from predictor.served import ServedLog
+from tests.predictor.served_log.test_served_log import record
+from predictor.served_log import ServedLog
 log = ServedLog(sys.argv[1], segment_rows=40, flush_s=0.005)
 at = 0
 while True:

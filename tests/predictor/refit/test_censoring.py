@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from predictor.online.censoring import impute_from_forecast, kaplan_meier
+from predictor.refit.censoring import impute_from_forecast, kaplan_meier
 
 
 def test_a_censored_length_becomes_its_expectation_beyond_the_cut() -> None:

@@ -8,7 +8,7 @@ import pytest
 from predictor.arrays import Array, Indices
 from predictor.raw_forecast import LEVELS
 from predictor.refined.head import knot_weights
-from predictor.training.refined.calibrate import shapes_by_scale
+from predictor.training.refined.interval_calibration import shapes_by_scale
 
 World = tuple[Array, Array, Indices]
 

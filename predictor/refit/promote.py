@@ -11,11 +11,11 @@ import numpy as np
 
 from predictor.artefact.format import ArtefactError
 from predictor.fast.predictor import LengthPredictor
-from predictor.online.compare import Comparison
-from predictor.online.editable import EditableArtefact
-from predictor.online.start import RefitStart
-from predictor.online.traffic import Traffic
 from predictor.prompt import Prompt
+from predictor.refit.compare import Comparison
+from predictor.refit.editable import EditableArtefact
+from predictor.refit.start import RefitStart
+from predictor.refit.traffic import Traffic
 
 
 def promote(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from rows.forecasts import FORECASTS
-from rows.latency import LATENCY
-from rows.now import NOW
-from rows.throughput import THROUGHPUT
-from rows.workers import WORKERS
+from panels.forecasts import FORECASTS
+from panels.latency import LATENCY
+from panels.now import NOW
+from panels.throughput import THROUGHPUT
+from panels.workers import WORKERS
 
 ROWS = (
     ("Now", NOW),

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from predictor import LengthPredictor, served
+from predictor import LengthPredictor, served_log
 from predictor.artefact.versions import artefact_id
 from predictor.features.definition import feature_hash
-from predictor.online.editable import EditableArtefact
-from predictor.online.refit import refit
-from predictor.online.traffic import usable_traffic
+from predictor.refit.editable import EditableArtefact
+from predictor.refit.refit import refit
+from predictor.refit.traffic import usable_traffic
 from tests.predictor.small_castillo import LEVEL
 from tests.predictor.traffic import logged_traffic, serve
 
@@ -38,16 +38,16 @@ def test_unusable_records_are_counted_by_reason(
 ) -> None:
     log = tmp_path / "log"
     serve(log, small_predictor, 5)
-    (one,) = served.read(log, limit=1).to_pylist()
+    (one,) = served_log.read(log, limit=1).to_pylist()
     one |= {"inputs": np.ones(3), "artefact": "elsewhere"}
-    writer = served.ServedLog(log)
-    writer.append(served.ServedRecord(**one))
-    writer.append(served.ServedRecord(**(one | {"inputs": None})))
-    writer.append(served.ServedRecord(**(one | {"sequences": 4})))
+    writer = served_log.ServedLog(log)
+    writer.append(served_log.ServedRecord(**one))
+    writer.append(served_log.ServedRecord(**(one | {"inputs": None})))
+    writer.append(served_log.ServedRecord(**(one | {"sequences": 4})))
     writer.close()
     usual = artefact_id(small_predictor.manifest)
     traffic, skipped = usable_traffic(
-        served.read(log), feature_hash=feature_hash(), artefacts={usual: {}}
+        served_log.read(log), feature_hash=feature_hash(), artefacts={usual: {}}
     )
     assert len(traffic) == 5
     assert skipped == {
@@ -56,7 +56,7 @@ def test_unusable_records_are_counted_by_reason(
         "with other features": 1,
     }
     traffic, skipped = usable_traffic(
-        served.read(log), feature_hash="another", artefacts={usual: {}}
+        served_log.read(log), feature_hash="another", artefacts={usual: {}}
     )
     assert len(traffic) == 0
     outcome = refit(log, tmp_path / "store")  # the model that ships did not serve these

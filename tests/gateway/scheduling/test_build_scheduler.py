@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway.config.settings import Config
-from gateway.scheduling.build import policy, tenant_bound
+from gateway.scheduling.build_scheduler import policy, tenant_bound
 from scheduler.policy import LeastSlack
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from predictor.arrays import Array, Indices
 from predictor.refined.head import knot_weights
-from predictor.training.calibrate import residual_quantiles
+from predictor.training.interval_calibration import residual_quantiles
 
 KNOTS = 5
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from predictor import LengthPredictor
-from predictor.online.boost import continue_boosters
-from predictor.online.editable import EditableArtefact
-from predictor.online.extend import LEAST_RECORDS, learn_models, with_models
+from predictor.refit.boost import continue_boosters
+from predictor.refit.editable import EditableArtefact
+from predictor.refit.extend import LEAST_RECORDS, learn_models, with_models
 from tests.predictor.small_castillo import LEVEL
 from tests.predictor.traffic import logged_traffic, serve
 

@@ -9,12 +9,12 @@ import numpy as np
 
 from predictor.arrays import Array, Flags, Indices
 from predictor.fast.inputs import GENERIC, KNOWN, LIMIT, OFFSET, OWN, ROUTE, TEXT_ALL, location_base
-from predictor.online.censoring import impute_from_forecast, kaplan_meier
-from predictor.online.editable import EditableArtefact
-from predictor.online.traffic import Traffic
 from predictor.raw_forecast import LEVELS
+from predictor.refit.censoring import impute_from_forecast, kaplan_meier
+from predictor.refit.editable import EditableArtefact
+from predictor.refit.traffic import Traffic
 from predictor.training.boosters import LOCATION_SETTINGS, SCALE_SETTINGS
-from predictor.training.calibrate import residual_quantiles
+from predictor.training.interval_calibration import residual_quantiles
 
 LEARNING_RATE = 0.03
 ROUNDS, SCALE_ROUNDS = 120, 60

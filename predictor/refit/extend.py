@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from predictor.arrays import Array
 from predictor.fast.inputs import AXIS, OWN, TEXT_ALL, TrainedModels
-from predictor.online.censoring import impute_from_forecast
-from predictor.online.editable import EditableArtefact, LearnedModel
-from predictor.online.traffic import Traffic
 from predictor.raw_forecast import CAP_TOKENS, RawForecasts
-from predictor.training.calibrate import ENDLESS_PRIOR
+from predictor.refit.censoring import impute_from_forecast
+from predictor.refit.editable import EditableArtefact, LearnedModel
+from predictor.refit.traffic import Traffic
+from predictor.training.interval_calibration import ENDLESS_PRIOR
 
 LEAST_RECORDS = 50
 """Ended answers of a model that are needed to learn it."""

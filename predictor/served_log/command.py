@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from predictor.exits import bad_input
-from predictor.served import LogError, read
+from predictor.exit_codes import bad_input
+from predictor.served_log import LogError, read
 
 
 def add_log_arguments(parser: argparse.ArgumentParser) -> None:

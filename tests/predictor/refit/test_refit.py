@@ -7,16 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from predictor import ArtefactError, LengthPredictor, Prompt, served
+from predictor import ArtefactError, LengthPredictor, Prompt, served_log
 from predictor.artefact.versions import Versions, artefact_id
 from predictor.features.definition import feature_hash
 from predictor.files import LockedError, exclusive
-from predictor.online.compare import compare
-from predictor.online.editable import EditableArtefact
-from predictor.online.promote import promote
-from predictor.online.refit import refit
-from predictor.online.start import adopt_offline_model, read_start
-from predictor.online.traffic import usable_traffic
+from predictor.refit.compare import compare
+from predictor.refit.editable import EditableArtefact
+from predictor.refit.promote import promote
+from predictor.refit.refit import refit
+from predictor.refit.start import adopt_offline_model, read_start
+from predictor.refit.traffic import usable_traffic
 from tests.predictor.small_castillo import FREE, LEVEL
 from tests.predictor.traffic import serve, shifted
 
@@ -54,7 +54,7 @@ def test_a_model_that_occurs_in_traffic_only_is_learned_and_promoted(
         for event in versions.history()
     }
     traffic, _ = usable_traffic(
-        served.read(log, limit=60), feature_hash=feature_hash(), artefacts=known
+        served_log.read(log, limit=60), feature_hash=feature_hash(), artefacts=known
     )
     folder = versions.current()
     assert folder is not None
@@ -135,7 +135,7 @@ def test_a_promoted_version_that_is_worse_is_rolled_back(
 
 
 def test_an_unusable_store_or_log_is_named(tmp_path: Path, small_model: Path) -> None:
-    with pytest.raises(served.LogError, match="nowhere is not a served log"):
+    with pytest.raises(served_log.LogError, match="nowhere is not a served log"):
         refit(tmp_path / "nowhere", tmp_path / "store", model=small_model)
     with pytest.raises(ArtefactError, match=r"manifest\.json cannot be read"):
         refit(tmp_path, tmp_path / "other", model=tmp_path / "no-model")

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from predictor import LengthPredictor
-from predictor.online.compare import compare
-from predictor.online.editable import EditableArtefact
-from predictor.online.traffic import Traffic
+from predictor.refit.compare import compare
+from predictor.refit.editable import EditableArtefact
+from predictor.refit.traffic import Traffic
 from tests.predictor.traffic import logged_traffic, serve, shifted
 
 

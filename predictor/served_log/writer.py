@@ -12,8 +12,8 @@ from threading import Event, Thread
 import pyarrow as pa
 
 from predictor.files import LockedError, acquire, release
-from predictor.served.record import ServedRecord, json_line
-from predictor.served.segments import LOCK, LogError, finish, prune, recover, segment_path
+from predictor.served_log.record import ServedRecord, json_line
+from predictor.served_log.segments import LOCK, LogError, finish, prune, recover, segment_path
 
 log = logging.getLogger("lengthwise")
 

@@ -15,7 +15,7 @@ import pyarrow.json
 import pyarrow.parquet as pq
 
 from predictor.files import PARTIAL, atomic_write
-from predictor.served.record import SCHEMA
+from predictor.served_log.record import SCHEMA
 
 log = logging.getLogger("lengthwise")
 

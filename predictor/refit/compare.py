@@ -9,9 +9,9 @@ from scipy.stats import t as student
 
 from predictor.arrays import Array
 from predictor.evaluation import scores
-from predictor.online.editable import EditableArtefact
-from predictor.online.traffic import Traffic
 from predictor.raw_forecast import LEVELS, RawForecasts
+from predictor.refit.editable import EditableArtefact
+from predictor.refit.traffic import Traffic
 
 CONFIDENCE = 0.95
 

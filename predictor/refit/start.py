@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from predictor import served
+from predictor import served_log
 from predictor.artefact.format import ArtefactError
 from predictor.artefact.versions import Versions, artefact_id
 from predictor.fast.predictor import DEFAULT
-from predictor.online.editable import EditableArtefact
-from predictor.online.traffic import Axes, Traffic, usable_traffic
+from predictor.refit.editable import EditableArtefact
+from predictor.refit.traffic import Axes, Traffic, usable_traffic
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def read_start(versions: Versions, log: Path, window: int) -> RefitStart:
             "trained offline"
         )
     traffic, skipped = usable_traffic(
-        served.read(log, limit=window),
+        served_log.read(log, limit=window),
         feature_hash=str(base.manifest["feature_hash"]),
         artefacts=_artefacts(versions, base.lineage),
     )

@@ -1,7 +1,0 @@
-"""The served log: one record for each finished request, bounded in size, crash-safe."""
-
-from predictor.served.record import FINISHED_ITSELF, SCHEMA, ServedRecord
-from predictor.served.segments import LogError, read
-from predictor.served.writer import ServedLog
-
-__all__ = ["FINISHED_ITSELF", "SCHEMA", "LogError", "ServedLog", "ServedRecord", "read"]
