@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
+from tests.faults import in_gateway, in_predictor, in_scheduler
 from tests.faults.fault import Fault
 
-FAULTS: tuple[Fault, ...] = (
-    Fault(
-        file="scheduler/fairness.py",
-        old="            self._spent[tenant] = max(self[tenant], self._reached)\n",
-        new="            pass\n",
-        test="tests/scheduler/test_fairness.py",
-        why="a returning tenant's counter is not lifted",
-    ),
-)
+FAULTS: tuple[Fault, ...] = (*in_scheduler.FAULTS, *in_predictor.FAULTS, *in_gateway.FAULTS)

@@ -1,0 +1,208 @@
+"""Faults in predictor/."""
+
+from __future__ import annotations
+
+from tests.faults.fault import Fault
+
+FAULTS: tuple[Fault, ...] = (
+    Fault(
+        file="predictor/files.py",
+        old="fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)",
+        new="fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)",
+        test=(
+            "tests/predictor/test_files.py::"
+            "test_a_second_lock_is_refused_and_names_the_process_that_holds_the_first"
+        ),
+        why=(
+            "Two gateways write the same served log, or two refits publish versions, at "
+            "the same time"
+        ),
+    ),
+    Fault(
+        file="predictor/fast/inputs.py",
+        old="-_SHORTER, _LONGER)",
+        new="-9.0, 9.0)",
+        test=(
+            "tests/predictor/fast/test_inputs.py::"
+            "test_a_stated_limit_moves_the_base_by_a_bounded_amount"
+        ),
+        why=(
+            "A misread number such as 'in 2000000000 words' carries a forecast away by any factor"
+        ),
+    ),
+    Fault(
+        file="predictor/fast/inputs.py",
+        old="unknown = np.where(matches.routes == GENERIC, nan, 0.0)",
+        new="unknown = np.zeros(len(matches.routes))",
+        test=(
+            "tests/predictor/fast/test_inputs.py::"
+            "test_the_model_columns_of_a_generic_model_are_unknown"
+        ),
+        why=(
+            "The boosters read an unknown model as one with an average offset, on which "
+            "they were never trained"
+        ),
+    ),
+    Fault(
+        file="predictor/features/definition.py",
+        old="    _add_system_prompts(asked, prompts)\n",
+        new="",
+        test=(
+            "tests/predictor/features/test_features.py::"
+            "test_a_limit_in_the_system_message_counts_too"
+        ),
+        why=(
+            "A system prompt such as 'Answer in at most 20 words' no longer shortens the forecast"
+        ),
+    ),
+    Fault(
+        file="predictor/adaptive/censoring.py",
+        old="weight = min(1.0, ended / _EARLY) * (1 - endless)",
+        new="weight = 1.0 - endless",
+        test=(
+            "tests/predictor/adaptive/test_censoring.py::"
+            "test_a_cut_before_the_first_likely_end_has_almost_no_weight"
+        ),
+        why="Clients that hang up after a token count as full evidence of the model's lengths",
+    ),
+    Fault(
+        file="predictor/adaptive/layer.py",
+        old="            self.history.rebase()\n",
+        new="",
+        test=(
+            "tests/predictor/adaptive/test_layer.py::"
+            "test_another_predictor_drops_the_errors_of_templates"
+        ),
+        why="After a new model is loaded, forecasts are corrected by the errors of the old one",
+    ),
+    Fault(
+        file="predictor/adaptive/memory.py",
+        old="keep *= stale",
+        new="keep *= 1.0",
+        test=(
+            "tests/predictor/adaptive/test_memory.py::test_answers_of_another_epoch_become_stale"
+        ),
+        why="Answers from before a silent change of a model keep their full weight",
+    ),
+    Fault(
+        file="predictor/served_log/writer.py",
+        old="            os.ftruncate(self._file, self._bytes)\n",
+        new="",
+        test=(
+            "tests/predictor/served_log/test_served_log.py::"
+            "test_a_write_that_fails_half_way_leaves_no_part_of_a_line"
+        ),
+        why=(
+            "A full disk leaves half a line, which the next record is then appended to and "
+            "lost with"
+        ),
+    ),
+    Fault(
+        file="predictor/served_log/writer.py",
+        old="if self._rows >= self._segment_rows or self._bytes >= self._segment_bytes:",
+        new="if self._rows >= self._segment_rows:",
+        test=(
+            "tests/predictor/served_log/test_served_log.py::"
+            "test_a_segment_of_many_bytes_is_finished_before_it_has_all_its_rows"
+        ),
+        why=(
+            "Records with long texts grow the open segment beyond the size that the "
+            "operator allows for the log"
+        ),
+    ),
+    Fault(
+        file="predictor/artefact/versions.py",
+        old="if expected is not None and here != expected:",
+        new="if False:",
+        test=(
+            "tests/predictor/artefact/test_versions.py::"
+            "test_promotion_is_refused_if_another_became_current"
+        ),
+        why="A refit overwrites a rollback that the operator made while the refit ran",
+    ),
+    Fault(
+        file="predictor/training/crossfit.py",
+        old="_fit_fold(inputs, cells[inside], cells[~inside], part, threads)",
+        new="_fit_fold(inputs, cells, cells[~inside], part, threads)",
+        test=(
+            "tests/predictor/training/test_crossfit.py::"
+            "test_an_out_of_fold_forecast_does_not_know_its_prompts_noise"
+        ),
+        why=(
+            "Intervals are calibrated on prompts that the boosters have seen, so they are "
+            "too narrow"
+        ),
+    ),
+    Fault(
+        file="predictor/training/crossfit.py",
+        old="seen = inside[~np.isin(inputs.cells.model[inside], hidden)]",
+        new="seen = inside",
+        test=(
+            "tests/predictor/training/test_crossfit.py::"
+            "test_a_hidden_models_lengths_are_not_known_to_the_fit"
+        ),
+        why="Intervals of unseen models are calibrated by boosters that have seen these models",
+    ),
+    Fault(
+        file="predictor/training/kernel_ridge.py",
+        old="scores[rows[block]] = values[block] - residual",
+        new="pass",
+        test=(
+            "tests/predictor/training/test_kernel_ridge.py::"
+            "test_out_of_fold_scores_are_those_of_a_fit_without_the_fold"
+        ),
+        why="The boosters are trained on text scores that know the prompts' own lengths",
+    ),
+    Fault(
+        file="predictor/training/interval_calibration.py",
+        old="counted = endless | ~censored",
+        new="counted = endless | censored | ~censored",
+        test=(
+            "tests/predictor/training/test_interval_calibration.py::"
+            "test_an_answer_cut_below_the_generation_limit_does_not_count_in_the_endless_rate"
+        ),
+        why="Answers cut by max_tokens lower the rate of endless answers",
+    ),
+    Fault(
+        file="predictor/refit/refit.py",
+        old="(compare(current, candidate, later), kind, candidate)",
+        new="(compare(current, candidate, earlier), kind, candidate)",
+        test=(
+            "tests/predictor/refit/test_refit.py::"
+            "test_a_change_that_later_traffic_does_not_confirm_is_not_promoted"
+        ),
+        why="A refit is promoted by its score on the traffic that it was fitted to",
+    ),
+    Fault(
+        file="predictor/refit/compare.py",
+        old="deviation = np.bincount(traffic.prompt, weights=gain - gain.mean())",
+        new="deviation = gain - gain.mean()",
+        test=(
+            "tests/predictor/refit/test_compare.py::"
+            "test_repetitions_of_a_prompt_do_not_narrow_the_interval"
+        ),
+        why="Requests with the same prompt count as independent, so noise is promoted",
+    ),
+    Fault(
+        file="predictor/refit/refit.py",
+        old=(
+            "since = max(start.versions.promoted_at(start.folder.name), start.current.fitted_until)"
+        ),
+        new="since = 0.0",
+        test=(
+            "tests/predictor/refit/test_refit.py::"
+            "test_traffic_from_before_a_promotion_does_not_roll_it_back"
+        ),
+        why="A version is rolled back because of traffic from before its promotion",
+    ),
+    Fault(
+        file="predictor/data/collected.py",
+        old='records.of_prompts((split == "test") == test)',
+        new="records",
+        test=(
+            "tests/predictor/data/test_sources.py::"
+            "test_the_test_split_of_a_collection_is_for_measuring_only"
+        ),
+        why="Training reads a collection's test split",
+    ),
+)

@@ -1,0 +1,172 @@
+"""Faults in scheduler/."""
+
+from __future__ import annotations
+
+from tests.faults.fault import Fault
+
+FAULTS: tuple[Fault, ...] = (
+    Fault(
+        file="scheduler/scheduler.py",
+        old="            reserved.update(worker.id for worker in candidates)\n",
+        new="            pass\n",
+        test=(
+            "tests/scheduler/test_scheduler.py::"
+            "test_a_wide_job_is_not_passed_by_narrow_jobs_of_another_model_on_its_worker"
+        ),
+        why="A job that needs much room starves beside a stream of small jobs of another model",
+    ),
+    Fault(
+        file="scheduler/scheduler.py",
+        old="        self._counters.refund(job, running.charged)\n",
+        new="",
+        test="tests/scheduler/test_fairness.py::test_a_requeued_job_costs_its_tenant_nothing",
+        why="A tenant pays for a job whose worker failed before the first byte",
+    ),
+    Fault(
+        file="scheduler/scheduler.py",
+        old="            self._waiting.counter_fell(job.tenant)\n            if service_s",
+        new="            if service_s",
+        test=(
+            "tests/scheduler/test_fairness.py::"
+            "test_a_tenant_pays_less_for_an_answer_shorter_than_its_forecast"
+        ),
+        why="A tenant whose answers are shorter than forecast keeps waiting behind others",
+    ),
+    Fault(
+        file="scheduler/scheduler.py",
+        old="queued=bool(self._waiting.queue(job.model))",
+        new="queued=bool(actions)",
+        test=(
+            "tests/scheduler/test_scheduler.py::"
+            "test_arrivals_that_meet_no_queue_keep_admission_bold"
+        ),
+        why="Admission becomes cautious although no request waits",
+    ),
+    Fault(
+        file="scheduler/scheduler.py",
+        old=("        return self._fill() if changed else []\n\n    def release"),
+        new=("        return []\n\n    def release"),
+        test="tests/scheduler/test_scheduler.py::test_a_job_about_to_end_lets_the_next_job_in",
+        why="Memory that a running job will not need stays empty until the job ends",
+    ),
+    Fault(
+        file="scheduler/fairness.py",
+        old="            self._counters[tenant] = max(self[tenant], self._latest)\n",
+        new="            self._counters[tenant] = self[tenant]\n",
+        test=(
+            "tests/scheduler/test_fairness.py::"
+            "test_a_tenant_that_returns_starts_at_the_latest_counter"
+        ),
+        why=("A tenant that returns after a break goes before all others for as long as the break"),
+    ),
+    Fault(
+        file="scheduler/fairness.py",
+        old="        if not self._waiting.get(tenant) and self[tenant]",
+        new="        if self[tenant]",
+        test=(
+            "tests/scheduler/test_fairness.py::"
+            "test_a_settlement_keeps_the_counter_of_a_waiting_tenant"
+        ),
+        why="A waiting tenant loses its claim when one of its jobs ends",
+    ),
+    Fault(
+        file="scheduler/model_queue.py",
+        old="            if counter >= self._counters[tenant]:\n",
+        new="            if True:\n",
+        test=(
+            "tests/scheduler/test_fairness.py::"
+            "test_slots_that_are_free_together_alternate_between_tenants"
+        ),
+        why="One tenant takes all slots that are free at the same time",
+    ),
+    Fault(
+        file="scheduler/worker.py",
+        old=("        if before.kv_block != spec.kv_block:\n            self._recount()\n"),
+        new="",
+        test="tests/scheduler/test_worker.py::test_a_new_block_size_recounts_the_jobs",
+        why="Running jobs stay counted in blocks of the old size",
+    ),
+    Fault(
+        file="scheduler/worker.py",
+        old="caution * spec.deviations",
+        new="spec.deviations",
+        test=(
+            "tests/scheduler/test_worker.py::"
+            "test_without_caution_an_uncertain_length_needs_no_margin"
+        ),
+        why="Uncertain requests wait in front of an idle cache",
+    ),
+    Fault(
+        file="scheduler/worker.py",
+        old="min(max(missing, 0.0), prefix_hits)",
+        new="max(missing, 0.0)",
+        test=(
+            "tests/scheduler/test_worker.py::"
+            "test_the_shared_part_of_prompts_is_at_most_the_prefix_hits"
+        ),
+        why="A lagging KV report counts as sharing, and the cache overflows",
+    ),
+    Fault(
+        file="scheduler/kv_forecast.py",
+        old="alive = beyond[atom - first] / beyond[0]",
+        new="alive = beyond[atom - first]",
+        test=(
+            "tests/scheduler/test_kv_forecast.py::test_the_attained_tokens_condition_the_survival"
+        ),
+        why="An answer longer than its short modes is forecast to end soon",
+    ),
+    Fault(
+        file="scheduler/worker_pool.py",
+        old="        self._removed.discard(spec.id)\n        if",
+        new="        if",
+        test=("tests/scheduler/test_worker_pool.py::test_a_removed_worker_that_is_set_again_stays"),
+        why="A worker that comes back while it leaves is forgotten",
+    ),
+    Fault(
+        file="scheduler/keyed_heap.py",
+        old="        heapify(self._heap)\n",
+        new="",
+        test="tests/scheduler/test_keyed_heap.py::test_the_order_holds_after_a_compaction",
+        why="After many cancellations waiting jobs go in a wrong order",
+    ),
+    Fault(
+        file="scheduler/outages.py",
+        old="            self._rejecting.discard(model)\n",
+        new="",
+        test=(
+            "tests/scheduler/test_outages.py::"
+            "test_after_the_grace_new_jobs_are_rejected_at_once_until_a_worker_is_back"
+        ),
+        why="A model rejects its requests for ever after one outage",
+    ),
+    Fault(
+        file="scheduler/sim/batch.py",
+        old="                budget += used\n",
+        new="",
+        test=(
+            "tests/scheduler/sim/test_engine.py::"
+            "test_the_budget_of_a_preempted_request_goes_to_others_in_the_same_step"
+        ),
+        why="The simulated engine loses the token budget of a preempted request",
+    ),
+    Fault(
+        file="scheduler/sim/arms.py",
+        old="                deviations=deviations_for(self.overflow),\n",
+        new="",
+        test=(
+            "tests/scheduler/sim/test_arms.py::"
+            "test_a_worker_has_the_limits_of_its_engine_and_the_settings_of_the_arm"
+        ),
+        why="Simulations ignore the overflow probability, so --kv-overflow has no effect",
+    ),
+    Fault(
+        file="scheduler/sim/simulator.py",
+        old="priority(0, key) if self._arm.priority else 0",
+        new="0",
+        test=(
+            "tests/scheduler/sim/test_simulator.py::"
+            "test_the_engine_orders_its_own_queue_by_the_key_only_under_priority"
+        ),
+        why="The simulated engine orders its own queue by arrival under the priority policy",
+    ),
+)
