@@ -1,1 +1,1 @@
-"""Decides which request goes next, and to which vLLM server: no clock, no I/O."""
+"""The scheduler: which request goes next, and to which vLLM server. Without clock and I/O."""

@@ -6,10 +6,16 @@ PRIORITY_STEPS = 1000
 """Steps of vLLM's integer priority per unit of the key: a key in seconds keeps its milliseconds."""
 
 CLASS_STEPS = 10**12
-"""Distance of two classes in vLLM's priority (64 bits), more than keys differ in 15 years."""
+"""Steps between two classes in vLLM's priority (64 bits). Two keys in seconds that lie 15 years
+apart differ by fewer steps."""
 
 
 def priority(urgency: int, key: float) -> int:
-    """vLLM's ``priority``, lower first: the class before the key."""
+    """vLLM's ``priority`` of a job: the lowest goes first. The class counts before the key.
+
+    Args:
+        urgency: class of the job.
+        key: key of the job; the part beyond half a class is cut off.
+    """
     bound = CLASS_STEPS // 2 - 1
     return urgency * CLASS_STEPS + max(-bound, min(bound, round(key * PRIORITY_STEPS)))

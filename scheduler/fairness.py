@@ -23,11 +23,11 @@ def cost(job: Job, output_tokens: float) -> float:
 
 @dataclass(slots=True)
 class TokenCounters:
-    """Virtual token counters (VTC; Sheng et al., OSDI'24): the tenant of least counter goes next.
+    """Virtual token counters (VTC; Sheng et al., OSDI'24). The smallest counter goes next.
 
     A dispatch charges the tenant the job's expected cost divided by the tenant's share; the job's
-    end corrects the charge to the true cost. A tenant that begins to wait is lifted to the counter
-    of the latest dispatch: an idle tenant saves nothing up.
+    end corrects the charge to the true cost. When a tenant begins to wait, its counter rises to the
+    counter of the latest dispatch, if lower: an idle tenant collects no credit.
     """
 
     _counters: dict[str, float] = field(default_factory=dict)
@@ -35,6 +35,7 @@ class TokenCounters:
     _latest: float = 0.0
 
     def __getitem__(self, tenant: str) -> float:
+        """The tenant's counter, in weighted tokens per share."""
         return self._counters.get(tenant, self._latest)
 
     def __len__(self) -> int:
@@ -47,7 +48,7 @@ class TokenCounters:
         self._waiting[tenant] += 1
 
     def end_waiting(self, tenant: str) -> None:
-        """Note that a job of the tenant waits no more, dispatched or not."""
+        """Note that a job of the tenant has left the queue, dispatched or not."""
         self._waiting[tenant] -= 1
         if not self._waiting[tenant]:
             del self._waiting[tenant]
@@ -57,14 +58,17 @@ class TokenCounters:
             self._counters.clear()
 
     def charge(self, job: Job) -> float:
-        """Charge a dispatched job; returns the cost charged, for ``settle`` or ``refund``."""
+        """Charge the tenant of a dispatched job.
+
+        Returns the cost in weighted tokens, which ``settle`` and ``refund`` take as ``charged``.
+        """
         charged = cost(job, job.expected_tokens)
         self._latest = max(self._latest, self[job.tenant])
         self._counters[job.tenant] = self[job.tenant] + charged / job.share
         return charged
 
     def settle(self, job: Job, charged: float) -> None:
-        """Correct the charge of a job that has ended to the cost of its attained tokens."""
+        """Replace the charge of an ended job by the cost of its attained tokens."""
         difference = cost(job, job.sequences * job.attained) - charged
         self._counters[job.tenant] = self[job.tenant] + difference / job.share
         self._forget(job.tenant)

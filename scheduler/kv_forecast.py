@@ -76,7 +76,11 @@ class KvForecast:
         self._profiles[job_id] = profile
 
     def remove(self, job_id: str) -> None:
-        """Take a job's profile out of the sum."""
+        """Take a job's profile out of the sum.
+
+        Raises:
+            KeyError: the sum holds no profile of this job.
+        """
         self._exchange(self._profiles.pop(job_id), _NOTHING)
         if not self._profiles:  # rounding errors must not outlive the jobs
             self._mean, self._variance = list(_ZEROS), list(_ZEROS)
@@ -93,12 +97,12 @@ class KvForecast:
         return self._mean[0]
 
     def peak(self, deviations: float) -> float:
-        """The largest KV use over ``STEPS``, in tokens: mean plus so many standard deviations."""
+        """The largest KV use over ``STEPS`` in tokens: mean plus so many standard deviations."""
         pairs = zip(self._mean, self._variance, strict=True)
         return max(mean + deviations * math.sqrt(max(variance, 0.0)) for mean, variance in pairs)
 
     def admits(self, profile: KvProfile, capacity: float, deviations: float) -> bool:
-        """Whether the peak with one more ``profile`` stays within ``capacity`` tokens."""
+        """Whether ``peak(deviations)`` with one more ``profile`` is at most ``capacity`` tokens."""
         squared = deviations * deviations
         for mean, new_mean, variance, new_variance in zip(
             self._mean, profile.mean, self._variance, profile.variance, strict=True
@@ -123,10 +127,10 @@ _NOTHING = KvProfile(_ZEROS, _ZEROS)
 
 
 def deviations_for(overflow: float) -> float:
-    """Standard deviations above the mean that a normal variable exceeds with this probability.
+    """The standard normal quantile at ``1 - overflow``: standard deviations above the mean.
 
     Args:
-        overflow: the probability, above 0 and up to 0.5.
+        overflow: probability that a normal variable exceeds the quantile, above 0 and up to 0.5.
 
     Raises:
         ValueError: ``overflow`` is outside these bounds.

@@ -14,7 +14,7 @@ from operator import mul
 class LengthDistribution:
     """A discrete distribution of output lengths.
 
-    Every method takes time linear in the number of atoms; sixteen to thirty-two are enough.
+    Every property takes time linear in the number of atoms. Sixteen to thirty-two atoms are enough.
 
     Args:
         tokens: positive token counts, strictly increasing.
@@ -61,7 +61,9 @@ class LengthDistribution:
 
     @classmethod
     def weighted(cls, tokens: Sequence[float], weights: Sequence[float]) -> LengthDistribution:
-        """Atoms at ``tokens`` (in any order, repeats add up) of mass proportional to ``weights``.
+        """The distribution whose atoms at ``tokens`` have masses proportional to ``weights``.
+
+        The tokens may have any order. The weights of equal tokens are added.
 
         Raises:
             ValueError: the weights have no positive sum, or the atoms form no distribution.

@@ -9,7 +9,7 @@ from scheduler.job import Job
 from scheduler.keyed_heap import KeyedHeap
 
 Rank = tuple[int, float, float]
-"""Class, counter of the tenant, key: the smallest is next. Ranks of several queues compare."""
+"""Class, counter of the tenant, key. The job of the smallest rank is next, also across queues."""
 
 JobHeap = KeyedHeap[float, Job]
 """Jobs of one tenant and class, by the policy's key."""
@@ -21,8 +21,8 @@ TenantHeap = KeyedHeap[tuple[float, str], JobHeap]
 class ModelQueue:
     """The waiting jobs of one model: a heap of tenants for each class, a heap of jobs for each.
 
-    Within a class, the tenant of least counter is next, and of that tenant's jobs the job of least
-    key. With one tenant and one class the order is the order of the keys.
+    Within a class, the tenant with the smallest counter is next. Within a tenant, the job with the
+    smallest key is next. With one tenant and one class the order is the order of the keys.
     """
 
     def __init__(self, counters: TokenCounters) -> None:
@@ -68,7 +68,7 @@ class ModelQueue:
         return job
 
     def counter_fell(self, tenant: str) -> None:
-        """Move a tenant forward whose counter is less than before."""
+        """Move a tenant forward after its counter has fallen."""
         for tenants in self._classes.values():
             jobs = tenants.get(tenant)
             if jobs is not None:
@@ -86,10 +86,10 @@ class ModelQueue:
         return (urgency, self._counters[tenant], key), job
 
     def _first_tenant(self, tenants: TenantHeap) -> tuple[str, JobHeap]:
-        """The tenant of least counter, and that tenant's jobs.
+        """The tenant with the smallest counter, and this tenant's jobs.
 
-        Charges raise counters without a word to this heap: a tenant that comes first by an outdated
-        counter is placed anew.
+        A charge raises a counter and does not update this heap. A tenant that is first by an
+        outdated counter moves to the place of its present counter.
         """
         while (head := tenants.peek()) is not None:
             (counter, tenant), jobs = head

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 class Outages:
     """Since when each model is without a healthy worker, and whether its jobs are rejected.
 
-    An outage begins when ``note`` first sees jobs wait without a worker. ``grace`` seconds later
-    the model's jobs are rejected, waiting and new ones, until a worker serves the model again.
+    An outage begins with the first call of ``note`` for a model. ``grace`` seconds later the
+    model's waiting and new jobs are rejected, until a worker serves the model again.
     """
 
     grace: float
@@ -19,7 +19,10 @@ class Outages:
     _rejecting: set[str] = field(default_factory=set)
 
     def note(self, model: str, now: float) -> bool:
-        """Note jobs that wait without a worker ``now`` (seconds); whether the grace is over."""
+        """Note that jobs of the model wait without a worker at ``now`` (seconds).
+
+        Returns whether the grace is over.
+        """
         if now - self._began.setdefault(model, now) >= self.grace:
             self._rejecting.add(model)
         return model in self._rejecting

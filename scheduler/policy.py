@@ -105,7 +105,9 @@ def gittins(job: Job) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Aged:
-    """``base(job) + rate * arrival_turns``: always the order of ``base - rate * turns waited``.
+    """Ageing: the key ``base(job) + rate * arrival_turns``, which is constant while the job waits.
+
+    At any time the key gives the same order as ``base(job) - rate * turns waited``.
 
     No job is overtaken by a job that arrives more than ``spread / rate`` turns later, where
     ``spread`` is the largest difference of two base keys. With ``expected_output`` and a rate of

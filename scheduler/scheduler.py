@@ -1,6 +1,6 @@
 """Scheduler: a synchronous state machine that decides which job goes to which worker, and when.
 
-The scheduler does no I/O: its driver carries out the actions that every method returns.
+The scheduler does no I/O: the methods return actions, and the scheduler's driver carries them out.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ class _Running:
 
 
 class Scheduler:
-    """Holds the waiting and the running jobs; every method returns the actions to carry out.
+    """Holds the waiting and the running jobs; each change returns the actions to carry out.
 
-    One writer. Time enters only through ``Job.arrival``, ``Job.deadline`` and ``expire(now)``, so
-    the gateway (real time) and the simulator (virtual time) drive the same class.
+    For one caller. Time enters only through ``Job.arrival``, ``Job.deadline`` and ``expire(now)``,
+    so the gateway (real time) and the simulator (virtual time) drive the same class.
 
     Args:
         policy: gives each job a key; the job of the smallest key goes first.
@@ -92,7 +92,7 @@ class Scheduler:
         return self._waiting.by_tenant()
 
     def oldest_arrivals(self) -> dict[str, float]:
-        """The earliest arrival of a waiting job by model, in time linear in the waiting jobs."""
+        """Arrival (seconds) of the oldest waiting job by model, in time linear in these jobs."""
         return self._waiting.oldest_arrivals()
 
     # Workers
@@ -121,7 +121,7 @@ class Scheduler:
     # Jobs
 
     def submit(self, job: Job) -> list[Action]:
-        """Take a new job: it is dispatched at once, waits, or is rejected.
+        """Take a new job: the job is dispatched at once, waits, or is rejected.
 
         Raises:
             ValueError: the scheduler holds a job of this id already.
@@ -155,7 +155,7 @@ class Scheduler:
     def release(
         self, job_id: str, attained: int | None = None, *, service_s: float | None = None
     ) -> list[Action]:
-        """Forget a job, waiting or running, however it ended; an unknown job is no error.
+        """Forget a job, waiting or running, after any end. An unknown job is no error.
 
         Args:
             job_id: an accepted job; each one leaves here, except by a ``Reject``.
@@ -174,10 +174,10 @@ class Scheduler:
                 self._traffic.turn_clock.observe(service_s)
         else:
             return []
-        return self._fill()  # a waiting job may have stood before one that fits
+        return self._fill()  # the job may have waited ahead of a job that fits a worker
 
     def requeue(self, job_id: str) -> list[Action]:
-        """Queue a running job again whose worker failed before the first byte of the answer.
+        """Queue a running job again after its worker failed before the answer's first byte.
 
         The job keeps its key. The bounds on waiting jobs do not apply to an accepted job.
         """
@@ -190,7 +190,7 @@ class Scheduler:
         return self._fill()
 
     def expire(self, now: float) -> list[Action]:
-        """Reject jobs past their deadline, and jobs of models past the grace without a worker."""
+        """Reject jobs past their deadline or the grace without a worker, at ``now`` (seconds)."""
         actions: list[Action] = []
         while (job := self._waiting.overdue(now)) is not None:
             actions.append(Reject(self._waiting.remove(job.id), "queue_timeout"))
@@ -239,7 +239,7 @@ class Scheduler:
         return None
 
     def check(self) -> None:
-        """Assert the invariants. Tests call it after every scenario."""
+        """Assert the invariants. Tests call this method after every scenario."""
         self._waiting.check()
         running = [job.id for worker in self._workers for job in worker]
         assert len(set(running)) == len(running), "a job runs on two workers"

@@ -17,8 +17,8 @@ INITIAL_TURN_SECONDS = 10.0
 busy A100."""
 
 _INITIAL_REQUESTS = 20
-"""The initial turn counts as much as so many measured requests. The first requests to end are the
-shortest ones."""
+"""Weight of the initial turn, as a number of measured requests. The first requests to end are the
+shortest ones, so the first measurements are too short."""
 
 FULL_CAUTION_SHARE = 0.05
 """Default queueing share from which on KV admission is fully cautious. Measured: see
@@ -58,7 +58,7 @@ class QueueingShare:
     _shares: dict[str, float] = field(default_factory=dict)
 
     def observe(self, model: str, *, queued: bool) -> None:
-        """Add an arrival; ``queued`` says whether jobs of the model wait after it."""
+        """Add an arrival; ``queued``: whether jobs of the model wait just after the arrival."""
         share = self._shares.get(model, 0.0)
         self._shares[model] = share + (queued - share) / _WINDOW_ARRIVALS
 

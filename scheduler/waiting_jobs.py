@@ -62,7 +62,7 @@ class WaitingJobs:
         return self._queues[job.model].remove(job_id)
 
     def overdue(self, now: float) -> Job | None:
-        """The job of the earliest deadline, if that deadline has passed (seconds)."""
+        """The job of the earliest deadline, None if the deadline is after ``now`` (seconds)."""
         first = self._deadlines.peek()
         return first[1] if first is not None and first[0] <= now else None
 
@@ -75,7 +75,7 @@ class WaitingJobs:
         return [job for _, job in sorted(heads, key=itemgetter(0))]
 
     def counter_fell(self, tenant: str) -> None:
-        """Move a tenant forward whose counter is less than before."""
+        """Move a tenant forward after its counter has fallen."""
         for queue in self._queues.values():
             queue.counter_fell(tenant)
 
@@ -88,7 +88,7 @@ class WaitingJobs:
         return Counter(job.tenant for job, _ in self._jobs.values())
 
     def oldest_arrivals(self) -> dict[str, float]:
-        """The earliest arrival by model, in time linear in the waiting jobs."""
+        """The earliest arrival (seconds) by model, in time linear in the waiting jobs."""
         return {
             model: min(job.arrival for job in queue)
             for model, queue in self._queues.items()
@@ -96,7 +96,7 @@ class WaitingJobs:
         }
 
     def check(self) -> None:
-        """Assert that the queues hold the jobs, each once, and the deadlines no others."""
+        """Assert that each job is in one queue, and each job with a deadline in the deadlines."""
         queued = [job.id for queue in self._queues.values() for job in queue]
         assert len(set(queued)) == len(queued), "a job is in two queues"
         assert set(queued) == set(self._jobs), "the jobs and the queues' jobs differ"

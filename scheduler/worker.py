@@ -27,7 +27,7 @@ _REPORT_WEIGHT = 0.2
 
 @dataclass(slots=True)
 class _Counted:
-    """A job as counted in the worker's sums: expected remaining work, and attained tokens then."""
+    """A job in the worker's sums: its expected remaining tokens, and the attained tokens then."""
 
     job: Job
     attained: int = 0
@@ -72,7 +72,7 @@ class Worker:
 
     @property
     def sequences(self) -> int:
-        """Sequences of the jobs here."""
+        """The number of sequences of the worker's jobs."""
         return self._sequences
 
     @property
@@ -145,9 +145,9 @@ class Worker:
     def observe_kv(self, used_tokens: float, prefix_hits: float) -> bool:
         """Estimate the shared part of prompts from the engine's report.
 
-        The tokens that the engine uses less than forecast are shared prefixes, up to the share of
-        prompt tokens found cached. Reports lag behind, so each report moves the estimate a little.
-        Returns whether the forecast has changed.
+        KV tokens that the forecast counts and the engine does not use are shared prefixes, up to
+        the share of prompt tokens found cached. Reports lag behind, so each report moves the
+        estimate a little. Returns whether the forecast has changed.
 
         Args:
             used_tokens: KV tokens in use, shared prefixes counted once.

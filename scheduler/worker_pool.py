@@ -21,7 +21,7 @@ class WorkerPool:
         return iter(self.by_id.values())
 
     def set(self, spec: WorkerSpec) -> None:
-        """Add a worker, or replace a worker's spec; a removed worker is back."""
+        """Add a worker, or replace a worker's spec; a removed worker gets jobs again."""
         self._removed.discard(spec.id)
         if spec.id in self.by_id:
             self.by_id[spec.id].replace_spec(spec)

@@ -1,1 +1,1 @@
-"""The scheduler in virtual time, in front of a model of vLLM."""
+"""The simulator: the scheduler in virtual time, in front of a model of vLLM."""

@@ -23,6 +23,7 @@ ORACLE = "oracle"
 """``sept`` with the true lengths as forecasts: the bound on what better forecasts could gain."""
 
 NAMES = (STOCK, ORACLE, *POLICIES)
+"""The policies that an arm may have."""
 
 
 @dataclass(frozen=True, slots=True)

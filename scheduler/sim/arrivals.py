@@ -23,7 +23,7 @@ def gamma(count: int, rate: float, cv: float, rng: random.Random) -> list[float]
 
 
 def gaps_of(times: Sequence[float]) -> list[float]:
-    """The gap before each of the ascending ``times``; before the first, the mean gap.
+    """The gap in seconds before each of the ascending ``times``; before the first, the mean gap.
 
     Raises:
         ValueError: there are fewer than two different times.

@@ -10,7 +10,7 @@ from scheduler.sim.engine_config import EngineConfig
 from scheduler.sim.engine_sequence import EngineSequence
 
 Grants = list[tuple[EngineSequence, int]]
-"""Prefills, and the number of their tokens that a step computes."""
+"""Prefilling sequences, each with the number of its tokens that the step computes."""
 
 _by_rank = attrgetter("rank")
 _by_admission = attrgetter("admitted")
@@ -48,8 +48,8 @@ class Batch:
         self._admissions = 0
         self._running: dict[str, EngineSequence] = {}
         self._decoding = Decoding(config.block_size, report_every)
-        # The end of the budget cuts a chunk off, so no sequence is admitted behind a cut prefill:
-        # there is one unfinished prefill at most, and it is the last of the running.
+        # A prefill stays unfinished only if it uses up the step's token budget. No sequence is
+        # admitted after such a prefill, so at most one running sequence, the last, is prefilling.
         self._prefilling: EngineSequence | None = None
         self._idle: list[EngineSequence] = []
         self._ended: list[EngineSequence] = []
@@ -81,7 +81,10 @@ class Batch:
         return (budget, []) if budget >= 0 else self._grant_one_by_one(grants)
 
     def _grant_all(self, grants: Grants) -> int:
-        """Grant tokens to all that run; -1, and nothing changed, if budget or blocks are short."""
+        """Grant tokens to every running sequence, and return the rest of the budget.
+
+        Returns -1 and changes nothing if budget or blocks are short.
+        """
         budget = self._config.max_num_batched_tokens - self._decoding.count
         blocks = self._decoding.blocks_needed()
         if budget < 0 or blocks > self.free_blocks:
@@ -130,7 +133,7 @@ class Batch:
         """Whether a waiting sequence has a slot, and blocks for its whole context."""
         if len(self._running) >= self._config.max_num_seqs:
             return False
-        # The watermark spares running sequences; an idle engine has none and must admit.
+        # The watermark protects running sequences; an engine without running sequences admits.
         spare = self._watermark_blocks if self._running else 0
         return self._config.blocks_for(sequence.missing) + spare <= self.free_blocks
 
@@ -142,7 +145,7 @@ class Batch:
         self._running[sequence.request_id] = sequence
 
     def run(self, grants: Grants) -> Work:
-        """Compute the granted tokens: each decoding sequence and each full prefill emits one."""
+        """Compute a step: each decoding sequence and each completed prefill emits one token."""
         decoding = self._decoding
         ended = decoding.tick(self._idle)
         work = Work(decoding.count, decoding.kv_tokens, decoding.count, ended=ended)
@@ -167,7 +170,7 @@ class Batch:
         return work
 
     def _sample(self, sequence: EngineSequence, work: Work) -> None:
-        """A prefill is complete: it emits one token, or ends if the request wants no output."""
+        """Emit the first token of a completed prefill, or end a request without output."""
         if sequence.generated == 0:
             work.prompt_tokens += sequence.prompt_tokens
             if sequence.output_tokens:

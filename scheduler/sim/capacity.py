@@ -14,7 +14,7 @@ half empty."""
 
 
 def capacity(requests: Sequence[Request], servers: Sequence[Server]) -> float:
-    """Requests a second that the engines finish without the gateway, with all requests present.
+    """Requests a second that the engines finish without the gateway, if all arrive at once.
 
     The rate is measured until nine of ten requests have ended. A load of 1 is this rate.
 

@@ -43,7 +43,7 @@ class StepCosts:
     def seconds(
         self, sequences: int, kv_tokens: int, prefill_tokens: int, entered: int = 0
     ) -> float:
-        """The duration of a step; 0 for an empty batch.
+        """The duration of a step in seconds; 0 for an empty batch.
 
         Args:
             sequences: sequences in the batch.

@@ -69,7 +69,7 @@ class Decoding:
             sequence.computed = sequence.prompt_tokens + sequence.generated - 1
 
     def tick(self, idle: Iterable[EngineSequence]) -> list[EngineSequence]:
-        """One token for each sequence but the ``idle`` ones, which leave.
+        """Take the ``idle`` sequences out, and give each other sequence one token.
 
         The caller takes the blocks beforehand. Returns the sequences that now have all tokens.
         """

@@ -14,13 +14,13 @@ class EngineConfig:
         max_num_seqs: sequences that run at once.
         num_blocks: KV blocks. vLLM reserves one of its ``num_gpu_blocks``, which does not count.
         block_size: tokens in one KV block.
-        max_num_batched_tokens: token budget of one step; it cuts long prompts into chunks.
+        max_num_batched_tokens: token budget of one step; the budget cuts long prompts into chunks.
         max_model_len: longest context in tokens.
         scheduling_policy: order of the engine's own queue.
         watermark: share of the blocks (0 to 1) that an admission leaves free.
 
     Raises:
-        ValueError: a limit is not positive or the watermark not a share.
+        ValueError: a limit is below 1, the watermark is not a share, or the policy is unknown.
     """
 
     max_num_seqs: int = 32
@@ -51,7 +51,8 @@ class EngineConfig:
             ValueError: the request exceeds the context or the cache, or its sizes are invalid.
         """
         if prompt_tokens < 1 or output_tokens < 0:
-            raise ValueError(f"need a prompt and no negative output, got {prompt_tokens}")
+            sizes = f"{prompt_tokens} and {output_tokens}"
+            raise ValueError(f"need a prompt and no negative output, got {sizes} tokens")
         total = prompt_tokens + output_tokens
         if total > self.max_model_len:
             raise ValueError(f"{total} tokens exceed max_model_len {self.max_model_len}")

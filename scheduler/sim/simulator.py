@@ -140,16 +140,16 @@ class _Simulation:
 
     def _send(self, index: int, engine: int, key: float) -> None:
         self._records[index].dispatched = self._now
-        steps = priority(0, key) if self._arm.priority else 0
+        engine_priority = priority(0, key) if self._arm.priority else 0
         if self._arm.latency:
-            self._sent.append((self._now + self._arm.latency, index, engine, steps))
+            self._sent.append((self._now + self._arm.latency, index, engine, engine_priority))
         else:
-            self._receive(index, engine, steps)
+            self._receive(index, engine, engine_priority)
 
-    def _receive(self, index: int, engine: int, priority: int) -> None:
+    def _receive(self, index: int, engine: int, engine_priority: int) -> None:
         request = self._requests[index]
         sizes = request.prompt_tokens, request.output_tokens
-        self._engines[engine].add(str(index), *sizes, priority)
+        self._engines[engine].add(str(index), *sizes, engine_priority)
 
     def _start(self) -> None:
         """Begin a step of each idle engine with work."""
@@ -167,7 +167,7 @@ class _Simulation:
                 heappush(self._ends, (self._now + step.duration, number))
 
     def _deliver(self, engine: int) -> None:
-        """End an engine's step: record its tokens, release its finished requests, send others."""
+        """End an engine's step: record tokens, release finished requests, dispatch others."""
         step = self._steps[engine]
         assert step is not None
         records, now, scheduler = self._records, self._now, self._scheduler
