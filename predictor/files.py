@@ -57,7 +57,11 @@ def release(descriptor: int) -> None:
 
 @contextmanager
 def exclusive(path: Path) -> Iterator[None]:
-    """Hold the lock of the file ``path`` during a block; raises LockedError as ``acquire``."""
+    """Hold the lock of the file ``path`` during a block.
+
+    Raises:
+        LockedError: another process holds the lock.
+    """
     descriptor = acquire(path)
     try:
         yield

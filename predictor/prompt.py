@@ -117,7 +117,7 @@ def _number(value: object) -> float | None:
 
 
 def _content(content: object) -> str:
-    """The text of a message's content, which is a string or a list of parts; images have none."""
+    """The text of a message's content (a string or a list of parts); an image part has no text."""
     if isinstance(content, str):
         return content
     if not isinstance(content, list | tuple):

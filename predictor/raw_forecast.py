@@ -30,7 +30,7 @@ CAP_TOKENS = 15_000
 """Tokens at which CASTILLO cut its answers: a capped sample has at least this length."""
 
 ATOMS = len(MASS) + 1
-"""Atoms of a forecast: one for each quantile level, and one for answers without end."""
+"""Atoms of a forecast: one for each quantile level, and one for endless answers."""
 _MOST = log(CAP_TOKENS)
 
 
@@ -39,8 +39,9 @@ class RawForecasts:
     """Forecasts of n prompts: length = exp(location + scale * z), where z has quantiles ``shape``.
 
     ``location`` and ``scale`` (n) are in log tokens. ``shape`` (n x len(LEVELS)) are the quantiles
-    of z at LEVELS. ``endless`` (n) is the probability that the answer does not end by itself.
-    ``inputs`` (n x len(COLUMNS)) are the boosters' inputs, which the served log keeps for refits.
+    of z at LEVELS. ``endless`` (n) is the probability that the answer is endless (does not end by
+    itself). ``inputs`` (n x len(COLUMNS)) are the boosters' inputs, which the served log keeps for
+    refits.
     """
 
     location: Array
@@ -53,7 +54,7 @@ class RawForecasts:
         return len(self.location)
 
     def rows(self, rows: slice) -> RawForecasts:
-        """The forecasts of some of the prompts."""
+        """The forecasts of the prompts in the slice ``rows``."""
         return RawForecasts(
             self.location[rows],
             self.scale[rows],
@@ -86,5 +87,5 @@ class RawForecasts:
 
 
 def _increasing(tokens: Sequence[float], masses: Sequence[float]) -> LengthDistribution:
-    """The distribution of atoms in increasing order, in a third of the time of ``weighted``."""
+    """The distribution of strictly increasing atoms, in a third of the time of ``weighted``."""
     return LengthDistribution(tuple(tokens), tuple(masses))

@@ -1,4 +1,4 @@
-"""The adaptive layer: corrects forecasts by every answer, within microseconds."""
+"""The adaptive layer: corrects forecasts by the lengths of all answers so far."""
 
 from predictor.adaptive.forecast import Forecast
 from predictor.adaptive.layer import AdaptiveLayer

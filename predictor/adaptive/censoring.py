@@ -13,7 +13,7 @@ from predictor.raw_forecast import CAP_TOKENS, LEVELS
 
 _TAIL = 0.25  # mean excess, in scales, of an answer cut beyond every atom of its forecast
 
-_EARLY = 0.05  # forecast probability of an end before the cut, below which a cut weighs less
+_EARLY = 0.05  # a cut weighs less if the forecast probability of an earlier end is below this
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,8 +42,8 @@ class Fit:
     """The fitted corrections of a model's forecasts.
 
     The location changes by features @ ``coefficients``. The log scale changes by
-    ``log_scale_shift`` + ``log_scale_slope`` * (log scale + 1.2). ``residuals`` are the sorted
-    standardised residuals, ``weights`` their weights.
+    ``log_scale_shift`` + ``log_scale_slope`` * (log scale + 1.2). ``residuals`` are the
+    standardised residuals in increasing order, ``weights`` are the residuals' weights.
     """
 
     coefficients: tuple[float, ...]
@@ -71,15 +71,15 @@ def no_fit(width: int) -> Fit:
 def fit(
     answers: Answers, before: Fit, *, known: bool, prior: Array, settings: AdaptiveSettings
 ) -> Fit:
-    """Fit ``answers``.
+    """The corrections fitted to ``answers``.
 
-    Outliers are judged by the previous fit, ``before``. ``known``: the predictor was trained on the
-    model. ``prior`` is the predicted shape.
+    ``before`` is the previous fit, by which outliers are judged. ``known``: the predictor was
+    trained on the model. ``prior`` (len(LEVELS)) is the predicted shape.
     """
     scale = np.exp(before.log_scales(answers.log_scale))
-    off = np.abs(answers.error - answers.features @ np.array(before.coefficients)) / scale
+    residual = np.abs(answers.error - answers.features @ np.array(before.coefficients)) / scale
     precision = answers.weight / (scale**2 + _FLOOR**2) / float(MASS @ prior**2)
-    precision *= np.minimum(1.0, _HUBER / np.maximum(off, 1e-9))
+    precision *= np.minimum(1.0, _HUBER / np.maximum(residual, 1e-9))
     coefficients, error = _regress(answers, precision, known=known, settings=settings)
     shift, slope = _fit_scale(answers, error, prior, settings)
     centred = answers.log_scale - _MEAN_LOG_SCALE
@@ -95,9 +95,9 @@ def _regress(
 
     Studentised residuals lie between the residuals of the fit and the leave-one-out errors.
     """
-    prior = 0 if known else 1
-    deviation = np.full(answers.features.shape[1], settings.others[prior])
-    deviation[:2] = settings.intercept[prior], settings.slope[prior]
+    entry = 0 if known else 1
+    deviation = np.full(answers.features.shape[1], settings.others[entry])
+    deviation[:2] = settings.intercept[entry], settings.slope[entry]
     weighted = answers.features * precision[:, None]
     inverse = np.linalg.inv(weighted.T @ answers.features + np.diag(deviation**-2.0))
     coefficients = inverse @ (weighted.T @ answers.error)

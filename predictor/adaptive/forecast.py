@@ -13,7 +13,7 @@ from predictor.raw_forecast import CAP_TOKENS, MASS, RawForecasts
 from scheduler.length import LengthDistribution
 
 _MASS = tuple(MASS.tolist())
-_LOG_CAP = log(CAP_TOKENS - 1.0)  # the atom at CAP_TOKENS is of answers without end
+_LOG_CAP = log(CAP_TOKENS - 1.0)  # the atom at CAP_TOKENS is for endless answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Forecast:
     ``length`` is the distribution, truncated at the prompt's ``max_tokens``. ``raw`` is the
     predictor's forecast; ``location`` and ``scale`` (log tokens), ``shape`` and ``endless`` are
     the corrected values. ``from_history`` tells whether the history of the request's keys explains
-    more of the variance than the model's regression leaves.
+    more than half of the variance that the model's regression leaves.
     """
 
     length: LengthDistribution
@@ -87,7 +87,10 @@ def split(raw: RawForecasts) -> list[RawForecast]:
 def distribution(
     location: float, scale: float, shape: Sequence[float], endless: float, limit: float | None
 ) -> LengthDistribution:
-    """``RawForecasts.distributions`` for one forecast, without arrays: a quarter of the time."""
+    """The distribution of one forecast, truncated at ``limit`` tokens.
+
+    Takes a quarter of the time of ``RawForecasts.distributions``, which works on arrays.
+    """
     tokens = [exp(min(_LOG_CAP, max(0.0, location + scale * z))) for z in shape]
     ending = 1.0 - endless
     mass = [ending * part for part in _MASS]

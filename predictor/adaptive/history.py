@@ -15,24 +15,24 @@ from math import sqrt
 from predictor.adaptive.keys import PROMPT, PROMPT_ANY, SKELETON, Keys
 from predictor.adaptive.memory import COUNT, EPOCH, FIRST, SQUARES, TOTAL, Memory, Row
 
-_PRIOR_SHARE = (0.1, 0.2, 0.1, 0.5, 0.6)  # of the variance between keys, by level
-_PRIOR_WEIGHT = 20.0  # of the prior shares, in answers
-_KEEP_SHARE = 0.998  # of the shares' sums, at each further answer
-_KEEP = (0.98, 0.98, 0.98, 0.97, 0.95, 0.97)  # of a key's sums, at each further answer
+_PRIOR_SHARE = (0.1, 0.2, 0.1, 0.5, 0.6)  # of the variance that lies between keys, by level
+_PRIOR_WEIGHT = 20.0  # weight of the prior shares, in answers
+_KEEP_SHARE = 0.998  # factor of the shares' sums at each further answer
+_KEEP = (0.98, 0.98, 0.98, 0.97, 0.95, 0.97)  # factor of a key's sums, by level
 _STALE = 0.02  # weight of an answer from before the model changed
 _SPREAD_WEIGHT = 2.0  # weight of the model's variance within prompts, in answers of one prompt
 _FAR = 3.0  # standard deviations; bounds the effect of an answer on the shares
-_RELATIVE = (0.0,)  # one feature more: marks a row of errors, where PROMPT rows hold log tokens
+_ERRORS = (0.0,)  # features of a PROMPT_ANY row: a dummy, so that ``rebase`` drops the row
 _SOME = 0.3  # answers; a key with fewer is ignored
 
 
 @dataclass(frozen=True, slots=True)
 class ModelForecast:
-    """The forecast of the model's regression, before history corrects it.
+    """The forecast for a request after the model's regression (``fit``) and before history.
 
-    ``location`` and ``variance`` are in log tokens, ``coefficients`` are the regression's,
-    ``epoch`` counts the changes of the model, and ``within`` is the variance of log tokens among
-    answers to one prompt.
+    ``location`` and ``variance`` are of log tokens. ``coefficients`` are the regression's
+    coefficients. ``epoch`` is the number of changes of the model so far. ``within`` is the variance
+    of log tokens among the model's answers to one prompt.
     """
 
     location: float
@@ -46,14 +46,15 @@ class ModelForecast:
 class Correction:
     """The correction of a forecast by history: ``shift`` of the location, remaining ``variance``.
 
-    ``levels`` are the steps: level, answers, mean error, shift and variance before the step.
+    ``levels`` has one tuple for each level with answers: the level, the number of answers, the mean
+    error, and the shift and the variance before that level.
     """
 
     shift: float
     variance: float
     levels: list[tuple[int, float, float, float, float]]
 
-    def at(self, level: int) -> tuple[float, float]:
+    def answers_at(self, level: int) -> tuple[float, float]:
         """The number of answers at a level and their mean error; 0, 0 without answers."""
         return next((step[1:3] for step in self.levels if step[0] == level), (0.0, 0.0))
 
@@ -70,10 +71,10 @@ class History:
         """The correction of the forecast of the request with these ``keys``."""
         correction = Correction(0.0, forecast.variance, [])
         prompt = self.memory.get(keys[PROMPT])
-        own = _fresh(prompt, forecast.epoch)
+        own = _fresh_count(prompt, forecast.epoch)
         for level in range(PROMPT):
             row = self.memory.get(keys[level])
-            count = row[COUNT] if level == PROMPT_ANY else _fresh(row, forecast.epoch)
+            count = row[COUNT] if level == PROMPT_ANY else _fresh_count(row, forecast.epoch)
             if level in (SKELETON, PROMPT_ANY):
                 count -= own  # the prompt's own answers count at level PROMPT only
             if count > _SOME:
@@ -90,14 +91,14 @@ class History:
         correction.variance *= 1 - share * trust
 
     def rebase(self) -> None:
-        """Drop the errors, which are relative to a replaced predictor; prompts' answers stay."""
-        self.memory.keep(FIRST)
+        """Drop all errors of a replaced predictor; the log tokens of exact prompts stay."""
+        self.memory.keep_width(FIRST)
 
     def learn_shares(self, correction: Correction, error: float, weight: float) -> None:
         """Update the shares of variance from one answer.
 
-        ``error`` (log tokens) is relative to the forecast without history. The product of two
-        errors with the same key has the variance between keys as its expectation.
+        ``error`` (log tokens) is relative to the forecast without history. The expected product of
+        two errors with the same key is the variance between keys.
         """
         for level, count, mean, shift, variance in correction.levels:
             if level == PROMPT:
@@ -132,7 +133,7 @@ class History:
         """
         entries: list[tuple[int, float, Sequence[float], int]]
         entries = [(level, shift, features, epoch) for level in range(PROMPT_ANY)]
-        entries.append((PROMPT_ANY, standardised, _RELATIVE, 0))
+        entries.append((PROMPT_ANY, standardised, _ERRORS, 0))
         if first:
             entries.append((PROMPT, log_tokens, (), epoch))
         for level, value, sums, written in entries:
@@ -161,8 +162,8 @@ def _narrow_to_prompt(
     correction.variance = min(spread + between * (1 - trust), 2 * correction.variance)
 
 
-def _fresh(row: Row, epoch: int) -> float:
-    """The number of a key's answers; answers from before the model changed count _STALE."""
+def _fresh_count(row: Row, epoch: int) -> float:
+    """The number of a key's answers; answers from before a change of the model weigh _STALE."""
     return row[COUNT] if row[EPOCH] == epoch else _STALE * row[COUNT]
 
 

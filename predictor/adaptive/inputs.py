@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from math import isnan
 
-from predictor.fast.inputs import COLUMNS
+from predictor.fast.inputs import COLUMNS, KNOWN, ROUTE
 from predictor.raw_forecast import RawForecasts
 
 CENTRE = 5.6
-"""Typical mean of log tokens; location and text scores are relative to it."""
+"""Typical mean of log tokens, subtracted from the location and from the text scores."""
 
 _CENTRED = ("text_words", "text_all")
 _TAKEN = (*_CENTRED, *(name for name in COLUMNS if name.startswith("text_axis_")), "text_own")
 
-NAMES: tuple[str, ...] = ("one", "location", *(name for name in _TAKEN if name in COLUMNS))
+NAMES: tuple[str, ...] = ("one", "location", *_TAKEN)
 """The features of the regression, in order."""
 
 Features = tuple[float, ...]
@@ -21,7 +21,6 @@ Features = tuple[float, ...]
 
 _COLUMNS = [COLUMNS.index(name) for name in NAMES[2:]]
 _SHIFT = [CENTRE if name in _CENTRED else 0.0 for name in NAMES[2:]]
-_ROUTE = COLUMNS.index("model_route") if "model_route" in COLUMNS else -1
 _FAR = 6.0  # bounds the effect of an outlying feature
 _NO_SCORES = (0.0,) * len(_COLUMNS)
 
@@ -50,7 +49,7 @@ def _bounded(number: float) -> float:
 
 
 def known(raw: RawForecasts) -> list[bool]:
-    """Whether the predictor was trained on each forecast's model; no if the inputs do not say."""
-    if _ROUTE < 0 or raw.inputs.shape[1] != len(COLUMNS):
+    """Whether the predictor was trained on each forecast's model; False if the inputs lack it."""
+    if raw.inputs.shape[1] != len(COLUMNS):
         return [False] * len(raw)
-    return [route == 0 for route in raw.inputs[:, _ROUTE].tolist()]
+    return [route == KNOWN for route in raw.inputs[:, ROUTE].tolist()]

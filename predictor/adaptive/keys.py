@@ -35,9 +35,10 @@ Keys = tuple[int, ...]
 def keys_of(prompt: Prompt, *, salt: bytes = b"", tier: str = "") -> Keys:
     """The keys of a prompt for its model.
 
-    Without ``salt`` (at most 64 bytes) nobody can compute the key of a given text. Keys of errors
-    depend on ``tier``, because errors are relative to a tier's forecast; the key of the exact
-    prompt and model does not, because its answers are kept as log tokens.
+    ``salt`` (at most 64 bytes) is the secret of the hashes: only a holder of the salt can compute
+    the key of a given text. The keys under which errors are stored depend on ``tier``, because
+    errors are relative to a tier's forecast. The key of the exact prompt and model is the same for
+    all tiers, because log tokens are stored under that key.
     """
     text = clip(prompt.text)
     skeleton = _skeleton(text)

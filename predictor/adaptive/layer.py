@@ -30,7 +30,7 @@ from predictor.raw_forecast import RawForecasts
 FIRST_TIER = "fast"
 """The tier that forecasts every request; only this tier records the answers to exact prompts."""
 
-_FROM_HISTORY = 0.5  # share of the variance; with less left, history dominates a forecast
+_FROM_HISTORY = 0.5  # history dominates if it leaves less than this share of the variance
 _LEAST_SCALE = 0.02  # log tokens
 _FAR = 4.0  # standard deviations; bounds the error that history learns from
 _REPEATED = 0.9  # weight of a prompt's earlier answers from which on the prompt is a repeat
@@ -49,13 +49,16 @@ class AdaptiveLayer:
     def __init__(
         self, settings: AdaptiveSettings | None = None, *, salt: bytes | None = None, seed: int = 0
     ) -> None:
-        """``salt`` (16 bytes, default random) is the key of the hashes of prompts."""
+        """``salt`` (16 bytes, default random) is the key of the hashes of prompts.
+
+        ``seed`` is the seed of the random lengths that cut answers count with.
+        """
         self.settings = settings or AdaptiveSettings()
         self.salt = secrets.token_bytes(16) if salt is None else salt
         self.history = History(self.settings.capacity)
         self.recent: OrderedDict[_Learner, RecentAnswers] = OrderedDict()
         self.history_errors = HistoryErrors(self.settings)
-        self._fresh = RecentAnswers(_WIDTH, self.settings)
+        self._no_answers = RecentAnswers(_WIDTH, self.settings)
         self._random = Random(seed)
         self.lock = Lock()
 
@@ -67,7 +70,8 @@ class AdaptiveLayer:
         For a new model and a prompt without history, the forecast is the raw one.
 
         Raises:
-            ValueError: the numbers of prompts and of raw forecasts differ, or one is not finite.
+            ValueError: the numbers of prompts and of raw forecasts differ, or a raw forecast is not
+                finite or has no positive scale.
         """
         if len(prompts) != len(raw):
             raise ValueError(f"{len(prompts)} prompts need as many raw forecasts, got {len(raw)}")
@@ -77,10 +81,10 @@ class AdaptiveLayer:
         return list(map(self._adapt, repeat(tier), prompts, keys, split(raw)))
 
     def learn(self, forecast: Forecast, tokens: int, *, censored: bool) -> None:
-        """Learn that the request of ``forecast`` was answered with ``tokens`` tokens.
+        """Learn from an answer of ``tokens`` tokens to the request of ``forecast``.
 
-        ``censored``: the answer was cut (by ``max_tokens``, the end of the context, or a client
-        that hung up) and would have been longer.
+        ``censored``: the answer was cut by ``max_tokens``, by the end of the context, or by a
+        client that hung up. A cut answer would have been longer.
         """
         with self.lock:
             answer = read_answer(forecast, tokens, censored=censored, random=self._random)
@@ -119,7 +123,7 @@ class AdaptiveLayer:
         correction = self.history.correct(model, forecast.keys)
         deviation = sqrt(model.variance)
         error = min(_FAR * deviation, max(-_FAR * deviation, answer.log_tokens - model.location))
-        repeats, mean = correction.at(PROMPT)
+        repeats, mean = correction.answers_at(PROMPT)
         first = forecast.tier == FIRST_TIER
         self.history.learn_shares(correction, error, answer.prompt_weight)
         if first and answer.prompt_weight == 1.0 and repeats >= _REPEATED:
@@ -150,12 +154,12 @@ class AdaptiveLayer:
         )
 
     def _epoch(self, model: str) -> int:
-        """The changes of a model so far, detected in the tier that sees all requests."""
-        return self.recent.get((FIRST_TIER, model), self._fresh).epoch
+        """The number of changes of a model so far; FIRST_TIER, which sees all requests, counts."""
+        return self.recent.get((FIRST_TIER, model), self._no_answers).epoch
 
     def _adapt(self, tier: str, prompt: Prompt, keys: Keys, raw: RawForecast) -> Forecast:
         with self.lock:
-            recent = self.recent.get((tier, prompt.model), self._fresh)
+            recent = self.recent.get((tier, prompt.model), self._no_answers)
             model = self._model_forecast(recent, prompt.model, raw)
             correction = self.history.correct(model, keys)
             from_history = correction.variance < _FROM_HISTORY * model.variance

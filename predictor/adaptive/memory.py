@@ -85,7 +85,7 @@ class Memory:
         """All keys, least recently used first."""
         return list(self._rows)
 
-    def keep(self, width: int) -> None:
+    def keep_width(self, width: int) -> None:
         """Drop all rows that do not have ``width`` columns."""
         kept = ((key, row) for key, row in self._rows.items() if len(row) == width)
         self._rows = OrderedDict(kept)

@@ -15,7 +15,7 @@ ERROR, LOG_SCALE, WEIGHT, STANDARDISED, FIRST = 0, 1, 2, 3, 4
 """Columns of a row: log tokens minus the predicted location, predicted log scale, weight of the
 answer, standardised error of the corrected forecast; from ``FIRST`` on the features."""
 
-_ALARM_SIZES = (12, 24, 48)
+_ALARM_SIZES = (12, 24, 48)  # numbers of latest errors that are compared with earlier errors
 _QUIET = 32  # answers without an alarm, at the start and after a change
 _FAR = 4.0  # bounds a standardised error, so that one outlier is no change
 _EVERY = 6  # answers between two checks for a change
@@ -25,7 +25,13 @@ _WITHIN_KEEP = 0.99
 
 
 class RecentAnswers:
-    """The recent answers of one model in one tier. Not thread-safe; ``fitted`` is immutable."""
+    """The recent answers of one model in one tier. Not thread-safe; ``fitted`` is immutable.
+
+    ``rows`` is a ring buffer of the answers. ``count`` is the number of answers so far, ``epoch``
+    the number of changes of the model so far, ``changed`` the ``count`` at the last change.
+    ``known`` and ``prior`` (the predicted shape) are those of the latest answer. ``endless`` and
+    ``within`` are pairs of a weighted sum and a sum of weights.
+    """
 
     def __init__(self, width: int, settings: AdaptiveSettings) -> None:
         self.settings = settings
@@ -42,7 +48,7 @@ class RecentAnswers:
         self._shapes = MixedShapes(settings.shape_prior)
 
     def rebased(self) -> RecentAnswers:
-        """The state for the same model under another predictor, without the old one's errors."""
+        """The recent answers under another predictor, without the old predictor's errors."""
         fresh = RecentAnswers(self.rows.shape[1] - FIRST, self.settings)
         fresh.epoch, fresh.endless, fresh.within = self.epoch, self.endless, self.within
         return fresh
@@ -70,7 +76,7 @@ class RecentAnswers:
             self.refit(prior)
 
     def refit(self, prior: Array) -> None:
-        """Fit the answers in the window; the next fit is due after 6 % more, at most 16."""
+        """Fit the answers in the window; the next fit is due after 6 % more answers, at most 16."""
         rows, age, stale = self._latest(len(self.rows))
         weight = rows[:, WEIGHT] * 0.5 ** (age / self.settings.half_life)
         weight[stale] *= self.settings.stale
@@ -82,7 +88,7 @@ class RecentAnswers:
         self._due = self.count + max(1, min(16, fresh // 16))
 
     def _latest(self, most: int) -> tuple[Array, Array, Flags]:
-        """The latest ``most`` rows, oldest first; their age in answers; whether before a change."""
+        """The latest ``most`` rows, oldest first; ages in answers; which precede the last change."""
         size = min(self.count, len(self.rows), most)
         number = np.arange(self.count - size, self.count)
         rows = self.rows[number % len(self.rows)]
@@ -135,7 +141,7 @@ class RecentAnswers:
 
 
 def _alarm(late: Array, early: Array) -> float:
-    """By how many standard errors the late errors are shifted, or larger, whichever is more."""
+    """The shift of the mean or the growth of the mean size, the larger, in standard errors."""
     root = np.sqrt(1.0 / len(late) + 1.0 / len(early))
     shift = abs(late.mean() - early.mean()) / (early.std() * root + 1e-9)
     late, early = np.abs(late), np.abs(early)

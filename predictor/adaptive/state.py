@@ -28,7 +28,10 @@ State = dict[str, NDArray[Any]]
 
 
 class StateError(ValueError):
-    """A stored state cannot be used; the message gives the reason. The layer can start without."""
+    """A stored state cannot be used; the message gives the reason.
+
+    The adaptive layer can start without a state.
+    """
 
 
 def save_state(adaptive: AdaptiveLayer, path: Path) -> None:
@@ -49,13 +52,14 @@ def load_state(path: Path, settings: AdaptiveSettings | None = None) -> Adaptive
     except StateError as error:
         raise StateError(f"{path}: {error}") from error
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise StateError(f"{path}: {error}; remove it to start without history") from error
+        raise StateError(f"{path}: {error}; remove the file to start without history") from error
 
 
 def state_arrays(adaptive: AdaptiveLayer) -> State:
     """Everything learned, as arrays; the settings' ``capacity`` and ``models`` bound the size.
 
-    Copied piece by piece, so a request waits a few milliseconds at most.
+    The arrays are copied piece by piece, so that a request waits for the lock for a few
+    milliseconds at most.
     """
     with adaptive.lock:
         keys = adaptive.history.memory.keys()

@@ -23,21 +23,22 @@ def forecast(
     location: Booster,
     scale: Booster,
     shapes: Array,
-    capped: Array,
+    endless_rates: Array,
 ) -> RawForecasts:
     """The forecasts of n prompts from the boosters' ``inputs`` (n x len(COLUMNS)).
 
     The location is ``base`` (n, log tokens) plus the output of the booster ``location``; the
-    booster ``scale`` gives the log of the scale. ``shapes`` (M + 2 x levels) are the standardised
-    quantiles of each of the M models trained on, of related and of generic models. ``capped`` (M +
-    1) are the rates of answers without end, of each model trained on and of generic models.
+    booster ``scale`` gives the log of the scale. ``shapes`` ((M + 2) x len(LEVELS)) are the
+    standardised quantiles of each of the M models trained on, of related and of generic models.
+    ``endless_rates`` (M + 1) are the rates of endless answers, of each model trained on and of
+    generic models.
     """
     weights = matches.weights
     return RawForecasts(
         location=base + boosted(location, inputs),
         scale=np.exp(boosted(scale, inputs)),
         shape=shapes[models.group(matches.routes, weights.argmax(axis=1))],
-        endless=weights @ capped[:-1] + (1 - weights.sum(axis=1)) * capped[-1],
+        endless=weights @ endless_rates[:-1] + (1 - weights.sum(axis=1)) * endless_rates[-1],
         inputs=inputs,
     )
 

@@ -1,8 +1,8 @@
 """The boosters' inputs: features of the prompt's text, and the match of the requested model.
 
 A model that was trained on is ``known``. An unseen model of a known family is ``related`` and
-starts from its relatives. Any other model is ``generic``: the columns of the model are NaN, and the
-boosters were trained on such rows too.
+starts from its relatives. Any other model is ``generic``: the columns of the model are NaN. The
+boosters are trained on rows of all three routes.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from predictor.features.model_names import canonical, traits
 
 KNOWN, RELATED, GENERIC = 0, 1, 2
 ROUTES = ("known", "related", "generic")
+"""How a predictor knows a model, and the name of each route; see the module's docstring."""
 
 COLUMNS: tuple[str, ...] = (
     *LEXICAL_NAMES,
@@ -66,7 +67,7 @@ class ModelMatches:
     weights: Array
 
     @classmethod
-    def of(cls, matches: Sequence[ModelMatch]) -> ModelMatches:
+    def from_matches(cls, matches: Sequence[ModelMatch]) -> ModelMatches:
         """The matches as arrays."""
         return cls(
             np.array([match.route for match in matches], dtype=np.intp),
@@ -81,10 +82,10 @@ class ModelMatches:
 def location_base(offset: Array | float, score: Array, limit: Array) -> Array:
     """The linear part of the location, in log tokens (n); the booster adds a correction.
 
-    The sum of the model's ``offset``, half of the text model's ``score``, and a share of the gap to
-    a length that the prompt asks for (``limit``: the column LIMIT; NaN: none). CASTILLO has too few
-    prompts that ask for a length to learn that share from. With the linear part given, the trees
-    need not build a straight line from steps.
+    The sum of the model's ``offset``, half of the text model's ``score`` (n), and a share of the
+    gap to a length that the prompt asks for (``limit``, n: the column LIMIT; NaN: none). The share
+    is a constant, because CASTILLO has too few prompts with a stated length for an estimate. The
+    boosters fit what the linear part leaves, since trees approximate a line by many steps.
     """
     gap = np.log(np.expm1(limit)) - (offset + score)
     bounded_gap = np.clip(np.where(np.isnan(gap), 0.0, gap), -_SHORTER, _LONGER)
@@ -107,7 +108,7 @@ class TrainedModels:
         return self._related(base, [True] * len(self.names))
 
     def match_unseen(self, model: int, hidden: Sequence[int] = ()) -> ModelMatch:
-        """The match of ``model`` if it and the models ``hidden`` had not been trained on."""
+        """The match of ``model`` as if that model and ``hidden`` (indices) were not trained on."""
         usable = [index != model and index not in hidden for index in range(len(self.names))]
         return self._related(self.names[model], usable)
 
@@ -138,7 +139,8 @@ class TrainedModels:
     ) -> tuple[Array, Array]:
         """The boosters' inputs (n x len(COLUMNS)) and the ``location_base`` (n) of n prompts.
 
-        ``scores`` (n x (SHARED + M)) are the text model's; ``matches`` are of the prompts' models.
+        ``scores`` (n x (SHARED + M)) are the text model's scores; ``matches`` (n) are the matches
+        of the prompts' models.
         """
         own = np.einsum("nm,nm->n", scores[:, SHARED:], matches.weights)
         limit = features.lexical[:, LIMIT]

@@ -40,7 +40,7 @@ class LengthPredictor:
         location: Booster,
         scale: Booster,
         shapes: Array,
-        capped: Array,
+        endless_rates: Array,
         manifest: dict[str, Any],
     ) -> None:
         self._text = text
@@ -48,7 +48,7 @@ class LengthPredictor:
         self._location = location
         self._scale = scale
         self._shapes = shapes
-        self._capped = capped
+        self._endless_rates = endless_rates
         self.manifest = manifest
 
     @classmethod
@@ -77,7 +77,7 @@ class LengthPredictor:
             location=booster(stored.boosters["location"]),
             scale=booster(stored.boosters["scale"]),
             shapes=stored.arrays["shapes"],
-            capped=stored.arrays["capped"],
+            endless_rates=stored.arrays["capped"],
             manifest=stored.manifest,
         )
 
@@ -85,7 +85,7 @@ class LengthPredictor:
         models = len(self._models.names)
         fits = (
             self._shapes.shape == (models + 2, len(LEVELS))
-            and self._capped.shape == (models + 1,)
+            and self._endless_rates.shape == (models + 1,)
             and self._location.num_feature() == self._scale.num_feature() == len(COLUMNS)
         )
         if not fits:
@@ -109,7 +109,9 @@ class LengthPredictor:
 
     def raw_forecasts(self, prompts: Sequence[Prompt]) -> RawForecasts:
         """The location-scale forecasts of n prompts."""
-        matches = ModelMatches.of([self._models.match(prompt.model) for prompt in prompts])
+        matches = ModelMatches.from_matches(
+            [self._models.match(prompt.model) for prompt in prompts]
+        )
         features = extract(prompts)
         scores = self._text.scores(features)
         inputs, base = self._models.inputs(features, scores, matches)
@@ -121,7 +123,7 @@ class LengthPredictor:
             location=self._location,
             scale=self._scale,
             shapes=self._shapes,
-            capped=self._capped,
+            endless_rates=self._endless_rates,
         )
 
 

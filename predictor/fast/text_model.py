@@ -1,8 +1,11 @@
 """Kernel regression of the log length on a prompt's text; its scores are inputs of the boosters.
 
-All scores are in log tokens: the length over all models, first from the words alone, then from
-words, byte runs and similarity to training prompts; the models' common axes of departure from that
-length; and the departure of each model trained on.
+The scores of a prompt, all in log tokens:
+
+- WORDS: the mean length over all models, from the words alone;
+- ALL: the same mean length, from words, byte runs and similarity to training prompts;
+- AXES: coordinates of the models' departures from ALL on the departures' principal axes;
+- one score for each model trained on: the model's departure from ALL, beyond the model's offset.
 """
 
 from __future__ import annotations
@@ -63,7 +66,7 @@ def _tf_idf_product(counts: BucketCounts, idf: Single, weights: Single) -> Singl
 
 
 def standardise(lexical: Array, centre: Array, spread: Array) -> Array:
-    """Hand-made features (n x d) in clipped standard deviations; NaN counts as 0."""
+    """Hand-made features (n x d) in clipped standard deviations; NaN counts as a feature of 0."""
     return np.asarray(
         np.clip((np.where(np.isnan(lexical), 0.0, lexical) - centre) / spread, -_CLIP, _CLIP)
     )
@@ -114,8 +117,8 @@ class LandmarkKernel:
 class Scaling:
     """The centring and scaling of features.
 
-    ``centre`` and ``spread`` (d) are of the hand-made features, ``middle`` and ``width`` (PARTS *
-    SIZE) of the word vectors.
+    ``centre`` and ``spread`` (d) are means and standard deviations of the hand-made features.
+    ``middle`` and ``width`` (PARTS * SIZE) are means and scales of the mean word vectors.
     """
 
     centre: Array
@@ -139,8 +142,8 @@ class TextModel:
 
     ``word_idf``, ``run_idf`` (BUCKETS) and ``scaling`` scale the inputs. ``words`` (BUCKETS x K)
     and ``lexical`` (d x K) are linear weights and ``bias`` (K) is added to each column. ``runs``
-    (BUCKETS) and ``dual`` (s, of ``kernel``) add to column ALL only. ``axes`` (M x AXES) projects
-    the models' columns, less ``middle`` (M), on their common axes.
+    (BUCKETS) and ``dual`` (s, one weight for each landmark of ``kernel``) add to column ALL only.
+    The scores on the axes are the models' columns minus ``middle`` (M), times ``axes`` (M x AXES).
     """
 
     word_idf: Single
@@ -196,6 +199,6 @@ _SCALING = ("centre", "spread", "middle", "width")
 
 
 def with_axes(columns: Array, middle: Array, axes: Array) -> Array:
-    """Insert the models' common axes between the two shared columns and the models' (n x K)."""
+    """Insert the scores on the axes behind the first two ``columns`` (n x K); n x (SHARED + M)."""
     common = (columns[:, 2:] - middle) @ axes
     return np.concatenate([columns[:, :2], common, columns[:, 2:]], axis=1)

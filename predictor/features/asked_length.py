@@ -14,7 +14,7 @@ NAMES = ("asked_tokens", "asked_items", "asked_number", "asked_limit")
 LIMIT = NAMES.index("asked_limit")
 
 _REACH = 3  # words between a number and its unit: "three short funny sentences"
-_DIGITS = 5  # of a number; a longer one is no count of words
+_DIGITS = 5  # the most digits of a number; a longer number states no length
 _STEPS, _PLACES, _COLUMNS = np.arange(1, _REACH + 1), np.arange(_DIGITS), np.arange(4)[:, None]
 _POWERS = np.arange(_DIGITS + 1)[:, None] - 1 - np.arange(_DIGITS)
 _WORTH = 10.0**_POWERS * (_POWERS >= 0)
@@ -28,12 +28,12 @@ def asked_lengths(tokens: Tokens, matches: LexiconMatches) -> Array:
     """The features NAMES of n texts, n x len(NAMES), as log(1 + x); NaN where a text asks nothing.
 
     ``asked_tokens``: tokens of "50 words" or "two lines". ``asked_items``: items of "five tips".
-    ``asked_number``: the largest number (0: none). ``asked_limit``: tokens of a limit on the whole
-    answer ("in 50 words", "reply OK").
+    ``asked_number``: the largest number above 1 (0: none). ``asked_limit``: tokens of a limit on
+    the whole answer ("in 50 words", "reply OK").
     """
     words = np.flatnonzero(tokens.word)
     brief = tokens.last - tokens.first <= _BRIEF
-    text, entry = tokens.text[words], matches.single[words]
+    text, entry = tokens.text[words], matches.unigrams[words]
     value = _numbers(tokens, words, LEXICON.number[entry])
     outer = _near_an_end(tokens, text, tokens.starts[words])
     out = np.full((len(tokens), len(NAMES)), nan)
@@ -87,7 +87,7 @@ def _fill_numbers(out: Array, text: Indices, entry: Indices, value: Array, bound
 
 
 def _numbers(tokens: Tokens, words: Indices, spelt: Array) -> Array:
-    """The number of each word, in digits or ``spelt`` out; NaN for none."""
+    """The number that each word names, in digits or else in letters (``spelt``); NaN for none."""
     starts = tokens.starts[words]
     digits = np.flatnonzero(tokens.data[starts] - 48 < 10)
     starts = starts[digits]

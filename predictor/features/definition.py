@@ -43,16 +43,17 @@ _PROBES = (
     ),
 )
 _PROBE_NAMES = ("Qwen/Qwen2.5-7B-Instruct-AWQ", "Mixtral-8x7B-v0.1", "alias", "Llama-3.2-1B")
+"""Prompts and model names whose features go into ``feature_hash``."""
 
 
 @dataclass(frozen=True, slots=True)
 class TextFeatures:
     """Features of n prompts.
 
-    ``lexical`` (n x len(LEXICAL_NAMES)) are hand-made features of the text, ``context`` (n x
-    len(CONTEXT_NAMES)) features of the rest of the request, ``words`` and ``runs`` counts of
-    hashed words and of runs of four bytes, ``vectors`` (n x PARTS * SIZE of ``word_vectors``) mean
-    word vectors.
+    ``lexical`` (n x len(LEXICAL_NAMES)) are hand-made features of the text. ``context`` (n x
+    len(CONTEXT_NAMES)) are features of the rest of the request. ``words`` counts hashed words and
+    pairs of words, ``runs`` counts hashed runs of four bytes. ``vectors`` (n x (PARTS * SIZE), see
+    ``word_vectors``) are mean word vectors.
     """
 
     lexical: Array
@@ -115,7 +116,7 @@ def _add_system_prompts(asked: Array, prompts: Sequence[Prompt]) -> None:
 
 
 def _chars(prompt: Prompt) -> int:
-    """Characters of the text before clipping: of the whole conversation if it has one turn."""
+    """Characters of the user's text before clipping (of ``text`` if there are several turns)."""
     whole = prompt.chars - len(prompt.system) if prompt.turns <= 1 else 0
     return max(whole, len(prompt.text))
 

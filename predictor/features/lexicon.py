@@ -92,6 +92,7 @@ _OPENERS = (
     "analyze come choose let add propose predict discuss formulate read sort"
 )
 OPENERS = _OPENERS.split()
+"""First words of a prompt; the index of a word is the word's opener code."""
 
 _COUNT = "zero one two three four five six seven eight nine ten eleven twelve"
 NUMBER_WORDS: dict[str, int] = {word: value for value, word in enumerate(_COUNT.split())}

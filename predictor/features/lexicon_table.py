@@ -41,7 +41,7 @@ class LexiconTable:
     """The entries of the lexicon by hash; entry 0 stands for no entry.
 
     ``slots`` (65,536) gives the entry for the first 16 bits of a mixed hash. The other arrays have
-    one value for each entry: ``hashes``; the index of a ``group`` and of an ``other`` group (-1:
+    one value for each entry: ``hashes``; the index of a ``group`` and of a ``second_group`` (-1:
     none); the ``number`` that a word names and the tokens of a ``unit`` of length (NaN: none); the
     ``opener`` code (-1: none). Flags: an ``item`` of a list, a ``measure`` of a whole answer, a
     word that makes the next number a limit in a short text (``limiting``) or in any text
@@ -52,7 +52,7 @@ class LexiconTable:
     slots: NDArray[np.int16]
     hashes: Hashes
     group: NDArray[np.int16]
-    other: NDArray[np.int16]
+    second_group: NDArray[np.int16]
     number: Array
     unit: Array
     opener: Array
@@ -85,7 +85,7 @@ class LexiconMatches:
     tokens: int
 
     @property
-    def single(self) -> Indices:
+    def unigrams(self) -> Indices:
         """The entry of each token (t)."""
         return self.entry[: self.tokens]
 
@@ -137,7 +137,9 @@ def _build() -> LexiconTable:
         slots=slots,
         hashes=np.array([0, *keys], dtype=np.uint64),
         group=np.array([-1, *(groups.get(key, [-1])[0] for key in keys)], dtype=np.int16),
-        other=np.array([-1, *([*groups.get(key, []), -1, -1][1] for key in keys)], dtype=np.int16),
+        second_group=np.array(
+            [-1, *([*groups.get(key, []), -1, -1][1] for key in keys)], dtype=np.int16
+        ),
         number=np.array([nan, *(numbers.get(key, nan) for key in keys)]),
         unit=np.array([nan, *(units.get(key, nan) for key in keys)]),
         opener=np.array([-1.0, *(openers.get(key, -1.0) for key in keys)]),

@@ -50,9 +50,10 @@ class BucketCounts:
 
 @dataclass(frozen=True, slots=True)
 class NgramCounts:
-    """The n-grams of n texts: ``words`` with pairs of words, ``runs`` of four bytes.
+    """The n-grams of n texts.
 
-    ``vocabulary`` (n) is the number of different words of each text.
+    ``words`` counts words and pairs of words, ``runs`` counts runs of four bytes. ``vocabulary``
+    (n) is the number of different words of each text.
     """
 
     words: BucketCounts
@@ -130,12 +131,12 @@ def _count(buckets: Buckets, rows: Indices, texts: int, sorts: Sequence[slice]) 
     edges = np.flatnonzero(edge)
     distinct = keys[edges[:-1]]
     offsets = np.searchsorted(distinct, np.arange(texts + 1, dtype=np.uint32) << np.uint32(BITS))
-    found = (distinct & np.uint32(BUCKETS - 1)).astype(np.intp)
-    return BucketCounts(found, np.diff(edges), offsets)
+    bucket = (distinct & np.uint32(BUCKETS - 1)).astype(np.intp)
+    return BucketCounts(bucket, np.diff(edges), offsets)
 
 
 def merge(parts: Sequence[BucketCounts]) -> BucketCounts:
-    """The counts of texts read in several blocks."""
+    """The counts of all texts of the ``parts``, in order."""
     if len(parts) == 1:
         return parts[0]
     if not parts:

@@ -68,7 +68,7 @@ def surface_features(
         *((counts @ _KINDS).T / size),
         *_lines(tokens, paragraph),
         *_ends(tokens, size),
-        *_openers(tokens, matches.single, paragraph),
+        *_openers(tokens, matches.unigrams, paragraph),
     ]
     out = np.empty((len(tokens), len(NAMES)))
     split = len(_SHAPE.split())
@@ -163,6 +163,6 @@ def groups(tokens: Tokens, matches: LexiconMatches) -> Array:
     """The number of words and phrases of each group in each text, n x len(GROUPS)."""
     some = np.flatnonzero(matches.entry)
     entry, row = matches.entry[some], matches.text[some] * _WIDTH + 1
-    cells = np.concatenate([row + LEXICON.group[entry], row + LEXICON.other[entry]])
+    cells = np.concatenate([row + LEXICON.group[entry], row + LEXICON.second_group[entry]])
     counts = np.bincount(cells, minlength=len(tokens) * _WIDTH)  # the first cell of a row: no group
     return counts.reshape(-1, _WIDTH)[:, 1:].astype(np.float64)

@@ -19,7 +19,7 @@ Bytes = NDArray[np.uint8]
 Hashes = NDArray[np.uint64]
 
 _BLOCK_BYTES = 1 << 17  # a block of texts of this size stays in the processor's cache
-_MOST_BYTES = 20_000  # of one text: more than ``clip`` keeps, at four bytes a character
+_MOST_BYTES = 20_000  # of a text that are read; ``clip`` keeps fewer, at four bytes a character
 SPACE, WORD, OTHER = 0, 1, 2
 NEWLINE = 10
 
@@ -91,7 +91,7 @@ class Tokens:
 
 
 def tokenise(texts: Sequence[str]) -> Tokens:
-    """The tokens of some texts; of each text the first ``_MOST_BYTES`` bytes.
+    """The tokens of n texts; the bytes of a text beyond ``_MOST_BYTES`` are ignored.
 
     Typographic quotation marks and dashes count as the ASCII ones.
     """
@@ -135,8 +135,8 @@ def _ascii_punctuation(text: str) -> str:
 def blocks(texts: Sequence[str]) -> Iterator[slice]:
     """Slices of ``texts``, each of at most ``_BLOCK_BYTES`` bytes or of one text.
 
-    Each text counts as six bytes longer, which bounds the texts of a block: three row numbers for
-    each text then fit 16 bits (``ngrams``).
+    Each text counts with six bytes more than the text has, which bounds the number of texts in a
+    block: three row numbers for each text then fit 16 bits (``ngrams``).
     """
     start = size = 0
     for index, text in enumerate(texts):

@@ -1,8 +1,8 @@
-"""Mean word vectors of a text, over the whole text and over its first words.
+"""Mean word vectors of a text: over the first ``_READ`` tokens, and over the first words.
 
-A word that no training prompt had lies near words that training prompts had.
-``training.word_vectors`` makes the vectors from the token embeddings of all-MiniLM-L6-v2
-(Apache-2.0) for whole words, in fewer dimensions.
+The vector of a word that no training prompt has is near the vectors of related words that training
+prompts have. ``training.word_vectors`` makes the vectors from the token embeddings of
+all-MiniLM-L6-v2 (Apache-2.0) for whole words, in fewer dimensions.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ FILE = Path(__file__).parent / "words.npz"
 SIZE = 64
 """Dimensions of a vector."""
 PARTS = 2
-"""Means of each text: over all words, and over the first words."""
+"""Means of each text: over all words that are read, and over the first words."""
 
 _FIRST = 16  # tokens with a vector in the mean of the first words
-_READ = 160  # tokens of a text that count in either mean
+_READ = 160  # tokens of a text that are read; later tokens count in neither mean
 _STEPS = 127.0  # the largest stored integer of a vector
 _BITS = np.uint64(17)
 _MIX = np.uint64(0xC6A4A7935BD1E995)
@@ -86,9 +86,9 @@ def shipped_table() -> WordTable:
 
 
 def mean_vectors(tokens: Tokens) -> Single:
-    """The weighted means of each text, n x (PARTS * SIZE): all words, then the first words.
+    """The weighted means of each text, n x (PARTS * SIZE): all words read, then the first words.
 
-    Words without a vector do not count; a text without such words has zeros.
+    Words without a vector do not count; a text whose words all lack a vector has zeros.
     """
     table = shipped_table()
     early = np.flatnonzero(np.arange(len(tokens.text)) - tokens.offsets[tokens.text] < _READ)
@@ -109,7 +109,10 @@ _TINY = np.float32(1e-9)
 
 
 def write(path: Path, words: Sequence[str], vectors: Single, weights: Single) -> None:
-    """Write the file that ``shipped_table`` reads."""
+    """Write the file that ``shipped_table`` reads.
+
+    Of W ``words``, ``vectors`` (W x SIZE) and ``weights`` (W) are stored in lower precision.
+    """
     largest = np.abs(vectors).max(axis=0)
     np.savez_compressed(
         path,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def add_predict_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of ``predict``."""
+    """Add the arguments of ``predict``."""
     parser.add_argument(
         "--model-dir",
         type=Path,
@@ -61,7 +61,7 @@ def forecast_lines(
 ) -> Iterator[dict[str, Any]]:
     """The forecast of each prompt, in tokens: 19 quantiles, the mean, and the typical length.
 
-    The typical length is the geometric mean; sejf orders jobs by it.
+    The typical length is the geometric mean, by which the policy sejf orders jobs.
     """
     if not prompts:
         return

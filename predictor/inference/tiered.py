@@ -25,7 +25,10 @@ log = logging.getLogger("lengthwise")
 Tier = Literal["fast", "refined"]
 
 _CHUNK = 4
-"""Refined forecasts corrected in one go, a third of a millisecond, before other threads run."""
+"""Refined forecasts that the adaptive layer corrects before other threads may run.
+
+The correction of so many forecasts takes a third of a millisecond.
+"""
 
 
 class Refiner(Protocol):
@@ -120,7 +123,12 @@ class TieredPredictor:
         return self._adapt("fast", prompts, self.model.raw_forecasts(prompts))
 
     def refine(self, predictions: Sequence[Prediction]) -> list[Prediction]:
-        """The refined tier's forecasts of the prompts with the fast tier's ``predictions``."""
+        """The refined tier's forecasts of the prompts with the fast tier's ``predictions``.
+
+        Raises:
+            RuntimeError: the model has no refined tier (``refines`` is false).
+            ValueError: a forecast of the model is not finite.
+        """
         if self._refined is None:
             raise RuntimeError("this model has no refined tier")
         prompts = [prediction.prompt for prediction in predictions]

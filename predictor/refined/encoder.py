@@ -30,7 +30,10 @@ _BATCH_TOKENS = 512
 """Tokens of a batch with padding. A larger batch exceeds a core's cache and is slower."""
 
 _NICE = 10
-"""Niceness of the background thread: a tenth of a processor that another thread uses fully."""
+"""Niceness of the background thread.
+
+Beside a busy thread of normal priority, such a thread gets a tenth of a processor's time.
+"""
 
 
 class Encoder:
@@ -57,8 +60,8 @@ class Encoder:
         """The same encoder, computing on a thread of low priority.
 
         For a process with an event loop: at equal priority, the kernel can let the event loop wait
-        for a time slice of some 4 ms. The thread runs onnxruntime only. A low-priority thread that
-        ran Python could be suspended while it holds the interpreter lock.
+        for a time slice of some 4 ms. The thread runs onnxruntime only, because the kernel could
+        suspend a low-priority thread that runs Python and holds the interpreter lock.
         """
         thread = ThreadPoolExecutor(1, "encoder", initializer=_lower_priority)
         return Encoder(self._session, self._pieces, self._manifest, thread)
@@ -83,9 +86,10 @@ class Encoder:
     def encode(self, texts: Sequence[str]) -> Single:
         """The outputs for n texts, n x ``columns``.
 
-        The first columns are forecast log tokens of each of ``models``, the next ones forecasts of
-        the other targets in training; the last column is the log size of the error. Of a long text
-        only the beginning and the end are read.
+        The first columns are the forecast log tokens for each of ``models``. The next columns are
+        forecasts for the other data sets of the training (``training.refined.targets``). The last
+        column is the log of the expected absolute error. Only the beginning and the end of a long
+        text are read.
         """
         ids = self._token_ids(texts)
         out = np.empty((len(ids), self.columns), dtype=np.float32)

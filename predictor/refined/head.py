@@ -1,8 +1,9 @@
 """The refined tier's head: stacks the encoder's outputs and the fast forecast.
 
-The location is a linear blend of both tiers' locations plus a small booster's correction, the scale
-the fast scale times a booster's correction. The shapes are measured on the refined residuals. The
-head is fitted on prompts that neither tier was fitted on.
+The location is a linear blend of the fast tier's and the encoder's locations, plus the correction
+of a small booster. The scale is the fast tier's scale times the correction of another booster. The
+shapes are measured on the refined residuals. The head is fitted on prompts that neither the fast
+tier nor the encoder was fitted on.
 """
 
 from __future__ import annotations
@@ -62,11 +63,11 @@ def own_column(columns: Array, weights: Array) -> Array:
 class RefinedHead:
     """The fitted head.
 
-    ``blend`` (routes x 3) are the weights of the fast location, of the encoder's location and of 1.
-    ``trust`` (0 to 1) is the share of a log scale's departure from ``mean_log_scale`` that is kept,
-    ``fast_share`` (0 to 1) the share of the fast location in the final location. ``shapes`` (K x (M
-    + 2) x levels) are standardised quantiles at each of the K log scales ``knots``, with one row
-    for each model trained on, for related and for generic models.
+    ``blend`` (routes x 3) are the weights of the fast location, of the encoder's location and of a
+    constant. ``trust`` (0 to 1) is the share of a log scale's departure from ``mean_log_scale``
+    that is kept. ``fast_share`` (0 to 1) is the share of the fast location in the final location.
+    ``shapes`` (K x (M + 2) x len(LEVELS)) are standardised quantiles at each of the K log scales
+    ``knots``: one row for each model trained on, one for related and one for generic models.
     """
 
     location: Booster
@@ -86,7 +87,7 @@ class RefinedHead:
 
         ``encoded`` (n x D) are the encoder's outputs, ``matches`` (n) of the prompts' models.
         """
-        models = ModelMatches.of(matches)
+        models = ModelMatches.from_matches(matches)
         rows = head_inputs(raw, encoded, models.weights)
         base = blended(self.blend, raw, encoded, models.weights, models.routes)
         group = self.models.group(models.routes, models.weights.argmax(axis=1))
@@ -152,7 +153,11 @@ class RefinedHead:
 
 
 class RefinedTier:
-    """The encoder with the head; immutable, so threads can share one tier."""
+    """The encoder with the head; immutable, so threads can share one tier.
+
+    Raises:
+        ArtefactError: the encoder and the head were trained on different models.
+    """
 
     def __init__(self, encoder: Encoder, head: RefinedHead) -> None:
         if tuple(canonical(name) for name in encoder.models) != head.models.names:

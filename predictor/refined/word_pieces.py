@@ -1,6 +1,6 @@
 """The encoder's input: word pieces of a prompt's beginning and end.
 
-Training, export and inference share the code; it needs only the ``tokenizers`` package.
+Training, export and inference share this module, which needs only the ``tokenizers`` package.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 HEAD_CHARS, TAIL_CHARS = 700, 500
-"""Characters that the encoder reads of the beginning and of the end of a longer prompt."""
+"""Characters of the beginning and of the end that the encoder reads of a longer prompt."""
 
 HEAD_SHARE = 0.6
 """The share of the token limit for the beginning of a prompt; the rest is for the end."""
@@ -96,9 +96,8 @@ def _tokenizer(definition: str) -> Tokenizer:
 def prune(definition: str, texts: Iterable[str], *, least: int = 1) -> tuple[str, Ids]:
     """The tokenizer with only the pieces that ``texts`` use, and the old ids of the kept pieces.
 
-    WordPiece takes the longest known piece, so a word whose piece is dropped becomes several
-    smaller pieces; all single ASCII characters stay for that. A piece with at least ``least``
-    occurrences is kept.
+    A piece with at least ``least`` occurrences is kept, and so is every single ASCII character: a
+    word whose piece is dropped then still becomes several smaller pieces.
     """
     parsed: dict[str, Any] = json.loads(definition)
     vocabulary: dict[str, int] = parsed["model"]["vocab"]

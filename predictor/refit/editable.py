@@ -37,17 +37,18 @@ from predictor.refit.traffic import Traffic
 class LearnedModel:
     """A model that was added from served traffic.
 
-    ``offset`` is the model's effect on log length. The model's departure from the other models is
-    that of its relatives plus ``axes`` (AXES) times the text model's axis scores, so a model is
-    learned without any text. ``shape`` (levels) are its quantiles of residuals, ``capped`` its
-    rate of endless answers, ``records`` the number of records that it was learned from.
+    ``offset`` is the model's effect on log length. The model's departure from the mean over all
+    models is the departure of the model's relatives plus ``axes`` (AXES) times the text model's
+    axis scores; a model is thus learned without any text. ``shape`` (len(LEVELS)) are the model's
+    quantiles of residuals, ``endless_rate`` is the model's rate of endless answers, ``records``
+    the number of records that the model was learned from.
     """
 
     name: str
     offset: float
     axes: Array
     shape: Array
-    capped: float
+    endless_rate: float
     records: int
 
 
@@ -146,12 +147,12 @@ class EditableArtefact:
             location=self.location,
             scale=self.scale,
             shapes=self.arrays["shapes"],
-            capped=self.arrays["capped"],
+            endless_rates=self.arrays["capped"],
         )
 
     def _matches(self, traffic: Traffic) -> ModelMatches:
         matches = [self.models.match(name) for name in traffic.names]
-        return ModelMatches.of(matches).rows(traffic.model)
+        return ModelMatches.from_matches(matches).rows(traffic.model)
 
 
 def _learned_models(

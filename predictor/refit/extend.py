@@ -66,7 +66,7 @@ def _learn(base: EditableArtefact, name: str, traffic: Traffic) -> LearnedModel:
         offset=float(fitted[0]),
         axes=fitted[1:],
         shape=base.arrays["shapes"][: len(base.models.names)].mean(axis=0),
-        capped=_endless_rate(base, rows),
+        endless_rate=_endless_rate(base, rows),
         records=len(rows),
     )
 
@@ -155,5 +155,5 @@ def _with_model(
         "text_axes": np.vstack([arrays["text_axes"], np.zeros(arrays["text_axes"].shape[1])]),
         "offsets": np.append(arrays["offsets"], model.offset),
         "shapes": np.insert(arrays["shapes"], known, model.shape, axis=0),
-        "capped": np.insert(arrays["capped"], known, model.capped),
+        "capped": np.insert(arrays["capped"], known, model.endless_rate),
     }

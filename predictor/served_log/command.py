@@ -12,7 +12,7 @@ from predictor.served_log import LogError, read
 
 
 def add_log_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of ``log``."""
+    """Add the arguments of ``log``."""
     parser.add_argument("--log", type=Path, required=True, help="folder of the served log")
     parser.add_argument("--out", type=Path, default=None, help="Parquet file for all records")
 

@@ -82,7 +82,7 @@ class CellInputs:
     def rows(self, cell: Indices, matches: list[ModelMatch], weight: float = 1.0) -> Rows:
         """Rows of the cells ``cell`` (indices), with each model (M) at its place in ``matches``."""
         prompt = self.cells.prompt[cell]
-        row_matches = ModelMatches.of(matches).rows(self.cells.model[cell])
+        row_matches = ModelMatches.from_matches(matches).rows(self.cells.model[cell])
         features = self.features.dense(prompt)
         inputs, base = self.models.inputs(features, self.scores[prompt], row_matches)
         return Rows(cell, inputs, base, self.cells.weight[cell] * weight)

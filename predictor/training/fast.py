@@ -49,7 +49,7 @@ class FittedFastTier:
             location=self.head.location,
             scale=self.head.scale,
             shapes=self.head.shapes,
-            capped=self.endless_rates,
+            endless_rates=self.endless_rates,
             manifest=manifest,
         )
 

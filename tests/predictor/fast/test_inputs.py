@@ -37,7 +37,9 @@ def test_a_hidden_model_without_relatives_is_generic() -> None:
 
 def test_the_model_columns_of_a_generic_model_are_unknown() -> None:
     models = TrainedModels(TRAINED, np.array([0.5, -0.5, 1.0]))
-    matches = ModelMatches.of([models.match(name) for name in (TRAINED[2], "Qwen3-8B", "alias")])
+    matches = ModelMatches.from_matches(
+        [models.match(name) for name in (TRAINED[2], "Qwen3-8B", "alias")]
+    )
     own = np.array([0.1, 0.2, 0.0])
     columns, base = models.model_inputs(
         matches, own=own, text_all=np.full(3, 5.0), limit=np.full(3, np.nan)

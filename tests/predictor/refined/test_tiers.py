@@ -25,7 +25,12 @@ def test_a_refit_that_adds_a_model_keeps_the_refined_tier_usable(tmp_path: Path)
     known = len(base.models.names)
     shape = base.arrays["shapes"][0]
     added = LearnedModel(
-        name="fresh-instruct", offset=0.5, axes=np.zeros(3), shape=shape, capped=0.01, records=99
+        name="fresh-instruct",
+        offset=0.5,
+        axes=np.zeros(3),
+        shape=shape,
+        endless_rate=0.01,
+        records=99,
     )
     with_models(base, [added]).write(tmp_path / "model")
     fast, tier = LengthPredictor.load(tmp_path / "model"), load_refined_tier(tmp_path / "model")
