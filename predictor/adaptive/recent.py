@@ -88,7 +88,7 @@ class RecentAnswers:
         self._due = self.count + max(1, min(16, fresh // 16))
 
     def _latest(self, most: int) -> tuple[Array, Array, Flags]:
-        """The latest ``most`` rows, oldest first; ages in answers; which precede the last change."""
+        """The latest ``most`` rows, oldest first; ages in answers; which precede a change."""
         size = min(self.count, len(self.rows), most)
         number = np.arange(self.count - size, self.count)
         rows = self.rows[number % len(self.rows)]

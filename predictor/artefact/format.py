@@ -57,8 +57,8 @@ def publish(
     ``arrays`` and ``boosters`` (LightGBM texts) are stored by name; ``texts`` and ``files`` are
     written unchanged.
 
-    A reader sees the old directory or the new one, never a mixture; for an instant between two
-    renames there is none. A failure leaves the old directory.
+    A reader sees the old directory or the new one, never a mixture. For an instant between two
+    renames, the reader sees no directory. A failure leaves the old directory.
 
     Raises:
         ArtefactError: ``out`` is a directory of other files.
@@ -83,12 +83,12 @@ def publish(
 
 
 def _swap(stage: Path, out: Path) -> None:
-    """Rename ``stage`` to ``out``, after renaming and before deleting an old ``out``."""
+    """Rename ``stage`` to ``out``; an old ``out`` is renamed before and deleted after."""
     if not out.exists():
         rename(stage, out)
         return
     if any(out.iterdir()) and not (out / MANIFEST).is_file():
-        raise ArtefactError(f"{out} holds something else than a model; choose another --out")
+        raise ArtefactError(f"{out} holds something other than a model; choose another --out")
     old = Path(tempfile.mkdtemp(prefix=f".{out.name}.old.", dir=out.parent))
     rename(out, old / "model")
     rename(stage, out)

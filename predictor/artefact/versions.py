@@ -163,8 +163,10 @@ class Versions:
             self._switch(back.name)
         return back.name
 
-    def keep(self, *, who: str, reason: str, figures: Mapping[str, Any] | None = None) -> None:
-        """Write to the history that a candidate was not promoted."""
+    def record_kept(
+        self, *, who: str, reason: str, figures: Mapping[str, Any] | None = None
+    ) -> None:
+        """Write to the history that the current version was kept: no candidate was promoted."""
         with exclusive(self.folder / "lock"):
             here = self.current()
             name = here.name if here else ""
@@ -182,7 +184,7 @@ class Versions:
         return manifest if isinstance(manifest, dict) else {}
 
     def _last(self) -> int:
-        """The highest number ever given to a version, also to a deleted one."""
+        """The highest number ever given to a version, deleted versions included."""
         names = [event["version"] for event in self.history()]
         names += [path.name for path in (self.folder / "versions").iterdir()]
         return max((int(name) for name in names if name.isdecimal()), default=0)

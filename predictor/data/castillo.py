@@ -24,9 +24,9 @@ LICENSED_CORPORA = ("Apps", "BigCodeBench", "DS1000", "DollyDataset", "Mbpp")
 """Corpora whose prompts may train a model that ships: MIT, Apache-2.0, CC-BY, CC-BY-SA.
 
 CC-BY-SA (DS1000, DollyDataset) binds adaptations of the text. The shipped model holds weights
-summed over thousands of prompts and counts of lines, digits and the like; no text can be read
-back from them, and the authors are named. Alpaca (non-commercial) and ShareGPT (unclear licence)
-are left out.
+summed over thousands of prompts and counts of lines, digits and the like. No text can be read
+back from these weights and counts, and the model card names the authors. Alpaca (non-commercial)
+and ShareGPT (unclear licence) are left out.
 """
 
 
@@ -78,7 +78,7 @@ def read_tables(lengths_file: Path, prompts_file: Path) -> tuple[Records, NDArra
 
 
 def _positions(keys: NDArray[np.object_], known: NDArray[np.object_]) -> Indices:
-    """The position of each key in ``known``; raises KeyError for a key that is not there."""
+    """The position of each key in ``known``; raises KeyError for a key that ``known`` lacks."""
     position = {key: index for index, key in enumerate(known)}
     return np.array([position[key] for key in keys], dtype=np.intp)
 
@@ -87,7 +87,7 @@ def find_licences(folders: Sequence[Path]) -> Path:
     """The first of the ``folders`` that holds the models' licences.
 
     Raises:
-        DataError: none of them does.
+        DataError: no folder holds the licences.
     """
     for folder in folders:
         if (folder / MODELS).is_file():

@@ -74,7 +74,7 @@ def read_published(path: Path, *, test: bool = False) -> Records:
 
 
 def _one_configuration(files: Sequence[Path]) -> list[Path]:
-    """The files of one configuration, so that no row counts twice."""
+    """The files of the best configuration among ``files``, so that no row counts twice."""
     original = [file for file in files if "original" in _title(file)]
     if original:
         return original
@@ -93,7 +93,7 @@ def _title(file: Path) -> str:
 
 
 def _split(file: Path) -> str:
-    """The split that the name of the file, else of its folder, contains; "train" if neither."""
+    """The split named in the file's name, else in the folder's name, else "train"."""
     for name in (file.name, file.parent.name):
         for mark, split in _SPLITS.items():
             if mark in name.lower():
@@ -124,7 +124,7 @@ def _json(file: Path) -> list[Row]:
 
 
 def _only(fields: Sequence[str]) -> Callable[[list[tuple[str, Any]]], Row]:
-    """Drops the other fields while parsing; the answers' texts are most of a file."""
+    """A hook that makes the JSON parser drop all but ``fields``; most of a file is dropped."""
     return lambda pairs: {key: value for key, value in pairs if key in fields}
 
 

@@ -48,7 +48,7 @@ def impute_censored(
 def _fit_effects(
     values: Array, censored: Flags, prompt: Indices, model: Indices
 ) -> tuple[Array, float]:
-    """Mean + prompt effect + model effect of each sample (n), and the uncensored ones' spread."""
+    """Mean + prompt effect + model effect of each sample (n); spread of uncensored residuals."""
     mean = float(values.mean())
     prompt_effect, model_effect = np.zeros(prompt.max() + 1), np.zeros(model.max() + 1)
     prompts, models = np.bincount(prompt), np.maximum(1, np.bincount(model))

@@ -12,7 +12,7 @@ LENGTHS, PROMPTS = "lengths_collected", "prompts_collected"
 
 
 def read_collected(folder: Path, *, test: bool = False) -> Records:
-    """The samples in ``folder``: those outside the split ``test``, or with ``test`` those in it.
+    """The samples in ``folder``: all splits but ``test``, or with ``test`` only the split ``test``.
 
     Raises:
         DataError: a file is absent or damaged, or lacks a column.

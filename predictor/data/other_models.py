@@ -34,8 +34,9 @@ _LIMIT_REACHED = 0.98  # of ``max_tokens``: from this length on an answer counts
 class PromptEffects:
     """The P prompts of one data set with their effects on log length.
 
-    ``name`` is the data set's, ``texts`` (P) the prompts, ``effect`` (P) the log tokens (NaN
-    without an answer), ``weight`` that of each prompt where CASTILLO's prompts have a mean of 1.
+    ``name`` is the data set's name, ``texts`` (P) are the prompts. ``effect`` (P) is each prompt's
+    mean log tokens over the models (NaN: no answer). ``weight`` is the weight of each prompt in the
+    encoder's training, in which CASTILLO's prompts have a mean weight of 1.
     """
 
     name: str
@@ -56,12 +57,12 @@ def read(
         DataError: a file cannot be read or lacks a column.
     """
     excluded = {_beginning(text) for text in exclude}
-    found = []
+    data_sets = []
     for name in names:
         prompts, lengths = (folder / f"{kind}_{name}.parquet" for kind in ("prompts", "lengths"))
         if prompts.is_file() and lengths.is_file():
-            found.append(_read_effects(name, prompts, lengths, excluded))
-    return found
+            data_sets.append(_read_effects(name, prompts, lengths, excluded))
+    return data_sets
 
 
 def _beginning(text: str) -> str:

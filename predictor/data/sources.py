@@ -66,7 +66,7 @@ def merge(parts: Sequence[Records]) -> Records:
 
     Prompts are equal if their texts are equal. Models are equal if their names differ only in
     owner, case or quantisation (``canonical``). The first source's corpus and model name are kept.
-    A prompt that is ``validate`` in one source is ``validate``, and so can be held out of all.
+    A prompt that is ``validate`` in one source is ``validate`` in the result and can be held out.
     """
     texts: dict[str, int] = {}
     names: dict[str, int] = {}

@@ -18,8 +18,8 @@ def digest(text: str) -> str:
 def holdout_threshold(records: Records, count: int) -> str:
     """The digest up to which ``count`` prompts of ``validate`` are held out; "" holds out none.
 
-    At most half of the ``validate`` prompts are held out: two corpora occur in no other split, and
-    a model that is trained on none of their prompts is not the model to measure.
+    At most half of the ``validate`` prompts are held out. Two corpora of CASTILLO have all their
+    prompts in that split; without the bound, the measured model could lack both corpora.
     """
     ordered = sorted(
         digest(text) for text, out in zip(records.texts, records.validate, strict=True) if out

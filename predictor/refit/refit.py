@@ -126,7 +126,7 @@ def _fit_candidates(start: RefitStart, least: int) -> Outcome:
     best, kind, candidate = max(compared, key=lambda entry: entry[0].gain)
     if not best.better:
         reason = "the best candidate is not better on later traffic by more than noise"
-        start.versions.keep(who="refit", reason=reason, figures=best.rounded())
+        start.versions.record_kept(who="refit", reason=reason, figures=best.rounded())
         return _outcome(start, "kept", reason, candidate=kind, **best.rounded())
     name = promote(start, candidate, kind, earlier, best)
     reason = f"saves {best.gain:.2f} tokens of CRPS per request on {best.records} later requests"

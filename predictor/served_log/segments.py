@@ -157,7 +157,7 @@ def _load_parquet(path: Path) -> pa.Table:
 
 
 def finish(path: Path) -> tuple[Path, int]:
-    """Convert a JSON lines segment to Parquet; a crash leaves at least one of the two files whole.
+    """Convert a JSON lines segment to Parquet; a crash leaves one of the two files whole.
 
     Returns the new file and the number of skipped lines. A segment without records is deleted.
     """
@@ -189,7 +189,7 @@ def _leftovers(folder: Path) -> Iterator[Path]:
 
 
 def prune(folder: Path, max_bytes: int, *, before: int) -> int:
-    """Delete the oldest segments below number ``before`` until they have at most ``max_bytes``.
+    """Delete the oldest segments until those numbered below ``before`` have ``max_bytes`` or less.
 
     Returns the number of deleted segments.
     """

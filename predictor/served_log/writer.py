@@ -37,7 +37,8 @@ class ServedLog:
     lines that a crash had cut, ``deleted`` the segments deleted for lack of room.
 
     Raises:
-        LogError: the folder cannot be made or written, or another process writes to it.
+        LogError: the folder cannot be made or written, or another process writes to the folder.
+        ValueError: a setting is out of range.
     """
 
     def __init__(
@@ -126,12 +127,14 @@ class ServedLog:
         except OSError as error:
             if not self._failing:
                 log.error(
-                    "served log %s: %s; records are dropped until it works", self.folder, error
+                    "served log %s: %s; records are dropped until writing succeeds",
+                    self.folder,
+                    error,
                 )
             self._failing = True
 
     def _write_chunk(self) -> None:
-        """Write up to ``_CHUNK`` records; on an error none of them and no part of a line."""
+        """Write up to ``_CHUNK`` records; after an error the file has no part of these records."""
         room = min(_CHUNK, self._segment_rows - self._rows, len(self._waiting))
         records = [self._waiting.popleft() for _ in range(max(1, room))]
         try:

@@ -72,7 +72,7 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class CellInputs:
-    """All that rows are made from: the cells, and their prompts' features and text scores."""
+    """The source of rows: the cells, the prompts' features and text scores, and the M models."""
 
     cells: Cells
     features: TextFeatures
@@ -80,7 +80,7 @@ class CellInputs:
     models: TrainedModels
 
     def rows(self, cell: Indices, matches: list[ModelMatch], weight: float = 1.0) -> Rows:
-        """Rows of the cells ``cell`` (indices), with each model (M) at its place in ``matches``."""
+        """Rows of the cells ``cell`` (indices); ``matches`` (M) are the matches of the models."""
         prompt = self.cells.prompt[cell]
         row_matches = ModelMatches.from_matches(matches).rows(self.cells.model[cell])
         features = self.features.dense(prompt)
@@ -88,9 +88,9 @@ class CellInputs:
         return Rows(cell, inputs, base, self.cells.weight[cell] * weight)
 
     def training_rows(self, cell: Indices, hidden: Indices, rng: np.random.Generator) -> Rows:
-        """Rows that teach all routes: every cell as it is, and some again with the model unseen.
+        """Rows of all routes: every cell with its model known, some related, some generic.
 
-        An unseen model's relatives are the known models outside ``hidden`` (indices).
+        A related model's relatives are the known models outside ``hidden`` (indices).
         """
         names, models = self.models.names, self.models
         parts = [self.rows(cell, [models.match(name) for name in names])]

@@ -38,9 +38,10 @@ class Cells:
 def cells_of(records: Records) -> Cells:
     """Group the samples by prompt and model.
 
-    Endless answers are left out: their lengths say nothing about the others' lengths, and
-    ``calibrate.endless_rates`` counts them. Answers censored below the generation limit, by
-    ``max_tokens`` or by a client that left, are imputed (``data.censoring``).
+    Endless answers are left out, because the length of an endless answer says nothing about the
+    other answers' lengths; ``interval_calibration.endless_rates`` counts endless answers. Answers
+    censored below the generation limit, by ``max_tokens`` or by a client that left, are imputed
+    (``data.censoring``).
     """
     usable = np.flatnonzero(~is_endless(records.tokens, records.censored))
     key = records.prompt[usable] * len(records.models) + records.model[usable]

@@ -74,7 +74,7 @@ def add_train_arguments(parser: argparse.ArgumentParser) -> None:
 def run_train(args: argparse.Namespace) -> int:
     """Train and publish a model; print its mean metrics as JSON. Returns the exit code."""
     try:
-        from predictor.data.records import DataError  # noqa: PLC0415 - serving needs none of this
+        from predictor.data.records import DataError  # noqa: PLC0415 - the gateway needs none of it
         from predictor.training.progress import progress_on_stderr  # noqa: PLC0415
         from predictor.training.train import train  # noqa: PLC0415
     except (ImportError, OSError) as error:

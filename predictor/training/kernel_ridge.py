@@ -10,7 +10,7 @@ from scipy.linalg import lapack
 from predictor.arrays import Array, Indices, Single
 
 NEVER_SCORED = -1
-"""The fold of prompts that every fold is trained on and that get no out-of-fold score."""
+"""The fold of prompts that are left out of no fit and get no out-of-fold score."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +28,13 @@ class Ridge:
 def fit_ridge(kernel: Single, target: Array, noise: Array, fold: Indices) -> Ridge:
     """Ridge regression of ``target`` (P, NaN: none) with a ``kernel`` (P x P).
 
-    ``noise`` (P) is the variance of each target, ``fold`` (P) the fold that a prompt's score
-    leaves out. With A the inverse of kernel + noise and a = A target, the residual of a left-out
-    block b is inv(A_bb) a_b (Rasmussen and Williams 2006, section 5.4.2).
+    ``noise`` (P) is the variance of each target. ``fold`` (P) is the fold of each prompt; a
+    prompt's score leaves the prompt's fold out. With A the inverse of kernel + noise and a = A
+    target, the residual of a left-out block b is inv(A_bb) a_b (Rasmussen and Williams 2006,
+    section 5.4.2).
+
+    Raises:
+        ValueError: the kernel matrix with the noise is not positive definite.
     """
     rows = np.flatnonzero(~np.isnan(target))
     values, variance = target[rows], noise[rows]

@@ -70,8 +70,8 @@ def held_out_metrics(
 ) -> dict[str, dict[str, Any]]:
     """Metrics on all prompts and models of ``held``, and "in scope".
 
-    In scope are the prompts and models of the kinds that were trained on: with ``licences`` (a
-    folder) only licensed ones, else all.
+    In scope are the corpora and models of the training data: with ``licences`` (a folder) the
+    licensed corpora and models, else all.
     """
     if len(held.texts) < 2:
         return {"metrics": {}, "metrics_in_scope": {}, "tau_by_corpus": {}}

@@ -22,7 +22,7 @@ from predictor.training.kernel_ridge import single
 _LINEAR_WEIGHT = 0.3
 _SHARPNESS = (1.5, 0.5, 1.0)  # by view: the kernel is exp(-1.5) at the prompts' median distance
 _LANDMARKS = 1024
-_MANY = 0.6  # of the most models that answered a prompt; prompts with that many come first
+_MANY = 0.6  # share of the largest number of answering models that a landmark should have
 _UNEXPLAINED_SHARE = 0.3
 _JITTER = 1e-3  # added to the landmarks' kernel diagonal: keeps the inverse small
 
@@ -110,13 +110,13 @@ def _scaling(features: TextFeatures) -> Scaling:
 
 
 def _spread(values: Array) -> Array:
-    """Standard deviations; infinite for a constant, so that another value changes nothing."""
+    """Standard deviations; infinite for a constant feature, which then has no effect."""
     spread = values.std(axis=0)
     return np.where(spread > 1e-6, spread, np.inf)
 
 
 def _landmarks(answered: Indices) -> Indices:
-    """The indices of the landmarks: prompts that most models answered, so best known."""
+    """The indices of the landmarks: prompts that most models answered, with the least noise."""
     many = np.flatnonzero(answered >= _MANY * answered.max(initial=0))
     if len(many) < _LANDMARKS:
         return np.sort(np.argsort(-answered, kind="stable")[:_LANDMARKS])

@@ -59,10 +59,10 @@ def fit(
 ) -> FittedTextModel:
     """Fit all columns on P prompts.
 
-    ``lengths`` (P x M) are mean log lengths, NaN where unmeasured; ``fold`` (P) is the fold that
-    a prompt's scores leave out. ``features`` has the P prompts first. The prompts behind them were
-    answered by other models only: ``other_effects`` are their effects on log length up to a
-    constant, and they add to the shared columns.
+    ``lengths`` (P x M) are mean log lengths, NaN where unmeasured. ``fold`` (P) is the fold of each
+    prompt; a prompt's scores leave the prompt's fold out. ``other_effects`` (Q) are the effects on
+    log length, up to a constant, of Q prompts that only other models answered; the shared columns
+    are fitted on these prompts as well. ``features`` (P + Q) has the P prompts first.
     """
     count = len(lengths)
     answered = np.zeros(len(features.words), dtype=np.intp)
@@ -93,7 +93,7 @@ def fit(
 
 
 def _level(kernel: Single, prompt: Array, noise: Array, other_effects: Array) -> float:
-    """The constant that gives ``other_effects`` the mean that their prompts' words predict."""
+    """The constant that shifts ``other_effects`` to the mean predicted from the words."""
     count = len(prompt)
     never = np.full(count, NEVER_SCORED)
     words = fit_ridge(kernel[:count, :count], prompt, _WORDS_PENALTY * noise, never)

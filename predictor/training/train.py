@@ -24,9 +24,9 @@ HOLDOUT = 0.15
 _PUBLISHED_FAST_SHARE = 0.4
 """``RefinedHead.fast_share`` of a model for publication.
 
-A published model meets kinds of prompts that it was not trained on, for which the encoder is less
-accurate. On the two corpora left out for their licences, and on all seven, tau is best at 0.25 to
-0.5.
+A published model also forecasts kinds of prompts without training data, for which the encoder is
+less accurate. Tau on the two corpora left out for their licences, and tau on all seven corpora, are
+best at a share of 0.25 to 0.5.
 """
 
 
@@ -64,12 +64,12 @@ def train(
     Raises:
         DataError: the data cannot be read, too little data is left, or the encoder's libraries
             or weights are missing.
-        ArtefactError: ``out`` is not a place for a model.
+        ArtefactError: ``out`` is a directory of other files.
     """
     licences = castillo.find_licences(data) if licensed_only else None
     split = _split(sources.read_all(data), holdout, licences, refit=refit)
     training, held, everything = split.training, split.held, split.everything
-    effects = [found for folder in data for found in other_models.read(folder, held.texts)]
+    effects = [entry for folder in data for entry in other_models.read(folder, held.texts)]
     log.info(
         "%d samples of %d prompts to train on; %d prompts held out",
         len(training.tokens),

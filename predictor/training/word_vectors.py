@@ -63,7 +63,7 @@ def whole_words(vocabulary: Sequence[str], count: int) -> list[str]:
 
 
 def zipf_frequencies(words: Sequence[str]) -> Array:
-    """The words' relative frequencies by their rank (Zipf's law); symbols have the first word's."""
+    """Relative frequencies by rank (Zipf's law); a symbol has the rank of the word before it."""
     is_word = np.array([len(word) > 1 for word in words])
     rank = np.maximum(0, np.cumsum(is_word) - 1)
     return np.asarray(0.1 / (rank + 3.0))
@@ -77,7 +77,10 @@ def word_weights(words: Sequence[str], frequency: Array) -> Single:
 
 
 def principal_components(embeddings: Single, frequency: Array, size: int) -> Single:
-    """The first ``size`` principal components, with words weighted by frequency (words x size)."""
+    """The first ``size`` principal components of the unit embeddings (words x size).
+
+    The square root of a word's ``frequency`` is the word's weight.
+    """
     units = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
     weight = np.sqrt(frequency)
     centred = units - np.average(units, axis=0, weights=weight)

@@ -30,8 +30,8 @@ class FittedEncoder:
 
     The net's outputs are a shared column, C departures from the shared column, and the log size
     of the error. ``centre`` (C) and ``spread`` turn them into log tokens (``columns``), as in
-    ``Targets``. ``peaks`` are those of ``activation_peaks``; without peaks the exported graph
-    rounds outlier channels like all others.
+    ``Targets``. ``peaks`` are the result of ``activation_peaks``; without peaks the exported graph
+    rounds outlier channels like all other channels.
     """
 
     net: Net
@@ -123,7 +123,7 @@ def _with_peaks(encoder: FittedEncoder, ids: list[Ids]) -> FittedEncoder:
 
 
 def predict(encoder: FittedEncoder, texts: list[str]) -> Single:
-    """The columns of each text (n x (C + 1)), as the exported graph gives them."""
+    """The columns of each text (n x (C + 1)), in the order of the exported graph's outputs."""
     net = encoder.net.to(device()).eval()
     ids = encoder.pieces(texts)
     order = np.argsort([len(row) for row in ids], kind="stable")

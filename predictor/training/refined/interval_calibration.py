@@ -29,9 +29,10 @@ def shapes_by_scale(
     """Log scales (K knots, increasing) and the shape of each group there (K x groups x levels).
 
     ``residuals`` (n x m) are divided by the ``scale`` (n) and count by ``weights`` (n x m, 0 where
-    unmeasured); ``prompt`` and ``group`` (n) are indices. The quantiles at each knot are those of
-    all groups' residuals. Each group then moves the levels to where its own residuals lie among
-    those of all. A group without rows gets the levels of all rows.
+    unmeasured); ``prompt`` and ``group`` (n) are indices. Each knot has quantiles of the residuals
+    of all groups. Each group has its own levels, at which the knots' quantiles are read: the
+    quantiles of the ranks of the group's residuals among all residuals. A group without rows gets
+    the levels of all rows.
     """
     logs = np.log(scale)
     knots = np.quantile(logs, (np.arange(KNOTS) + 0.5) / KNOTS)

@@ -16,9 +16,9 @@ from predictor.training.progress import log
 from predictor.training.refined.net import Layer, Net
 from predictor.training.refined.targets import Targets
 
-_POOL = 12  # batches whose prompts are sorted by length together, so that padding is rare
+_POOL = 12  # batches; the prompts of so many batches are sorted by length, to reduce padding
 _HUBER = 0.5  # in units of the targets' spread: beyond it an error counts linearly
-_SCALE_SHARE = 0.1  # of the loss: the column with the size of the error
+_SCALE_SHARE = 0.1  # weight in the loss of the column with the size of the error
 _LARGEST_GRADIENT = 1.0  # the gradient's norm is clipped at this
 _LOG_STEPS = 50
 
@@ -27,11 +27,12 @@ _LOG_STEPS = 50
 class Settings:
     """How the encoder is trained.
 
-    ``layers`` of the BERT are kept, the first ones. ``tokens`` of a prompt are read. Layers from
-    number ``unpaired_layers`` on (counted from 0) work on pairs of tokens. ``rate`` is the
-    learning rate of the last layer, ``head_rate`` that of the head; each layer before has
-    ``layer_decay`` times the rate of the next. ``warm_up`` is the share of the steps in which the
-    rates rise. A word piece is kept if it occurs ``least_count`` times.
+    ``layers`` is the number of the BERT's first layers that are kept, ``tokens`` the largest number
+    of tokens read of a prompt. Layers from number ``unpaired_layers`` on (counted from 0) work on
+    pairs of tokens. ``rate`` is the learning rate of the last layer, ``head_rate`` the learning
+    rate of the head; each earlier layer has ``layer_decay`` times the rate of the next layer.
+    ``warm_up`` is the share of the steps in which the rates rise. ``least_count`` is the number of
+    occurrences from which a word piece is kept.
     """
 
     layers: int = 4

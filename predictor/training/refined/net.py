@@ -1,10 +1,11 @@
 """The encoder as a PyTorch net: a small BERT, pooled, with a head for lengths.
 
-From one layer on the net works on pairs of neighbouring tokens, which halves the cost of a layer.
+From layer ``unpaired_layers`` on, the net works on pairs of neighbouring tokens, which halves the
+cost of a layer.
 As in Funnel-Transformer (Dai et al. 2020, arXiv 2006.03236), the queries of the first such layer
 are the pairs' means, and its keys and values are still the single tokens.
 
-Only training and export import this module; serving runs the exported graph.
+Only training and export import this module; the gateway runs the exported graph.
 """
 
 from __future__ import annotations

@@ -28,9 +28,10 @@ _WORD_LEVELS = 31
 """The word table is rounded to -31..31 by row; a normalisation follows at once."""
 
 _OUTLIER_RATIO = 2.0
-"""Channels whose activation peak exceeds so many times the median peak are scaled down to it, and
-their weights are scaled up. A tensor has one scale: a channel with 20 times the others' peak would
-leave the others a few of 255 levels. As in SmoothQuant (Xiao et al. 2023, arXiv 2211.10438)."""
+"""Largest ratio of a channel's activation peak to the median peak. A channel beyond the ratio is
+scaled down to the ratio, and the channel's weights are scaled up. A tensor has one scale: beside a
+channel with 20 times the usual peak, the other channels would have a few of 255 levels. As in
+SmoothQuant (Xiao et al. 2023, arXiv 2211.10438)."""
 
 _MASKED, _ONE = np.array(-1e4, dtype=np.float32), np.array(1.0, dtype=np.float32)
 

@@ -18,8 +18,8 @@ FOLDS = 5
 TRUST = 0.8
 """The share of a log scale's departure from the mean log scale that is kept.
 
-The mean of a forecast grows with the scale and would take over all of the scale's noise. On a
-hold-out, keeping the last fifth adds nothing to CRPS and costs the mean's tau 0.001.
+The mean of a forecast grows with the scale, so noise of the scale is noise of the mean. On a
+hold-out, a share of 1 instead of 0.8 does not improve CRPS and lowers the tau of the mean by 0.001.
 """
 
 # Few and shallow trees: there are few rows, and both tiers have read the text already.
@@ -108,8 +108,8 @@ def fit_refined_head(
 class _StackedRows:
     """The cells as the head's boosters read them.
 
-    Per cell: the ``weights`` (n x M) and ``routes`` (n) of its place, the boosters' ``inputs``,
-    the mean log length ``centre`` (n) and the ``fold`` (n).
+    Per cell: the ``weights`` (n x M) and ``routes`` (n) of the match of the cell's model, the
+    boosters' ``inputs``, the mean log length ``centre`` (n) and the ``fold`` (n).
     """
 
     cells: StackingCells

@@ -172,7 +172,7 @@ def _stacking_cells(
 
 
 def _match(models: TrainedModels, route: int, model: int, fold: int) -> ModelMatch:
-    """The place that the fast tier's cross-fit gave to a row's model; see ``crossfit``."""
+    """The match of a row's model in the fast tier's cross-fit; see ``crossfit``."""
     if route == KNOWN:
         return models.match(models.names[model])
     if route != RELATED:

@@ -92,7 +92,7 @@ def test_a_failed_publication_leaves_the_old_model(copy: Path) -> None:
 
 def test_a_folder_of_other_things_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("years of work")
-    with pytest.raises(ArtefactError, match="something else"):
+    with pytest.raises(ArtefactError, match="something other"):
         format.publish(tmp_path, manifest={}, arrays={}, boosters={}, texts={})
     assert (tmp_path / "thesis.tex").read_text() == "years of work"
 

@@ -144,7 +144,7 @@ def test_the_history_keeps_figures_and_identity(tmp_path: Path, source: Path) ->
     versions = Versions(tmp_path)
     name = versions.publish(source)
     versions.promote(name, who="refit", reason="better", figures={"gain": 1.5})
-    versions.keep(who="refit", reason="no better", figures={"gain": -1.0})
+    versions.record_kept(who="refit", reason="no better", figures={"gain": -1.0})
     promoted, kept = versions.history()
     manifest = json.loads((source / format.MANIFEST).read_text())
     assert promoted["identity"] == promoted["lineage"] == artefact_id(manifest)
