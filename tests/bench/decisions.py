@@ -96,6 +96,8 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--tenants", type=int, default=1)
     args = parser.parse_args()
+    if args.waiting < 2 * CALLS:  # the measured calls take CALLS jobs out of the queue
+        parser.error(f"--waiting {args.waiting} is too few: give at least {2 * CALLS}")
     loaded = LoadedScheduler(args.waiting, args.workers, args.tenants)
     print(f"{loaded.scheduler.waiting} wait, {len(loaded.running)} run: microseconds per call")
     print("            median       p99")
