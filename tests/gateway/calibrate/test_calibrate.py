@@ -19,7 +19,9 @@ from scheduler.sim.costs import StepCosts
 from scheduler.sim.engine_config import EngineConfig
 from tests.gateway.harness import forced
 
-COSTS = StepCosts(base=0.007, per_sequence=400e-6, per_kv_token=1.5e-6, per_prefill_token=30e-6)
+COSTS = StepCosts(base=0.012, per_sequence=600e-6, per_kv_token=2e-6, per_prefill_token=40e-6)
+"""Steps long enough that a busy machine's own delays stay small beside them."""
+
 CONFIG = EmulatorConfig(engine=EngineConfig(max_num_seqs=6), costs=COSTS)
 FAST = StepCosts(base=1e-3, per_sequence=1e-5, per_kv_token=0, per_prefill_token=0)
 
@@ -34,7 +36,7 @@ def calibrate(url: str, folder: Path, *flags: str) -> CostModel:
 def measured(tmp_path_factory: pytest.TempPathFactory) -> CostModel:
     with EmbeddedEmulator(CONFIG) as emulator:
         folder = tmp_path_factory.mktemp("calibrate")
-        model = calibrate(emulator.url, folder, "--budget-s", "4", "--max-sequences", "8")
+        model = calibrate(emulator.url, folder, "--budget-s", "5", "--max-sequences", "8")
         assert emulator.engine.running == emulator.engine.waiting == 0, "the server is left idle"
     return model
 
