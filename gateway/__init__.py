@@ -1,1 +1,1 @@
-"""OpenAI in, vLLM out: the HTTP gateway over the scheduler and the predictor."""
+"""The HTTP gateway: forwards OpenAI requests to vLLM servers in the scheduler's order."""

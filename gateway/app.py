@@ -1,4 +1,4 @@
-"""The FastAPI application: the parts of the gateway put together, and its own routes."""
+"""The FastAPI application: connects the parts of the gateway, and answers the status routes."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ from predictor.inference.tiered import TieredPredictor
 def create_app(
     config: Config, predictor: TieredPredictor | None, learned: LearnedState | None = None
 ) -> FastAPI:
-    """The gateway as an ASGI application, before the workers that are configured or discovered.
+    """The gateway as an ASGI application in front of the configured and the discovered workers.
 
-    ``predictor`` None: forecasts come from recent lengths. ``app.state`` holds the parts that tests
-    look at.
+    Without a ``predictor`` forecasts come from recent lengths; without ``learned`` nothing is kept
+    over a restart. ``app.state`` holds the parts that tests look at.
     """
     learned = learned or LearnedState(AdaptiveLayer())
     dispatcher = Dispatcher(make_scheduler(config))

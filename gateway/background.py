@@ -1,4 +1,4 @@
-"""Background tasks: everything that runs beside the requests for as long as the gateway runs."""
+"""Background tasks: the loops that run beside the requests while the gateway runs."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Background:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Run every task for the length of the block, then close what the tasks worked on.
+        """Run every task for the length of the block, then close the fleet and the learned state.
 
-        The workers are found and probed before the block begins: the first request finds them.
+        Workers are discovered and probed before the block begins: the first request has workers.
         """
         await self.discovery.look()
         await self.fleet.probe()

@@ -28,7 +28,7 @@ class LiveMetrics(Collector):
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """The gauges. A figure that a worker has never told, or cannot tell now, is left out."""
+        """The gauges. A figure that a worker does not report is left out."""
         workers = worker_statuses(self._fleet, self._dispatcher.scheduler)
         yield from self._queue()
         yield from self._tenants()

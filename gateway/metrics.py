@@ -1,4 +1,7 @@
-"""Metrics: the counters and histograms of the gateway. live_metrics.py has the gauges."""
+"""Metrics: the counters, histograms and gauges that the gateway sets as events happen.
+
+live_metrics.py has the gauges that are read from the gateway's state at each scrape.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ NO_MODEL = "none"
 
 
 class Metrics:
-    """The gateway's counters and histograms. Model labels are the workers' models."""
+    """The gateway's metrics. A model label is the name of a worker's model, or ``NO_MODEL``."""
 
     def __init__(self, slo: Slo) -> None:
         self._slo = slo

@@ -1,4 +1,4 @@
-"""The loop of a calibration: measures all points, round after round, until the time is up."""
+"""The loop of a calibration: measures every point, round after round, within a time budget."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ ROUNDS = 5
 """Measurements of each point, if the time suffices."""
 
 WINDOW_S = (0.1, 0.4)
-"""Shortest and longest time for which a point is observed: long against the time that an operating
-system may take away. A short budget buys short windows."""
+"""Shortest and longest time in seconds for which a point is observed. The operating system may
+suspend a process for a small part of this time. A short budget gives short windows."""
 
 LIMIT_CONFIRMATIONS = 3
-"""Times that a server has to run the same number of streams, smaller than what was sent, before
-that number counts as its limit. On a busy machine one stream may end before another begins."""
+"""Measurements of a point. If the server runs the same number of streams in each of them, and more
+streams were sent, this number counts as the server's limit. A single measurement can be wrong: on
+a busy machine one stream may end before another begins."""
 
 
 @dataclass(slots=True)
@@ -34,7 +35,7 @@ class Calibration:
     """All measurements so far.
 
     ``limit`` is the number of sequences that the server ran at once when more were sent; None if
-    the server ran all.
+    the server ran every sequence.
     """
 
     client: CalibrationClient
@@ -79,7 +80,11 @@ class Calibration:
 
 
 async def warm_up(client: CalibrationClient, max_sequences: int, budget_s: float) -> PointPlan:
-    """Send a server's first requests, which are slow, and find the time of a step."""
+    """Send a server's first requests, which are slow, then measure a step and plan the points.
+
+    Raises:
+        CalibrationError: the server cannot be measured.
+    """
     await client.learn_prompts()
     context = client.max_model_len or 2 * LONGEST_PREFILL
     output_tokens = max(2, min(32, context - SHORT_PROMPT_TOKENS))

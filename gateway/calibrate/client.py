@@ -1,7 +1,7 @@
-"""The HTTP client of a calibration: what the server reports, and streams of a known size.
+"""The HTTP client of a calibration: reads the server's reports, and gets streams of a known size.
 
-Requests are of the kind that clients send: streaming chats, or completions if the model has no
-chat template. Their words are random, so no prefix cache holds them.
+Requests are streaming chats, or completions if the model has no chat template. The prompts' words
+are random, so no prefix cache holds the prompts.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ from gateway.workers.engine_report import EngineReport, parse_report
 CHAT, COMPLETIONS = "/v1/chat/completions", "/v1/completions"
 
 PROBE_WORDS = 64
-"""Words of the longer prompt by which tokens per word are found."""
+"""Words of the longer of two prompts. Their sizes give the tokens per word."""
 
 TIMEOUT_S = 120.0
+"""Seconds that a request may take."""
 
 
 @dataclass(slots=True)
@@ -87,7 +88,7 @@ class CalibrationClient:
         await self.check_idle()
 
     async def check_idle(self) -> None:
-        """Check that the server has no other client, whose work would be measured as ours.
+        """Check that the server has no other client: the times would include other clients' work.
 
         Raises:
             CalibrationError: by the server's metrics, requests run or wait.
@@ -106,7 +107,7 @@ class CalibrationClient:
         return Limits(max_model_len=self.max_model_len, kv_tokens=self.report.kv_tokens)
 
     async def learn_prompts(self) -> None:
-        """Find the endpoint to use, and the number of tokens of a prompt by its words.
+        """Find the endpoint to use, the tokens per word, and the tokens of the chat template.
 
         Raises:
             CalibrationError: neither chats nor completions are answered.
@@ -154,7 +155,7 @@ class CalibrationClient:
         }
 
     async def _get(self, path: str, *, optional: bool = False) -> str:
-        """The text of a GET; "" for a 404 if ``optional``."""
+        """The body of the answer to a GET; "" for a 404 if ``optional``."""
         try:
             async with self._session.get(self.url + path) as response:
                 text = await response.text()

@@ -59,7 +59,7 @@ def add_calibrate_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run_calibrate(args: argparse.Namespace) -> int:
-    """Measure the server and write the file: see ``run.run``."""
+    """Measure the server and write the cost model; returns the exit code, see ``run.run``."""
     from gateway.calibrate.run import run  # noqa: PLC0415 - other commands start without scipy
 
     return run(args)

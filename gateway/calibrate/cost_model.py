@@ -28,7 +28,7 @@ class _Part(BaseModel):
 
 
 class Costs(_Part):
-    """Seconds of an engine step, see ``scheduler.sim.costs.StepCosts``."""
+    """The parts of a step's duration in seconds, as in ``scheduler.sim.costs.StepCosts``."""
 
     base: Seconds
     per_sequence: Seconds

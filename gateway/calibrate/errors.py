@@ -1,4 +1,4 @@
-"""CalibrationError, and how a refused request reads in one."""
+"""CalibrationError, and the CalibrationError for a refused request."""
 
 from __future__ import annotations
 

@@ -17,6 +17,7 @@ TOLERATED = 0.05
 """Relative error above which a point gets a smaller weight (Huber's weights)."""
 
 REWEIGHTINGS = 20
+"""Rounds of least squares, each with weights from the errors of the round before."""
 
 _TERMS = (
     *("base", "per_sequence", "per_kv_token", "per_prefill_token", "per_request"),

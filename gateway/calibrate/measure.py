@@ -13,15 +13,16 @@ from gateway.calibrate.errors import CalibrationError
 from gateway.calibrate.stream import Stream
 
 SHORT_PROMPT_TOKENS = 32
-"""Tokens of a prompt that costs next to nothing; a chat template alone takes some."""
+"""Tokens of a prompt with a negligible prefill, the chat template included."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
     """One measurement: ``seconds``, and the work done in that time.
 
-    decode and turnover: seconds and work of one step. prefill: of the time to the first token.
-    ``requests`` and ``prefill_tokens`` count the requests that entered and their prompt tokens.
+    A sample of decode or turnover describes one step. A sample of prefill describes the time to the
+    first token. ``requests`` counts the requests that entered, ``prefill_tokens`` the tokens of
+    their prompts.
     """
 
     seconds: float
@@ -32,7 +33,11 @@ class Sample:
 
 
 async def time_to_first_token(client: CalibrationClient, prompt_tokens: int) -> Sample:
-    """One prompt on the idle server."""
+    """The time to the first token of one prompt on the idle server, in seconds.
+
+    Raises:
+        CalibrationError: the server refuses the request.
+    """
     stream = await client.stream(prompt_tokens, 1)
     return Sample(
         seconds=stream.events[0] - stream.sent,
@@ -48,8 +53,11 @@ async def decode(
 ) -> tuple[Sample, int]:
     """The time of a step while all of ``sequences`` streams decode.
 
-    The second value is how many streams ran at once: fewer than ``sequences`` if the server's
-    limit is lower.
+    The second value is the number of streams that ran at once: fewer than ``sequences`` if the
+    server's limit is lower.
+
+    Raises:
+        CalibrationError: the server refuses a request, or no two streams ran at the same time.
     """
     streams = await _gather(client, [(prompt_tokens, output_tokens)] * sequences)
     first_end = min(stream.events[-1] for stream in streams)
@@ -61,13 +69,17 @@ async def decode(
 async def turnover(
     client: CalibrationClient, sequences: int, output_tokens: int, entering_tokens: int
 ) -> Sample:
-    """A step of ``sequences`` streams while one short request after another enters and leaves."""
+    """A step of ``sequences`` streams while one short request after another enters and leaves.
+
+    Raises:
+        CalibrationError: the server refuses a request, or answers no short request meanwhile.
+    """
     tasks = [
         asyncio.create_task(client.stream(SHORT_PROMPT_TOKENS, output_tokens))
         for _ in range(sequences)
     ]
     try:
-        await client.stream(SHORT_PROMPT_TOKENS, 1)  # when it ends, the others decode
+        await client.stream(SHORT_PROMPT_TOKENS, 1)  # at its end, the streams decode
         begin = time.perf_counter()
         entered = await _short_requests(client, entering_tokens, tasks)
         streams = await asyncio.gather(*tasks)
@@ -86,13 +98,13 @@ async def turnover(
 
 
 Entered = list[tuple[float, int]]
-"""(time of its end, prompt tokens) of each short request."""
+"""End (seconds) and prompt tokens of each short request."""
 
 
 async def _short_requests(
     client: CalibrationClient, prompt_tokens: int, others: Sequence[asyncio.Task[Stream]]
 ) -> Entered:
-    """One request after another, until the first of the others ends."""
+    """Send one short request after another, until the first of ``others`` ends."""
     entered: Entered = []
     while not any(task.done() for task in others):
         short = await client.stream(prompt_tokens, 1)

@@ -1,4 +1,4 @@
-"""The points of a calibration: which loads are measured, given what fits the server."""
+"""The points of a calibration: the combinations of streams and prompts that are measured."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ KV_SHARE = 0.8
 """Largest share of the KV cache that a point fills, so that no request is preempted."""
 
 LONGEST_PREFILL = 1024
-"""Tokens: half of vLLM's smallest default for the tokens of a step. A longer prompt may take
-several steps, and attention makes the cost per token grow."""
+"""Tokens of the longest prefill: half of vLLM's smallest default for the tokens of a step. A longer
+prompt may take several steps, and attention raises the cost per token."""
 
 LONGEST_OUTPUT = 512
+"""Most tokens that a stream decodes in one window."""
 
 
 class Point(NamedTuple):
-    """One load: how many streams, and the tokens of a prompt (turnover: of an entering prompt)."""
+    """One point: the number of streams, and the tokens of a prompt (turnover: entering prompt)."""
 
     kind: PointKind
     sequences: int
@@ -29,10 +30,10 @@ class Point(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PointPlan:
-    """What fits the server, and which points follow.
+    """The server's limits, and the points that fit them.
 
-    ``step_s`` is the time of a step with one stream; ``window_s`` the time for which a point is
-    observed. ``kv_tokens`` is None if the server does not report its KV cache.
+    ``step_s`` is the time of a step with one stream, ``window_s`` the time for which a point is
+    observed, both in seconds. ``kv_tokens`` is None if the server does not report its KV cache.
     """
 
     max_sequences: int
@@ -46,7 +47,7 @@ class PointPlan:
         return [*self._prefills(), *self._decodes(), *self._turnovers()]
 
     def output_tokens(self, prompt_tokens: int) -> int:
-        """Tokens to decode for a window of ``window_s``."""
+        """Tokens to decode for a window of ``window_s`` seconds."""
         wanted = min(LONGEST_OUTPUT, max(16, round(self.window_s / self.step_s)))
         return max(2, min(wanted, self.max_model_len - prompt_tokens))
 

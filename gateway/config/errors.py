@@ -1,4 +1,4 @@
-"""ConfigError: what is wrong with a configuration, where, and what to do. Keys are not shown."""
+"""ConfigError: the place, the fault and the remedy in a configuration, without API keys."""
 
 from __future__ import annotations
 

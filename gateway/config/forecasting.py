@@ -24,7 +24,8 @@ class PredictorConfig(Section):
     """Milliseconds that a request waits for its forecast. Then the gateway uses its model's recent
     lengths."""
     refine_budget_ms: float = Field(default=5000.0, gt=0, le=600_000)
-    """Milliseconds that the better forecast of a waiting request may take before it is given up."""
+    """Milliseconds that the better forecast of a waiting request may take. Then the request keeps
+    its first forecast."""
     reload_s: float = Field(default=5.0, ge=0.05, le=3600)
     """Seconds between two looks for a new model."""
 
@@ -34,9 +35,9 @@ class Learning(Section):
 
     folder: Path | None = None
     """Folder for the served log (one record for each finished request), the state of the adaptive
-    layer and refitted models. Unset: nothing is written, and a restart forgets."""
+    layer and refitted models. Unset: nothing is written, and a restart loses what was learned."""
     max_bytes: int = Field(default=256 * 2**20, ge=2**20)
-    """Size limit of the served log in bytes. The oldest records go first."""
+    """Size limit of the served log in bytes. The oldest records are deleted first."""
     keep_text: bool = False
     """Write prompts' texts into the served log. `lengthwise train` can then learn from them."""
     refit_s: float = Field(default=0.0, ge=0, le=2_592_000)

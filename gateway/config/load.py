@@ -73,7 +73,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[Location, str]]:
         return {}, {}
     if not isinstance(data, dict):
         raise ConfigError(f"{path}:1: must be a mapping of settings, as in deploy/lengthwise.yaml.")
-    # YAML reads a section whose lines are all commented out as None: it keeps its defaults.
+    # YAML reads a section whose lines are all commented out as None: the section has its defaults.
     sections = {key: value for key, value in data.items() if value is not None}
     return sections, dict(places(path, node, ()))
 

@@ -22,26 +22,26 @@ class Scheduling(Section):
     ageing: float = Field(default=AGEING, ge=0, le=100)
     """Weight of waiting: one turn of waiting counts as much as an expected length shorter by a
     factor of e^ageing. A turn is the mean service time of recent requests. With 0.12 a request
-    expected to be 10 times longer than another request yields to it for at most 19 turns. 0 lets
-    long requests starve. fcfs and slo do not use it."""
+    expected to be 10 times longer than another request yields for at most 19 turns. 0 lets long
+    requests starve. fcfs and slo do not use ageing."""
     level: float = Field(default=LEVEL, gt=0, le=1000)
     """Requests expected to exceed `level` times the model's mean length all count as that long and
     go in arrival order. A lower level shortens the longest waits and raises the mean. Only sejf
-    uses it."""
+    uses the level."""
     kv_overflow: float = Field(default=KV_OVERFLOW_PROBABILITY, gt=0, le=0.5)
-    """Probability, by the forecasts, that the requests on a worker outgrow its KV cache; more is
-    sent up to this probability. Lower: fewer preemptions, more empty memory. While hardly any
-    request waits, the gateway sends more."""
+    """Probability, by the forecasts, that the requests on a worker outgrow its KV cache. The
+    gateway sends a worker requests up to this probability. Lower: fewer preemptions, more empty
+    memory. While hardly any request waits, the gateway sends more."""
     affinity: Literal["none", "session", "prefix"] = "none"
     """Which requests go to the worker that has their prefix cached. session: requests with the same
     X-Session-Id header, `prompt_cache_key` or `user`. prefix: requests with the same system prompt,
     or first message. none: every request goes to the worker with the least expected work."""
     affinity_slack: float = Field(default=0.25, gt=0, le=10)
-    """By how much the worker with the cached prefix may be fuller than the least loaded worker; a
-    full worker has 1."""
+    """Largest difference in use between the worker with the cached prefix and the least loaded
+    worker; the use of a full worker is 1."""
     engine_queue: int = Field(default=ENGINE_QUEUE, ge=0, le=1024)
     """Requests that a worker may hold beyond its slots, so that the engine fills a free slot in its
-    next step. More requests there weaken the order, fewer cost throughput."""
+    next step. A higher number weakens the order, a lower number costs throughput."""
     send_priority: bool = True
     """Put the order into each request as vLLM's `priority`, for servers that run with
     --scheduling-policy priority. Turn it off for servers that refuse the field."""
@@ -53,10 +53,10 @@ class Queue(Section):
     max_waiting: int = Field(default=10_000, ge=0, le=10_000_000)
     """Requests that may wait. One more is answered 429 (queue_full)."""
     timeout_s: float = Field(default=600.0, gt=0, le=86_400)
-    """Seconds that a request may wait for a worker. Then it is answered 504 (queue_timeout)."""
+    """Seconds that a request may wait for a worker, before the answer 504 (queue_timeout)."""
     no_worker_grace_s: float = Field(default=10.0, ge=0, le=86_400)
     """Seconds that requests may wait while no worker of their model is healthy (a restart, a
-    rollout). Then they are answered 503 (no_healthy_worker)."""
+    rollout). Then the requests are answered 503 (no_healthy_worker)."""
 
 
 class Slo(Section):

@@ -19,9 +19,9 @@ class Listen(Section):
     port: int = Field(default=8080, ge=0, le=65535)
     """TCP port. 0 takes a free port and prints it."""
     keep_alive_s: int = Field(default=75, ge=1, le=3600)
-    """Seconds that an idle client connection stays open. Keep it above the keep-alive of clients
-    and load balancers (httpx 5, AWS 60): a client gets an error when the gateway closes a
-    connection while the next request is on its way."""
+    """Seconds that an idle client connection stays open. A client gets an error when the gateway
+    closes a connection while the next request is on its way. So the value should exceed the
+    keep-alive of clients and load balancers (httpx 5, AWS 60)."""
 
 
 class Requests(Section):
@@ -30,8 +30,8 @@ class Requests(Section):
     max_body_bytes: int = Field(default=64 * 2**20, ge=1024)
     """Bytes of a request's body. A larger body is answered 413 (body_too_large)."""
     timeout_s: float = Field(default=3600.0, gt=0, le=604_800)
-    """Seconds from a request's arrival to the last byte of its answer. Then it is answered 504
-    (request_timeout)."""
+    """Seconds from a request's arrival to the last byte of its answer. Then the request is answered
+    504 (request_timeout)."""
     retries: int = Field(default=2, ge=0, le=10)
     """Times that a request is sent again after a worker failed before the first byte."""
 

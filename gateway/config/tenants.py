@@ -33,7 +33,7 @@ class Tenants(Section):
     """API keys with a name, a weight or a class."""
 
     @model_validator(mode="after")
-    def _each_is_one(self) -> Tenants:
+    def _is_consistent(self) -> Tenants:
         for field in ("name", "api_key"):
             values = [getattr(tenant, field) for tenant in self.known]
             if len(set(values)) < len(values):

@@ -23,26 +23,27 @@ class WorkerConfig(Section):
     kv_tokens: int | None = Field(default=None, ge=1)
     """Capacity of the KV cache in tokens, for a server that does not report it."""
     api_key: SecretStr | None = None
-    """The server's --api-key. It replaces the Authorization header of the clients. Unset, the
+    """The server's --api-key, sent in place of the client's Authorization header. Unset, the
     client's header passes unchanged."""
     speed: float = Field(default=1.0, ge=0.01, le=100)
     """Tokens per second relative to the other workers: a worker of 2.0 gets twice the work of a
     worker of 1.0."""
     draining: bool = False
-    """Send the worker nothing new; what runs there ends. Set it before the server is removed."""
+    """Send the worker no new requests; the requests that run there end. Set draining before the
+    server is removed."""
 
 
 class Discovery(Section):
-    """Workers beside `workers` that are found, and lost, without a restart."""
+    """Workers beside `workers` that join and leave without a restart."""
 
     file: Path | None = None
-    """YAML or JSON file with a list of workers, as under `workers`. Read again when it changes."""
+    """YAML or JSON file with a list of workers, as under `workers`. A changed file is reread."""
     dns: str | None = None
     """host:port. Each address of the name is one worker (http)."""
     api_key: SecretStr | None = None
     """The --api-key of the workers found by `dns`."""
     interval_s: float = Field(default=5.0, ge=0.05, le=3600)
-    """Seconds between two looks at the file and the name."""
+    """Seconds between two readings of the file and two resolutions of the name."""
 
     @property
     def finds(self) -> bool:
@@ -66,7 +67,8 @@ class Health(Section):
     """Seconds between two probes of a worker (/health)."""
     scrape_s: float = Field(default=10.0, ge=0.05, le=3600)
     """Seconds between two readings of a worker's models and load (/v1/models, /metrics). Each
-    reading costs a vLLM server about 5 ms of CPU time. A worker that comes back is read at once."""
+    reading costs a vLLM server about 5 ms of CPU time. The gateway reads a worker that comes back
+    at once."""
     timeout_s: float = Field(default=5.0, ge=0.1, le=60)
     """Seconds until a probe times out."""
     failures: int = Field(default=3, ge=1, le=100)

@@ -12,7 +12,7 @@ from gateway.config.errors import ConfigError, Location
 
 
 def parse_yaml(path: Path, source: str) -> tuple[Any, yaml.Node | None]:
-    """The file's content, and the same as nodes with line numbers.
+    """The file's content, as values and as nodes with line numbers.
 
     ``source`` is the setting or the flag that names the file.
 
@@ -24,7 +24,7 @@ def parse_yaml(path: Path, source: str) -> tuple[Any, yaml.Node | None]:
         return yaml.safe_load(text), yaml.compose(text, Loader=yaml.SafeLoader)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}. Check {source}.") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: 2020-13-45
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: the date 2020-13-45
         raise ConfigError(_yaml_fault(path, error)) from None
 
 

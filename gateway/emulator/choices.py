@@ -9,8 +9,8 @@ from typing import Literal
 
 FinishReason = Literal["stop", "length"]
 
-# 64 pieces of about 4 characters, so that six random bits name one. Some have to be escaped in
-# JSON or are not ASCII: a client has to get those right too.
+# 64 pieces of about 4 characters, so that six random bits choose a piece. Some pieces are escaped
+# in JSON or are not ASCII, so that clients are tested with both.
 _VOCABULARY = (
     " the| of| and| to| in| is| that| it| for| as| with| on| are| this| be| by| from| or| an| we"
     "| can| has| not| was| at| more| when| one| all| each| so| use| time| then| their| also| may"

@@ -61,7 +61,10 @@ def _add_engine_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run_emulate(args: argparse.Namespace) -> int:
-    """Run until SIGTERM or SIGINT: 0; 2 if the flags contradict each other."""
+    """Run until SIGTERM or SIGINT.
+
+    Returns 0, 1 if the port is not available, or 2 if the flags contradict each other.
+    """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     try:
         config = emulator_config(args)
@@ -71,7 +74,7 @@ def run_emulate(args: argparse.Namespace) -> int:
 
 
 def emulator_config(args: argparse.Namespace) -> EmulatorConfig:
-    """The configuration of the flags.
+    """The configuration that the flags give.
 
     Raises:
         ValueError: the flags contradict each other.

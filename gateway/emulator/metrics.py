@@ -13,7 +13,7 @@ FINISH_REASONS = ("stop", "length", "abort", "error", "repetition")
 
 
 class WorkerMetrics:
-    """A Prometheus collector that reads the worker's state when it is scraped."""
+    """A Prometheus collector that reads the worker's state at each scrape."""
 
     def __init__(self, worker: EmulatedWorker, model: str) -> None:
         self._worker = worker

@@ -61,9 +61,9 @@ class EmbeddedEmulator:
 def run_emulator(
     config: EmulatorConfig, host: str, port: int, lengths: Lengths | None = None
 ) -> int:
-    """Run until SIGTERM or SIGINT: 0; 1 if the port is not available.
+    """Run until SIGTERM or SIGINT. Running requests get one second to end.
 
-    Running requests get one second to end.
+    Returns the exit code: 0, or 1 if the port is not available.
     """
     server = _server(create_emulator(config, lengths), grace=1, host=host, port=port)
     # uvicorn raises the signal again after its shutdown. The default handler would then kill the

@@ -42,19 +42,19 @@ class Generation:
         return [] if self.closed else ready
 
     def token(self, choice: Choice) -> None:
-        """The engine made one token of ``choice``."""
+        """Take one token of ``choice`` from the engine."""
         self._ready.append(choice)
         if self._streaming:
             self._notify()
 
     def finish(self) -> None:
-        """The engine finished one more choice."""
+        """Note that the engine has finished one more choice."""
         self._unfinished -= 1
         if not self._unfinished:
             self._notify()
 
     def close(self) -> None:
-        """The client disconnected: ``tokens`` returns [] from now on."""
+        """Note that the client has disconnected: ``tokens`` returns [] from now on."""
         self.closed = True
         self._notify()
 
@@ -64,7 +64,11 @@ class Generation:
 
 
 class EmulatedWorker:
-    """Drives an engine in real time; ``speed`` is engine seconds per second of the clock."""
+    """Drives an engine in real time; ``speed`` is engine seconds per second of the clock.
+
+    Raises:
+        ValueError: ``speed`` is not above 0.
+    """
 
     def __init__(self, engine: Engine, *, speed: float = 1.0) -> None:
         if not speed > 0:
@@ -113,7 +117,7 @@ class EmulatedWorker:
         return request_id
 
     async def run(self) -> None:
-        """Step for ever; sleep while the engine is empty."""
+        """Step the engine until cancelled; sleep while the engine is empty."""
         loop = asyncio.get_running_loop()
         while True:
             await self._work.wait()
@@ -128,7 +132,7 @@ class EmulatedWorker:
             self._work.clear()
 
     def _deliver(self, result: StepTokens) -> None:
-        # A client that left during the step is in the result and owns nothing any more.
+        # A request whose client left during the step is in the result and has no owner any more.
         for request_id in result.emitted:
             if owner := self._owners.get(request_id):
                 owner[0].token(owner[1])

@@ -1,1 +1,1 @@
-"""From a prompt to a length distribution, and what changes the model while the gateway runs."""
+"""Length forecasts of requests: the predictor in use, its reloads, its refits, its fallback."""

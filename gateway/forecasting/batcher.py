@@ -57,12 +57,12 @@ class Batcher(Generic[In, Out]):
         return await entry.future
 
     def stuck(self, budget_s: float) -> bool:
-        """Whether the thread has worked on its batch for more than ``budget_s`` seconds."""
+        """Whether the thread has worked on the present batch for more than ``budget_s`` seconds."""
         since = self._busy_since
         return since is not None and monotonic() - since > budget_s
 
     def close(self) -> None:
-        """End the thread after the items asked for so far. Later items are not worked on."""
+        """End the thread after the present items. A later item never gets a result."""
         self._queue.put(None)
 
     def _run(self) -> None:

@@ -1,4 +1,4 @@
-"""Forecaster: a length distribution for every request, whatever happens to the predictor."""
+"""Forecaster: a length distribution for every request, also when the predictor fails."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ REFINED_BATCH = 16
 
 
 class Forecaster:
-    """Asks the predictor. Without a predictor, or when it fails or is late, uses recent lengths.
+    """Asks the predictor, and uses recent lengths if the predictor is absent, fails or is late.
 
-    Each tier has a thread of its own. The event loop waits for a tier no longer than its budget.
+    Each tier has a thread of its own. A request waits for a tier no longer than the tier's budget.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Forecaster:
         return self._traffic.prompt_tokens(prompt)
 
     async def forecast(self, request: ApiRequest, prompt: Prompt, room: float) -> RequestForecast:
-        """The forecast of one sequence, of at most ``room`` tokens (what the context leaves)."""
+        """The forecast of one sequence; ``room`` is the tokens that the context leaves for it."""
         if not request.generates:
             return RequestForecast(NOT_GENERATED, "none")
         bound = max(1.0, min(request.max_tokens or math.inf, room))

@@ -1,4 +1,4 @@
-"""LearnedState: what the gateway has learned from its traffic, kept in a folder over restarts."""
+"""LearnedState: the adaptive layer's state and the served log, kept in a folder over restarts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LOG, STATE, MODELS = "served", "adaptive.npz", "models"
 """Entries of the folder: the served log, the adaptive layer's state, refitted models."""
 
 SAVE_S = 300.0
-"""Seconds between two writings of the state. A crash loses what came after the last writing."""
+"""Seconds between two writings of the state. A crash loses the changes since the last writing."""
 
 
 class LearningError(Exception):
@@ -46,7 +46,7 @@ class LearnedState:
         except LogError as error:
             raise LearningError(f"learning.folder: {error}") from error
         learned = cls(_remembered(settings.folder / STATE), settings.folder, served)
-        learned._save()  # the salt: a crash must not rename the tenants
+        learned._save()  # keeps the salt: a new salt after a crash would rename the tenants
         return learned
 
     async def keep_saving(self) -> None:

@@ -1,6 +1,6 @@
 """Recent traffic: lengths of each model's recent answers, and the tokens per character of prompts.
 
-The forecaster uses both without a predictor.
+The forecaster uses the lengths without a predictor, and the tokens per character for every prompt.
 """
 
 from __future__ import annotations
@@ -22,13 +22,14 @@ RECENT = 256
 """Number of recent answers kept for each model."""
 
 ENOUGH = 20
-"""Number of recent answers that take the place of ``PRIOR``."""
+"""Number of recent answers from which on their lengths replace ``PRIOR``."""
 
 TOKENS_PER_CHAR = 0.25
 """Tokens in a character of a prompt, before the first answer of a model."""
 
 LEAST_CHARS = 64
-"""Prompts with fewer characters say little: the chat template is most of their tokens."""
+"""Characters of the shortest prompt that counts. In a shorter prompt most tokens are the chat
+template's."""
 
 TRUST = 0.05
 """Weight of the latest prompt in the mean tokens per character."""

@@ -32,10 +32,10 @@ def model_path(config: Config) -> Path | None:
 
 
 def load_predictor(config: Config, adaptive: AdaptiveLayer) -> TieredPredictor | None:
-    """The configured predictor; None, with the reason in the log, where it cannot be loaded.
+    """The configured predictor; None if the predictor is disabled or cannot be loaded.
 
-    A gateway without a predictor still works, with recent lengths: a broken model must not keep a
-    restart from coming up at 3 a.m.
+    The log names the reason. A broken model must not keep the gateway from starting: without a
+    predictor the forecasts are recent lengths.
     """
     if not config.predictor.enabled:
         return None
@@ -52,7 +52,7 @@ def _load(config: Config, adaptive: AdaptiveLayer) -> TieredPredictor:
 
 
 class Reload:
-    """Looks for a new model by the file of its manifest: a retrained model or a promoted refit."""
+    """Looks for a new model, retrained or refitted: a change of the model's manifest file."""
 
     def __init__(
         self, config: Config, forecaster: Forecaster, adaptive: AdaptiveLayer, metrics: Metrics
@@ -70,7 +70,7 @@ class Reload:
             await self._look()
 
     async def _look(self) -> None:
-        """Use the model if it is a new one; a broken one leaves the present one in use."""
+        """Use a new model; a new model that cannot be loaded leaves the present model in use."""
         fingerprint = self._fingerprint()
         if fingerprint is None or fingerprint == self._seen:
             return
@@ -83,7 +83,7 @@ class Reload:
             return
         if predictor.artefact_id == self._forecaster.artefact_id:
             return  # a copy of the model in use
-        self._adaptive.rebase()  # its corrections were relative to the previous model
+        self._adaptive.rebase()  # the layer's corrections are relative to the previous model
         self._forecaster.use(predictor)
         self._metrics.predictor_reloads.labels("ok").inc()
         created = predictor.model.manifest.get("created")

@@ -1,1 +1,1 @@
-"""The wire: OpenAI bodies and errors, server-sent events, ASGI. Knows no other part of ours."""
+"""Protocols: OpenAI bodies and errors, server-sent events, ASGI. Imports no other wing."""

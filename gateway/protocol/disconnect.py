@@ -1,4 +1,4 @@
-"""Disconnect: a client's hang-up cancels its request, in the queue as in mid-stream."""
+"""Disconnect: a client's hang-up cancels the request, in the queue and during the answer."""
 
 from __future__ import annotations
 

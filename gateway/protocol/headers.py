@@ -1,4 +1,4 @@
-"""Headers: which of a client's headers a worker gets, and which of a worker's a client gets."""
+"""Headers: the client's headers that go to a worker, and the worker's that go to the client."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _HOP_BY_HOP = frozenset(
 """Headers of one connection (RFC 9110, 7.6.1), and the two that the HTTP client writes itself."""
 
 _GATEWAYS_OWN = frozenset(("accept-encoding", "expect", "x-vllm-priority", "x-request-id"))
-"""Request headers that the gateway decides: vLLM would take a client's x-vllm-priority in place of
-the scheduler's."""
+"""Request headers that the gateway sets or removes. With a client's x-vllm-priority vLLM would
+ignore the scheduler's priority."""
 
 _NOT_FORWARDED = _HOP_BY_HOP | _GATEWAYS_OWN
 _NOT_RETURNED = _HOP_BY_HOP | {"server", "date", "x-request-id"}

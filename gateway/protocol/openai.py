@@ -10,7 +10,7 @@ from typing import Any
 from gateway.protocol.errors import ApiError
 
 GENERATING = frozenset({"chat/completions", "completions", "responses", "messages"})
-"""Endpoints under /v1/ that answer generated text, whose length is forecast."""
+"""Endpoints under /v1/ that generate text. The gateway forecasts the length of this text."""
 
 MOST_SEQUENCES = 65_536
 """Upper bound of the sequences counted for one request. The worker refuses a larger ``n``."""
@@ -68,10 +68,10 @@ class ApiRequest:
         return None
 
     def for_worker(self, priority: int | None) -> bytes:
-        """The body for a worker: the client's, with ``priority`` and a request for usage added.
+        """The client's body with ``priority`` and a request for usage added, for a worker.
 
-        Fields that the client did not send are spliced in before the client's bytes: a large prompt
-        is not encoded again.
+        Fields that the client did not send are inserted before the client's bytes, so a large
+        prompt is not encoded again.
         """
         extra: dict[str, Any] = {}
         if priority is not None and self.generates:

@@ -1,4 +1,4 @@
-"""Server-sent events of a worker: cut into whole events, counted, and searched for usage."""
+"""Server-sent events of a worker: split, counted, and searched for usage and finish reasons."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 _EVENT_END = re.compile(rb"\n\n|\r\n\r\n")
 
 _MARKS = (b'"usage":{', b'"usage": {', b'"finish_reason":"', b'"finish_reason": "')
-"""Texts of which an event that has to be parsed contains at least one."""
+"""Texts that mark an event with usage or a finish reason. Only marked events are parsed."""
 
 
 @dataclass(slots=True)

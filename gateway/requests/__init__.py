@@ -1,1 +1,1 @@
-"""The life of one request: accepted, forecast, queued, forwarded, accounted for."""
+"""The life of one request: accepted, forecast, queued, forwarded, recorded."""

@@ -41,7 +41,7 @@ class Endpoint:
         receive: Receive,
         send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
     ) -> None:
-        """Answer one request. However the request ends, its outcome is counted once."""
+        """Answer one request, and count its outcome once."""
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1003, "reason": "HTTP only"})
             return
@@ -112,7 +112,11 @@ class Endpoint:
                 return b"".join(parts)
 
     def _known_model(self, request: ApiRequest) -> str:
-        """The request's model; an error where no worker serves it."""
+        """The request's model.
+
+        Raises:
+            ApiError: no worker serves the model (404), or some models are not known yet (503).
+        """
         models = self.fleet.models()
         if request.model is None:
             return ANY_MODEL
@@ -138,7 +142,7 @@ class _Labels:
 
 
 def _target(scope: MutableMapping[str, Any]) -> str:
-    """Path and query as the client encoded them: decoding twice could change their meaning."""
+    """Path and query as the client encoded them: a second encoding could change the meaning."""
     path: bytes = scope.get("raw_path") or scope["path"].encode()
     query: bytes = scope["query_string"]
     return (path + b"?" + query if query else path).decode("latin-1")

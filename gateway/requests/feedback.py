@@ -1,4 +1,4 @@
-"""Feedback: what a finished request teaches the forecaster, and its record in the served log."""
+"""Feedback: passes an ended request to the metrics, the forecaster and the served log."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Feedback:
             self._learn(in_flight, ",".join(sorted(usage.finish_reasons)), censored=censored)
 
     def broken_off(self, in_flight: InFlightRequest) -> None:
-        """Take a request without a complete answer: hung up, out of time, or failed by its worker.
+        """Take a request without a complete answer: a hang-up, a timeout or a worker's failure.
 
         The tokens generated until then are a lower bound of the answer's length.
         """
@@ -74,14 +74,14 @@ class Feedback:
     ) -> ServedRecord:
         relay, job, prompt = in_flight.relay, in_flight.job, in_flight.prompt
         record = relay.record
-        unix = time.time() - asyncio.get_running_loop().time()
+        offset = time.time() - asyncio.get_running_loop().time()
         return ServedRecord(
             id=job.id,
-            arrival=record.arrival + unix,
-            dispatched=_shifted(record.dispatched, unix),
-            first_token=_shifted(record.first_token, unix),
-            last_token=_shifted(record.last_token, unix),
-            finished=(record.finished or record.arrival) + unix,
+            arrival=record.arrival + offset,
+            dispatched=_shifted(record.dispatched, offset),
+            first_token=_shifted(record.first_token, offset),
+            last_token=_shifted(record.last_token, offset),
+            finished=(record.finished or record.arrival) + offset,
             model=job.model,
             endpoint=relay.request.endpoint,
             worker=in_flight.worker,

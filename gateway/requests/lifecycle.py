@@ -1,4 +1,4 @@
-"""Lifecycle: an accepted request is forecast, queued, forwarded and accounted for."""
+"""Lifecycle: the steps of an accepted request, from its forecast to its feedback."""
 
 from __future__ import annotations
 
@@ -109,13 +109,13 @@ class Lifecycle:
         async with self.dispatcher.slot(in_flight.job) as slot:
             try:
                 return await self._forward(slot, in_flight)
-            finally:  # the tenant pays for the tokens that were generated, however it ended
+            finally:  # the tenant pays for the generated tokens, also after an error
                 tokens = in_flight.relay.output_tokens
                 if tokens is not None:
                     slot.attained = ceil(tokens / in_flight.job.sequences)
 
     async def _forward(self, slot: Slot, in_flight: InFlightRequest) -> int:
-        """Forward the request; to other workers where one fails before the first byte."""
+        """Forward the request, and try another worker if one fails before the first byte."""
         loop = asyncio.get_running_loop()
         for attempt in range(self.config.requests.retries + 1):
             if attempt:

@@ -1,4 +1,4 @@
-"""Refining: a request that waits gets a better forecast, and its place in the queue follows."""
+"""Refining: a waiting request gets a better forecast, and a new place in the queue."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ async def refining(
 ) -> AsyncIterator[None]:
     """Refine the forecast of a waiting job in the background for the length of the block.
 
-    A job that a worker takes at once needs no better forecast. At the end of the block, by a
-    worker or by the client's hang-up, the refined tier drops a job that it has not reached yet.
+    A job that a worker takes at once needs no better forecast. The block ends when a worker takes
+    the job or the client hangs up. The refined tier then skips the job unless its batch has begun.
     """
     if slot.decided or not forecaster.refines or not in_flight.forecast.predictions:
         yield

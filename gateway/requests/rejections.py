@@ -1,4 +1,4 @@
-"""Rejections: the error that a client gets for each reason of the scheduler to reject a job."""
+"""Rejections: the client's error for each reason for which the scheduler rejects a job."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scheduler.actions import Reason
 
 
 def rejection(reason: Reason, model: str, config: Config, retry_after: int) -> ApiError:
-    """The error for a job of ``model`` that the scheduler rejects. Its code is the reason.
+    """The error for a job of ``model`` that the scheduler rejects. The error's code is the reason.
 
     ``retry_after``: seconds until the queue is shorter.
     """

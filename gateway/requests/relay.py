@@ -1,4 +1,4 @@
-"""Relay: sends one request to a worker and passes the answer on, byte by byte."""
+"""Relay: sends one request to a worker, and passes the worker's answer on to the client."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class Relay:
     async def _relay_events(
         self, slot: Slot, member: Member, response: aiohttp.ClientResponse
     ) -> int:
-        """Pass events on as they come. The headers wait for the first event.
+        """Pass each event on at once. The headers wait for the first event.
 
         Returns the answer's status; 500 for a stream that contained an error.
         """

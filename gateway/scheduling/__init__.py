@@ -1,1 +1,1 @@
-"""The link to the scheduler: builds and drives the scheduler, and describes requests to it."""
+"""The link to the scheduler: builds and drives the scheduler, finds tenant and affinity."""

@@ -1,4 +1,4 @@
-"""Affinity: requests of one group find their prompt's prefix cached at the same worker."""
+"""Affinity: the group of requests whose prompts have the same prefix in a worker's cache."""
 
 from __future__ import annotations
 

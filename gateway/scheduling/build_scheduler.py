@@ -1,4 +1,4 @@
-"""Builds the scheduler that the configuration asks for."""
+"""Builds the scheduler from the configuration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Dispatcher: carries out what the scheduler decides. Every request leaves by one exit."""
+"""Dispatcher: passes the scheduler's decisions to the requests that wait for them.
+
+A request holds a slot. The end of the slot releases the request's job, for every kind of end.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,7 @@ class Slot:
     _dispatcher: Dispatcher
     _decision: asyncio.Future[Action]
     attained: int | None = None
-    """Tokens of the job's longest sequence at its end; None: what ``progress`` said last."""
+    """Tokens of the job's longest sequence at its end; None: the last value of ``progress``."""
     service_s: float | None = None
     """Seconds from dispatch to the end of a complete answer; None without one."""
 
@@ -63,7 +66,7 @@ class Slot:
         self._dispatcher.apply(self._dispatcher.scheduler.progress(self.job.id, attained))
 
     def retry(self) -> None:
-        """Queue the job again, in its old place: its worker failed before the first byte."""
+        """Queue the job again with its old key, after its worker failed before the first byte."""
         self._decision = self._dispatcher.expect(self.job.id)
         self._dispatcher.apply(self._dispatcher.scheduler.requeue(self.job.id))
 
@@ -78,9 +81,9 @@ class Dispatcher:
 
     @asynccontextmanager
     async def slot(self, job: Job) -> AsyncIterator[Slot]:
-        """Submit a job. However the block ends, its end releases the job.
+        """Submit a job. Every end of the block releases the job.
 
-        ``Slot.wait`` says where the job goes.
+        ``Slot.wait`` returns the job's worker.
         """
         slot = Slot(job, self, self.expect(job.id))
         try:

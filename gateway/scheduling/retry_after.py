@@ -1,4 +1,4 @@
-"""Retry-After: after how many seconds a refused client should send its request again."""
+"""Retry-After: the seconds after which a refused client should send its request again."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ RECENT = 256
 """Number of latest requests whose ends give the rate."""
 
 QUEUE_SHARE = 0.1
-"""Part of the queue that has to leave before a refused client returns."""
+"""Share of the queue that leaves before a refused client should return."""
 
 LONGEST_S = 60
 """Upper bound of the answer, in seconds."""

@@ -1,4 +1,4 @@
-"""Tenancy: whose request a request is, read once from its API key."""
+"""Tenancy: the tenant of a request, found by the request's API key."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _KEY_HEADERS = ("authorization", "x-api-key", "api-key")
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Treatment that a request's API key entitles the request to."""
+    """Tenant, share and class of a request, by the request's API key."""
 
     tenant: str = ""
     """Name for fairness and metrics; "" while all requests count as one tenant."""

@@ -1,1 +1,1 @@
-"""``lengthwise simulate``: policies compared on recorded requests, in virtual time."""
+"""``lengthwise simulate``: compares policies on recorded requests, in virtual time."""

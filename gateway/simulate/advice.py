@@ -21,8 +21,8 @@ RowsByLoad = Mapping[float, Sequence[ReportRow]]
 class _Candidate:
     """A policy with its settings.
 
-    ``latency`` is its mean normalised latency over the latency of fcfs, averaged over the loads;
-    ``p99`` its largest p99 end-to-end latency over the loads, in the budget's unit.
+    ``latency`` is the mean normalised latency divided by the latency of fcfs, averaged over the
+    loads. ``p99`` is the largest p99 end-to-end latency over the loads, in the budget's unit.
     """
 
     settings: str
@@ -33,9 +33,9 @@ class _Candidate:
 def advise(rows: Sequence[ReportRow], budget: Budget) -> str:
     """The policy of least mean normalised latency whose p99 end-to-end latency keeps ``budget``.
 
-    Latencies are means over the seeds, compared with fcfs at the same load. If fcfs was tried with
-    several settings, the first counts. The budget has to hold at every load. stock and the oracle
-    are never recommended.
+    Latencies are means over the seeds, compared with fcfs at the same load. If fcfs ran with
+    several settings, only the first setting counts. The budget has to hold at every load. stock and
+    the oracle are never recommended.
     """
     controls = by_label([row for row in rows if row["policy"] == CONTROL])
     control = by_load(next(iter(controls.values())))

@@ -1,4 +1,4 @@
-"""ArrivalProcess: when the requests of a run arrive."""
+"""ArrivalProcess: the arrival times of a run's requests."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class ArrivalProcess:
     """Poisson or gamma arrivals, or the arrivals of a trace.
 
     ``name`` is "poisson", "gamma" (gaps with coefficient of variation ``cv``) or the trace's name;
-    the report shows it. ``times`` are the trace's ascending seconds. ``own`` marks the arrivals
-    that the requests were recorded with: the requests then keep their order.
+    the report shows the name. ``times`` are the trace's ascending seconds. ``own``: the times are
+    the requests' own recorded arrivals, so the requests keep their recorded order.
     """
 
     name: str = "poisson"

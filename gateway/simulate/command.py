@@ -166,8 +166,8 @@ _POLICIES: Flags = {
         "type": float,
         "default": 0.0,
         "metavar": "SECONDS",
-        "help": "from the gateway's decision until the engine has the request, for every policy "
-        "but stock (default 0); --engine-queue hides it",
+        "help": "seconds from the gateway's decision until the engine has the request, for every "
+        "policy but stock (default 0); a larger --engine-queue hides this latency",
     },
 }
 
@@ -236,7 +236,7 @@ def add_simulate_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run_simulate(args: argparse.Namespace) -> int:
-    """Simulate, print the table, write report and plots: see ``run.run``."""
+    """Simulate, print the table, write report and plots; returns the exit code of ``run.run``."""
     from gateway.simulate.run import run  # noqa: PLC0415 - other commands start without pyarrow
 
     return run(args)

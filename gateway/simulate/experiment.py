@@ -1,4 +1,4 @@
-"""Experiment: all runs of one command, arms x loads x seeds."""
+"""Experiment: all runs of one command, one run for each arm, load and seed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Observer = Callable[[ReportRow, Outcome], None]
 """Called with each run, before the records of the run are dropped."""
 
 OWN_LOAD = "own"
-"""``requested_load`` of a run at the load of the trace as recorded."""
+"""``asked_load`` of a run at the load of the trace as recorded."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Numbers in flags: parsed, checked against bounds, refused with the flag's name and a remedy."""
+"""Numbers in flags: parses a number, or refuses it with the flag's name, bounds and a remedy."""
 
 from __future__ import annotations
 

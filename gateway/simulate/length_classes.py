@@ -1,4 +1,4 @@
-"""Latencies by length class: which answers a policy speeds up, and which it delays."""
+"""Latencies by length class: the effect of a policy on short, medium and long answers."""
 
 from __future__ import annotations
 

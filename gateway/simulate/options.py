@@ -16,11 +16,18 @@ from predictor.data.records import DataError
 from scheduler.sim.costs import StepCosts
 
 KV_TOKENS = 24_000
+"""Default KV cache of each engine in tokens."""
+
 MAX_NUM_SEQS = 256
+"""Default number of sequences per step."""
+
 CASTILLO_COUNT = 2000
+"""Default number of requests per run from CASTILLO."""
+
 CASTILLO_CONTEXT = 4096
-"""Cuts the answers that never end, one in a thousand, as servers and clients do. One of 15,000
-tokens takes as much KV memory x time as some hundreds of others."""
+"""Default context in tokens for CASTILLO. The limit cuts the answers that never end, one in a
+thousand, as servers and clients do. An answer of 15,000 tokens takes as much KV memory x time as
+some hundreds of other answers."""
 
 
 def read_options(args: argparse.Namespace) -> ReadOptions:

@@ -1,6 +1,7 @@
 """The plots of a simulation, drawn without a display.
 
-The colours are Okabe and Ito's, which colour-blind people can tell apart; the markers differ too.
+The colours are Okabe and Ito's, which colour-blind people can tell apart. The policies also have
+different markers.
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ def by_class(latencies: Latencies, load: float) -> Figure:
 
 
 def regimes(rows: Sequence[ReportRow], policy: str, control: str) -> Figure:
-    """Mean normalised latency of ``policy`` over ``control``, by KV capacity and sequence limit.
+    """Mean normalised latency, ``policy`` / ``control``, by KV capacity and sequence limit.
 
     One panel per load, one cell per engine setup.
     """
@@ -116,7 +117,7 @@ def regimes(rows: Sequence[ReportRow], policy: str, control: str) -> Figure:
 
 
 def _write_cells(axes: Axes, cells: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> None:
-    """The ratio in each cell, black or white, whichever the colour of the cell leaves readable."""
+    """Write the ratio into each cell, in black or white for contrast with the cell's colour."""
     for (row, column), value in np.ndenumerate(cells):
         if np.isfinite(value):
             colour = "black" if 0.35 < value < 2.9 else "white"

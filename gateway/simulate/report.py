@@ -1,4 +1,4 @@
-"""The files of a simulation: report.json and the plots; the heading of the table."""
+"""The report of a simulation: report.json, the plots, and the heading of the table."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from scheduler.sim.arms import STOCK
 
 
 def heading(experiment: Experiment, rows: Sequence[ReportRow]) -> str:
-    """What was simulated, in three lines; a fourth counts the dropped requests, if any."""
+    """The requests, the setup and the rate of load 1; a last line counts dropped requests."""
     setup = experiment.setup
     lines = [
         experiment.source.title,

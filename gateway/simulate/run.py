@@ -25,7 +25,10 @@ from scheduler.sim.arms import STOCK, Arm
 
 
 def run(args: argparse.Namespace) -> int:
-    """Simulate, print table and recommendation, write the report: 0; 2 for bad input."""
+    """Simulate, print table and recommendation, and write the report.
+
+    Returns the exit code: 0, 2 for bad input, or the code of an interruption by Ctrl-C.
+    """
     try:
         one_thread()
         _run(args)

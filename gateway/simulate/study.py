@@ -33,10 +33,14 @@ class Study:
     _capacity: dict[int, float] = field(default_factory=dict)
 
     def capacity(self, seed: int) -> float:
-        """Requests per second at load 1."""
+        """Requests per second at load 1.
+
+        Raises:
+            ValueError: no request fits the engines.
+        """
         if seed not in self._capacity:
             context = self.setup.max_model_len
-            self._requests[seed] = [cut_at_context(one, context) for one in self.draw(seed)]
+            self._requests[seed] = [cut_at_context(drawn, context) for drawn in self.draw(seed)]
             self._capacity[seed] = capacity(self._requests[seed], self.setup.servers())
         return self._capacity[seed]
 

@@ -1,4 +1,4 @@
-"""Backend: the HTTP connection to one vLLM server, and what the server last told."""
+"""Backend: the HTTP connection to one vLLM server, and the server's last report."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Backend:
             await self._session.close()
 
     async def drop_connections(self) -> None:
-        """Fail every request that waits for this worker."""
+        """Close the connections, so that every request at this worker fails, and open new ones."""
         dropped = self.session
         self.open()
         await dropped.close()
@@ -80,7 +80,7 @@ class Backend:
 
         Raises:
             FAILURES: no answer in time, or an error.
-            KeyError, TypeError, ValueError: the answers are not those of an OpenAI server.
+            KeyError, TypeError, ValueError: an answer is not in the form of an OpenAI server.
         """
         async with asyncio.timeout(timeout_s):
             (await self._get("/health")).release()

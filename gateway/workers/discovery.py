@@ -76,7 +76,7 @@ class Discovery:
                 return
             self._file_workers = load_workers(path)
         except OSError as error:
-            self._complain("discovery.file", f"{path}: {error.strerror}. Put it there.")
+            self._complain("discovery.file", f"{path}: {error.strerror}. Put the file there.")
         except ConfigError as error:
             self._fingerprint = fingerprint
             self._complain("discovery.file", str(error))
@@ -113,4 +113,4 @@ class Discovery:
         """Log a fault once, and again only after it has changed."""
         if self._complaints.get(setting) != text:
             self._complaints[setting] = text
-            log.error("%s: %s The workers found there before stay.", setting, text)
+            log.error("%s: %s The workers found earlier stay in use.", setting, text)

@@ -41,7 +41,7 @@ class EngineReport:
     prefix_queries: float | None = None
     """Prompt tokens that were looked up in the prefix cache since the server started."""
     prefix_hits: float | None = None
-    """Prompt tokens that were found there."""
+    """Prompt tokens that were found in the prefix cache since the server started."""
 
 
 def parse_report(text: str) -> EngineReport:

@@ -18,9 +18,9 @@ FULL_KV_USAGE = 0.8
 class LearnedSlots:
     """An engine's number of slots. vLLM does not publish its ``max_num_seqs``.
 
-    The gateway sends ``value`` sequences and a few more. If the engine runs all of them, it has
-    more slots, and ``value`` doubles. If the engine lets them wait while KV memory is free, its
-    slots are the most sequences that it ever ran. A wrong value corrects itself at the next report.
+    The gateway sends ``value`` sequences and a few more. If the engine runs more than ``value``
+    sequences, ``value`` becomes twice the running sequences. If sequences wait in the engine while
+    KV memory is free, ``value`` becomes ``most_running``. Each report can correct a wrong value.
     """
 
     value: int = 8
@@ -41,7 +41,7 @@ class PrefixHits:
     """Share of the prompt tokens that an engine found in its prefix cache."""
 
     rate: float = 0.0
-    """The share (0 to 1) between the last two reports with new prompts between them."""
+    """The share (0 to 1) since the report before; without new prompts, the earlier share."""
     _queries: float = math.inf
     _hits: float = math.inf
 

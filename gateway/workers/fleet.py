@@ -1,4 +1,4 @@
-"""Fleet: which workers there are. Workers join and leave while the gateway runs."""
+"""Fleet: the gateway's workers. Workers join and leave while the gateway runs."""
 
 from __future__ import annotations
 
@@ -60,10 +60,10 @@ class Fleet:
         return max(lengths, default=math.inf)
 
     def set_members(self, workers: Iterable[WorkerConfig]) -> None:
-        """Have exactly these workers; needs a running loop.
+        """Make these workers the fleet's members; needs a running loop.
 
-        New workers are probed and then used. Workers that are not listed any more get nothing new
-        and end what they run; their connections close afterwards.
+        New workers are probed and then used. Workers that are not listed any more get no new
+        requests. Their running requests end, then their connections close.
         """
         configs = {Backend(config).id: config for config in workers}
         for worker_id, config in configs.items():

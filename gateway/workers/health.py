@@ -40,19 +40,19 @@ class HealthMonitor:
             member.probe_now.clear()
 
     def suspect(self, member: Member) -> None:
-        """Send this worker, which failed a request, nothing new until a probe succeeds."""
+        """Take a worker that failed a request out of use, and probe the worker at once."""
         if member.healthy:
             member.healthy = False
             self._set_health(member, False)
         member.probe_now.set()
 
     async def still_healthy(self, member: Member) -> bool:
-        """Probe a worker that answered a request with a server error."""
+        """Probe a worker that answered with a server error; returns whether it is healthy."""
         await self.probe(member)
         return member.healthy
 
     async def probe(self, member: Member) -> None:
-        """Probe a worker once and draw the consequences."""
+        """Probe a worker once, and update its health, its report and its spec."""
         now = asyncio.get_running_loop().time()
         # A reading of the load costs the engine's CPU twenty times as much as /health. Timers of
         # an event loop fire slightly early, which must not delay a reading by a whole interval.

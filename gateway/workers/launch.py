@@ -20,7 +20,7 @@ import aiohttp
 log = logging.getLogger("lengthwise")
 
 POLL_S = 0.5
-"""Seconds between two questions whether vLLM is ready."""
+"""Seconds between two requests to vLLM's /health before vLLM is ready."""
 
 STOP_TIMEOUT_S = 30.0
 """Seconds that vLLM may take to end before it is killed."""
@@ -57,7 +57,7 @@ async def vllm_server(model: str, extra: Sequence[str], timeout_s: float) -> Asy
     port = _free_port()
     flags = [] if "--scheduling-policy" in extra else ["--scheduling-policy", "priority"]
     command = [*vllm_command(), model, "--host", "127.0.0.1", "--port", str(port), *flags, *extra]
-    log.info("starting vLLM with %s on port %d", model, port)  # not the flags: a key may be there
+    log.info("starting vLLM with %s on port %d", model, port)  # the flags may hold a key
     process = await asyncio.create_subprocess_exec(*command, start_new_session=True)
     url = f"http://127.0.0.1:{port}"
     try:

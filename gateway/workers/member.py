@@ -15,7 +15,7 @@ from scheduler.scheduler import Scheduler
 from scheduler.worker_spec import KV_BLOCK, WorkerSpec
 
 ANY_MODEL = ""
-"""Model of a request that names none (a GET): every worker serves this model."""
+"""Model of a request without a model name (a GET): every worker serves this model."""
 
 
 @dataclass(slots=True)

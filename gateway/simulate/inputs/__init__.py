@@ -1,1 +1,1 @@
-"""Where simulated requests come from: CASTILLO, JSON lines, a served log or a trace of lengths."""
+"""The sources of simulated requests: CASTILLO, JSON lines, a served log, a trace of lengths."""

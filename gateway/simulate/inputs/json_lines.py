@@ -1,4 +1,4 @@
-"""Requests as JSON lines: prompts with the lengths of their answers, forecast here."""
+"""Requests as JSON lines: prompts with recorded answer lengths, and the predictor's forecasts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A served log as requests: recorded lengths and arrivals, with the forecasts of that time."""
+"""A served log as requests: recorded lengths and arrivals, and the recorded forecasts."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ COLUMNS = (
 )
 _TAIL = 1 - QUANTILES[-1]
 _MASS = (QUANTILES[0] * 1.5, *([0.05] * (len(QUANTILES) - 2)), 0.025)
+"""Mass of the atom at each quantile. ``_TAIL`` is the mass of the atom beyond the last quantile."""
 
 
 def served_log_source(path: Path, table: pa.Table) -> RequestSource:

@@ -13,10 +13,10 @@ from scheduler.sim.request import Request
 class RequestSource:
     """``size`` requests to draw from.
 
-    ``title`` is one line for the report: what the requests are, and which forecasts they carry.
-    ``request`` returns the request at an index; the generator decides what is random in it (one of
-    several recorded lengths, the error of a drawn forecast). ``times`` are the requests' own
-    arrivals in ascending seconds, empty if they have none.
+    ``title`` is one line for the report: the kind of requests and of forecasts. ``request`` returns
+    the request at an index. The generator draws the random parts of the request: one of several
+    recorded lengths, or the error of a drawn forecast. ``times`` are the requests' own arrivals in
+    ascending seconds, empty if the requests have no arrivals.
     """
 
     title: str

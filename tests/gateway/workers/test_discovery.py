@@ -148,7 +148,7 @@ async def test_a_broken_file_is_refused_with_file_and_line_and_the_present_worke
         put(path, text)
         await until(lambda: complaint in caplog.text, "the file is refused")
         assert f"{path}:" in caplog.text
-        assert "before stay" in caplog.text
+        assert "earlier stay" in caplog.text
         assert members(running) == {emulator.url}
         assert (await post(session, running.url, chat(max_tokens=3)))[0] == 200
 
