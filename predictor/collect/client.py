@@ -25,7 +25,10 @@ _MESSAGE_CHARS = 300
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:
-    """When a failed request is repeated; the defaults give up after about four minutes."""
+    """When a failed request is repeated.
+
+    Without a Retry-After header, the defaults wait for some four minutes at most in all.
+    """
 
     attempts: int = 10
     first_s: float = 1.0
@@ -34,8 +37,9 @@ class Retry:
     def delay(self, attempt: int, retry_after: str | None) -> float:
         """Seconds to wait after the failed attempt number ``attempt`` (from 0).
 
-        The server's ``retry_after`` if given; else doubling, with a random factor of 0.5 to 1 so
-        that concurrent requests spread out. At most ``longest_s``.
+        The delay is the server's ``retry_after`` if given. Else the delay doubles with each
+        attempt, times a random factor of 0.5 to 1 that spreads concurrent requests. The delay is at
+        most ``longest_s``.
         """
         if retry_after is not None and retry_after.isdecimal():
             return min(float(retry_after), self.longest_s)
@@ -98,7 +102,7 @@ class Client:
         await self._session.close()
 
     async def reach(self) -> None:
-        """Check that some server answers at the address, so that a mistyped one fails at once.
+        """Check that a server answers at the address; a mistyped address then fails at once.
 
         Raises:
             CollectError: no server answers.
@@ -169,7 +173,7 @@ class Client:
         return self._hide(" ".join(text.split())[:_MESSAGE_CHARS] or "(no message)")
 
     def _hide(self, text: str) -> str:
-        """The text without the key, which some servers repeat when they refuse it."""
+        """The text without the key, since some servers repeat a refused key."""
         return text.replace(self.key, "***") if self.key else text
 
     def _read(self, data: bytes, max_tokens: int) -> Reply:

@@ -37,7 +37,8 @@ class Plan:
     def missing(self, journal: Journal) -> Iterator[Task]:
         """The samples that the journal lacks at the moment when each is yielded.
 
-        All samples of a prompt follow each other, so that the server's cache has its prefill.
+        All samples of a prompt follow each other, so that the server's prefix cache holds the
+        prompt.
         """
         for prompt in self.prompts:
             for sample in range(self.samples):
@@ -100,7 +101,7 @@ def _remedy(error: RefusedError) -> str:
 
 
 def _refuse(error: RefusedError, prompt: CollectPrompt, plan: Plan, journal: Journal) -> None:
-    """Leave the prompt out; end the run if the refusal, such as a wrong key, holds for all."""
+    """Leave the prompt out, or end the run if the refusal (a wrong key) holds for all prompts."""
     if not plan.skip_refused or error.status not in {400, 413, 422}:
         raise RefusedError(
             error.status, f"the server refuses prompt {prompt.prompt_id!r}, {error}{_remedy(error)}"

@@ -34,7 +34,7 @@ _COLLECT_FLAGS: Mapping[str, Mapping[str, Any]] = {
         "type": int,
         "default": 10,
         "metavar": "N",
-        "help": "answers per prompt (default %(default)s); a later run may raise it",
+        "help": "answers per prompt (default %(default)s); a later run may ask for more",
     },
     "--max-tokens": {
         "type": int,

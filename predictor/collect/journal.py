@@ -1,7 +1,7 @@
 """The journal of a collection: one line for each finished sample, only appended to.
 
-The journal survives every end of a run: when it is opened again, a last line torn by a crash is
-cut off, and the run continues from all other samples.
+The journal survives every end of a run. Opening the journal again cuts off a last line that a crash
+has torn; the run then continues from all other samples.
 """
 
 from __future__ import annotations
@@ -111,7 +111,8 @@ class Journal:
             lock(self._file)
         except OSError as error:
             raise CollectError(
-                f"{self.path} is being written by another run; wait for it or choose another --out"
+                f"{self.path} is being written by another run; wait for that run or choose another "
+                "--out"
             ) from error
 
     def _load(self, settings: Mapping[str, Any]) -> None:

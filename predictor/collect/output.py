@@ -99,7 +99,7 @@ def _length_rows(
     prompt: CollectPrompt, samples: list[Sample], sampling: Sampling
 ) -> Iterable[dict[str, object]]:
     samples.sort(key=lambda sample: sample.sample_idx)
-    bad = degenerate([sample.response_tokens for sample in samples])
+    is_degenerate = degenerate([sample.response_tokens for sample in samples])
     for sample in samples:
         yield {
             "source": "collected",
@@ -116,7 +116,7 @@ def _length_rows(
             "max_tokens": sampling.max_tokens,
             "finish_reason": sample.finish_reason,
             "capped": sample.capped,
-            "degenerate": bad,
+            "degenerate": is_degenerate,
         }
 
 

@@ -15,7 +15,7 @@ MAX_TOKENS = 15_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampling:
-    """How answers are sampled; a setting of None is not sent, so the server's own applies."""
+    """How answers are sampled; a setting of None is not sent, so the server's default applies."""
 
     model: str
     max_tokens: int = MAX_TOKENS

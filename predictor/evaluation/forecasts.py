@@ -23,7 +23,7 @@ class Forecasts:
 
     Per prompt: ``atoms`` and ``mass`` (n x m, tokens and probabilities), ``corpus`` and ``chars``
     (the prompt's length in characters). Per sample: ``prompt`` (0..n-1, increasing), ``tokens``
-    and ``censored``. ``route`` tells how the predictor knows the model.
+    and ``censored``. ``route`` is an entry of ROUTES: how the predictor knows the model.
     """
 
     model: str
@@ -64,8 +64,8 @@ class Forecasts:
     def by_sample(self) -> tuple[Array, Array, Array]:
         """Atoms and masses (k x m) and lengths (k) by which each sample is scored.
 
-        Of a sample censored at c tokens, only min(length, c) is known, so the sample scores
-        min(forecast, c). Here c is at most the last atom, beyond which forecasts say nothing.
+        A sample censored at c tokens states min(length, c) only, so the sample scores
+        min(forecast, c). The cut c is at most CAP_TOKENS, the last atom of a forecast.
         """
         limit = np.where(self.censored, np.minimum(self.tokens, CAP_TOKENS), np.inf)
         atoms = np.minimum(self.atoms[self.prompt], limit[:, None])

@@ -27,7 +27,7 @@ def split(records: Records, manifest: Mapping[str, object], which: str) -> Split
     """The prompts held out by the manifest's rule (``which`` is "held-out"), or all prompts.
 
     Raises:
-        DataError: no prompt was held out.
+        DataError: ``which`` is "held-out" and fewer than two prompts were held out.
     """
     rule = manifest.get("held_out")
     threshold = rule.get("threshold", "") if isinstance(rule, Mapping) else ""

@@ -24,7 +24,7 @@ MetricsByModel = dict[str, dict[str, float | str]]
 
 
 def metrics_by_model(predictor: Predictor, records: Records, *, seed: int = 0) -> MetricsByModel:
-    """The mean over the models, then each model of ``records``: ``model_metrics`` and its route."""
+    """The mean over the models, then ``model_metrics`` and route of each model of ``records``."""
     rng = np.random.default_rng(seed)
     models: MetricsByModel = {}
     for forecasts in forecasts_by_model(predictor, records):
@@ -57,19 +57,19 @@ def model_metrics(forecasts: Forecasts, rng: np.random.Generator) -> Metrics:
 
     - ``tau``: Kendall's tau-b of the forecasts' geometric mean against one random sample of each
       prompt, mean over ``_DRAWS`` draws;
-    - ``ceiling``: the same of the median of the prompt's other samples;
-    - ``tau_chars``: the same of the prompt's length in characters;
+    - ``ceiling``: tau of the median of the prompt's other samples, in place of the forecast;
+    - ``tau_chars``: tau of the prompt's length in characters, in place of the forecast;
     - ``mae``: mean absolute error of the median forecast, in tokens;
     - ``crps``: continuous ranked probability score, in tokens;
-    - ``crps_skill``: 0 is the CRPS of the model's marginal over these prompts, 1 that of the other
-      samples of the same prompt;
+    - ``crps_skill``: CRPS on a linear scale: 0 is the CRPS of the distribution of the model's
+      lengths over these prompts, 1 is the CRPS of the other samples of the same prompt;
     - ``coverage`` and ``coverage95``: share of samples in the central 80 and 95 % interval;
     - ``recall_longest``: of the longest tenth of the samples, the share that is in the longest
       tenth by forecast;
     - ``prompts``: the number of prompts.
 
-    A censored sample scores the forecast cut at the same length; in rankings the sample counts
-    with its censored length.
+    The forecast for a censored sample is cut at the censored length before scoring; in rankings the
+    sample counts with the censored length.
     """
     draws = [_one_sample_each(forecasts, rng) for _ in range(_DRAWS)]
     mean, chars = forecasts.geometric_mean(), forecasts.chars.astype(np.float64)
@@ -118,7 +118,7 @@ def coverage(forecasts: Forecasts, share: float) -> float:
 def _ceiling(forecasts: Forecasts, drawn: Indices) -> float:
     """Tau of the median of a prompt's other samples against the ``drawn`` sample (n).
 
-    Sampling noise keeps every forecast of the prompt below about this value.
+    Sampling noise keeps the tau of every forecast from the prompt below about this value.
     """
     other = np.ones(len(forecasts.tokens), dtype=np.bool_)
     other[drawn] = False
@@ -132,9 +132,9 @@ def _ceiling(forecasts: Forecasts, drawn: Indices) -> float:
 
 
 def _skill(forecasts: Forecasts, crps: Array) -> float:
-    """CRPS (k) on the scale from the marginal's (0) to that of the prompt's other samples (1).
+    """The CRPS skill of the samples' ``crps`` (k); see ``model_metrics``.
 
-    If no prompt has three samples, 1 is a CRPS of 0 instead.
+    If no prompt has three samples, a CRPS of 0 has the skill 1.
     """
     counts = np.bincount(forecasts.prompt, minlength=len(forecasts))
     repeated = counts[forecasts.prompt] >= 3

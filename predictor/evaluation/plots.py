@@ -156,7 +156,7 @@ def _tau(study: Study) -> Figure:
 
 
 def _models_by(study: Study, key: str) -> list[str]:
-    """The models by a metric of the forecast, best last, which is drawn on top."""
+    """The models by a metric of the forecast, best last; the last model is drawn on top."""
     values = {name: by_kind[FORECAST][key] for name, by_kind in study.models.items()}
     return sorted(values, key=lambda name: (not np.isnan(values[name]), values[name]))
 

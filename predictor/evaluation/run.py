@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
 def _split(args: argparse.Namespace, predictor: Predictor) -> Split:
     if args.split != "test":
         return split(sources.read_all(args.data), predictor.manifest, args.split)
-    # Training never reads a test split, so no prompt of it was seen; baselines learn elsewhere.
+    # Training never reads a test split. The baselines learn from the other splits.
     test = sources.read_all(args.data, test=True)
     try:
         training = sources.read_all(args.data)

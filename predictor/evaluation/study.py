@@ -17,8 +17,9 @@ from predictor.fast.predictor import Predictor
 FORECAST, MODEL, CORPUS = "forecast", "model median", "corpus x model median"
 """The three kinds of forecast: the predictor's, and two baselines.
 
-Baselines forecast the lengths seen in training: all of the model's, or the model's in the prompt's
-corpus. Both ignore the prompt. The second needs the corpus, which no server is told.
+MODEL forecasts the distribution of the model's lengths in training. CORPUS forecasts the
+distribution of the model's lengths in training for prompts of the same corpus, which a request does
+not state. Both baselines ignore the prompt.
 """
 
 KINDS = (FORECAST, MODEL, CORPUS)
@@ -30,9 +31,10 @@ MetricsByKind = dict[str, Metrics]
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """Metrics by model, by corpus (mean over the models), and their ``mean`` over the models.
+    """The measured ``forecasts``, and metrics by kind of forecast.
 
-    ``routes`` tell how the predictor knows each model; ``forecasts`` are what was measured.
+    ``models`` has metrics by model, ``corpora`` by corpus (mean over the models), ``mean`` the mean
+    over the models. ``routes`` has each model's route: how the predictor knows the model.
     """
 
     mean: MetricsByKind
@@ -100,7 +102,7 @@ def _with_baselines(forecasts: Forecasts, training: Records) -> dict[str, Foreca
 
 
 def _lengths(training: Records, model: str, corpus: str = "") -> Array:
-    """Lengths of the model's answers, in the corpus if it has any; an unknown model gets all."""
+    """Lengths of the model's answers in the corpus, else in all corpora, else of all models."""
     rows = np.ones(len(training.tokens), dtype=np.bool_)
     if model in training.models:
         rows = training.model == training.models.index(model)

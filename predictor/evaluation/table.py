@@ -70,8 +70,9 @@ EXPLANATIONS = (
         "forecast, model, corpus x model",
         "the predictor's forecast, and two baselines that ignore the prompt. Model: the lengths of "
         "the model's answers in training. Corpus x model: the lengths of the model's answers in "
-        "training to prompts of the same corpus, which no server is told. A baseline's MAE is that "
-        "of its median; a baseline that is the same for all prompts has no tau.",
+        "training to prompts of the same corpus, which a request does not state. A baseline's MAE "
+        "is the MAE of the baseline's median. A baseline that is the same for all prompts has no "
+        "tau.",
     ),
     ("tau, prompt length", "tau of the prompt's length in characters, in place of the forecast."),
     ("cut answers", "an answer cut by a limit scores the forecast cut at the same length."),
@@ -133,7 +134,7 @@ def _baselines(title: str, first: str, lines: Mapping[str, MetricsByKind]) -> Ta
 
 
 def _kinds(label: str) -> Sequence[str]:
-    """The kinds that have the metric: one forecast for all prompts has no tau."""
+    """The kinds with the metric ``label``; MODEL, the same for all prompts, has no tau."""
     return [kind for kind in KINDS if not (label == "tau" and kind == MODEL)]
 
 

@@ -18,15 +18,15 @@ from predictor.training.interval_calibration import residual_quantiles
 
 LEARNING_RATE = 0.03
 ROUNDS, SCALE_ROUNDS = 120, 60
-"""The most trees that are added to location and scale; each tree costs latency per prediction."""
+"""Largest number of trees added to location and to scale; each tree adds latency to a forecast."""
 
 RECORDS_PER_ROUND = 50
-"""Records per added tree of the location; the scale needs twice as many per tree."""
+"""Records for each added tree of the location; a tree of the scale needs twice as many."""
 
 _FOLDS = 4
-_HIDDEN_SHARE, _HIDDEN_WEIGHT = 0.3, 0.3  # of the rows, repeated with the model's identity hidden
+_HIDDEN_SHARE, _HIDDEN_WEIGHT = 0.3, 0.3  # share and weight of repeated rows of a hidden model
 _LEAST_RESIDUAL = 0.02  # log tokens
-_SHAPE_PRIOR = 300.0  # pseudo-records of the shape from before
+_SHAPE_PRIOR = 300.0  # weight of the previous shape, in records
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +145,7 @@ def _out_of_fold_location(booster: lgb.Booster, rows: _Rows, count: int) -> Arra
 def _fit_scale(
     start: EditableArtefact, traffic: Traffic, rows: _Rows, location: Array
 ) -> tuple[Array, lgb.Booster]:
-    """Out-of-fold scales of all requests (n), and the booster continued on all that ended."""
+    """Out-of-fold scales of all requests (n), and the booster continued on all ended answers."""
     count = len(traffic)
     plain = rows.where(np.arange(len(rows.target)) < count)
     size = np.log(np.abs(plain.target - location) + _LEAST_RESIDUAL)
@@ -183,9 +183,10 @@ def _shapes(start: EditableArtefact, traffic: Traffic, location: Array, scale: A
 
 
 def censored_quantiles(residuals: Array, censored: Flags, before: Array) -> Array:
-    """Quantiles of n residuals at LEVELS, of which ``censored`` ones (n) are at least so large.
+    """Quantiles at LEVELS of n ``residuals``; a ``censored`` residual (n) is a lower bound.
 
-    Levels that censoring hides keep their distances in the shape from ``before``.
+    Censoring hides the upper levels. The distances between hidden levels are those of ``before``
+    (len(LEVELS)), the previous shape.
     """
     mass, left = kaplan_meier(residuals, censored)
     observed = mass > 0

@@ -15,8 +15,9 @@ def impute_from_forecast(
 ) -> Array:
     """Log lengths (n) with the ``censored`` ones replaced by their expectation beyond the cut.
 
-    The expectation is that of the forecast with ``location`` and ``scale`` (n) and the quantiles
-    ``shape`` (n x len(MASS)); Buckley and James 1979. Alternate with a fit of the location.
+    The forecast has ``location`` and ``scale`` (n, log tokens) and the quantiles ``shape`` (n x
+    len(MASS)). The caller alternates the imputation with a fit of the location (Buckley and James
+    1979).
     """
     out = logs.copy()
     rows = np.flatnonzero(censored)

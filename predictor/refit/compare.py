@@ -70,10 +70,10 @@ def compare(first: EditableArtefact, second: EditableArtefact, traffic: Traffic)
 
 
 def request_crps(forecasts: RawForecasts, traffic: Traffic) -> Array:
-    """CRPS of each request (n) in tokens, of min(length, limit), which a cut answer tells too.
+    """CRPS of min(length, limit) for each request (n), in tokens.
 
-    Chaining with the limit keeps the score proper (threshold-weighted CRPS; Allen, Ginsbourger
-    and Ziegel 2023).
+    A cut answer states min(length, limit) as well. The score is proper: a threshold-weighted CRPS
+    with the limit as the chaining function (Allen, Ginsbourger and Ziegel 2023).
     """
     tokens, mass = forecasts.atoms()
     cut = np.minimum(tokens, traffic.limit[:, None])

@@ -24,8 +24,8 @@ LEAST_RECORDS = 50
 MOST_MODELS = 32
 """The largest number of learned models; those with the most records are kept."""
 
-_PRIOR = 10.0  # pseudo-records at the forecast from before
-_LEAST_SQUARE = 1e-2  # of an axis score: an axis that hardly varies gets a small weight
+_PRIOR = 10.0  # weight of the base's forecast, in records
+_LEAST_SQUARE = 1e-2  # least mean square in a penalty: an axis near 0 gets a small weight
 _ROUNDS = 4  # of reweighting and imputation; two or three suffice
 _HUBER = 1.5  # robust standard deviations beyond which a residual's pull is constant
 _MAD_TO_SIGMA = 1.4826  # standard deviation of a normal distribution / median absolute deviation
@@ -50,9 +50,9 @@ def learn_models(
 def _learn(base: EditableArtefact, name: str, traffic: Traffic) -> LearnedModel:
     """Offset and axes by regression of log lengths on the axis scores.
 
-    The regression is shrunk towards the forecast of ``base``. The target is the length and not
-    the boosters' residual, as for the models trained on: the boosters read a model's offset, so
-    their residual is not the model's offset.
+    The regression is shrunk towards the forecast of ``base``. The target is the log length, as for
+    the models trained on. A residual of the boosters would not give the offset, because the
+    boosters read a model's offset.
     """
     rows = traffic.where(traffic.model == traffic.names.index(name))
     usable = rows.where(rows.tokens < CAP_TOKENS)
@@ -72,7 +72,7 @@ def _learn(base: EditableArtefact, name: str, traffic: Traffic) -> LearnedModel:
 
 
 def _least_squares(design: Array, target: Array) -> Array:
-    """Least squares with a penalty of one record, so that equal prompts have a solution."""
+    """Least squares with a penalty of one record; equal prompts have a solution as well."""
     penalty = np.diag(np.maximum(np.mean(design**2, axis=0), _LEAST_SQUARE))
     normal = design.T @ design + penalty
     return np.asarray(np.linalg.solve(normal, design.T @ target), dtype=np.float64)
@@ -111,7 +111,7 @@ def _robust_ridge(
 
 
 def with_models(base: EditableArtefact, learned: Sequence[LearnedModel]) -> EditableArtefact:
-    """``base`` with the models ``learned``; the forecasts for its own models do not change."""
+    """``base`` with the models ``learned``; the forecasts for the models of ``base`` stay."""
     arrays = dict(base.arrays)
     for model in learned:
         relatives = base.models.match(model.name).weights
@@ -137,13 +137,13 @@ def _with_model(
 ) -> dict[str, NDArray[Any]]:
     """The ``arrays`` with one more model.
 
-    The model's text column is a sum of columns of ``base``: those of its relatives, and the axes,
-    which are linear in the models' columns. The model's own row of the axes is zero, so that the
-    axis scores do not change.
+    The model's text column is the weighted sum of the columns of the model's ``relatives`` (M of
+    ``base``) and of the axes, which are linear in the columns of ``base``. The model's row of the
+    axes is zero, so that the axis scores do not change.
     """
-    turn = base["text_axes"] @ model.axes
-    mix = relatives + turn
-    bias = float(base["text_bias"][2:] @ mix - base["text_middle"] @ turn)
+    along_axes = base["text_axes"] @ model.axes
+    mix = relatives + along_axes
+    bias = float(base["text_bias"][2:] @ mix - base["text_middle"] @ along_axes)
     words = (base["text_words"][:, 2:].astype(np.float32) @ mix.astype(np.float32))[:, None]
     lexical = (base["text_lexical"][:, 2:] @ mix)[:, None]
     known = len(arrays["offsets"])

@@ -23,15 +23,15 @@ LEAST = 200
 """Ended answers since the last fit that a refit needs."""
 
 LEAST_PROMPTS = 20
-"""Different prompts among these answers; folds keep a prompt's answers together."""
+"""Different prompts that a refit needs among the ended answers; a prompt lies in one fold."""
 
 WINDOW = 50_000
 """The most records that a refit reads; the latest are read."""
 
 LEAST_COMPARED = 200
-"""Requests since the promotion of a version that a rollback needs."""
+"""Requests since a version's promotion that a rollback of the version needs."""
 
-_FITTED_SHARE = 0.8  # of the new records, the earlier ones; the later ones decide
+_FITTED_SHARE = 0.8  # share of the new records to fit to, earliest first; the rest decide
 
 Action = Literal["promoted", "kept", "rolled back", "waiting"]
 
@@ -62,9 +62,9 @@ def refit(
     """Refit to the served log ``log``; promote in ``store`` a version that is better on it.
 
     Every refit starts from the artefact trained offline, ``model`` (default: the store's, else
-    the model that ships), and not from another refit. So trees do not pile up, and traffic does
-    not count twice. If the current version is worse than the previous one, the refit only rolls
-    it back.
+    the model that ships), and not from another refit. The number of trees is thus bounded, and
+    traffic counts once. If the current version is worse than the previous version, the refit rolls
+    back to the previous version and fits nothing.
 
     Raises:
         LockedError: another refit runs.
@@ -112,7 +112,7 @@ def _roll_back(start: RefitStart, comparison: Comparison) -> Outcome:
 
 
 def _fit_candidates(start: RefitStart, least: int) -> Outcome:
-    """Fit the candidates to earlier new traffic; promote the best if it is better on the later."""
+    """Fit candidates to earlier traffic; promote the best if later traffic confirms the gain."""
     traffic, current = start.traffic, start.current
     new = traffic.finished > current.fitted_until
     if reason := _too_little(traffic.where(new & traffic.ended), least):

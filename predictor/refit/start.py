@@ -69,7 +69,7 @@ def read_start(versions: Versions, log: Path, window: int) -> RefitStart:
 
 
 def _artefacts(versions: Versions, lineage: str) -> dict[str, Axes]:
-    """The axes that each promoted artefact of a lineage had learned; deleted ones included."""
+    """The axes that each promoted artefact of a lineage has learned, deleted artefacts included."""
     return {
         event["identity"]: {
             name: np.array(entry["axes"], dtype=np.float64)
@@ -86,6 +86,6 @@ def why_no_traffic(log: Path, skipped: dict[str, int]) -> str:
         return f"{log} has no records yet"
     counts = ", ".join(f"{count} {reason}" for reason, count in skipped.items())
     return (
-        f"{log} has no records that this model can learn from ({counts}); serve with the store's "
-        "current version, or refit with --model-dir and the model that served"
+        f"{log} has no records that this model can learn from ({counts}); run the gateway with the "
+        "store's current version, or give --model-dir the model that made the log's forecasts"
     )

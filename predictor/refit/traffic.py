@@ -67,8 +67,9 @@ def usable_traffic(
 ) -> tuple[Traffic, dict[str, int]]:
     """The usable records of a served log, and the number of skipped records by reason.
 
-    Usable inputs have the features of ``feature_hash`` and were logged by one of ``artefacts`` (by
-    identity): those have the same text model, so that the columns have the same meaning.
+    Usable inputs have the features of ``feature_hash`` and were logged by one of ``artefacts``
+    (``artefact_id`` -> axes). All ``artefacts`` have the same text model, so that the columns of
+    the inputs have the same meaning.
     """
     skipped: dict[str, int] = {}
     keep = np.ones(log.num_rows, dtype=np.bool_)
@@ -126,7 +127,7 @@ def _arrays(log: pa.Table) -> Traffic:
 
 
 def _texts(log: pa.Table, column: str) -> NDArray[np.str_]:
-    """A column of texts for comparison; null is the text "None"."""
+    """A column of texts for comparison; null becomes the text "None"."""
     return strings(log, column).astype(np.str_)
 
 
