@@ -19,7 +19,7 @@ from predictor.raw_forecast import MASS
 _LEAST = 0.02  # log tokens; keeps the logarithm of a residual of 0 finite
 _FLOOR = 0.15  # log tokens; a smaller scale gives an answer no more weight
 _HUBER = 2.0  # scales; a larger residual has less weight
-_MEAN_LOG_SCALE = -1.2  # typical; the slope of the log scale is relative to it
+_MEAN_LOG_SCALE = -1.2  # a typical log scale, at which the slope changes nothing
 
 
 @dataclass(frozen=True, slots=True)

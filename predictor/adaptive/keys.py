@@ -37,8 +37,7 @@ def keys_of(prompt: Prompt, *, salt: bytes = b"", tier: str = "") -> Keys:
 
     ``salt`` (at most 64 bytes) is the secret of the hashes: only a holder of the salt can compute
     the key of a given text. The keys under which errors are stored depend on ``tier``, because
-    errors are relative to a tier's forecast. The key of the exact prompt and model is the same for
-    all tiers, because log tokens are stored under that key.
+    errors are relative to a tier's forecast; the key PROMPT, for log tokens, does not.
     """
     text = clip(prompt.text)
     skeleton = _skeleton(text)

@@ -30,7 +30,7 @@ from predictor.raw_forecast import RawForecasts
 FIRST_TIER = "fast"
 """The tier that forecasts every request; only this tier records the answers to exact prompts."""
 
-_FROM_HISTORY = 0.5  # history dominates if it leaves less than this share of the variance
+_FROM_HISTORY = 0.5  # history dominates if less than this share of the variance remains
 _LEAST_SCALE = 0.02  # log tokens
 _FAR = 4.0  # standard deviations; bounds the error that history learns from
 _REPEATED = 0.9  # weight of a prompt's earlier answers from which on the prompt is a repeat

@@ -13,8 +13,9 @@ from predictor.adaptive.keys import NO_KEY
 from predictor.arrays import Array
 
 COUNT, TOTAL, SQUARES, EPOCH, FIRST = 0, 1, 2, 3, 4
-"""Columns of a row: number of answers (recent ones count more), their sum, the sum of squares
-around their mean, the model's epoch at the last write; from ``FIRST`` on the features' sums."""
+"""Columns of a row: number of answers (recent answers count more), sum of the values, sum of the
+squares around the mean value, epoch of the model at the last write; from ``FIRST`` on, the sums of
+the features."""
 
 Row = Sequence[float]
 

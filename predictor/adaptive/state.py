@@ -58,8 +58,7 @@ def load_state(path: Path, settings: AdaptiveSettings | None = None) -> Adaptive
 def state_arrays(adaptive: AdaptiveLayer) -> State:
     """Everything learned, as arrays; the settings' ``capacity`` and ``models`` bound the size.
 
-    The arrays are copied piece by piece, so that a request waits for the lock for a few
-    milliseconds at most.
+    The arrays are copied piece by piece; a request waits for the lock for a few milliseconds.
     """
     with adaptive.lock:
         keys = adaptive.history.memory.keys()

@@ -52,7 +52,7 @@ def publish(
     texts: Mapping[str, str],
     files: Mapping[str, bytes] | None = None,
 ) -> None:
-    """Write a model directory and replace the directory ``out`` by it.
+    """Write a model directory that replaces the directory ``out``.
 
     ``arrays`` and ``boosters`` (LightGBM texts) are stored by name; ``texts`` and ``files`` are
     written unchanged.

@@ -122,7 +122,7 @@ class Client:
 
         Raises:
             RefusedError: the server refuses the request (4xx).
-            CollectError: the server does not answer, or its answer is not that of OpenAI's API.
+            CollectError: the server does not answer, or the answer is not of OpenAI's schema.
         """
         for attempt in range(self.retry.attempts):
             retry_after = None
@@ -161,7 +161,7 @@ class Client:
         return self._hide(f"{type(error).__name__}: {error}")
 
     def _message(self, data: bytes) -> str:
-        """The error message in ``data``: that of OpenAI's schema, else the body's beginning."""
+        """The error message in ``data`` by OpenAI's schema, else the beginning of ``data``."""
         text = data.decode("utf-8", "replace").strip()
         try:
             value: Any = json.loads(text)

@@ -50,8 +50,8 @@ class Journal:
     ``samples`` are by prompt id and sample number, ``refusals`` by prompt id.
 
     Raises:
-        CollectError: another run writes the journal, the journal is damaged, or it was begun with
-            other ``settings``.
+        CollectError: another run writes the journal, the journal is damaged, or the journal was
+            begun with other ``settings``.
     """
 
     def __init__(self, folder: Path, settings: Mapping[str, Any]) -> None:

@@ -1,1 +1,1 @@
-"""Measured answer lengths: the sources they are read from and the arrays they become."""
+"""Measured answer lengths: the sources of the lengths, and the arrays read from the sources."""

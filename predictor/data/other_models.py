@@ -50,8 +50,8 @@ def read(
 ) -> list[PromptEffects]:
     """The data sets ``names`` whose files are in ``folder``.
 
-    A prompt is left out if its first 200 characters are those of a text in ``exclude`` (the
-    held-out prompts).
+    A prompt is left out if a text in ``exclude`` (the held-out prompts) has the same first 200
+    characters, apart from case and white space.
 
     Raises:
         DataError: a file cannot be read or lacks a column.

@@ -28,7 +28,7 @@ def read_table(path: Path, columns: Sequence[str], *, optional: Sequence[str] = 
         present = [name for name in optional if name in names]
         return pq.read_table(path, columns=[*columns, *present])
     except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{path} cannot be read: {error}; make or fetch it again") from error
+        raise DataError(f"{path} cannot be read: {error}; make or fetch the file again") from error
 
 
 def has_column(path: Path, column: str) -> bool:

@@ -35,8 +35,7 @@ def read(path: Path, *, test: bool = False) -> Records:
     measuring and has no part in training.
 
     Raises:
-        DataError: the source is of no known kind or cannot be used; the message names the file
-            and the remedy.
+        DataError: the source is unknown or unusable; the message names the file and the remedy.
     """
     if not path.exists():
         raise DataError(f"{path} is not there; give {KINDS} as --data")

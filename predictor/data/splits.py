@@ -11,7 +11,7 @@ from predictor.data.records import Records
 
 
 def digest(text: str) -> str:
-    """The SHA-256 of the text's UTF-8 bytes in hexadecimal; it puts prompts in a fixed order."""
+    """The SHA-256 of the text's UTF-8 bytes in hexadecimal, by which splits order prompts."""
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 
 

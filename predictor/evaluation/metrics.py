@@ -106,7 +106,7 @@ def _one_sample_each(forecasts: Forecasts, rng: np.random.Generator) -> Indices:
 def coverage(forecasts: Forecasts, share: float) -> float:
     """Share of the samples in the forecasts' central interval of probability ``share``.
 
-    A length that is censored below the interval or in it counts as covered.
+    A length that is censored below or inside the interval counts as covered.
     """
     low = forecasts.quantile((1 - share) / 2)[forecasts.prompt]
     high = forecasts.quantile((1 + share) / 2)[forecasts.prompt]

@@ -152,7 +152,7 @@ def booster(text: str) -> Booster:
 
 
 class Predictor(Protocol):
-    """A predictor of either tier, as the evaluation measures them."""
+    """A predictor of either tier: the interface that the evaluation measures."""
 
     @property
     def manifest(self) -> dict[str, Any]:

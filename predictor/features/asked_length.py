@@ -50,7 +50,7 @@ def asked_lengths(tokens: Tokens, matches: LexiconMatches) -> Array:
 def _near_an_end(tokens: Tokens, text: Indices, start: Indices) -> Flags:
     """Whether the byte ``start`` is near the beginning or the end of its text.
 
-    A prompt states its demand at its beginning or end, around a text that it quotes.
+    A prompt states a demand at the beginning or the end, around a quoted text.
     """
     return np.asarray(
         (start - tokens.first[text] <= _BRIEF) | (tokens.last[text] - start <= _BRIEF)

@@ -106,7 +106,7 @@ def _block(prompts: Sequence[Prompt], texts: Sequence[str]) -> TextFeatures:
 
 
 def _add_system_prompts(asked: Array, prompts: Sequence[Prompt]) -> None:
-    """Raise the asked lengths of each prompt to those of its system prompt, in place."""
+    """Raise each prompt's asked lengths, in place, to the system prompt's asked lengths."""
     systems = [row for row, prompt in enumerate(prompts) if prompt.system]
     for part in tokens.blocks([clip(prompts[row].system) for row in systems]):
         rows = systems[part]

@@ -42,8 +42,8 @@ class Refiner(Protocol):
 class Prediction:
     """The forecast for one prompt by one tier.
 
-    ``raw_forecast`` (of one prompt) comes from the model; ``forecast`` is the raw forecast after
-    the adaptive layer has corrected it.
+    ``raw_forecast`` (of one prompt) comes from the model; ``forecast`` is the raw forecast with the
+    correction of the adaptive layer.
     """
 
     prompt: Prompt

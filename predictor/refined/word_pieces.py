@@ -34,7 +34,7 @@ _SPECIAL = (PAD, UNKNOWN, START, END)
 Ids = NDArray[np.int64]
 
 
-def clip(text: str) -> str:
+def clip_ends(text: str) -> str:
     """The first HEAD_CHARS and the last TAIL_CHARS characters: bounds the tokenisation's cost."""
     if len(text) <= HEAD_CHARS + TAIL_CHARS:
         return text
@@ -64,7 +64,7 @@ class WordPieces:
 
     def __call__(self, texts: Sequence[str]) -> list[Ids]:
         """The token ids of each text: start, pieces of its head and of its tail, end."""
-        return [self._framed(self._pieces(clip(text))) for text in texts]
+        return [self._framed(self._pieces(clip_ends(text))) for text in texts]
 
     def _pieces(self, text: str) -> list[int]:
         # One text at a time: for a batch the package starts a thread on each core, which leaves no
@@ -102,7 +102,7 @@ def prune(definition: str, texts: Iterable[str], *, least: int = 1) -> tuple[str
     parsed: dict[str, Any] = json.loads(definition)
     vocabulary: dict[str, int] = parsed["model"]["vocab"]
     counts = np.zeros(max(vocabulary.values()) + 1, dtype=np.int64)
-    for encoding in _tokenizer(definition).encode_batch([clip(text) for text in texts]):
+    for encoding in _tokenizer(definition).encode_batch([clip_ends(text) for text in texts]):
         np.add.at(counts, encoding.ids, 1)
     kept = [
         (piece, old)

@@ -19,7 +19,7 @@ from predictor.refit.traffic import Traffic
 from predictor.training.interval_calibration import ENDLESS_PRIOR
 
 LEAST_RECORDS = 50
-"""Ended answers of a model that are needed to learn it."""
+"""Ended answers of a model that are needed to learn the model."""
 
 MOST_MODELS = 32
 """The largest number of learned models; those with the most records are kept."""

@@ -1,4 +1,4 @@
-"""Promotion of a candidate: write the model directory, try it, make it the current version."""
+"""Promotion of a candidate: write a model directory, try the model, make it current."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def refit(
     least: int = LEAST,
     window: int = WINDOW,
 ) -> Outcome:
-    """Refit to the served log ``log``; promote in ``store`` a version that is better on it.
+    """Refit to the served log ``log``; promote in ``store`` a version with better forecasts.
 
     Every refit starts from the artefact trained offline, ``model`` (default: the store's, else
     the model that ships), and not from another refit. The number of trees is thus bounded, and

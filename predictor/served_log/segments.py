@@ -59,7 +59,7 @@ def segments(folder: Path) -> list[Segment]:
 
 
 def read(folder: Path | str, *, limit: int | None = None) -> pa.Table:
-    """The records in order of completion (``record.SCHEMA``), with those of the open segment.
+    """The records of all segments in order of completion (``record.SCHEMA``).
 
     ``limit``: the number of latest records to read. Can run while the log is written; records of
     the last second may be missing. Torn lines and unreadable files are skipped with a warning.
@@ -152,7 +152,7 @@ def _load_parquet(path: Path) -> pa.Table:
     except FileNotFoundError:
         raise
     except (pa.ArrowException, OSError) as error:
-        log.warning("%s cannot be read and was skipped (%s); delete it", path, error)
+        log.warning("%s cannot be read and was skipped (%s); delete the file", path, error)
         return SCHEMA.empty_table()
 
 

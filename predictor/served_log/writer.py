@@ -96,7 +96,7 @@ class ServedLog:
             ) from error
 
     def append(self, record: ServedRecord) -> bool:
-        """Queue a record, in microseconds and without disk access; False if it was dropped."""
+        """Queue a record in microseconds, without disk access; False if the record was dropped."""
         if len(self._waiting) >= self._max_waiting or self._stop.is_set():
             self.dropped += 1
             return False

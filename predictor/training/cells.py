@@ -19,7 +19,7 @@ class Cells:
     ``prompt`` and ``model`` (n) are indices. ``centre`` (n) is the mean log length of the samples,
     in which a censored sample counts with its expected log length. ``values`` (n x m, NaN padded)
     are the log lengths, in which a censored sample has a random draw from beyond its cut.
-    ``weight`` (n, mean 1) is the weight in training: it makes the corpora count more alike.
+    ``weight`` (n, mean 1) is the weight in training, which makes corpora count more alike.
     ``share`` (n, mean 1) is the weight in calibration: each corpus counts by its share of the
     publisher's ``validate`` prompts.
     """

@@ -22,8 +22,8 @@ class OutOfFold:
     """The fast tier's out-of-fold forecasts of n rows.
 
     ``cell`` (n) indexes ``Cells``; ``location`` and ``scale`` (n) are in log tokens; ``inputs``
-    (n x columns) are the boosters' inputs; ``fold`` (n, 0..FOLDS-1) is the fold whose prompts, and
-    for the routes related and generic whose models, were left out of the fit.
+    (n x columns) are the boosters' inputs. ``fold`` (n, 0..FOLDS-1) is the fold left out of the
+    fit: the fold's prompts, and for the routes related and generic also the fold's models.
     """
 
     cell: Indices
@@ -37,7 +37,7 @@ class OutOfFold:
 class FittedHead:
     """The boosters fitted on all cells, and the ``shapes`` (``TrainedModels.group`` x levels).
 
-    ``out_of_fold`` are the forecasts behind the shapes; the refined tier's head is fitted on them.
+    ``out_of_fold`` are the forecasts that the shapes and the refined tier's head are fitted on.
     """
 
     location: lgb.Booster

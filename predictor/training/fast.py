@@ -31,7 +31,7 @@ _TEXT_MODEL_SOURCES = ("oasst_eval",)
 
 @dataclass(frozen=True, slots=True)
 class FittedFastTier:
-    """A fitted fast tier, the cells it was fitted on, and how many samples and prompts."""
+    """A fitted fast tier with its training ``cells``, and the numbers of samples and prompts."""
 
     cells: Cells
     models: TrainedModels
@@ -98,7 +98,7 @@ def fit(records: Records, effects: Sequence[PromptEffects], *, threads: int) -> 
 
 
 def _text_model_prompts(effects: Sequence[PromptEffects]) -> tuple[list[str], Array]:
-    """Prompts of other models' data sets with their effects, which have a mean of 0 per set."""
+    """Prompts of other models' data sets, and the prompts' effects minus each data set's mean."""
     texts: list[str] = []
     centred = [np.zeros(0)]
     for data_set in effects:

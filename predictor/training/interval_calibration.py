@@ -24,9 +24,9 @@ def is_endless(tokens: Array, censored: Flags) -> Flags:
 def residual_quantiles(residuals: Array, weights: Array, prompts: int) -> Array:
     """Quantiles of n standardised ``residuals`` at ``LEVELS``, with the finite-sample margin.
 
-    ``weights`` (n) count the residuals; ``prompts`` is the number of independent prompts among
-    them. A level q above the median becomes ((prompts + 1) q) / prompts; a level below the median
-    moves away from the median by the same rule.
+    ``weights`` (n) are the residuals' weights; ``prompts`` is the number of different prompts,
+    which are independent. A level q above the median becomes ((prompts + 1) q) / prompts; a level
+    below the median moves away from the median by the same rule.
     """
     order = np.argsort(residuals)
     reached = np.cumsum(weights[order])
@@ -41,8 +41,8 @@ def endless_rates(model: Indices, tokens: Array, censored: Flags, models: int) -
     """The share of endless answers of each of M models, and of all models last (M + 1).
 
     ``model``, ``tokens`` and ``censored`` (n) describe the answers. Answers censored below the
-    generation limit do not count, since they might have been endless. The last rate is that of an
-    unseen model.
+    generation limit do not count, since they might have been endless. The last rate is the rate of
+    an unseen model.
     """
     endless = is_endless(tokens, censored)
     counted = endless | ~censored

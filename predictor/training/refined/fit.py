@@ -28,10 +28,10 @@ _PEAK_TEXTS = 256  # texts that the activation peaks are measured on
 class FittedEncoder:
     """A fine-tuned encoder: the net, the tokenizer's JSON, and the scaling of its columns.
 
-    The net's outputs are a shared column, C departures from the shared column, and the log size
-    of the error. ``centre`` (C) and ``spread`` turn them into log tokens (``columns``), as in
-    ``Targets``. ``peaks`` are the result of ``activation_peaks``; without peaks the exported graph
-    rounds outlier channels like all other channels.
+    The net's outputs are a shared column, C departures from the shared column, and the log size of
+    the error. The function ``columns`` turns the outputs into log tokens by ``centre`` (C) and
+    ``spread``, as in ``Targets``. ``peaks`` are the result of ``activation_peaks``; without peaks
+    the exported graph rounds outlier channels like all other channels.
     """
 
     net: Net

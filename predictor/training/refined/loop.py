@@ -17,7 +17,7 @@ from predictor.training.refined.net import Layer, Net
 from predictor.training.refined.targets import Targets
 
 _POOL = 12  # batches; the prompts of so many batches are sorted by length, to reduce padding
-_HUBER = 0.5  # in units of the targets' spread: beyond it an error counts linearly
+_HUBER = 0.5  # error, in units of the targets' spread, beyond which the loss is linear
 _SCALE_SHARE = 0.1  # weight in the loss of the column with the size of the error
 _LARGEST_GRADIENT = 1.0  # the gradient's norm is clipped at this
 _LOG_STEPS = 50
@@ -111,7 +111,7 @@ def _groups(net: Net, settings: Settings) -> list[dict[str, object]]:
 
 
 def _learning_rates(net: Net, settings: Settings) -> list[tuple[list[torch.nn.Parameter], float]]:
-    """Parameters with their learning rates: slower the farther from the head."""
+    """Parameters with their learning rates, which fall with the distance from the head."""
     parts: list[tuple[list[torch.nn.Parameter], float]] = []
     head = [*net.head.parameters(), *net.attend.parameters()]
     parts.append((head, settings.head_rate))
@@ -126,7 +126,7 @@ def _learning_rates(net: Net, settings: Settings) -> list[tuple[list[torch.nn.Pa
 
 
 def _loss(out: Tensor, values: Tensor, weight: Tensor) -> Tensor:
-    """Huber's loss of the columns plus the Laplace likelihood of the size of their errors."""
+    """Huber's loss of the columns, plus the negative Laplace log-likelihood of the error sizes."""
     columns = values.shape[1]
     known = weight > 0
     target = torch.where(known, values, 0.0)

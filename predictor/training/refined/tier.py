@@ -67,8 +67,8 @@ class FittedRefinedTier:
     ) -> FittedRefinedTier:
         """The tier with its encoder trained further on ``records``, held-out ones included.
 
-        The models must be those of the tier in the same order. The head stays as it is: no prompt
-        is left that the encoder was not fitted on.
+        The models must be the models of the tier in the same order. The head stays, because the
+        encoder was fitted on every prompt that a new head could be fitted on.
         """
         whole = targets(records.texts, cells, len(records.models), effects)
         settings = replace(_further(self.encoder.settings, 1), threads=threads)

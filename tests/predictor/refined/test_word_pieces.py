@@ -3,7 +3,7 @@ import json
 import pytest
 
 from predictor.artefact.format import ArtefactError
-from predictor.refined.word_pieces import HEAD_CHARS, TAIL_CHARS, WordPieces, clip, prune
+from predictor.refined.word_pieces import HEAD_CHARS, TAIL_CHARS, WordPieces, clip_ends, prune
 from tests.predictor.training.refined import tiny
 
 pytest.importorskip("tokenizers", reason="tokenizers is missing, run: pip install tokenizers")
@@ -15,12 +15,12 @@ def pieces(text: str, definition: str, *, limit: int = 24) -> list[str]:
 
 
 def test_a_short_text_is_read_whole() -> None:
-    assert clip("Write a poem.") == "Write a poem."
+    assert clip_ends("Write a poem.") == "Write a poem."
 
 
 def test_the_beginning_and_the_end_of_a_long_text_are_read() -> None:
     text = "".join(chr(ord("a") + at % 26) for at in range(5000))
-    kept = clip(text)
+    kept = clip_ends(text)
     assert kept == text[:HEAD_CHARS] + "\n" + text[-TAIL_CHARS:]
 
 
