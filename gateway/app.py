@@ -86,7 +86,7 @@ def _add_status(
 
     @app.get("/ready")
     async def ready() -> JSONResponse:
-        """200 while a worker takes requests, else 503. The body lists the queue and the workers."""
+        """200 while a worker takes requests, else 503. The body shows the queue and the workers."""
         scheduler = dispatcher.scheduler
         state: dict[str, Any] = {
             "status": "ready" if fleet.ready else "no_healthy_worker",

@@ -43,7 +43,7 @@ COMMANDS = {
     "refit": ("refit the predictor to a served log", add_refit_arguments, run_refit),
     "rollback": ("return to the previous predictor", add_rollback_arguments, run_rollback),
 }
-"""Subcommand -> (what it does, its flags, its function)."""
+"""Subcommand -> (help text, function that adds the flags, function that runs the subcommand)."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:

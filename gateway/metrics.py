@@ -145,7 +145,7 @@ class Metrics:
         self.worker_failures.labels(worker_id)
 
     def forget_worker(self, worker_id: str) -> None:
-        """Drop the series of a worker that has left."""
+        """Remove the series of a worker that has left."""
         self.worker_failures.remove(worker_id)
 
     def expect_model(self, model: str) -> None:

@@ -1,4 +1,4 @@
-"""``lengthwise serve``: starts the gateway, and ends it after the accepted requests."""
+"""``lengthwise serve``: runs the gateway until a signal and the end of the accepted requests."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def add_serve_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model",
         metavar="NAME",
-        help="start `vllm serve NAME` and use it; flags for vLLM follow after --",
+        help="model for which to start `vllm serve NAME`; flags for vLLM follow after --",
     )
     parser.add_argument(
         "--model-timeout",

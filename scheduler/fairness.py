@@ -82,6 +82,6 @@ class TokenCounters:
         return self._waiting.get(tenant, 0)
 
     def _forget(self, tenant: str) -> None:
-        # ``begin_waiting`` would lift such a counter anyway: forgetting it bounds the memory.
+        # A forgotten counter bounds the memory: ``begin_waiting`` would raise the counter anyway.
         if not self._waiting.get(tenant) and self[tenant] <= self._latest:
             self._counters.pop(tenant, None)

@@ -46,7 +46,7 @@ class KeyedHeap(Generic[Key, Item]):
             self._compact()
 
     def remove(self, name: str) -> Item:
-        """Take an item out, wherever it stands in the order.
+        """Take an item out, from any place in the order.
 
         Raises:
             KeyError: no item has that name.

@@ -53,7 +53,7 @@ class ModelQueue:
         self._heaps[job.id].push(job.id, job, key)
 
     def remove(self, job_id: str) -> Job:
-        """Take a job out, wherever it stands in the order.
+        """Take a job out, from any place in the order.
 
         Raises:
             KeyError: no such job waits.

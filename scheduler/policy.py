@@ -51,8 +51,8 @@ class LevelledOutput:
     Latency counts per token of the answer, so a wait weighs 1 / length. With these weights the best
     order without preemption is by E[L] / E[1 / L] (Smith's rule), which is nearly the square of the
     geometric mean. Jobs longer than ``level`` times the model's mean expected length all count as
-    that long and go in arrival order: the longest jobs are few, so putting them last gains the
-    other jobs little and costs much p99 latency.
+    that long and go in arrival order. Long jobs are few: to put them last gains the other jobs
+    little and costs much p99 latency.
     """
 
     level: float

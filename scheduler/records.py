@@ -1,4 +1,4 @@
-"""RequestRecord: the timestamps of one request, and every latency metric derived from them."""
+"""RequestRecord: the timestamps of one request, and the latency metrics by these timestamps."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class RequestRecord:
-    """Times of a request's events, in seconds on one clock, and its size in tokens.
+    """Times of a request's events, in seconds on one clock, and the request's size in tokens.
 
-    The time of an event still to come is None, and so is every metric that needs that time. The
-    metrics are defined as in vLLM and in Vidur's ``docs/metrics.md``.
+    The time of a future event is None. A metric that needs a missing time is None. The metrics are
+    defined as in vLLM and in Vidur's ``docs/metrics.md``.
     """
 
     arrival: float

@@ -51,7 +51,7 @@ class WaitingJobs:
         self._queues[job.model].rekey(job, key)
 
     def remove(self, job_id: str) -> Job:
-        """Take a job out, wherever it stands in the order.
+        """Take a job out, from any place in the order.
 
         Raises:
             KeyError: no such job waits.

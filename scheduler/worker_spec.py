@@ -1,4 +1,4 @@
-"""WorkerSpec: what one vLLM server is and how far the scheduler may fill it."""
+"""WorkerSpec: the properties of one vLLM server, and the limits up to which it gets jobs."""
 
 from __future__ import annotations
 

@@ -25,9 +25,9 @@ WINDOW_S = (0.1, 0.4)
 suspend a process for a small part of this time. A short budget gives short windows."""
 
 LIMIT_CONFIRMATIONS = 3
-"""Measurements of a point. If the server runs the same number of streams in each of them, and more
-streams were sent, this number counts as the server's limit. A single measurement can be wrong: on
-a busy machine one stream may end before another begins."""
+"""Measurements in which the server runs the same number of streams, fewer than were sent, before
+this number counts as the server's limit. A single measurement can be wrong: on a busy machine one
+stream may end before another begins."""
 
 
 @dataclass(slots=True)

@@ -115,8 +115,8 @@ async def _short_requests(
 def add_entering_requests(step: Sample, ends: Sequence[float], entered: Entered) -> Sample:
     """The step with the work of the short requests that ended at ``ends``.
 
-    The window reaches from the end of one request to the end of another, so it holds a whole
-    number of requests: one less than there are ends.
+    The window reaches from the first to the last of ``ends`` (seconds), so the window holds one
+    request less than there are ends.
     """
     prompt_tokens = median(tokens for _, tokens in entered)
     steps = (ends[-1] - ends[0]) / step.seconds

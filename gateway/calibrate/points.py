@@ -30,7 +30,7 @@ class Point(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PointPlan:
-    """The server's limits, and the points that fit them.
+    """The server's limits, and the points within these limits.
 
     ``step_s`` is the time of a step with one stream, ``window_s`` the time for which a point is
     observed, both in seconds. ``kv_tokens`` is None if the server does not report its KV cache.

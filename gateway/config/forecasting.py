@@ -27,11 +27,11 @@ class PredictorConfig(Section):
     """Milliseconds that the better forecast of a waiting request may take. Then the request keeps
     its first forecast."""
     reload_s: float = Field(default=5.0, ge=0.05, le=3600)
-    """Seconds between two looks for a new model."""
+    """Seconds between two checks for a new model."""
 
 
 class Learning(Section):
-    """What the gateway keeps of its traffic, and what the predictor learns from it."""
+    """The records that the gateway keeps of its traffic, and the predictor's refits to them."""
 
     folder: Path | None = None
     """Folder for the served log (one record for each finished request), the state of the adaptive
@@ -39,7 +39,7 @@ class Learning(Section):
     max_bytes: int = Field(default=256 * 2**20, ge=2**20)
     """Size limit of the served log in bytes. The oldest records are deleted first."""
     keep_text: bool = False
-    """Write prompts' texts into the served log. `lengthwise train` can then learn from them."""
+    """Write prompts' texts into the served log, so that `lengthwise train` can learn from them."""
     refit_s: float = Field(default=0.0, ge=0, le=2_592_000)
     """Seconds between two refits of the predictor to the served log, each in its own process. The
     gateway uses a refit only if it forecast later traffic better. 0: no refits. Needs `folder`."""

@@ -44,7 +44,7 @@ class Scheduling(Section):
     next step. A higher number weakens the order, a lower number costs throughput."""
     send_priority: bool = True
     """Put the order into each request as vLLM's `priority`, for servers that run with
-    --scheduling-policy priority. Turn it off for servers that refuse the field."""
+    --scheduling-policy priority. false: for servers that refuse the field."""
 
 
 class Queue(Section):
@@ -60,7 +60,7 @@ class Queue(Section):
 
 
 class Slo(Section):
-    """The latency objective. The goodput metric and the policy slo use it."""
+    """The latency objective, for the goodput metric and the policy slo."""
 
     ttft_s: float = Field(default=5.0, gt=0)
     """Time to first token, waiting included, in seconds."""

@@ -13,7 +13,7 @@ _HOST = re.compile(r"(?!.*\.\.)[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?")
 
 
 class WorkerConfig(Section):
-    """One vLLM server. The gateway reads model names, context length and KV capacity from it."""
+    """One vLLM server. The server reports its model names, context length and KV capacity."""
 
     url: HttpUrl
     """Base URL of the server, without /v1."""
@@ -73,4 +73,4 @@ class Health(Section):
     """Seconds until a probe times out."""
     failures: int = Field(default=3, ge=1, le=100)
     """Probes in a row that must time out before the worker is declared down and its requests have
-    failed. A refused or broken connection declares it down at once."""
+    failed. After a refused or broken connection the worker is down at once."""

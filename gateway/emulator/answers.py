@@ -67,7 +67,7 @@ def _distribution(
 def _natural_length(
     request: SamplingRequest, distribution: LengthDistribution | None, level: float, room: int
 ) -> int:
-    """Tokens after which the answer stops by itself; more than ``room`` if it never does."""
+    """Tokens after which the answer stops by itself; ``room`` + 1 if only the limit stops it."""
     if distribution is not None:
         return max(request.min_tokens, draw_length(distribution, level))
     return request.target_tokens or room + 1

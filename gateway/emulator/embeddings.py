@@ -19,6 +19,7 @@ from gateway.emulator.stream_events import full_usage
 from gateway.emulator.worker import EmulatedWorker
 
 VECTOR_SIZE = 16
+"""Components of an embedding."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from scheduler.length import LengthDistribution
 Lengths = Callable[[dict[str, Any]], LengthDistribution]
 """From a request's body, without its token limits, to the distribution of its answer's length.
 
-The function runs on the event loop: it has to be quick."""
+The function runs on the event loop, so the function has to be quick."""
 
 _LEVELS = [(i + 0.5) / 24 for i in range(24)]
 _PUBLISHED = LengthDistribution.from_samples(

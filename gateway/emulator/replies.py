@@ -20,7 +20,7 @@ SSE_HEADERS = [(b"content-type", b"text/event-stream; charset=utf-8")]
 
 @dataclass(frozen=True, slots=True)
 class GenerationReply:
-    """An ASGI response: runs the choices in the worker, and aborts them if the client disconnects.
+    """An ASGI response: runs the choices in the worker, until a disconnect aborts the choices.
 
     ``prompt_tokens`` counts each prompt once, however many choices it has. ``load_format`` is the
     request's ``endpoint-load-metrics-format`` header.
@@ -50,22 +50,22 @@ class GenerationReply:
                 await reply(scope, receive, send)
 
     async def _stream(self, generation: Generation, send: Send) -> None:
-        made = StreamEvents.make(
+        maker = StreamEvents.make(
             self.request_id,
             self.created,
             self.model,
             chat=self.chat,
             options=self.request.stream_options,
         )
-        # The headers go out at once, as from vLLM, so a client can hang up while it waits.
+        # The headers go out at once, as from vLLM, so a waiting client can hang up.
         await send({"type": "http.response.start", "status": 200, "headers": SSE_HEADERS})
-        events = [made.role(c.index, c.prompt_tokens) for c in self.choices] if self.chat else []
+        events = [maker.role(c.index, c.prompt_tokens) for c in self.choices] if self.chat else []
         while tokens := await generation.tokens():
-            events += [made.token(choice, *choice.next_piece()) for choice in tokens]
+            events += [maker.token(choice, *choice.next_piece()) for choice in tokens]
             await _send_events(send, events, more=True)
             events.clear()
-        if made.include_usage:
-            events.append(made.last_usage(self.prompt_tokens, self._completion_tokens))
+        if maker.include_usage:
+            events.append(maker.last_usage(self.prompt_tokens, self._completion_tokens))
         await _send_events(send, [*events, DONE], more=False)
 
     @property

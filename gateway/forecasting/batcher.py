@@ -90,7 +90,7 @@ class Batcher(Generic[In, Out]):
         return results
 
     def _take(self) -> tuple[list[_Entry[In, Out]], bool]:
-        """The next batch, and whether to go on after it: ``None`` in the queue is the end."""
+        """The next batch, and whether more batches can follow: ``None`` in the queue is the end."""
         batch: list[_Entry[In, Out]] = []
         entry = self._queue.get()
         while entry is not None:

@@ -45,7 +45,7 @@ class LearnedState:
             served = ServedLog(settings.folder / LOG, max_bytes=settings.max_bytes)
         except LogError as error:
             raise LearningError(f"learning.folder: {error}") from error
-        learned = cls(_remembered(settings.folder / STATE), settings.folder, served)
+        learned = cls(_load_adaptive(settings.folder / STATE), settings.folder, served)
         learned._save()  # keeps the salt: a new salt after a crash would rename the tenants
         return learned
 
@@ -70,7 +70,8 @@ class LearnedState:
             log.error("the learned state cannot be saved in %s: %s", self.folder, error)
 
 
-def _remembered(path: Path) -> AdaptiveLayer:
+def _load_adaptive(path: Path) -> AdaptiveLayer:
+    """The adaptive layer of an earlier run; a new layer if there is none or it is unreadable."""
     if not path.exists():
         return AdaptiveLayer()
     try:

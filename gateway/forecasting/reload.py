@@ -22,7 +22,7 @@ Fingerprint = tuple[str, int, int] | None
 
 
 def model_path(config: Config) -> Path | None:
-    """Directory of the model: the latest refit, else the configured one; None: the shipped one."""
+    """Directory of the latest refit, else of the configured model; None: the shipped model."""
     learning = config.learning
     if learning.refit_s and learning.folder is not None:
         current = learning.folder / MODELS / "current"
@@ -64,7 +64,7 @@ class Reload:
         self._seen = self._fingerprint()
 
     async def watch(self) -> None:
-        """Look every ``predictor.reload_s`` seconds, until cancelled."""
+        """Check for a new model every ``predictor.reload_s`` seconds, until cancelled."""
         while self._config.predictor.enabled:
             await asyncio.sleep(self._config.predictor.reload_s)
             await self._look()

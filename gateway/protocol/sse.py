@@ -16,7 +16,7 @@ _MARKS = (b'"usage":{', b'"usage": {', b'"finish_reason":"', b'"finish_reason": 
 
 @dataclass(slots=True)
 class Usage:
-    """Tokens of an answer and its reasons to end, as the worker reports them."""
+    """Tokens and finish reasons of an answer, by the worker's report."""
 
     prompt_tokens: int = 0
     output_tokens: int = 0

@@ -28,7 +28,7 @@ log = logging.getLogger("lengthwise")
 
 @dataclass(slots=True)
 class Endpoint:
-    """Accepts requests and counts how each of them ends."""
+    """Accepts requests and counts the outcome of each request."""
 
     config: Config
     fleet: Fleet

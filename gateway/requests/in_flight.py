@@ -12,7 +12,7 @@ from scheduler.job import Job
 
 @dataclass(slots=True)
 class InFlightRequest:
-    """One request as its client sent it, as the predictor reads it and as the scheduler sees it."""
+    """One request: the client's, as ``relay``; the predictor's, as ``prompt``; and its job."""
 
     relay: Relay
     job: Job

@@ -17,7 +17,7 @@ from scheduler.length import LengthDistribution
 from scheduler.scheduler import Scheduler
 
 DEADLINE_TICK_S = 0.1
-"""Seconds between two looks at the deadlines of waiting jobs."""
+"""Seconds between two checks of the deadlines of waiting jobs."""
 
 
 class Rejected(Exception):
@@ -49,8 +49,8 @@ class Slot:
         """Wait for a worker.
 
         Raises:
-            Rejected: the queue or the tenant's part of it is full, the deadline has passed, or no
-                worker is healthy.
+            Rejected: the queue or the tenant's part of the queue is full, the deadline has passed,
+                or no worker is healthy.
         """
         action = await self._decision
         if isinstance(action, Reject):
@@ -101,14 +101,14 @@ class Dispatcher:
         return decision
 
     def apply(self, actions: Iterable[Action]) -> None:
-        """Hand each decision to the coroutine that waits for it."""
+        """Hand each decision to the coroutine that waits for the decision."""
         for action in actions:
             decision = self._decisions[action.job.id]
             if not decision.done():  # cancelled: the client has just hung up, the slot will end
                 decision.set_result(action)
 
     def retry_after(self) -> int:
-        """Seconds after which a client that was turned away should send its request again."""
+        """Seconds after which a rejected client should send its request again."""
         return self._retry_after.seconds(asyncio.get_running_loop().time(), self.scheduler.waiting)
 
     async def watch_deadlines(self) -> None:

@@ -81,7 +81,7 @@ def _nothing_within(closest: _Candidate, budget: Budget) -> str:
 
 
 def _settings(row: ReportRow) -> str:
-    """The settings as they are written in lengthwise.yaml, separated by commas."""
+    """The settings in the notation of lengthwise.yaml, separated by commas."""
     settings = [f"policy: {row['policy']}"]
     settings += [f"{name}: {row[name]:g}" for name in SETTINGS if row[name] is not None]
     return ", ".join(settings)

@@ -24,7 +24,7 @@ class Budget:
 
     @property
     def unit(self) -> str:
-        """The unit as it follows a number."""
+        """The unit with a leading space, to follow a number."""
         return " x fcfs" if self.relative else " s"
 
     @property

@@ -27,7 +27,7 @@ class ArrivalProcess:
     def draw(self, count: int, rate: float, seed: int) -> list[float]:
         """Ascending seconds of ``count`` arrivals at ``rate`` requests per second.
 
-        The same seed gives the same arrivals; another rate only stretches them.
+        The same seed gives the same arrivals; another rate only stretches the times.
         """
         if self.times:
             return self._from_trace(count, rate, seed)

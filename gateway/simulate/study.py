@@ -1,4 +1,4 @@
-"""Study: single runs of an arm at a load, as rows of the report."""
+"""Study: runs one arm at one load and seed, and describes the run in one row of the report."""
 
 from __future__ import annotations
 

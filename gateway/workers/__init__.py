@@ -1,1 +1,1 @@
-"""The life of one vLLM server: found, probed, used, lost."""
+"""The vLLM servers: discovery, probes, connections, load and status."""

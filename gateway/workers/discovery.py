@@ -1,4 +1,4 @@
-"""Discovery: finds workers in a file or by DNS, and loses them, while the gateway runs."""
+"""Discovery: adds and removes workers by a file or by DNS while the gateway runs."""
 
 from __future__ import annotations
 
@@ -44,18 +44,18 @@ class Discovery:
         self._shown: set[str] = set()
 
     async def watch(self) -> None:
-        """Look every ``discovery.interval_s`` seconds, until cancelled."""
+        """Call ``look`` every ``discovery.interval_s`` seconds, until cancelled."""
         while self._settings.finds:
             await asyncio.sleep(self._settings.interval_s)
             await self.look()
 
     async def look(self) -> None:
-        """Look once at the file and the name, and change the fleet's members."""
+        """Read the file and resolve the name once, and change the fleet's members."""
         if self._settings.file is not None:
             await asyncio.to_thread(self._read_file, self._settings.file)
         if self._settings.dns is not None:
             await self._resolve(self._settings.dns)
-        # Of two entries for one worker the last counts: the configuration's.
+        # The last of several entries for one worker counts: the configuration's entry.
         self._fleet.set_members((*self._dns_workers, *self._file_workers, *self._configured))
         self._update_metrics()
 
@@ -110,7 +110,7 @@ class Discovery:
                 self._complain("discovery.dns", text)
 
     def _complain(self, setting: str, text: str) -> None:
-        """Log a fault once, and again only after it has changed."""
+        """Log a fault of a setting once, and a different fault of this setting again."""
         if self._complaints.get(setting) != text:
             self._complaints[setting] = text
             log.error("%s: %s The workers found earlier stay in use.", setting, text)

@@ -86,7 +86,7 @@ class Fleet:
 
     def _leave(self, member: Member) -> None:
         member.leaving = True
-        log.info("worker %s leaves: it gets nothing new and ends what it runs", member.id)
+        log.info("worker %s leaves: no new requests; its running requests end", member.id)
         scheduler = self._dispatcher.scheduler
         if member.id in scheduler.workers:
             self._dispatcher.apply(scheduler.remove_worker(member.id))

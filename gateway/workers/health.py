@@ -88,7 +88,7 @@ class HealthMonitor:
     async def _failed(self, member: Member, error: BaseException) -> None:
         """Count a failed probe and declare the worker down.
 
-        A timeout counts only after ``health.failures`` of them in a row: the worker may be busy.
+        Timeouts count only after ``health.failures`` failed probes in a row: a worker may be busy.
         """
         member.failures += 1
         if isinstance(error, TimeoutError) and member.failures < self._settings.failures:

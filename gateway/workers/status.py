@@ -23,13 +23,13 @@ class WorkerStatus:
     requests: int = 0
     """Requests that the gateway has sent to the worker and that have not ended."""
     sequences: int | None = None
-    """Sequences of those requests."""
+    """Sequences of the requests in ``requests``."""
     slots: int | None = None
     """Sequences that the engine runs at once, configured or learned."""
     expected_tokens: float | None = None
-    """Output tokens that those sequences are still expected to generate."""
+    """Expected remaining output tokens of the sequences in ``sequences``."""
     kv_peak_tokens: float | None = None
-    """KV tokens at the coming peak of those sequences, by the forecast that admits requests."""
+    """KV tokens of ``sequences`` at the coming peak, by the forecast that admits requests."""
     kv_capacity_tokens: int | None = None
 
     def as_json(self) -> dict[str, Any]:

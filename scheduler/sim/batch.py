@@ -18,7 +18,7 @@ _by_admission = attrgetter("admitted")
 
 @dataclass(slots=True)
 class Work:
-    """The work of one step, and the sequences that it started and ended.
+    """The work of one step, and the sequences that the step started and ended.
 
     ``kv_tokens`` is the context of all sequences, ``prefill_tokens`` the tokens beyond the one
     token that each emitting sequence computes in any case, ``prompt_tokens`` the length of the

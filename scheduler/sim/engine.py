@@ -1,4 +1,4 @@
-"""A model of vLLM's V1 engine, step by step: who runs, on which KV blocks, for how long.
+"""A model of vLLM's V1 engine, step by step: the running requests, KV blocks and durations.
 
 Follows ``vllm/v1/core/sched/scheduler.py`` and ``kv_cache_manager.py`` of vLLM 0.32, without prefix
 caching, speculation and the one-step lag of asynchronous scheduling. The driver owns time: the

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 class EngineSequence:
     """One request inside the engine; all counts are tokens.
 
-    While the sequence ``decodes``, ``generated`` and ``computed`` are outdated: they follow from
-    ``origin``, see ``Decoding``.
+    While the sequence ``decodes``, ``generated`` and ``computed`` are outdated. ``Decoding.settle``
+    brings both up to date.
 
     Args:
         request_id: unique in the engine.

@@ -1,4 +1,4 @@
-"""What one engine step did: the requests' events, or every token."""
+"""The result of one engine step: the requests' events, or every token."""
 
 from __future__ import annotations
 
