@@ -73,11 +73,11 @@ def _workers(workers: Sequence[WorkerStatus]) -> Iterator[Metric]:
     )
     up = _worker_gauge("up", "1 while the worker answers its probes")
     draining = _worker_gauge(
-        "draining", "1 while the worker gets nothing new and ends what it runs"
+        "draining", "1 while the worker gets no new requests and its running requests end"
     )
     slots = _worker_gauge("slots", "Sequences that the engine runs at once, configured or learned")
-    sent = _worker_gauge("in_flight_sequences", "Sequences that the gateway has sent there")
-    work = _worker_gauge("expected_tokens", "Output tokens expected yet to come")
+    sent = _worker_gauge("in_flight_sequences", "Sequences that the gateway has sent to the worker")
+    work = _worker_gauge("expected_tokens", "Expected remaining output tokens")
     peak = _worker_gauge(
         "kv_peak_tokens",
         "KV tokens at the coming peak, by the forecast that admits requests",
