@@ -274,4 +274,14 @@ FAULTS: tuple[Fault, ...] = (
         ),
         why="--block-size is ignored",
     ),
+    Fault(
+        file="gateway/requests/lifecycle.py",
+        old="ceil(tokens / in_flight.job.sequences)",
+        new="tokens",
+        test=(
+            "tests/gateway/requests/test_lifecycle.py::"
+            "test_the_tokens_of_a_whole_answer_are_split_among_its_sequences"
+        ),
+        why="A tenant pays n times for the tokens of an answer of n sequences",
+    ),
 )

@@ -169,4 +169,14 @@ FAULTS: tuple[Fault, ...] = (
         ),
         why="The simulated engine orders its own queue by arrival under the priority policy",
     ),
+    Fault(
+        file="scheduler/worker.py",
+        old="(prefix_hits <= 0 and self._shared <= 0)",
+        new="prefix_hits <= 0",
+        test=(
+            "tests/scheduler/test_worker.py::"
+            "test_prompts_count_in_full_again_once_the_engine_reports_no_prefix_hits"
+        ),
+        why="Prompts count as shared for ever after the last prefix hit",
+    ),
 )

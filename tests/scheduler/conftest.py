@@ -10,6 +10,7 @@ from hypothesis import settings
 
 from scheduler.policy import Policy, fcfs
 from scheduler.scheduler import Scheduler
+from scheduler.traffic import FULL_CAUTION_SHARE
 from scheduler.worker_spec import WorkerSpec
 
 # Without a time limit on an example, a busy machine makes no test fail.
@@ -27,6 +28,7 @@ class MakeScheduler(Protocol):
         policy: Policy = fcfs,
         max_waiting: int = 10_000,
         no_worker_grace: float = 10.0,
+        full_caution: float = FULL_CAUTION_SHARE,
     ) -> Scheduler: ...
 
 
@@ -40,8 +42,14 @@ def make_scheduler() -> Iterator[MakeScheduler]:
         policy: Policy = fcfs,
         max_waiting: int = 10_000,
         no_worker_grace: float = 10.0,
+        full_caution: float = FULL_CAUTION_SHARE,
     ) -> Scheduler:
-        scheduler = Scheduler(policy, max_waiting=max_waiting, no_worker_grace=no_worker_grace)
+        scheduler = Scheduler(
+            policy,
+            max_waiting=max_waiting,
+            no_worker_grace=no_worker_grace,
+            full_caution=full_caution,
+        )
         for spec in specs:
             scheduler.set_worker(spec)
         made.append(scheduler)

@@ -314,6 +314,22 @@ def test_a_wide_job_is_not_passed_by_narrow_jobs_of_another_model_on_its_worker(
     assert summary(scheduler.release("b0")) == ["wide>w"]
 
 
+def test_a_job_that_needs_much_memory_does_not_starve_beside_small_jobs_of_another_model(
+    make_scheduler: MakeScheduler,
+) -> None:
+    # Two small jobs fit the cache with full caution; the large job fits beside no small job.
+    two_models = spec(models="ab", slots=9, kv_tokens=1000)
+    scheduler = make_scheduler([two_models], full_caution=0)
+    for n in range(2):
+        scheduler.submit(job(f"small{n}", model="b", arrival=n, prompt=400, tokens=10))
+    assert scheduler.submit(job("large", model="a", arrival=2, prompt=700, tokens=10)) == []
+    sent = []
+    for n in range(2, 100):
+        scheduler.submit(job(f"small{n}", model="b", arrival=n + 1, prompt=400, tokens=10))
+        sent += summary(scheduler.release(f"small{n - 2}"))
+    assert sent[0] == "large>w", "the large job goes before every later small job"
+
+
 def test_a_worker_of_another_model_is_not_reserved_for_the_first_job(
     make_scheduler: MakeScheduler,
 ) -> None:

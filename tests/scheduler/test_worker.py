@@ -98,6 +98,19 @@ def test_the_shared_part_of_prompts_is_at_most_the_prefix_hits() -> None:
     assert w.kv_peak == pytest.approx(750 + 16, rel=0.01)
 
 
+def test_prompts_count_in_full_again_once_the_engine_reports_no_prefix_hits() -> None:
+    w = Worker(spec(slots=100, kv_tokens=2000, kv_block=1))
+    for n in range(3):
+        w.add(job(f"j{n}", prompt=600, tokens=20))
+    without_sharing = w.kv_peak
+    for _ in range(30):
+        w.observe_kv(used_tokens=600.0, prefix_hits=0.9)
+    assert w.kv_peak < without_sharing / 2
+    for _ in range(30):
+        assert w.observe_kv(used_tokens=1800.0, prefix_hits=0.0), "the forecast changes"
+    assert w.kv_peak == pytest.approx(without_sharing, rel=0.01)
+
+
 def test_a_lagging_report_does_not_count_as_sharing() -> None:
     w = Worker(spec(slots=100, kv_tokens=2000, kv_block=1))
     w.add(job("a", prompt=1500, tokens=20))

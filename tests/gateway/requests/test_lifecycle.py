@@ -8,6 +8,7 @@ import aiohttp
 import pytest
 
 from gateway.emulator import EmbeddedEmulator, EmulatorConfig
+from scheduler.job import Job
 from scheduler.sim.engine_config import EngineConfig
 from tests.gateway.harness import Gateway, chat, forced, gateway, hang_up, post, until
 from tests.gateway.scripted import answer, scripted
@@ -144,3 +145,21 @@ async def test_the_order_goes_to_the_worker_unless_it_is_turned_off(
     ):
         assert (await post(session, running.url, chat()))[0] == 200
     assert ("priority" in bodies[0]) == send
+
+
+async def test_the_tokens_of_a_whole_answer_are_split_among_its_sequences(
+    session: aiohttp.ClientSession,
+) -> None:
+    jobs: list[Job] = []
+
+    async def answer_both(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        jobs.extend(job for worker in running.scheduler.workers.values() for job in worker)
+        await reader.readuntil(b"}]")
+        writer.write(answer(b'{"usage": {"prompt_tokens": 3, "completion_tokens": 40}}'))
+
+    async with scripted(answer_both) as worker, gateway(worker.url) as running:
+        assert (await post(session, running.url, chat(n=2)))[0] == 200
+        await running.until_idle()
+    (job,) = jobs
+    assert job.sequences == 2
+    assert job.attained == 40 / 2, "the scheduler charges attained tokens once for each sequence"
