@@ -10,7 +10,7 @@ from gateway.calibrate.client import CalibrationClient
 from gateway.calibrate.fit import PointSamples
 from gateway.calibrate.measure import (
     SHORT_PROMPT_TOKENS,
-    Sample,
+    StepSample,
     decode,
     time_to_first_token,
     turnover,
@@ -41,7 +41,7 @@ class Calibration:
     client: CalibrationClient
     plan: PointPlan
     limit: int | None = None
-    samples: dict[Point, list[Sample]] = field(default_factory=dict)
+    samples: dict[Point, list[StepSample]] = field(default_factory=dict)
 
     def measured(self) -> list[PointSamples]:
         """The measured points, in the order of their first measurement."""
@@ -63,7 +63,7 @@ class Calibration:
             point = point._replace(sequences=running)
         self.samples.setdefault(point, []).append(sample)
 
-    async def _decode(self, point: Point) -> tuple[Sample, int]:
+    async def _decode(self, point: Point) -> tuple[StepSample, int]:
         """A sample, and the number of streams in it: fewer if the server's limit is lower."""
         output_tokens = self.plan.output_tokens(point.prompt_tokens)
         counts: set[int] = set()

@@ -52,7 +52,7 @@ class FittedPoint(_Part):
     repeats: int = Field(ge=1)
 
 
-class Fit(_Part):
+class FitErrors(_Part):
     """Relative errors of the costs over the points, and the latency outside engine steps."""
 
     median_error: float = Field(ge=0)
@@ -81,7 +81,7 @@ class CostModel(_Part):
     vllm_version: str
     costs: Costs
     limits: Limits
-    fit: Fit
+    fit: FitErrors
     points: tuple[FittedPoint, ...]
 
     @property

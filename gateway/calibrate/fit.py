@@ -9,8 +9,8 @@ from statistics import median
 import numpy as np
 from scipy.optimize import nnls
 
-from gateway.calibrate.cost_model import Costs, Fit, FittedPoint, PointKind
-from gateway.calibrate.measure import Sample
+from gateway.calibrate.cost_model import Costs, FitErrors, FittedPoint, PointKind
+from gateway.calibrate.measure import StepSample
 from predictor.arrays import Array
 
 TOLERATED = 0.05
@@ -30,16 +30,16 @@ class PointSamples:
     """The repeated measurements of one point."""
 
     kind: PointKind
-    samples: Sequence[Sample]
+    samples: Sequence[StepSample]
 
     @property
-    def median(self) -> Sample:
+    def median(self) -> StepSample:
         """The median of each quantity over the repeats."""
-        names = Sample.__slots__
-        return Sample(*(median(getattr(s, name) for s in self.samples) for name in names))
+        names = StepSample.__slots__
+        return StepSample(*(median(getattr(s, name) for s in self.samples) for name in names))
 
 
-def fit(points: Sequence[PointSamples]) -> tuple[Costs, Fit, tuple[FittedPoint, ...]]:
+def fit(points: Sequence[PointSamples]) -> tuple[Costs, FitErrors, tuple[FittedPoint, ...]]:
     """The costs that fit the points best, the quality of the fit, and the points.
 
     Each point is one equation: base + per_sequence x sequences + ... = seconds. The time to the
@@ -53,7 +53,7 @@ def fit(points: Sequence[PointSamples]) -> tuple[Costs, Fit, tuple[FittedPoint, 
     )
     solution, errors = _solve(work / seconds[:, None])
     costs = dict(zip(_TERMS, solution.tolist(), strict=True))
-    quality = Fit(
+    quality = FitErrors(
         median_error=float(np.median(errors)),
         worst_error=float(errors.max()),
         request_latency=costs.pop("latency"),
@@ -77,13 +77,13 @@ def _solve(equations: Array) -> tuple[Array, Array]:
     return scaled / scale, errors
 
 
-def _work(kind: PointKind, sample: Sample) -> tuple[float, ...]:
+def _work(kind: PointKind, sample: StepSample) -> tuple[float, ...]:
     """The factor of each term of ``_TERMS``."""
     work = (sample.sequences, sample.kv_tokens, sample.prefill_tokens, sample.requests)
     return (1.0, *work, float(kind == "prefill"))
 
 
-def _fitted_point(point: PointSamples, typical: Sample, fitted: float) -> FittedPoint:
+def _fitted_point(point: PointSamples, typical: StepSample, fitted: float) -> FittedPoint:
     return FittedPoint(
         kind=point.kind,
         sequences=max(1, round(typical.sequences)),

@@ -17,7 +17,7 @@ SHORT_PROMPT_TOKENS = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class StepSample:
     """One measurement: ``seconds``, and the work done in that time.
 
     A sample of decode or turnover describes one step. A sample of prefill describes the time to the
@@ -32,14 +32,14 @@ class Sample:
     requests: float = 0.0
 
 
-async def time_to_first_token(client: CalibrationClient, prompt_tokens: int) -> Sample:
+async def time_to_first_token(client: CalibrationClient, prompt_tokens: int) -> StepSample:
     """The time to the first token of one prompt on the idle server, in seconds.
 
     Raises:
         CalibrationError: the server refuses the request.
     """
     stream = await client.stream(prompt_tokens, 1)
-    return Sample(
+    return StepSample(
         seconds=stream.events[0] - stream.sent,
         sequences=1,
         kv_tokens=stream.prompt_tokens,
@@ -50,7 +50,7 @@ async def time_to_first_token(client: CalibrationClient, prompt_tokens: int) -> 
 
 async def decode(
     client: CalibrationClient, sequences: int, prompt_tokens: int, output_tokens: int
-) -> tuple[Sample, int]:
+) -> tuple[StepSample, int]:
     """The time of a step while all of ``sequences`` streams decode.
 
     The second value is the number of streams that ran at once: fewer than ``sequences`` if the
@@ -68,7 +68,7 @@ async def decode(
 
 async def turnover(
     client: CalibrationClient, sequences: int, output_tokens: int, entering_tokens: int
-) -> Sample:
+) -> StepSample:
     """A step of ``sequences`` streams while one short request after another enters and leaves.
 
     Raises:
@@ -112,7 +112,7 @@ async def _short_requests(
     return entered
 
 
-def add_entering_requests(step: Sample, ends: Sequence[float], entered: Entered) -> Sample:
+def add_entering_requests(step: StepSample, ends: Sequence[float], entered: Entered) -> StepSample:
     """The step with the work of the short requests that ended at ``ends``.
 
     The window reaches from the first to the last of ``ends`` (seconds), so the window holds one
@@ -121,7 +121,7 @@ def add_entering_requests(step: Sample, ends: Sequence[float], entered: Entered)
     prompt_tokens = median(tokens for _, tokens in entered)
     steps = (ends[-1] - ends[0]) / step.seconds
     per_step = (len(ends) - 1) / steps
-    return Sample(
+    return StepSample(
         seconds=step.seconds,
         sequences=step.sequences + per_step,
         kv_tokens=step.kv_tokens + per_step * prompt_tokens,
@@ -139,7 +139,7 @@ async def _gather(client: CalibrationClient, sizes: Sequence[tuple[int, int]]) -
             task.cancel()
 
 
-def _step_sample(streams: Sequence[Stream], begin: float, end: float) -> Sample:
+def _step_sample(streams: Sequence[Stream], begin: float, end: float) -> StepSample:
     """The time of a step between two moments at which all streams decode."""
     before = [stream.tokens_until(begin) for stream in streams]
     after = [stream.tokens_until(end) for stream in streams]
@@ -147,7 +147,7 @@ def _step_sample(streams: Sequence[Stream], begin: float, end: float) -> Sample:
     if steps <= 0:
         raise CalibrationError("no two streams ran at the same time: nothing can be measured")
     decoded = (sum(before) + sum(after)) / 2
-    return Sample(
+    return StepSample(
         seconds=(end - begin) / steps,
         sequences=len(streams),
         kv_tokens=sum(stream.prompt_tokens for stream in streams) + decoded,

@@ -8,7 +8,7 @@ from gateway.config.forecasting import Learning, PredictorConfig
 from gateway.config.scheduling import Queue, Scheduling, Slo
 from gateway.config.section import Section
 from gateway.config.tenants import Tenants
-from gateway.config.workers import Discovery, Health, WorkerConfig
+from gateway.config.workers import DiscoverySettings, Health, WorkerConfig
 
 
 class Listen(Section):
@@ -50,7 +50,7 @@ class Config(Section):
     workers: tuple[WorkerConfig, ...] = ()
     """The vLLM servers. Without workers and without discovery, the gateway starts one emulated
     worker for trials."""
-    discovery: Discovery = Discovery()
+    discovery: DiscoverySettings = DiscoverySettings()
     scheduling: Scheduling = Scheduling()
     queue: Queue = Queue()
     tenants: Tenants = Tenants()

@@ -33,7 +33,7 @@ class WorkerConfig(Section):
     server is removed."""
 
 
-class Discovery(Section):
+class DiscoverySettings(Section):
     """Workers beside `workers` that join and leave without a restart."""
 
     file: Path | None = None

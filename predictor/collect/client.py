@@ -50,7 +50,7 @@ RETRY = Retry()
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class SampledReply:
     """An answer's length in tokens, its prompt's length if known, and why the answer ended.
 
     ``capped``: the answer was cut, so its own length is right-censored.
@@ -117,7 +117,7 @@ class Client:
                 "server or correct --url"
             ) from error
 
-    async def ask(self, body: Mapping[str, Any], on_retry: Callable[[str], None]) -> Reply:
+    async def ask(self, body: Mapping[str, Any], on_retry: Callable[[str], None]) -> SampledReply:
         """The answer to a chat request; ``on_retry`` gets the reason for each repetition.
 
         Raises:
@@ -176,7 +176,7 @@ class Client:
         """The text without the key, since some servers repeat a refused key."""
         return text.replace(self.key, "***") if self.key else text
 
-    def _read(self, data: bytes, max_tokens: int) -> Reply:
+    def _read(self, data: bytes, max_tokens: int) -> SampledReply:
         try:
             reply = json.loads(data)
             reason = reply["choices"][0].get("finish_reason")
@@ -190,7 +190,7 @@ class Client:
         if isinstance(tokens, bool) or not isinstance(tokens, int) or tokens < 0:
             raise CollectError(f"{self.url}: usage.completion_tokens is {tokens!r}, not a count")
         ended = reason in _ENDED or (reason is None and tokens < max_tokens)
-        return Reply(
+        return SampledReply(
             tokens=tokens,
             prompt_tokens=prompt if isinstance(prompt, int) else None,
             finish_reason=str(reason or ""),

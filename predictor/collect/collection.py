@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from predictor.collect.client import Client, Reply
+from predictor.collect.client import Client, SampledReply
 from predictor.collect.errors import RefusedError
 from predictor.collect.journal import Journal, Refusal, Sample
 from predictor.collect.progress import ProgressBar
@@ -80,7 +80,7 @@ async def _work(
         progress.step()
 
 
-def _sample(prompt: CollectPrompt, number: int, reply: Reply) -> Sample:
+def _sample(prompt: CollectPrompt, number: int, reply: SampledReply) -> Sample:
     return Sample(
         prompt_id=prompt.prompt_id,
         digest=prompt.digest,

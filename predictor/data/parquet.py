@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -14,8 +15,16 @@ from predictor.arrays import Array, Flags
 from predictor.data.records import DataError
 
 
-def read_table(path: Path, columns: Sequence[str], *, optional: Sequence[str] = ()) -> pa.Table:
+def read_table(
+    path: Path,
+    columns: Sequence[str],
+    *,
+    optional: Sequence[str] = (),
+    rows: pc.Expression | None = None,
+) -> pa.Table:
     """The ``columns`` of a Parquet file, and those of the ``optional`` columns that it has.
+
+    Reads all rows, or those for which the expression ``rows`` is true.
 
     Raises:
         DataError: the file is absent or damaged, or lacks one of ``columns``.
@@ -26,7 +35,7 @@ def read_table(path: Path, columns: Sequence[str], *, optional: Sequence[str] = 
         if lacking:
             raise DataError(f"{path} has no column {lacking[0]}; it has {', '.join(names)}")
         present = [name for name in optional if name in names]
-        return pq.read_table(path, columns=[*columns, *present])
+        return pq.read_table(path, columns=[*columns, *present], filters=rows)
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path} cannot be read: {error}; make or fetch the file again") from error
 

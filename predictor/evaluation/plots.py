@@ -13,7 +13,7 @@ import numpy as np
 from predictor.evaluation import scores
 from predictor.evaluation.metrics import coverage
 from predictor.evaluation.plot_style import new_figure, png, styled
-from predictor.evaluation.study import CORPUS, FORECAST, Study
+from predictor.evaluation.study import CORPUS, FORECAST, Evaluation
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,9 +24,9 @@ _BINS = 20
 _SHARES = np.arange(0.05, 1.0, 0.05)
 
 
-def draw(study: Study) -> dict[str, bytes]:
+def draw(study: Evaluation) -> dict[str, bytes]:
     """The plots as PNG files by name."""
-    plots: dict[str, Callable[[Study], Figure]] = {
+    plots: dict[str, Callable[[Evaluation], Figure]] = {
         "reliability": _reliability,
         "predicted": _predicted,
         "skill": _skill,
@@ -36,7 +36,7 @@ def draw(study: Study) -> dict[str, bytes]:
         return {f"{name}.png": png(plot(study)) for name, plot in plots.items()}
 
 
-def _reliability(study: Study) -> Figure:
+def _reliability(study: Evaluation) -> Figure:
     """Histogram of the PIT, and coverage of central intervals by model and on average."""
     figure, (left, right) = new_figure(10, 4.2, 2)
     values, curves = [], []
@@ -86,7 +86,7 @@ def _pit_histogram(axes: Axes, values: Any) -> None:
     axes.legend(frameon=False, loc="upper right")
 
 
-def _predicted(study: Study) -> Figure:
+def _predicted(study: Evaluation) -> Figure:
     """Actual length against the median forecast, for all samples of all models."""
     from matplotlib import colormaps  # noqa: PLC0415
     from matplotlib.colors import ListedColormap  # noqa: PLC0415
@@ -123,7 +123,7 @@ def _predicted(study: Study) -> Figure:
     return figure
 
 
-def _skill(study: Study) -> Figure:
+def _skill(study: Evaluation) -> Figure:
     """CRPS skill of the forecast and of the corpus x model baseline, by model."""
     names = _models_by(study, "crps_skill")
     figure, (axes,) = new_figure(8, 1.6 + 0.36 * len(names), 1)
@@ -138,7 +138,7 @@ def _skill(study: Study) -> Figure:
     return figure
 
 
-def _tau(study: Study) -> Figure:
+def _tau(study: Evaluation) -> Figure:
     """Kendall's tau of the forecast, prompt length, corpus x model baseline and noise ceiling."""
     names = _models_by(study, "tau")
     figure, (axes,) = new_figure(8, 1.6 + 0.36 * len(names), 1)
@@ -155,13 +155,13 @@ def _tau(study: Study) -> Figure:
     return figure
 
 
-def _models_by(study: Study, key: str) -> list[str]:
+def _models_by(study: Evaluation, key: str) -> list[str]:
     """The models by a metric of the forecast, best last; the last model is drawn on top."""
     values = {name: by_kind[FORECAST][key] for name, by_kind in study.models.items()}
     return sorted(values, key=lambda name: (not np.isnan(values[name]), values[name]))
 
 
-def _values(study: Study, names: list[str], kind: str, key: str) -> list[float]:
+def _values(study: Evaluation, names: list[str], kind: str, key: str) -> list[float]:
     return [study.models[name][kind][key] for name in names]
 
 

@@ -15,7 +15,7 @@ from predictor.evaluation import plots
 from predictor.evaluation.held_out import Split, split
 from predictor.evaluation.page import page
 from predictor.evaluation.plot_style import PlotsError, require_matplotlib
-from predictor.evaluation.study import Study, study
+from predictor.evaluation.study import Evaluation, study
 from predictor.evaluation.table import EXPLANATIONS, tables
 from predictor.exit_codes import bad_input
 from predictor.fast.predictor import Predictor
@@ -56,13 +56,15 @@ def _split(args: argparse.Namespace, predictor: Predictor) -> Split:
     return Split(measured=test, training=training, warning="")
 
 
-def _print(result: Study) -> None:
+def _print(result: Evaluation) -> None:
     for table in tables(result):
         print(f"\n{table.title}\n\n{table.markdown()}")
     print("", *(f"{term}: {meaning}" for term, meaning in EXPLANATIONS), sep="\n")
 
 
-def _write(args: argparse.Namespace, result: Study, parts: Split, predictor: Predictor) -> None:
+def _write(
+    args: argparse.Namespace, result: Evaluation, parts: Split, predictor: Predictor
+) -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     images = plots.draw(result)
     facts = _facts(args, parts, predictor)
@@ -91,7 +93,7 @@ def _facts(args: argparse.Namespace, parts: Split, predictor: Predictor) -> list
     ]
 
 
-def _json(result: Study, facts: dict[str, str], parts: Split) -> bytes:
+def _json(result: Evaluation, facts: dict[str, str], parts: Split) -> bytes:
     content: dict[str, Any] = {
         "facts": facts,
         "warning": parts.warning,

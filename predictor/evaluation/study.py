@@ -30,7 +30,7 @@ MetricsByKind = dict[str, Metrics]
 
 
 @dataclass(frozen=True, slots=True)
-class Study:
+class Evaluation:
     """The measured ``forecasts``, and metrics by kind of forecast.
 
     ``models`` has metrics by model, ``corpora`` by corpus (mean over the models), ``mean`` the mean
@@ -44,7 +44,7 @@ class Study:
     forecasts: list[Forecasts]
 
 
-def study(predictor: Predictor, parts: Split, *, seed: int = 0) -> Study:
+def study(predictor: Predictor, parts: Split, *, seed: int = 0) -> Evaluation:
     """Measure ``predictor`` and the baselines on the same samples.
 
     Raises:
@@ -57,7 +57,7 @@ def study(predictor: Predictor, parts: Split, *, seed: int = 0) -> Study:
     models = {by_kind[FORECAST].model: _measured(by_kind, seed) for by_kind in kinds}
     names = sorted({str(name) for of_model in forecasts for name in of_model.corpus})
     corpora = {name: _in_corpus(kinds, name, seed) for name in names}
-    return Study(
+    return Evaluation(
         mean=_mean(list(models.values())),
         models=models,
         corpora={name: by_kind for name, by_kind in corpora.items() if by_kind},

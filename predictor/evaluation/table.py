@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isnan
 
-from predictor.evaluation.study import CORPUS, FORECAST, KINDS, MODEL, MetricsByKind, Study
+from predictor.evaluation.study import CORPUS, FORECAST, KINDS, MODEL, Evaluation, MetricsByKind
 
 MEAN = "mean over models"
 
@@ -101,7 +101,7 @@ def _markdown(line: Sequence[str], widths: Sequence[int]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def tables(study: Study) -> list[Table]:
+def tables(study: Evaluation) -> list[Table]:
     """The metrics and the baselines, by model and by corpus."""
     models = {MEAN: study.mean, **study.models}
     routes = {MEAN: "", **study.routes}

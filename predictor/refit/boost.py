@@ -12,7 +12,7 @@ from predictor.fast.inputs import GENERIC, KNOWN, LIMIT, OFFSET, OWN, ROUTE, TEX
 from predictor.raw_forecast import LEVELS
 from predictor.refit.censoring import impute_from_forecast, kaplan_meier
 from predictor.refit.editable import EditableArtefact
-from predictor.refit.traffic import Traffic
+from predictor.refit.traffic import LoggedTraffic
 from predictor.training.boosters import LOCATION_SETTINGS, SCALE_SETTINGS
 from predictor.training.interval_calibration import residual_quantiles
 
@@ -49,7 +49,7 @@ class _Rows:
         )
 
 
-def continue_boosters(start: EditableArtefact, traffic: Traffic) -> EditableArtefact:
+def continue_boosters(start: EditableArtefact, traffic: LoggedTraffic) -> EditableArtefact:
     """``start`` with its boosters continued on ``traffic`` and its shapes recalibrated.
 
     The number of added trees grows with the records. Residuals for scale and shapes are out of
@@ -81,7 +81,7 @@ def continue_boosters(start: EditableArtefact, traffic: Traffic) -> EditableArte
     )
 
 
-def recalibrate_learned(start: EditableArtefact, traffic: Traffic) -> EditableArtefact:
+def recalibrate_learned(start: EditableArtefact, traffic: LoggedTraffic) -> EditableArtefact:
     """``start`` with the shapes of its learned models fitted to ``traffic``."""
     usable = traffic.where(_usable(traffic))
     forecasts = start.raw_forecasts(usable)
@@ -92,7 +92,7 @@ def recalibrate_learned(start: EditableArtefact, traffic: Traffic) -> EditableAr
     return EditableArtefact.build(start.manifest, arrays, start.boosters, start.files)
 
 
-def _usable(traffic: Traffic) -> Flags:
+def _usable(traffic: LoggedTraffic) -> Flags:
     """Which requests (n) are fitted: all but endless answers."""
     return np.asarray(traffic.ended | traffic.censored)
 
@@ -101,7 +101,7 @@ def _rounds(records: int) -> int:
     return min(ROUNDS, records // RECORDS_PER_ROUND + 1)
 
 
-def _rows(start: EditableArtefact, traffic: Traffic, target: Array, fold: Indices) -> _Rows:
+def _rows(start: EditableArtefact, traffic: LoggedTraffic, target: Array, fold: Indices) -> _Rows:
     """A row for each request, then some requests again with the model's identity hidden."""
     inputs, base = start.booster_inputs(traffic)
     repeated = np.flatnonzero(np.random.default_rng(1).random(len(traffic)) < _HIDDEN_SHARE)
@@ -143,7 +143,7 @@ def _out_of_fold_location(booster: lgb.Booster, rows: _Rows, count: int) -> Arra
 
 
 def _fit_scale(
-    start: EditableArtefact, traffic: Traffic, rows: _Rows, location: Array
+    start: EditableArtefact, traffic: LoggedTraffic, rows: _Rows, location: Array
 ) -> tuple[Array, lgb.Booster]:
     """Out-of-fold scales of all requests (n), and the booster continued on all ended answers."""
     count = len(traffic)
@@ -166,7 +166,9 @@ def _fit_scale(
     return scale, fit(ended)
 
 
-def _shapes(start: EditableArtefact, traffic: Traffic, location: Array, scale: Array) -> Array:
+def _shapes(
+    start: EditableArtefact, traffic: LoggedTraffic, location: Array, scale: Array
+) -> Array:
     """The shapes, with known models' shapes drawn towards the quantiles of the new residuals."""
     shapes = np.array(start.arrays["shapes"])
     residuals = (np.log(traffic.tokens) - location) / scale

@@ -11,7 +11,7 @@ from predictor.arrays import Array
 from predictor.evaluation import scores
 from predictor.raw_forecast import LEVELS, RawForecasts
 from predictor.refit.editable import EditableArtefact
-from predictor.refit.traffic import Traffic
+from predictor.refit.traffic import LoggedTraffic
 
 CONFIDENCE = 0.95
 
@@ -51,7 +51,9 @@ class Comparison:
         return {name: round(getattr(self, name), 4) for name in self.__slots__}
 
 
-def compare(first: EditableArtefact, second: EditableArtefact, traffic: Traffic) -> Comparison:
+def compare(
+    first: EditableArtefact, second: EditableArtefact, traffic: LoggedTraffic
+) -> Comparison:
     """Score both artefacts on logged requests (at least two)."""
     before, after = first.raw_forecasts(traffic), second.raw_forecasts(traffic)
     first_crps, second_crps = request_crps(before, traffic), request_crps(after, traffic)
@@ -69,7 +71,7 @@ def compare(first: EditableArtefact, second: EditableArtefact, traffic: Traffic)
     )
 
 
-def request_crps(forecasts: RawForecasts, traffic: Traffic) -> Array:
+def request_crps(forecasts: RawForecasts, traffic: LoggedTraffic) -> Array:
     """CRPS of min(length, limit) for each request (n), in tokens.
 
     A cut answer states min(length, limit) as well. The score is proper: a threshold-weighted CRPS
@@ -80,7 +82,7 @@ def request_crps(forecasts: RawForecasts, traffic: Traffic) -> Array:
     return scores.crps(cut, mass, np.minimum(traffic.tokens, traffic.limit))
 
 
-def coverage(forecasts: RawForecasts, traffic: Traffic) -> float:
+def coverage(forecasts: RawForecasts, traffic: LoggedTraffic) -> float:
     """Share of ended answers in the central 80 % interval; NaN if no answer ended."""
     tokens, _ = forecasts.atoms()
     ended = traffic.ended
@@ -89,7 +91,7 @@ def coverage(forecasts: RawForecasts, traffic: Traffic) -> float:
     return scores.coverage(tokens[ended, _LOW], tokens[ended, _HIGH], traffic.tokens[ended])
 
 
-def _margin(gain: Array, traffic: Traffic) -> float:
+def _margin(gain: Array, traffic: LoggedTraffic) -> float:
     """Half the width of the interval of the mean gain, with the prompts as clusters.
 
     Requests with the same prompt are not independent.

@@ -30,7 +30,7 @@ from predictor.fast.inputs import (
 )
 from predictor.fast.predictor import LengthPredictor
 from predictor.raw_forecast import RawForecasts
-from predictor.refit.traffic import Traffic
+from predictor.refit.traffic import LoggedTraffic
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ class EditableArtefact:
         """The completion time of the last request that was fitted to, in Unix seconds."""
         return float(self.manifest.get("online", {}).get("until", 0.0))
 
-    def booster_inputs(self, traffic: Traffic) -> tuple[Array, Array]:
+    def booster_inputs(self, traffic: LoggedTraffic) -> tuple[Array, Array]:
         """The boosters' inputs of logged requests (n x columns), and the base of the location (n).
 
         What this artefact has learned of a model is added to the logged ``text_own``.
@@ -136,7 +136,7 @@ class EditableArtefact:
         )
         return inputs, base
 
-    def raw_forecasts(self, traffic: Traffic) -> RawForecasts:
+    def raw_forecasts(self, traffic: LoggedTraffic) -> RawForecasts:
         """This artefact's forecasts of logged requests."""
         inputs, base = self.booster_inputs(traffic)
         return forecast(
@@ -150,7 +150,7 @@ class EditableArtefact:
             endless_rates=self.arrays["capped"],
         )
 
-    def _matches(self, traffic: Traffic) -> ModelMatches:
+    def _matches(self, traffic: LoggedTraffic) -> ModelMatches:
         matches = [self.models.match(name) for name in traffic.names]
         return ModelMatches.from_matches(matches).rows(traffic.model)
 

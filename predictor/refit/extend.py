@@ -15,7 +15,7 @@ from predictor.fast.inputs import AXIS, OWN, TEXT_ALL, TrainedModels
 from predictor.raw_forecast import CAP_TOKENS, RawForecasts
 from predictor.refit.censoring import impute_from_forecast
 from predictor.refit.editable import EditableArtefact, LearnedModel
-from predictor.refit.traffic import Traffic
+from predictor.refit.traffic import LoggedTraffic
 from predictor.training.interval_calibration import ENDLESS_PRIOR
 
 LEAST_RECORDS = 50
@@ -32,7 +32,7 @@ _MAD_TO_SIGMA = 1.4826  # standard deviation of a normal distribution / median a
 
 
 def learn_models(
-    base: EditableArtefact, current: EditableArtefact, traffic: Traffic
+    base: EditableArtefact, current: EditableArtefact, traffic: LoggedTraffic
 ) -> list[LearnedModel]:
     """The models of ``traffic`` that ``base`` does not know, and those learned by ``current``.
 
@@ -47,7 +47,7 @@ def learn_models(
     return sorted(new, key=lambda model: (-model.records, model.name))[:MOST_MODELS]
 
 
-def _learn(base: EditableArtefact, name: str, traffic: Traffic) -> LearnedModel:
+def _learn(base: EditableArtefact, name: str, traffic: LoggedTraffic) -> LearnedModel:
     """Offset and axes by regression of log lengths on the axis scores.
 
     The regression is shrunk towards the forecast of ``base``. The target is the log length, as for
@@ -78,7 +78,7 @@ def _least_squares(design: Array, target: Array) -> Array:
     return np.asarray(np.linalg.solve(normal, design.T @ target), dtype=np.float64)
 
 
-def _endless_rate(base: EditableArtefact, rows: Traffic) -> float:
+def _endless_rate(base: EditableArtefact, rows: LoggedTraffic) -> float:
     """The share of endless answers, drawn towards the rate of all models."""
     endless = int(np.sum(rows.tokens >= CAP_TOKENS))
     overall = float(base.arrays["capped"][-1])
@@ -86,7 +86,7 @@ def _endless_rate(base: EditableArtefact, rows: Traffic) -> float:
 
 
 def _robust_ridge(
-    design: Array, shared: Array, prior: Array, forecasts: RawForecasts, rows: Traffic
+    design: Array, shared: Array, prior: Array, forecasts: RawForecasts, rows: LoggedTraffic
 ) -> Array:
     """Ridge towards ``prior`` with Huber's weights; censored lengths are imputed.
 

@@ -15,14 +15,14 @@ from predictor.prompt import Prompt
 from predictor.refit.compare import Comparison
 from predictor.refit.editable import EditableArtefact
 from predictor.refit.start import RefitStart
-from predictor.refit.traffic import Traffic
+from predictor.refit.traffic import LoggedTraffic
 
 
 def promote(
     start: RefitStart,
     candidate: EditableArtefact,
     kind: str,
-    fitted_to: Traffic,
+    fitted_to: LoggedTraffic,
     comparison: Comparison,
 ) -> str:
     """Promote ``candidate`` and return the new version's name.
@@ -53,7 +53,7 @@ def _with_manifest(
     start: RefitStart,
     candidate: EditableArtefact,
     kind: str,
-    fitted_to: Traffic,
+    fitted_to: LoggedTraffic,
     comparison: Comparison,
 ) -> EditableArtefact:
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

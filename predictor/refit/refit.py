@@ -17,7 +17,7 @@ from predictor.refit.editable import EditableArtefact
 from predictor.refit.extend import learn_models, with_models
 from predictor.refit.promote import promote
 from predictor.refit.start import RefitStart, adopt_offline_model, read_start, why_no_traffic
-from predictor.refit.traffic import Traffic
+from predictor.refit.traffic import LoggedTraffic
 
 LEAST = 200
 """Ended answers since the last fit that a refit needs."""
@@ -37,7 +37,7 @@ Action = Literal["promoted", "kept", "rolled back", "waiting"]
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class RefitOutcome:
     """What a refit did and why.
 
     ``version`` is the current version afterwards, ``figures`` the comparison that decided,
@@ -58,7 +58,7 @@ def refit(
     model: Path | None = None,
     least: int = LEAST,
     window: int = WINDOW,
-) -> Outcome:
+) -> RefitOutcome:
     """Refit to the served log ``log``; promote in ``store`` a version with better forecasts.
 
     Every refit starts from the artefact trained offline, ``model`` (default: the store's, else
@@ -82,9 +82,9 @@ def refit(
         return _fit_candidates(start, least)
 
 
-def _outcome(start: RefitStart, action: Action, reason: str, **figures: Any) -> Outcome:
+def _outcome(start: RefitStart, action: Action, reason: str, **figures: Any) -> RefitOutcome:
     current = start.versions.current()
-    return Outcome(action, reason, current.name if current else "", figures, start.skipped)
+    return RefitOutcome(action, reason, current.name if current else "", figures, start.skipped)
 
 
 def _compare_with_previous(start: RefitStart) -> Comparison | None:
@@ -104,14 +104,14 @@ def _compare_with_previous(start: RefitStart) -> Comparison | None:
     return compare(previous, start.current, later) if len(later) >= LEAST_COMPARED else None
 
 
-def _roll_back(start: RefitStart, comparison: Comparison) -> Outcome:
+def _roll_back(start: RefitStart, comparison: Comparison) -> RefitOutcome:
     loss = -comparison.gain
     reason = f"worse than the previous version by {loss:.2f} tokens of CRPS per request"
     start.versions.rollback(who="refit", reason=reason)
     return _outcome(start, "rolled back", reason, **comparison.rounded())
 
 
-def _fit_candidates(start: RefitStart, least: int) -> Outcome:
+def _fit_candidates(start: RefitStart, least: int) -> RefitOutcome:
     """Fit candidates to earlier traffic; promote the best if later traffic confirms the gain."""
     traffic, current = start.traffic, start.current
     new = traffic.finished > current.fitted_until
@@ -134,7 +134,7 @@ def _fit_candidates(start: RefitStart, least: int) -> Outcome:
     return replace(outcome, version=name)
 
 
-def _too_little(new: Traffic, least: int) -> str:
+def _too_little(new: LoggedTraffic, least: int) -> str:
     """Why the ``new`` ended answers are too few for a refit; "" if they are enough."""
     if len(new) < least:
         return f"{len(new)} answers ended since the last fit, need {least}"
@@ -145,7 +145,7 @@ def _too_little(new: Traffic, least: int) -> str:
 
 
 def _candidates(
-    base: EditableArtefact, current: EditableArtefact, earlier: Traffic
+    base: EditableArtefact, current: EditableArtefact, earlier: LoggedTraffic
 ) -> Iterator[tuple[str, EditableArtefact]]:
     """The candidates with their kinds: continued boosters, learned models, both."""
     learned = learn_models(base, current, earlier)

@@ -12,7 +12,7 @@ from predictor.artefact.format import ArtefactError
 from predictor.artefact.versions import Versions, artefact_id
 from predictor.fast.predictor import DEFAULT
 from predictor.refit.editable import EditableArtefact
-from predictor.refit.traffic import Axes, Traffic, usable_traffic
+from predictor.refit.traffic import Axes, LoggedTraffic, usable_traffic
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class RefitStart:
     base: EditableArtefact
     current: EditableArtefact
     folder: Path
-    traffic: Traffic
+    traffic: LoggedTraffic
     skipped: dict[str, int]
 
 

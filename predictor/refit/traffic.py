@@ -21,7 +21,7 @@ Axes = Mapping[str, Array]
 
 
 @dataclass(frozen=True, slots=True)
-class Traffic:
+class LoggedTraffic:
     """n finished requests, in the order of completion.
 
     ``model`` (n) indexes ``names`` (canonical). ``finished`` (n) is in Unix seconds. ``inputs`` (n
@@ -48,9 +48,9 @@ class Traffic:
         """Which answers (n) are uncensored and shorter than the generation limit."""
         return np.asarray(~self.censored & (self.tokens < CAP_TOKENS))
 
-    def where(self, keep: Flags) -> Traffic:
+    def where(self, keep: Flags) -> LoggedTraffic:
         """The requests marked in ``keep`` (n)."""
-        return Traffic(
+        return LoggedTraffic(
             self.names,
             self.model[keep],
             self.finished[keep],
@@ -64,7 +64,7 @@ class Traffic:
 
 def usable_traffic(
     log: pa.Table, *, feature_hash: str, artefacts: Mapping[str, Axes]
-) -> tuple[Traffic, dict[str, int]]:
+) -> tuple[LoggedTraffic, dict[str, int]]:
     """The usable records of a served log, and the number of skipped records by reason.
 
     Usable inputs have the features of ``feature_hash`` and were logged by one of ``artefacts``
@@ -91,7 +91,7 @@ def usable_traffic(
 
 
 def _remove_learned_axes(
-    traffic: Traffic, artefact: NDArray[np.str_], artefacts: Mapping[str, Axes]
+    traffic: LoggedTraffic, artefact: NDArray[np.str_], artefacts: Mapping[str, Axes]
 ) -> None:
     """Subtract what the logging artefact had learned of a model from ``text_own``, in place."""
     for identity, learned in artefacts.items():
@@ -107,14 +107,14 @@ def _same_features(log: pa.Table, feature_hash: str) -> Flags:
     return np.asarray((width == len(COLUMNS)) & (_texts(log, "feature_hash") == feature_hash))
 
 
-def _arrays(log: pa.Table) -> Traffic:
+def _arrays(log: pa.Table) -> LoggedTraffic:
     logged, position = np.unique(_texts(log, "model"), return_inverse=True)
     names = sorted({canonical(str(name)) for name in logged})
     number = np.array([names.index(canonical(str(name))) for name in logged], dtype=np.intp)
     tokens, censored = numbers(log, "output_tokens"), flags(log, "censored")
     limit = np.nan_to_num(numbers(log, "max_tokens"), nan=np.inf)
     inputs = pc.list_flatten(log["inputs"]).to_numpy()
-    return Traffic(
+    return LoggedTraffic(
         names=names,
         model=number[position] if len(position) else position.astype(np.intp),
         finished=numbers(log, "finished"),

@@ -8,7 +8,7 @@ from predictor import LengthPredictor, Prompt
 from predictor.artefact.versions import artefact_id
 from predictor.features.definition import feature_hash
 from predictor.refit.editable import EditableArtefact
-from predictor.refit.traffic import Traffic, usable_traffic
+from predictor.refit.traffic import LoggedTraffic, usable_traffic
 from predictor.served_log import ServedLog, ServedRecord, read
 from tests.predictor.small_castillo import LEVEL, SIGMA
 
@@ -67,7 +67,7 @@ def serve(
     return made
 
 
-def logged_traffic(log: Path, predictor: LengthPredictor) -> Traffic:
+def logged_traffic(log: Path, predictor: LengthPredictor) -> LoggedTraffic:
     """The records of the served log ``log`` that ``predictor`` logged."""
     return usable_traffic(
         read(log),

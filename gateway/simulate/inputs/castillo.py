@@ -9,10 +9,10 @@ from random import Random
 from typing import Any
 
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from gateway.simulate.inputs.forecasts import forecast_batches
 from gateway.simulate.inputs.source import RequestSource
+from predictor.data.parquet import read_table
 from predictor.data.records import DataError
 from predictor.data.splits import digest
 from predictor.fast.predictor import LengthPredictor
@@ -112,12 +112,12 @@ def _answers(data: Path, model: str) -> tuple[dict[str, list[int]], dict[str, in
 
 
 def _read(
-    path: Path, columns: tuple[str, ...], filters: pc.Expression | None
+    path: Path, columns: tuple[str, ...], rows: pc.Expression | None
 ) -> Iterator[tuple[Any, ...]]:
     if not path.is_file():
         raise DataError(
             f"{path} does not exist; give CASTILLO's folder with --data or LENGTHWISE_DATA, or "
             "your own requests with --requests"
         )
-    table = pq.read_table(path, columns=list(columns), filters=filters)
+    table = read_table(path, columns, rows=rows)
     return zip(*(table[name].to_pylist() for name in columns), strict=True)

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.calibrate.cost_model import PointKind
 from gateway.calibrate.fit import PointSamples, fit
-from gateway.calibrate.measure import Sample
+from gateway.calibrate.measure import StepSample
 from scheduler.sim.costs import StepCosts
 
 COSTS = StepCosts(
@@ -21,17 +21,17 @@ COSTS = StepCosts(
 LATENCY = 0.005
 
 
-def decode(sequences: int, context: int) -> Sample:
+def decode(sequences: int, context: int) -> StepSample:
     kv_tokens = sequences * context
-    return Sample(COSTS.seconds(sequences, kv_tokens, 0), sequences, kv_tokens)
+    return StepSample(COSTS.seconds(sequences, kv_tokens, 0), sequences, kv_tokens)
 
 
-def prefill(tokens: int) -> Sample:
+def prefill(tokens: int) -> StepSample:
     step = COSTS.seconds(1, tokens, tokens - 1, entered=1)
-    return Sample(LATENCY + step, 1, tokens, prefill_tokens=tokens - 1, requests=1)
+    return StepSample(LATENCY + step, 1, tokens, prefill_tokens=tokens - 1, requests=1)
 
 
-def turnover(sequences: int, entering: float) -> Sample:
+def turnover(sequences: int, entering: float) -> StepSample:
     batch, kv_tokens, prompt_tokens = sequences + entering, 100 * sequences, 50 * entering
     seconds = (
         COSTS.base
@@ -40,10 +40,10 @@ def turnover(sequences: int, entering: float) -> Sample:
         + COSTS.per_prefill_token * prompt_tokens
         + COSTS.per_request * entering
     )
-    return Sample(seconds, batch, kv_tokens, prefill_tokens=prompt_tokens, requests=entering)
+    return StepSample(seconds, batch, kv_tokens, prefill_tokens=prompt_tokens, requests=entering)
 
 
-def points(kind: PointKind, samples: list[Sample]) -> list[PointSamples]:
+def points(kind: PointKind, samples: list[StepSample]) -> list[PointSamples]:
     return [PointSamples(kind, [sample]) for sample in samples]
 
 

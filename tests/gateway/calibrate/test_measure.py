@@ -11,7 +11,7 @@ import pytest
 from gateway.calibrate.calibration import calibrate
 from gateway.calibrate.client import CalibrationClient
 from gateway.calibrate.errors import CalibrationError
-from gateway.calibrate.measure import Sample, add_entering_requests, decode, time_to_first_token
+from gateway.calibrate.measure import StepSample, add_entering_requests, decode, time_to_first_token
 from gateway.emulator import EmbeddedEmulator, EmulatorConfig
 from scheduler.sim.costs import StepCosts
 from tests.gateway.emulator.workers import long_request
@@ -52,7 +52,7 @@ async def test_a_decode_counts_the_streams_and_their_tokens_in_the_kv_cache(
 
 
 def test_entering_requests_count_between_the_first_end_and_the_last() -> None:
-    step = Sample(seconds=0.01, sequences=3, kv_tokens=300)
+    step = StepSample(seconds=0.01, sequences=3, kv_tokens=300)
     ends = [1.0, 1.1, 1.2]
     sample = add_entering_requests(step, ends, [(end, 51) for end in ends])
     per_step = 2 / 20  # two requests in the twenty steps of 0.2 s

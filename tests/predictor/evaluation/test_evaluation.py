@@ -19,7 +19,7 @@ from predictor.evaluation import plots
 from predictor.evaluation.command import add_evaluate_arguments, run_evaluate
 from predictor.evaluation.held_out import split
 from predictor.evaluation.page import page
-from predictor.evaluation.study import CORPUS, FORECAST, MODEL, Study, study
+from predictor.evaluation.study import CORPUS, FORECAST, MODEL, Evaluation, study
 from predictor.evaluation.table import EXPLANATIONS, Table, tables
 from tests.predictor.small_castillo import BOUND, FREE
 
@@ -34,7 +34,7 @@ def evaluate(*args: object) -> int:
 
 
 @pytest.fixture(scope="session")
-def measured(small_data: Path, small_predictor: LengthPredictor) -> Study:
+def measured(small_data: Path, small_predictor: LengthPredictor) -> Evaluation:
     records = castillo.read_castillo(small_data)
     return study(small_predictor, split(records, small_predictor.manifest, "held-out"))
 
@@ -52,7 +52,7 @@ def test_the_tables_have_every_model_and_corpus(
 
 
 def test_only_prompts_held_out_by_the_manifest_are_measured_on(
-    small_data: Path, small_predictor: LengthPredictor, measured: Study
+    small_data: Path, small_predictor: LengthPredictor, measured: Evaluation
 ) -> None:
     records = castillo.read_castillo(small_data)
     threshold = small_predictor.manifest["held_out"]["threshold"]
@@ -65,7 +65,7 @@ def test_only_prompts_held_out_by_the_manifest_are_measured_on(
 
 
 def test_the_forecast_beats_the_baselines_where_lengths_follow_from_the_prompt(
-    measured: Study,
+    measured: Evaluation,
 ) -> None:
     assert set(measured.models) == NAMES
     mean = measured.mean
@@ -204,7 +204,7 @@ def test_one_sample_per_prompt_is_enough(
     assert set(plots.draw(found)) == PLOTS
 
 
-def test_every_column_of_the_tables_is_explained(measured: Study) -> None:
+def test_every_column_of_the_tables_is_explained(measured: Evaluation) -> None:
     terms = {part for term, _ in EXPLANATIONS for part in term.split(", ")}
     columns = {
         part for table in tables(measured) for name in table.columns for part in name.split(", ")
@@ -229,7 +229,7 @@ def test_a_foreign_model_or_tier_is_refused(
 
 
 def test_a_published_model_measures_as_its_manifest_says(
-    small_predictor: LengthPredictor, measured: Study
+    small_predictor: LengthPredictor, measured: Evaluation
 ) -> None:
     said = small_predictor.manifest["metrics"]["mean"]
     assert measured.mean[FORECAST]["crps"] == pytest.approx(said["crps"], rel=0.01)

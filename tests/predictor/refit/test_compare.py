@@ -9,7 +9,7 @@ import pytest
 from predictor import LengthPredictor
 from predictor.refit.compare import compare
 from predictor.refit.editable import EditableArtefact
-from predictor.refit.traffic import Traffic
+from predictor.refit.traffic import LoggedTraffic
 from tests.predictor.traffic import logged_traffic, serve, shifted
 
 
@@ -29,9 +29,9 @@ def test_a_comparison_tells_better_and_worse_from_noise(
     assert compare(base, worse, cut).gain == pytest.approx(0, abs=1e-6)  # a cut at 0 tells nothing
 
 
-def repeated(traffic: Traffic, times: int) -> Traffic:
+def repeated(traffic: LoggedTraffic, times: int) -> LoggedTraffic:
     """The same requests ``times`` over; a request and its repetitions share a prompt."""
-    return Traffic(
+    return LoggedTraffic(
         traffic.names,
         model=np.tile(traffic.model, times),
         finished=np.tile(traffic.finished, times),
