@@ -89,11 +89,16 @@ def _lines(tokens: Tokens, paragraph: Indices) -> list[Array]:
     where = np.append(tokens.starts, [len(tokens.data) - 1] * 2)
     opens = np.minimum(np.searchsorted(tokens.starts, starts), len(where) - 2)
     first_token, second_token = where[opens], where[opens + 1]
-    opening, stop = tokens.data[first_token], _STOP[tokens.data[second_token]]
+    text_of_token = np.append(tokens.text, [-1, -1])
+    text_of_line = np.repeat(np.arange(len(tokens)), last - first + 1)
+    # The tokens behind a text's last line are those of the next text of the batch.
+    opened = text_of_token[opens] == text_of_line
+    stop = _STOP[tokens.data[second_token]] & (text_of_token[opens + 1] == text_of_line)
+    opening = tokens.data[first_token]
     marks = np.array(
         [
             _BLANK[tokens.data[starts]],
-            _BULLET[opening],
+            _BULLET[opening] & opened,
             _DIGIT[opening] & stop,
             _LETTER[opening] & (second_token == first_token + 1) & stop,
             np.ones(len(starts), dtype=np.bool_),

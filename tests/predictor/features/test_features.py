@@ -48,6 +48,15 @@ def test_a_text_has_the_same_features_in_a_batch_as_alone(texts: list[str]) -> N
             assert np.array_equal(many.counts[part], one.counts)
 
 
+@pytest.mark.parametrize(
+    "texts", [["Answer this:\n7", ".gitignore syntax?"], ["Pick:\na", ") b"], ["x", "- y"]]
+)
+def test_the_last_line_of_a_text_is_read_without_the_next_text(texts: list[str]) -> None:
+    together = extract([Prompt("m", text) for text in texts]).lexical
+    alone = extract([Prompt("m", texts[0])]).lexical
+    assert np.array_equal(together[0], alone[0], equal_nan=True)
+
+
 def test_long_batches_are_read_in_blocks_with_the_same_result() -> None:
     texts = [f"text {at} of many words, " * 150 for at in range(90)]
     together = extract([Prompt("m", text) for text in texts])
