@@ -71,7 +71,7 @@ class Panel:
             **({"max": high} if high is not None else {}),
             "color": {"mode": "palette-classic" if self.kind == "timeseries" else "thresholds"},
             "thresholds": {"mode": "absolute", "steps": steps},
-            "mappings": [_UP_OR_DOWN] if self.kind == "state-timeline" else [],
+            "mappings": [_WORKER_STATES] if self.kind == "state-timeline" else [],
             "custom": {**_CUSTOM.get(self.kind, {}), **self.custom},
         }
 
@@ -85,13 +85,15 @@ class Panel:
         ]
 
 
-_UP_OR_DOWN = {
+_WORKER_STATES = {
     "type": "value",
     "options": {
         "0": {"text": "down", "color": "red", "index": 0},
-        "1": {"text": "up", "color": "green", "index": 1},
+        "1": {"text": "draining", "color": "orange", "index": 1},
+        "2": {"text": "up", "color": "green", "index": 2},
     },
 }
+"""Words for the values of the panel Worker state, whose query is up * (2 - draining)."""
 _CUSTOM: dict[str, dict[str, Any]] = {
     "timeseries": {
         "drawStyle": "line",

@@ -73,6 +73,17 @@ def test_every_panel_has_a_unit_and_every_query_a_legend() -> None:
         assert len(set(legends)) == len(legends), panel["title"]
 
 
+def test_every_state_of_a_timeline_has_a_word_in_the_colour_of_its_threshold() -> None:
+    timelines = [panel for panel in panels() if panel["type"] == "state-timeline"]
+    assert timelines
+    for panel in timelines:
+        defaults = panel["fieldConfig"]["defaults"]
+        words = defaults["mappings"][0]["options"]
+        steps = defaults["thresholds"]["steps"]
+        colours = {str(step["value"] or 0): step["color"] for step in steps}
+        assert {state: word["color"] for state, word in words.items()} == colours, panel["title"]
+
+
 def test_every_rate_is_over_grafanas_interval() -> None:
     for panel in panels():
         for target in panel["targets"]:
