@@ -17,8 +17,8 @@ Policy = Callable[[Job], float]
 """Job -> key. The key must not change while the job waits, except by a new forecast."""
 
 AGEING = 0.12
-"""Default ageing rate, in nats of the key per turn of waiting. Measured: see "Level and ageing" in
-scheduler/RESULTS.md."""
+"""Default ageing rate, in e-folds of length per turn of waiting. Measured: see "Level and ageing"
+in scheduler/RESULTS.md."""
 
 LEVEL = 0.85
 """Default level of ``sejf``, in multiples of the model's mean expected length. Measured: see
@@ -165,7 +165,7 @@ def sejf(ageing: float, level: float = LEVEL) -> Policy:
     """The default policy: shortest expected job first up to a level, with ageing.
 
     Args:
-        ageing: nats of the key per turn of waiting.
+        ageing: e-folds of length per turn of waiting.
         level: multiple of the model's mean expected length; requests expected to exceed the level
             all count as that long and go in arrival order.
     """

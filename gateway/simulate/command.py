@@ -85,7 +85,8 @@ _ENGINES: Flags = {
         "type": int,
         "default": 1,
         "metavar": "N",
-        "help": "engines (default %(default)s)",
+        "help": "identical engines; give the log's number of workers to replay a served log "
+        "(default %(default)s)",
     },
     "--kv-tokens": {
         "type": int,
@@ -141,8 +142,8 @@ _POLICIES: Flags = {
     "--ageing": {
         "default": f"{AGEING:g}",
         "metavar": "RATE,...",
-        "help": "ageing rates to try with each policy that ages, in nats per turn (default "
-        "%(default)s)",
+        "help": "ageing rates to try with each policy that ages, in e-folds of length per "
+        "turn (default %(default)s)",
     },
     "--level": {
         "default": f"{LEVEL:g}",
@@ -210,7 +211,7 @@ _RESULTS: Flags = {
         "type": Path,
         "required": True,
         "metavar": "DIR",
-        "help": "folder for report.json and the plots",
+        "help": "folder for report.json and the plots; needs lengthwise[plots]",
     },
 }
 

@@ -40,7 +40,9 @@ _COLLECT_FLAGS: Mapping[str, Mapping[str, Any]] = {
         "type": int,
         "default": 15_000,
         "metavar": "N",
-        "help": "longest answer in tokens (default %(default)s); a cut answer counts as longer",
+        "help": "longest answer in tokens (default %(default)s); prompt and answer must fit into "
+        "the server's max_model_len; a cut answer counts as longer; a later run with the same "
+        "--out must keep the value",
     },
     "--temperature": {
         "type": float,

@@ -37,8 +37,8 @@ _EVALUATE_FLAGS: Mapping[str, Mapping[str, Any]] = {
         "type": Path,
         "default": None,
         "metavar": "DIR",
-        "help": "folder for index.html, the plots and metrics.json (default: print the tables "
-        "only)",
+        "help": "folder for index.html, the plots and metrics.json; needs lengthwise[plots] "
+        "(default: print the tables only)",
     },
 }
 """Flag -> keywords of ``ArgumentParser.add_argument``."""

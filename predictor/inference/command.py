@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 def add_predict_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``predict``."""
+    parser.epilog = (
+        "stdin: one JSON object a line, with model and messages (chat) or prompt (completion), as "
+        "in OpenAI's API"
+    )
     parser.add_argument(
         "--model-dir",
         type=Path,

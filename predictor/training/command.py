@@ -25,7 +25,7 @@ _TRAIN_FLAGS: Mapping[str, Mapping[str, Any]] = {
         "type": Path,
         "required": True,
         "metavar": "DIR",
-        "help": "new directory for the model",
+        "help": "directory for the model; replaces an existing model directory",
     },
     "--holdout": {
         "type": float,
@@ -46,7 +46,7 @@ _TRAIN_FLAGS: Mapping[str, Mapping[str, Any]] = {
     "--encoder": {
         "action": "store_true",
         "help": "train the refined tier (a text encoder) as well; needs lengthwise[encoder] and "
-        "half an hour on two cores, minutes on a GPU",
+        "some 40 minutes on one core, minutes on a GPU",
     },
     "--encoder-base": {
         "type": Path,

@@ -45,7 +45,7 @@ class Arm:
 
     Args:
         policy: one of ``NAMES``.
-        ageing: nats of the key per turn of waiting.
+        ageing: e-folds of length per turn of waiting.
         level: multiple of the model's mean expected length, as in ``sejf``.
         engine_queue: as in ``WorkerSpec``.
         priority: whether the engines run under ``--scheduling-policy priority`` and get the keys.

@@ -90,7 +90,7 @@ def fit_tier(
     """Fit encoder and head on ``records``, beside the fast tier fitted on the same records.
 
     ``fast_share`` as in ``RefinedHead``. ``base`` is the directory of a BERT (default: that of the
-    package ``weights.PACKAGE``). Takes forty minutes on one CPU core, minutes on a GPU.
+    package ``weights.PACKAGE``). Takes some 40 minutes on one CPU core, minutes on a GPU.
 
     Raises:
         DataError: the BERT's weights are missing, or too little data is left.

@@ -118,8 +118,8 @@ def test_service_times_set_the_length_of_a_turn() -> None:
     arrivals = [*map(float, range(200)), 300.0, 301.0, 311.0]
     arm = Arm("sept", ageing=1.0, engine_queue=0)
     outcome = simulate(requests, arrivals, [server()], arm)
-    # 10 s are one turn of 10 s, worth e-fold: the short request would go first. Measured, the turn
-    # is under 2 s.
+    # 10 s are one turn of 10 s, worth one e-fold: the short request would go first. Measured, the
+    # turn is under 2 s.
     assert [record.finished for record in outcome.records[200:]] == [320.0, 340.0, 342.0]
 
 
