@@ -70,3 +70,15 @@ def test_each_draw_takes_one_of_the_recorded_lengths(folder: Path) -> None:
 def test_a_model_without_answers_is_refused(folder: Path) -> None:
     with pytest.raises(DataError, match=r"no answers of model 'nobody'.*models_castillo\.csv"):
         castillo_source(folder, model="nobody")
+
+
+def test_a_damaged_file_is_named(folder: Path) -> None:
+    (folder / "lengths_castillo.parquet").write_bytes(b"PAR1 cut short")
+    with pytest.raises(DataError, match=r"lengths_castillo\.parquet cannot be read"):
+        castillo_source(folder)
+
+
+def test_a_missing_column_is_named(folder: Path) -> None:
+    pq.write_table(pa.table({"prompt_id": ["0"]}), folder / "prompts_castillo.parquet")
+    with pytest.raises(DataError, match=r"prompts_castillo\.parquet has no column prompt"):
+        castillo_source(folder)
