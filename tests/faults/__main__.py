@@ -1,7 +1,8 @@
 """Applies each fault to a copy of the tree and expects its test to fail: python -m tests.faults.
 
 Exit code 0: every fault is caught. 1: a fault lives, or a test fails without any fault.
-A word on the command line restricts the run to the faults whose file or description contains it.
+2: no fault matches. Words on the command line restrict the run to the faults whose file and
+description contain all of the words.
 """
 
 from __future__ import annotations
@@ -26,8 +27,12 @@ COPIED = ("scheduler", "predictor", "gateway", "deploy", "tests", "pyproject.tom
 WORKERS = 2
 """Copies of the tree, and tests at a time."""
 
-PASSED, FAILED = 0, 1
-"""pytest's exit codes; any other one (no such test, an import error) proves nothing."""
+LIMIT_S = 120
+"""Seconds for one run of pytest: a fault can make a test hang."""
+
+PASSED, FAILED, HUNG = 0, 1, 124
+"""Exit codes of pytest, and ours for a run over the limit. Any code but ``FAILED`` (a hang, no such
+test, an import error) does not show that a test notices."""
 
 
 def copied(folder: Path) -> Path:
@@ -41,14 +46,25 @@ def copied(folder: Path) -> Path:
     return folder
 
 
-def pytest(root: Path, tests: Sequence[str]) -> subprocess.CompletedProcess[str]:
+def pytest(
+    root: Path, tests: Sequence[str], limit_s: float = LIMIT_S
+) -> subprocess.CompletedProcess[str]:
     """Run ``tests`` on the tree below ``root`` and stop at the first that fails."""
     # Bytecode is keyed by the source's time and size: a fault of equal size could go unseen.
     environment = {**os.environ, "PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
-    return subprocess.run(
-        command, cwd=root, env=environment, capture_output=True, text=True, check=False
-    )
+    try:
+        return subprocess.run(
+            command,
+            cwd=root,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=limit_s,
+        )
+    except subprocess.TimeoutExpired:
+        return subprocess.CompletedProcess(command, HUNG, f"no end within {limit_s:g} s", "")
 
 
 class Trees:
@@ -87,11 +103,14 @@ class Trees:
 def main(words: Sequence[str]) -> int:
     """Try the faults that match all ``words``; returns the exit code."""
     faults = [fault for fault in FAULTS if all(word in fault.name for word in words)]
+    if not faults:
+        print(f"no fault has {' and '.join(words)} in its file or description")
+        return 2
     began = monotonic()
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(WORKERS) as pool:
         trees = Trees(Path(folder), WORKERS)
         with trees.one() as tree:
-            sound = pytest(tree, sorted({fault.test for fault in faults}))
+            sound = pytest(tree, sorted({fault.test for fault in faults}), LIMIT_S * 5)
         if sound.returncode != PASSED:
             print(f"The tests do not pass without a fault:\n{sound.stdout[-3000:]}{sound.stderr}")
             return 1

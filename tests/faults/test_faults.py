@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.__main__ import HUNG
+from tests.faults.__main__ import pytest as pytest_run
 from tests.faults.fault import Fault
 from tests.faults.faults import FAULTS
 
@@ -33,3 +35,8 @@ def test_a_fault_whose_text_is_gone_is_refused() -> None:
         fault.applied_to("y = 1\n")
     with pytest.raises(ValueError, match="2 times"):
         fault.applied_to("x = 1\nx = 1\n")
+
+
+def test_a_test_that_hangs_ends_at_the_limit_and_does_not_count_as_noticed(tmp_path: Path) -> None:
+    (tmp_path / "test_hangs.py").write_text("def test_x():\n    while True:\n        pass\n")
+    assert pytest_run(tmp_path, ["test_hangs.py"], 1.0).returncode == HUNG
