@@ -35,7 +35,12 @@ def test_every_text_has_finite_or_missing_features(text: str, system: str) -> No
         assert np.all(found.counts >= 1)
 
 
-@given(st.lists(st.text(alphabet=st.characters(), max_size=90), max_size=6))
+PIECES = ("0", "a", "-", ".", ")", "\n", "in", "50", "words", "reply", "ok")
+LINES = st.lists(st.sampled_from(PIECES), max_size=3).map(" ".join)
+"""Texts of what the features look for: words of the lexicon, numbers, and marks of lists."""
+
+
+@given(st.lists(LINES, min_size=2, max_size=6) | st.lists(st.text(max_size=90), max_size=6))
 def test_a_text_has_the_same_features_in_a_batch_as_alone(texts: list[str]) -> None:
     together = extract([Prompt("m", text) for text in texts])
     assert together.lexical.shape == (len(texts), len(LEXICAL_NAMES))
