@@ -32,11 +32,7 @@ def calibrate(url: str, folder: Path, *flags: str) -> CostModel:
     return load_cost_model(path)
 
 
-TOLERANCE, MEDIAN_ERROR = 0.2, 0.05
-TRIES = 4
-"""Calibrations on a busy machine: other processes' time is measured too. A fault of the
-calibration itself fails all of them."""
-
+TOLERANCE = 0.2
 STEPS = [(batch, batch * context, 0) for batch in (1, 2, 6) for context in (50, 1000)]
 PREFILL = (1, 1000, 999)
 
@@ -47,14 +43,10 @@ def is_priced_right(model: CostModel, step: tuple[int, int, int]) -> bool:
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> CostModel:
-    folder = tmp_path_factory.mktemp("calibrate")
-    for _ in range(TRIES):
-        with EmbeddedEmulator(CONFIG) as emulator:
-            model = calibrate(emulator.url, folder, "--budget-s", "5", "--max-sequences", "8")
-            assert emulator.engine.running == emulator.engine.waiting == 0, "the server is idle"
-        right = all(is_priced_right(model, step) for step in (*STEPS, PREFILL))
-        if right and model.fit.median_error < MEDIAN_ERROR:
-            break
+    with EmbeddedEmulator(CONFIG) as emulator:
+        folder = tmp_path_factory.mktemp("calibrate")
+        model = calibrate(emulator.url, folder, "--budget-s", "5", "--max-sequences", "8")
+        assert emulator.engine.running == emulator.engine.waiting == 0, "the server is left idle"
     return model
 
 
@@ -83,7 +75,7 @@ def test_the_file_holds_the_limits_the_points_and_the_error_of_the_fit(measured:
     }
     assert {point.kind for point in measured.points} == {"prefill", "decode", "turnover"}
     assert {point.sequences for point in measured.points if point.kind == "decode"} == {1, 2, 4, 6}
-    assert measured.fit.median_error < MEDIAN_ERROR
+    assert measured.fit.median_error < 0.05
 
 
 def test_a_small_kv_cache_is_not_overfilled(tmp_path: Path) -> None:
