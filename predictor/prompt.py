@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from predictor.request.answer_format import read_answer_format
+from predictor.request.conversation import CHARS_PER_TOKEN, read_conversation
+from predictor.request.fields import count, number, string
+from predictor.request.thinking import read_thinking
+from predictor.request.tools import read_tools
+
+__all__ = ["CHARS_PER_TOKEN", "HEAD_CHARS", "TAIL_CHARS", "Prompt", "clip"]
 
 HEAD_CHARS = 3000
 TAIL_CHARS = 1500
-CHARS_PER_TOKEN = 4
 
-_EFFORT = {"none": 0.0, "minimal": 0.1, "low": 0.3, "medium": 0.6, "high": 1.0, "xhigh": 1.0}
+_LIMITS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
 
 
 def clip(text: str) -> str:
@@ -23,13 +30,24 @@ def clip(text: str) -> str:
 class Prompt:
     """The fields of a request that the predictor reads.
 
-    ``text`` is the last user message or the completion prompt, ``system`` the system message,
-    ``turns`` the number of user messages, and ``chars`` the characters of the whole conversation
-    (0: the characters of ``text``). ``max_tokens`` truncates the forecast. The training data has
-    no ``temperature``, ``top_p``, ``tools`` (number of tools offered), ``json`` (the answer has to
-    be JSON), ``reasoning`` (0 off to 1 on or high; None: unset) and ``last_role``: only refits on
-    served traffic use these. ``tenant`` is an opaque hash of the tenant ("": no tenant); only the
-    adaptive layer's history reads the tenant.
+    ``text`` is the last user message that has text, or the completion prompt; ``system`` the
+    system message; ``turns`` the number of user messages; ``chars`` the characters of the whole
+    conversation (0: the characters of ``text``). ``max_tokens`` truncates the forecast. ``tenant``
+    is an opaque hash of the tenant ("": no tenant); only the adaptive layer's history reads it.
+
+    Characters of one message: ``last_chars`` of the last, ``first_chars`` of the first user
+    message (0: the characters of ``text``), ``previous_chars`` of the last assistant message (0:
+    none). ``tool_results`` counts those after the last user message.
+
+    ``tools`` counts the tools offered, ``tool_chars`` the characters of their JSON;
+    ``forced_tool``: the answer has to be a tool call; ``parallel_tools``: several calls at once
+    are allowed (None: unset). ``json``: the answer has to be JSON, by a schema of
+    ``schema_chars`` characters and ``schema_fields`` properties. ``answer_limit``: most tokens of
+    the answer, thinking apart, that has to be one of given choices or match an expression.
+
+    ``reasoning`` is the effort of thinking that the request asks for (0 off to 1 on or high;
+    None: unset), ``thinking_budget`` the most tokens of it. Whether the model thinks depends on
+    the model too: ``predictor.features.reasoning``.
     """
 
     model: str
@@ -45,111 +63,56 @@ class Prompt:
     json: bool = False
     reasoning: float | None = None
     last_role: str = "user"
+    previous_chars: int = 0
+    last_chars: int = 0
+    first_chars: int = 0
+    tool_results: int = 0
+    tool_chars: int = 0
+    forced_tool: bool = False
+    parallel_tools: bool | None = None
+    schema_chars: int = 0
+    schema_fields: int = 0
+    answer_limit: int | None = None
+    thinking_budget: int | None = None
 
     @classmethod
     def from_request(cls, body: Mapping[str, object]) -> Prompt:
-        """The prompt of an OpenAI chat or completion request (parsed JSON).
+        """The prompt of an OpenAI chat, completion or Responses or of an Anthropic request.
 
-        A field of the wrong type counts as absent and raises nothing: the worker, not the
-        predictor, accepts or refuses a request.
+        ``body`` is parsed JSON. A field of the wrong type counts as absent and raises nothing: the
+        worker, not the predictor, accepts or refuses a request.
         """
-        model = body.get("model")
-        limits = (_positive(body.get("max_completion_tokens")), _positive(body.get("max_tokens")))
-        messages = body.get("messages")
-        if isinstance(messages, list | tuple):
-            text, system, turns, chars = _conversation(messages)
-            last_role = _role(messages)
-        else:
-            text, chars = _completion(body.get("prompt"))
-            system, turns, last_role = "", 1, "user"
+        said = read_conversation(body)
+        tools, demanded = read_tools(body), read_answer_format(body)
+        text, system = clip(said.text), clip(said.system)
+        reasoning, budget = read_thinking(body, text, system)
         return cls(
-            model=model if isinstance(model, str) else "",
-            text=clip(text),
-            max_tokens=min((limit for limit in limits if limit is not None), default=None),
-            temperature=_number(body.get("temperature")),
-            system=clip(system),
-            turns=turns,
-            chars=chars,
-            top_p=_number(body.get("top_p")),
-            tools=_length(body.get("tools")),
-            json=_kind(body.get("response_format")) in ("json_object", "json_schema"),
-            reasoning=_reasoning(body),
-            last_role=last_role,
+            model=string(body.get("model")),
+            text=text,
+            max_tokens=_max_tokens(body),
+            temperature=number(body.get("temperature")),
+            system=system,
+            turns=said.turns,
+            chars=said.chars,
+            top_p=number(body.get("top_p")),
+            tools=tools.number,
+            json=demanded.json,
+            reasoning=reasoning,
+            last_role=said.last_role,
+            previous_chars=said.previous_chars,
+            last_chars=said.last_chars,
+            first_chars=said.first_chars,
+            tool_results=said.tool_results,
+            tool_chars=tools.chars,
+            forced_tool=tools.forced,
+            parallel_tools=tools.parallel,
+            schema_chars=demanded.schema_chars,
+            schema_fields=demanded.schema_fields,
+            answer_limit=demanded.answer_limit,
+            thinking_budget=budget,
         )
 
 
-def _length(value: object) -> int:
-    return len(value) if isinstance(value, list | tuple) else 0
-
-
-def _kind(value: object) -> object:
-    return value.get("type") if isinstance(value, Mapping) else None
-
-
-def _role(messages: Sequence[object]) -> str:
-    last = messages[-1] if messages else None
-    role = last.get("role") if isinstance(last, Mapping) else None
-    return role if isinstance(role, str) else ""
-
-
-def _reasoning(body: Mapping[str, object]) -> float | None:
-    """The reasoning effort, from ``enable_thinking`` or ``reasoning_effort``; None if unset."""
-    options = body.get("chat_template_kwargs")
-    for holder in (body, options if isinstance(options, Mapping) else {}):
-        for field in ("enable_thinking", "thinking"):
-            if isinstance(holder.get(field), bool):
-                return float(holder[field] is True)
-        effort = holder.get("reasoning_effort")
-        if isinstance(effort, str) and effort in _EFFORT:
-            return _EFFORT[effort]
-    return None
-
-
-def _positive(value: object) -> int | None:
-    number = _number(value)
-    return int(number) if number is not None and number >= 1 else None
-
-
-def _number(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return float(value) if abs(value) < 1e15 else None
-
-
-def _content(content: object) -> str:
-    """The text of a message's content (a string or a list of parts); an image part has no text."""
-    if isinstance(content, str):
-        return content
-    if not isinstance(content, list | tuple):
-        return ""
-    parts = (part.get("text") if isinstance(part, Mapping) else part for part in content)
-    return "\n".join(part for part in parts if isinstance(part, str))
-
-
-def _conversation(messages: Iterable[object]) -> tuple[str, str, int, int]:
-    """Last user text, system text, number of user turns, characters of all messages."""
-    text = last = system = ""
-    turns = chars = 0
-    for message in messages:
-        if not isinstance(message, Mapping):
-            continue
-        last = _content(message.get("content"))
-        chars += len(last)
-        match message.get("role"):
-            case "user":
-                text, turns = last, turns + 1
-            case "system" | "developer":
-                system = last
-            case _:
-                pass
-    return (text if turns else last), system, turns, chars
-
-
-def _completion(prompt: object) -> tuple[str, int]:
-    """Text and characters of a completion prompt: a string, token ids, or a batch of either."""
-    first = prompt
-    if isinstance(prompt, list | tuple) and prompt and isinstance(prompt[0], str | list | tuple):
-        first = prompt[0]
-    if isinstance(first, str):
-        return first, len(first)
-    return "", CHARS_PER_TOKEN * len(first) if isinstance(first, list | tuple) else 0
+def _max_tokens(body: Mapping[str, object]) -> int | None:
+    """The smallest of the limits that a request sets."""
+    return min((limit for name in _LIMITS if (limit := count(body.get(name)))), default=None)

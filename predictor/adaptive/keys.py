@@ -62,8 +62,12 @@ def _opening(skeleton: str) -> str:
 def _exact(prompt: Prompt, text: str, salt: bytes) -> int:
     """The digest of everything in a prompt that its answer depends on, but not of the model."""
     conversation = (prompt.turns, max(prompt.chars, len(prompt.text)), prompt.last_role)
-    options = (prompt.tools, prompt.json, prompt.reasoning)
-    return _digest(f"{prompt.system}\0{conversation}\0{options}\0{text}", salt)
+    messages = (prompt.previous_chars, prompt.last_chars, prompt.first_chars, prompt.tool_results)
+    tools = (prompt.tools, prompt.tool_chars, prompt.forced_tool, prompt.parallel_tools)
+    form = (prompt.json, prompt.schema_chars, prompt.schema_fields, prompt.answer_limit)
+    thinks = (prompt.reasoning, prompt.thinking_budget)
+    options = (conversation, messages, tools, form, thinks)
+    return _digest(f"{prompt.system}\0{options}\0{text}", salt)
 
 
 def _skeleton(text: str) -> str:

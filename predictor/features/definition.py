@@ -41,6 +41,22 @@ _PROBES = (
     Prompt(
         "m", "List 5 tips. " * 500 + "Be brief, step by step, yes or no?", system="In 50 words."
     ),
+    Prompt(
+        "qwen3-8b",
+        "And now?",
+        turns=2,
+        chars=900,
+        json=True,
+        previous_chars=700,
+        last_chars=40,
+        first_chars=60,
+        tools=2,
+        tool_results=1,
+        tool_chars=800,
+        schema_chars=90,
+        schema_fields=4,
+        thinking_budget=512,
+    ),
 )
 _PROBE_NAMES = ("Qwen/Qwen2.5-7B-Instruct-AWQ", "Mixtral-8x7B-v0.1", "alias", "Llama-3.2-1B")
 """Prompts and model names whose features go into ``feature_hash``."""
@@ -117,8 +133,7 @@ def _add_system_prompts(asked: Array, prompts: Sequence[Prompt]) -> None:
 
 def _chars(prompt: Prompt) -> int:
     """Characters of the user's text before clipping (of ``text`` if there are several turns)."""
-    whole = prompt.chars - len(prompt.system) if prompt.turns <= 1 else 0
-    return max(whole, len(prompt.text))
+    return max(request.first_chars(prompt) if prompt.turns <= 1 else 0, len(prompt.text))
 
 
 @cache

@@ -1,7 +1,6 @@
-"""Features of a request beside its last message: conversation, tools, format, sampling.
+"""Features of a request beside its last message: conversation, tools, format, thinking, sampling.
 
-CASTILLO has no such fields, so a predictor trained on CASTILLO alone never uses these columns. A
-predictor refitted on served traffic does.
+CASTILLO has no such fields; the other sets and served traffic have.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from math import log1p, nan
 import numpy as np
 
 from predictor.arrays import Array
+from predictor.features.reasoning import thinking
 from predictor.prompt import Prompt
 
 NAMES = (
@@ -25,6 +25,18 @@ NAMES = (
     "top_p",
     "log_max_tokens",
     "reasoning",
+    "log_previous",
+    "log_last",
+    "log_first",
+    "tool_results",
+    "log_tools",
+    "forced_tool",
+    "parallel_tools",
+    "log_schema",
+    "schema_fields",
+    "log_answer_limit",
+    "thinking",
+    "log_budget",
 )
 
 
@@ -33,16 +45,52 @@ def request_features(prompts: Sequence[Prompt]) -> Array:
     return np.array([_row(prompt) for prompt in prompts]).reshape(-1, len(NAMES))
 
 
+def first_chars(prompt: Prompt) -> int:
+    """Characters of the first user message before clipping."""
+    return prompt.first_chars or _only(prompt) or len(prompt.text)
+
+
+def _only(prompt: Prompt) -> int:
+    """Characters of the one message of a request of one turn."""
+    return max(prompt.chars - len(prompt.system), len(prompt.text)) if prompt.turns <= 1 else 0
+
+
 def _row(prompt: Prompt) -> list[float]:
     return [
         float(prompt.turns),
-        log1p(max(0, prompt.chars - len(prompt.text))) if prompt.turns > 1 else 0.0,
+        log1p(_history(prompt)),
         log1p(len(prompt.system)),
         float(prompt.last_role not in ("", "user")),
         float(prompt.tools),
         float(prompt.json),
-        nan if prompt.temperature is None else prompt.temperature,
-        nan if prompt.top_p is None else prompt.top_p,
-        nan if prompt.max_tokens is None else log1p(prompt.max_tokens),
-        nan if prompt.reasoning is None else prompt.reasoning,
+        _number(prompt.temperature),
+        _number(prompt.top_p),
+        _log(prompt.max_tokens),
+        _number(prompt.reasoning),
+        log1p(prompt.previous_chars),
+        log1p(prompt.last_chars or _only(prompt) or len(prompt.text)),
+        log1p(first_chars(prompt)),
+        float(prompt.tool_results),
+        log1p(prompt.tool_chars),
+        float(prompt.forced_tool),
+        _number(prompt.parallel_tools),
+        log1p(prompt.schema_chars),
+        float(prompt.schema_fields),
+        _log(prompt.answer_limit),
+        thinking(prompt),
+        _log(prompt.thinking_budget),
     ]
+
+
+def _history(prompt: Prompt) -> int:
+    """Characters of the conversation beside the text, if an answer or a tool's result is in it."""
+    alone = prompt.turns <= 1 and not prompt.previous_chars and not prompt.tool_results
+    return 0 if alone else max(0, prompt.chars - len(prompt.text))
+
+
+def _number(value: float | None) -> float:
+    return nan if value is None else float(value)
+
+
+def _log(count: int | None) -> float:
+    return nan if count is None else log1p(count)

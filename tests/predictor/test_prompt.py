@@ -6,12 +6,31 @@ from hypothesis import strategies as st
 from predictor import Prompt
 from predictor.prompt import HEAD_CHARS, TAIL_CHARS
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner),
-    max_leaves=12,
+FIELDS = ["model", "messages", "prompt", "input", "instructions", "system", "max_tokens", "tools"]
+FIELDS += ["max_completion_tokens", "temperature", "tool_choice", "parallel_tool_calls", "thinking"]
+FIELDS += ["response_format", "text", "guided_json", "guided_choice", "guided_regex", "reasoning"]
+FIELDS += ["structured_outputs", "chat_template_kwargs", "thinking_token_budget", "output_format"]
+NAMES = [
+    "role",
+    "content",
+    "text",
+    "type",
+    "function",
+    "arguments",
+    "tool_calls",
+    "output",
+    "input",
+]
+NAMES += ["effort", "enabled", "enable_thinking", "choice", "regex", "json", "schema", "properties"]
+WORDS = ["user", "assistant", "tool", "tool_result", "tool_use", "high", "disabled", "none"]
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(WORDS),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=4)
+    ),
+    max_leaves=8,
 )
-FIELDS = ["model", "messages", "prompt", "max_tokens", "max_completion_tokens", "temperature"]
+OBJECTS = st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=4)
 
 
 def test_the_last_user_message_is_the_text_and_all_characters_count() -> None:
@@ -28,7 +47,18 @@ def test_the_last_user_message_is_the_text_and_all_characters_count() -> None:
             "temperature": 0.5,
         }
     )
-    assert prompt == Prompt("m", "Second", 50, 0.5, system="Be brief.", turns=2, chars=26)
+    assert prompt == Prompt(
+        "m",
+        "Second",
+        50,
+        0.5,
+        system="Be brief.",
+        turns=2,
+        chars=26,
+        previous_chars=6,
+        last_chars=6,
+        first_chars=5,
+    )
 
 
 def test_a_completion_prompt_may_be_text_token_ids_or_a_batch() -> None:
@@ -53,12 +83,15 @@ def test_a_long_text_keeps_its_first_and_last_characters() -> None:
     assert prompt.chars == 100_000
 
 
-@given(st.dictionaries(st.sampled_from(FIELDS), JSON))
+@given(st.dictionaries(st.sampled_from(FIELDS), VALUES, max_size=6))
 def test_no_request_raises(body: dict[str, object]) -> None:
     prompt = Prompt.from_request(body)
     assert prompt.max_tokens is None or prompt.max_tokens >= 1
+    assert prompt.reasoning is None or 0 <= prompt.reasoning <= 1
+    assert min(prompt.chars, prompt.tools, prompt.tool_chars, prompt.schema_fields) >= 0
 
 
-@given(st.lists(st.dictionaries(st.sampled_from(["role", "content", "text"]), JSON)))
+@given(st.lists(OBJECTS, max_size=5))
 def test_no_conversation_raises_an_error(messages: list[object]) -> None:
-    Prompt.from_request({"model": "m", "messages": messages})
+    prompt = Prompt.from_request({"model": "m", "messages": messages})
+    assert prompt.chars >= max(prompt.previous_chars, prompt.last_chars, prompt.first_chars)

@@ -1,5 +1,8 @@
 """The keys of the groups that a request belongs to."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from predictor.adaptive.keys import (
@@ -51,6 +54,27 @@ def test_other_words_share_only_the_key_of_the_opening() -> None:
 def test_another_model_shares_only_the_key_of_the_prompt() -> None:
     first, second = (Prompt(model, "Why?", system="s", tenant="t") for model in "ab")
     assert alike(first, second) == {"prompt_any"}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"reasoning": 1.0},
+        {"thinking_budget": 9},
+        {"forced_tool": True},
+        {"tool_chars": 9},
+        {"previous_chars": 9},
+        {"tool_results": 1},
+        {"schema_fields": 3},
+        {"answer_limit": 4},
+    ],
+    ids=str,
+)
+def test_a_field_that_changes_the_answer_changes_the_key_of_the_prompt(
+    other: dict[str, Any],
+) -> None:
+    plain = Prompt("m", "Why is tea hot?")
+    assert alike(plain, replace(plain, **other)) == {"opening", "skeleton"}
 
 
 def test_tiers_share_only_the_key_of_prompt_and_model() -> None:

@@ -148,6 +148,8 @@ def test_the_other_fields_of_a_request_are_features() -> None:
     assert row["json"] == 1
     assert row["reasoning"] == 0
     assert row["log_history"] > np.log1p(10)
+    assert row["log_previous"] == pytest.approx(np.log(12))
+    assert row["log_tools"] > row["log_schema"]
     assert row["log_max_tokens"] == pytest.approx(np.log(100))
     assert np.isnan(row["top_p"])
 
