@@ -15,14 +15,23 @@ from functools import cache
 import numpy as np
 
 from predictor.arrays import Array, Indices, Single
-from predictor.features import asked_length, lexicon, ngrams, request, surface, tokens, word_vectors
+from predictor.features import (
+    asked_length,
+    lexicon,
+    ngrams,
+    request,
+    script,
+    surface,
+    tokens,
+    word_vectors,
+)
 from predictor.features.lexicon_table import match_lexicon
 from predictor.features.model_names import canonical, traits
 from predictor.prompt import Prompt, clip
 
 __all__ = ["Prompt", "TextFeatures", "extract", "feature_hash"]
 
-LEXICAL_NAMES = (*surface.NAMES, *asked_length.NAMES)
+LEXICAL_NAMES = (*surface.NAMES, *asked_length.NAMES, *script.NAMES)
 CONTEXT_NAMES = request.NAMES
 
 _NO_CONTEXT = np.empty((0, len(CONTEXT_NAMES)))
@@ -56,6 +65,11 @@ _PROBES = (
         schema_chars=90,
         schema_fields=4,
         thinking_budget=512,
+    ),
+    Prompt(
+        "m",
+        "请写一篇文章。ひらがな、カタカナ？ 한국어 ไทย Привет «мир» ٣ سؤال؟ हिन्दी। ＡＢ １２ ελ 😀",
+        chars=99,
     ),
 )
 _PROBE_NAMES = ("Qwen/Qwen2.5-7B-Instruct-AWQ", "Mixtral-8x7B-v0.1", "alias", "Llama-3.2-1B")
@@ -111,9 +125,13 @@ def _block(prompts: Sequence[Prompt], texts: Sequence[str]) -> TextFeatures:
     chars = np.array([_chars(prompt) for prompt in prompts])
     asked = asked_length.asked_lengths(read, matches)
     _add_system_prompts(asked, prompts)
-    shape = surface.surface_features(read, matches, chars=chars, distinct=counted.vocabulary)
+    counts = read.byte_counts()
+    shape = surface.surface_features(
+        read, matches, counts=counts, chars=chars, distinct=counted.vocabulary
+    )
+    scripts = script.script_features(read, counts=counts, chars=chars)
     return TextFeatures(
-        np.concatenate([shape, asked], axis=1),
+        np.concatenate([shape, asked, scripts], axis=1),
         _NO_CONTEXT,
         counted.words,
         counted.runs,

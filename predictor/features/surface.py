@@ -46,16 +46,14 @@ _LOGS = np.array([name in _LOGGED.split() or name.startswith("count ") for name 
 
 
 def surface_features(
-    tokens: Tokens, matches: LexiconMatches, *, chars: Indices, distinct: Indices
+    tokens: Tokens, matches: LexiconMatches, *, counts: Indices, chars: Indices, distinct: Indices
 ) -> Array:
     """The features of n texts, n x len(NAMES).
 
-    ``chars`` (n) are the characters of the texts before clipping, ``distinct`` (n) the numbers of
-    different words.
+    ``counts`` (n x 256) are the texts' ``byte_counts``, ``chars`` (n) the characters of the texts
+    before clipping, ``distinct`` (n) the numbers of different words.
     """
     size = np.maximum(1, tokens.last - tokens.first)
-    spans = zip(tokens.first.tolist(), tokens.last.tolist(), strict=True)
-    counts = np.array([np.bincount(tokens.raw[a:b], minlength=256) for a, b in spans])
     words, paragraph = tokens.per_text(tokens.word), _last_paragraphs(tokens)
     lengths = np.where(tokens.word, tokens.ends - tokens.starts, 0)
     letters = np.bincount(tokens.text, lengths, minlength=len(tokens))

@@ -1,7 +1,9 @@
 """Bytes and tokens of texts, by a few numpy operations for a whole batch.
 
-A token is a run of letters, digits and underscores, or one other visible byte; a line break counts
-as visible. The hash of a token is a difference of two prefix sums of a polynomial hash modulo
+A token is a run of letters, digits and underscores, one character of a script without spaces
+(Chinese, Japanese, Korean, Thai), or one other visible character; a line break counts as visible.
+Korean has spaces, but endings are joined to words: single syllables repeat, whole words seldom do.
+The hash of a token is a difference of two prefix sums of a polynomial hash modulo
 2**64 (Karp and Rabin 1987), so no Python object is made for a word.
 """
 
@@ -14,18 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from predictor.arrays import Flags, Indices
+from predictor.features.characters import SYMBOL, is_alone, plain, scripts_at
 
 Bytes = NDArray[np.uint8]
 Hashes = NDArray[np.uint64]
 
 _BLOCK_BYTES = 1 << 17  # a block of texts of this size stays in the processor's cache
 _MOST_BYTES = 20_000  # of a text that are read; ``clip`` keeps fewer, at four bytes a character
+_LOWEST_ALONE = 0xE0  # the first byte of a character of three bytes or more
+_FOUR_BYTES = 0xF0
 SPACE, WORD, OTHER = 0, 1, 2
 NEWLINE = 10
-
-_PUNCTUATION = tuple(zip("\u2018\u2019\u201c\u201d\u2013\u2014", "''\"\"--", strict=True))
-"""Typographic characters and their ASCII forms. Bytes from 128 on count as letters, so a word in
-typographic quotes would otherwise be another word."""
 
 _BASE = 0x9E3779B97F4A7C15
 _BIGRAM, _TRIGRAM = np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(0x27D4EB2F165667C5)
@@ -89,13 +90,18 @@ class Tokens:
         """The number of marked tokens of each text (n)."""
         return np.bincount(self.text[tokens], minlength=len(self))
 
+    def byte_counts(self) -> Indices:
+        """How often each text has each byte, n x 256."""
+        spans = zip(self.first.tolist(), self.last.tolist(), strict=True)
+        return np.array([np.bincount(self.raw[a:b], minlength=256) for a, b in spans])
+
 
 def tokenise(texts: Sequence[str]) -> Tokens:
-    """The tokens of n texts; the bytes of a text beyond ``_MOST_BYTES`` are ignored.
+    """The tokens of n texts; what a text has beyond ``_MOST_BYTES`` is ignored.
 
-    Typographic quotation marks and dashes count as the ASCII ones.
+    Texts are read in the ``plain`` form of their characters.
     """
-    encoded = [_ascii_punctuation(text).encode("utf-8", "replace")[:_MOST_BYTES] for text in texts]
+    encoded = [_encode(text) for text in texts]
     raw = np.frombuffer(b"\0".join([*encoded, b""]), dtype=np.uint8)
     sizes = np.fromiter(map(len, encoded), dtype=np.intp, count=len(encoded))
     last = np.cumsum(sizes + 1) - 1
@@ -103,10 +109,7 @@ def tokenise(texts: Sequence[str]) -> Tokens:
     sums = np.zeros(len(data) + 1, dtype=np.uint64)
     np.cumsum(_VALUE[data] * _POWERS[: len(data)], out=sums[1:])
     kind = _KIND[data]
-    change = np.ones(len(data) + 1, dtype=bool)
-    np.not_equal(kind[1:], kind[:-1], out=change[1:-1])
-    change[:-1] |= kind == OTHER
-    edges = np.flatnonzero(change)
+    edges = _edges(data, kind)
     kinds = kind[edges[:-1]]
     visible = kinds != SPACE
     starts, ends = edges[:-1][visible], edges[1:][visible]
@@ -125,11 +128,31 @@ def tokenise(texts: Sequence[str]) -> Tokens:
     )
 
 
-def _ascii_punctuation(text: str) -> str:
-    if not text.isascii():
-        for typographic, ascii_form in _PUNCTUATION:
-            text = text.replace(typographic, ascii_form)
-    return text
+def _encode(text: str) -> bytes:
+    if text.isascii():
+        return text[:_MOST_BYTES].encode()
+    return plain(text[: _MOST_BYTES // 4]).encode()  # whole characters, of at most four bytes
+
+
+def _edges(data: Bytes, kind: Bytes) -> Indices:
+    """Where runs of bytes of one kind start or end; corrects the ``kind`` of symbols in place."""
+    change = np.ones(len(data) + 1, dtype=bool)
+    np.not_equal(kind[1:], kind[:-1], out=change[1:-1])
+    change[:-1] |= kind == OTHER
+    _separate_characters(data, kind, change)
+    return np.flatnonzero(change)
+
+
+def _separate_characters(data: Bytes, kind: Bytes, change: Flags) -> None:
+    """Mark, in place, both ends of the characters that are tokens of their own."""
+    where = np.flatnonzero(data >= _LOWEST_ALONE)
+    if not len(where):
+        return
+    script = scripts_at(data, where)
+    alone = is_alone(script)
+    where = where[alone]
+    change[where] = change[where + 3 + (data[where] >= _FOUR_BYTES)] = True
+    kind[where[script[alone] == SYMBOL]] = OTHER
 
 
 def blocks(texts: Sequence[str]) -> Iterator[slice]:
