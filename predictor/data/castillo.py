@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from predictor.arrays import Indices
+from predictor.arrays import Flags, Indices
 from predictor.data.parquet import flags, numbers, read_table, strings
 from predictor.data.records import DataError, Records
 
@@ -29,6 +30,9 @@ back from these weights and counts, and the model card names the authors. Alpaca
 and ShareGPT (unclear licence) are left out.
 """
 
+CORPORA = (*LICENSED_CORPORA, "Alpaca", "ShareGPT")
+"""All of CASTILLO's corpora."""
+
 
 def read_castillo(folder: Path) -> Records:
     """All samples of CASTILLO in ``folder``.
@@ -43,7 +47,7 @@ def read_castillo(folder: Path) -> Records:
                 f"{MODELS} (data set danfperam/castillo) as --data"
             )
     records, _ = read_tables(folder / LENGTHS, folder / PROMPTS)
-    return records
+    return replace(records, free=_is_licensed(records, folder))
 
 
 def read_tables(lengths_file: Path, prompts_file: Path) -> tuple[Records, NDArray[np.object_]]:
@@ -64,8 +68,8 @@ def read_tables(lengths_file: Path, prompts_file: Path) -> tuple[Records, NDArra
             f"{prompts_file} lacks prompt {error}, which {lengths_file.name} names; make or fetch "
             "both files again"
         ) from error
-    records = Records(
-        texts=strings(prompts, "prompt").tolist(),
+    records = Records.of_texts(
+        strings(prompts, "prompt").tolist(),
         corpus=strings(prompts, "dataset").astype(np.str_),
         validate=split == "validate",
         models=models.tolist(),
@@ -99,11 +103,21 @@ def find_licences(folders: Sequence[Path]) -> Path:
 
 
 def licensed(records: Records, folder: Path) -> Records:
-    """The samples whose prompt and model both have a licence that lets a trained model ship."""
+    """The samples whose prompt and model both have a licence that lets a trained model ship.
+
+    CASTILLO's samples follow from its corpora and the licences in ``folder``, the samples of other
+    sources from ``Records.free``.
+    """
+    ours = np.isin(records.corpus, CORPORA)[records.prompt]
+    return records.of_samples(np.where(ours, _is_licensed(records, folder), records.free))
+
+
+def _is_licensed(records: Records, folder: Path) -> Flags:
+    """Which samples (n) of CASTILLO's corpora have licences that let a trained model ship."""
     with (folder / MODELS).open(newline="", encoding="utf-8") as file:
-        free = {row["model"] for row in csv.DictReader(file) if _is_unrestricted(row)}
-    kept = records.of_prompts(np.isin(records.corpus, LICENSED_CORPORA))
-    return kept.of_models([name for name in kept.models if name in free])
+        free = [row["model"] for row in csv.DictReader(file) if _is_unrestricted(row)]
+    prompts, models = np.isin(records.corpus, LICENSED_CORPORA), np.isin(records.models, free)
+    return np.asarray(prompts[records.prompt] & models[records.model], dtype=np.bool_)
 
 
 def _is_unrestricted(row: dict[str, str]) -> bool:

@@ -154,8 +154,8 @@ class _RecordsBuilder:
 
     def records(self) -> Records:
         tokens = np.maximum(1.0, np.array(self._tokens, dtype=np.float64))
-        return Records(
-            texts=list(self._texts),
+        return Records.of_texts(
+            list(self._texts),
             corpus=np.array(self._corpus, dtype=np.str_),
             validate=np.array(self._validate, dtype=np.bool_),
             models=list(self._models),

@@ -40,8 +40,8 @@ def read_served(folder: Path) -> Records:
     number: dict[str, int] = {}
     prompt = [number.setdefault(texts[row], len(number)) for row in rows]
     models, model = np.unique(strings(table, "model")[rows], return_inverse=True)
-    return Records(
-        texts=list(number),
+    return Records.of_texts(
+        list(number),
         corpus=np.full(len(number), SERVED),
         validate=np.ones(len(number), dtype=np.bool_),
         models=models.tolist(),

@@ -7,7 +7,10 @@ import hashlib
 import numpy as np
 
 from predictor.arrays import Flags, Indices
+from predictor.data.kinds.licences import SOURCES as KINDS
 from predictor.data.records import Records
+
+_QUARTER = "4"  # digests are hexadecimal: a quarter of them begin with a smaller figure
 
 
 def digest(text: str) -> str:
@@ -29,11 +32,42 @@ def holdout_threshold(records: Records, count: int) -> str:
 
 
 def held_out(records: Records, threshold: str) -> Flags:
-    """Which prompts (P) are held out of training: ``validate`` with a digest <= ``threshold``."""
+    """Which prompts (P) are held out of training; none if ``threshold`` is "".
+
+    These are the prompts of ``validate`` with a digest <= ``threshold``. Of the prompts of other
+    kinds of traffic (``KINDS``), it is a quarter of the groups of near-duplicates, by the second
+    digest of each group's leader; a group that has prompts of CASTILLO too is held out if one of
+    them is.
+    """
+    if not threshold:
+        return np.zeros(len(records.prompts), dtype=np.bool_)
+    kinds = np.isin(records.corpus, list(KINDS))
     small = np.array([digest(text) <= threshold for text in records.texts], dtype=np.bool_)
-    return np.asarray(small & records.validate)
+    plain = small & records.validate & ~kinds
+    group = np.unique(records.group, return_inverse=True)[1]
+    mixed, leaks = np.bincount(group, ~kinds) > 0, np.bincount(group, plain) > 0
+    drawn = np.array([digest(digest(text)) < _QUARTER for text in _leaders(records)], np.bool_)
+    others = np.where(mixed[group], leaks[group], drawn)
+    return np.asarray(np.where(kinds, others, plain), dtype=np.bool_)
 
 
-def folds(texts: list[str], count: int) -> Indices:
-    """A fold (0..count-1) for each prompt, from its digest's end; equal texts share a fold."""
+def folds(records: Records, count: int) -> Indices:
+    """A fold (0..count-1) for each prompt (P); all prompts of a group share a fold.
+
+    The fold is the end of the digest of the group's leader.
+    """
+    return text_folds(_leaders(records), count)
+
+
+def text_folds(texts: list[str], count: int) -> Indices:
+    """A fold (0..count-1) for each text, from its digest's end; equal texts share a fold."""
     return np.array([int(digest(text)[-8:], 16) % count for text in texts], dtype=np.intp)
+
+
+def _leaders(records: Records) -> list[str]:
+    """The subject with the smallest digest in each prompt's group (P)."""
+    digests = [digest(text) for text in records.subjects]
+    leader: dict[int, int] = {}
+    for index in sorted(range(len(digests)), key=digests.__getitem__):
+        leader.setdefault(int(records.group[index]), index)
+    return [records.subjects[leader[int(group)]] for group in records.group]

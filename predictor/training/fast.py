@@ -86,13 +86,13 @@ def fit(records: Records, effects: Sequence[PromptEffects], *, threads: int) -> 
     text = text_model.fit(
         features,
         length_table(cells, len(records.texts), len(records.models)),
-        splits.folds(records.texts, _TEXT_FOLDS),
+        splits.folds(records, _TEXT_FOLDS),
         other_effects if other_texts else None,
     )
     log.info("text model fitted; fitting location and scale")
     models = TrainedModels(records.models, text.offsets)
     inputs = CellInputs(cells, features, text.scores, models)
-    head = fit_head(inputs, splits.folds(records.texts, FOLDS), threads=threads)
+    head = fit_head(inputs, splits.folds(records, FOLDS), threads=threads)
     rates = endless_rates(records.model, records.tokens, records.censored, len(records.models))
     return FittedFastTier(cells, models, text, head, rates, len(records.tokens), prompts)
 

@@ -171,7 +171,7 @@ def prepare(records: Records, seed: int) -> Task:
     text = text_model.fit(
         features,
         length_table(cells, len(inside.texts), len(inside.models)),
-        splits.folds(inside.texts, 10),
+        splits.folds(inside, 10),
     )
     models = TrainedModels(inside.models, text.offsets)
     matches = [models.match(name) for name in models.names]
@@ -180,7 +180,7 @@ def prepare(records: Records, seed: int) -> Task:
     held = CellInputs(judged, held_features, text.model.scores(held_features), models)
     return Task(
         inputs=learnt,
-        fold=splits.folds(inside.texts, FOLDS),
+        fold=splits.folds(inside, FOLDS),
         training=learnt.rows(np.arange(len(cells)), matches),
         test=held.rows(np.arange(len(judged)), matches),
         cells=judged,

@@ -122,7 +122,7 @@ def ridge(split: Split) -> Method:
     text = text_model.fit(
         extract([Prompt("", text) for text in split.inside.texts]),
         length_table(cells, count, len(split.inside.models)),
-        splits.folds(split.inside.texts, 10),
+        splits.folds(split.inside, 10),
     )
     away = cells.values - (text.scores[cells.prompt, 0] + text.offsets[cells.model])[:, None]
     held_scores = text.model.scores(extract([Prompt("", text) for text in split.held.texts]))[:, 0]
@@ -140,7 +140,7 @@ def shape_trees(split: Split) -> Method:
         return np.column_stack([lexical[prompt], model])
 
     rows = inputs(split.inside, cells.prompt, cells.model)
-    fold = splits.folds(split.inside.texts, 2)[cells.prompt]
+    fold = splits.folds(split.inside, 2)[cells.prompt]
     settings = LOCATION_SETTINGS | {"num_threads": 1}
 
     def fit(keep: Flags) -> lgb.Booster:

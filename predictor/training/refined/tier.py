@@ -96,7 +96,7 @@ def fit_tier(
         DataError: the BERT's weights are missing, or too little data is left.
     """
     settings = settings or Settings(threads=threads)
-    fold = splits.folds(records.texts, crossfit.FOLDS)
+    fold = splits.folds(records, crossfit.FOLDS)
     rows = np.flatnonzero((fold < _CROSSFIT_FOLDS)[cells.prompt[fast.cell]])
     if len(rows) < _LEAST_ROWS:
         raise DataError(

@@ -18,8 +18,8 @@ def synthetic_records(prompts: int = 60, models: int = 4, samples: int = 6) -> R
     prompt = np.repeat(np.arange(prompts), models * samples)
     model = np.tile(np.repeat(np.arange(models), samples), prompts)
     level = rng.normal(5.5, 0.6, prompts)[prompt] + 0.3 * model
-    return Records(
-        texts=[f"text {at}" for at in range(prompts)],
+    return Records.of_texts(
+        [f"text {at}" for at in range(prompts)],
         corpus=np.full(prompts, "x"),
         validate=np.ones(prompts, dtype=bool),
         models=[f"m{at}" for at in range(models)],

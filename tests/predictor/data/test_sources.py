@@ -64,8 +64,8 @@ def write_log(folder: Path, *records: ServedRecord) -> Path:
 def made(texts: list[str], models: list[str], corpus: str, *, validate: bool) -> Records:
     """One sample of each prompt and model, of 10, 11, ... tokens."""
     prompt, model = np.divmod(np.arange(len(texts) * len(models)), len(models))
-    return Records(
-        texts=texts,
+    return Records.of_texts(
+        texts,
         corpus=np.full(len(texts), corpus),
         validate=np.full(len(texts), validate),
         models=models,

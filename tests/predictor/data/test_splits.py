@@ -31,6 +31,6 @@ def test_held_out_prompts_follow_from_their_texts_alone(small_data: Path) -> Non
 
 
 def test_equal_texts_share_a_fold() -> None:
-    first, other, again = splits.folds(["a", "b", "a"], 7)
+    first, other, again = splits.text_folds(["a", "b", "a"], 7)
     assert first == again
     assert {first, other} <= set(range(7))

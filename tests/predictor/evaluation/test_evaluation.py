@@ -4,7 +4,6 @@ import argparse
 import json
 import re
 import sys
-from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -190,13 +189,7 @@ def test_one_sample_per_prompt_is_enough(
     records = castillo.read_castillo(small_data)
     parts = split(records, small_predictor.manifest, "held-out")
     rows = np.arange(len(parts.measured.tokens)) % 5 == 0  # samples of a cell follow each other
-    one = replace(
-        parts.measured,
-        prompt=parts.measured.prompt[rows],
-        model=parts.measured.model[rows],
-        tokens=parts.measured.tokens[rows],
-        censored=parts.measured.censored[rows],
-    )
+    one = parts.measured.of_samples(rows)
     found = study(small_predictor, split(one, small_predictor.manifest, "held-out"))
     assert np.isnan(found.mean[FORECAST]["ceiling"])
     assert found.mean[FORECAST]["tau"] > 0.5

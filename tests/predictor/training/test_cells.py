@@ -9,8 +9,8 @@ from predictor.training.cells import cells_of, length_table
 
 def records() -> Records:
     """Three prompts of two corpora, two models; one endless and one censored answer."""
-    return Records(
-        texts=["a", "b", "c"],
+    return Records.of_texts(
+        ["a", "b", "c"],
         corpus=np.array(["x", "x", "y"]),
         validate=np.array([False, True, True]),
         models=["m", "n"],

@@ -39,7 +39,7 @@ def inputs() -> CellInputs:
 
 @pytest.fixture(scope="module")
 def fold(inputs: CellInputs) -> Indices:
-    return splits.folds([str(number) for number in range(200)], FOLDS)
+    return splits.text_folds([str(number) for number in range(200)], FOLDS)
 
 
 @pytest.fixture(scope="module")

@@ -39,8 +39,8 @@ def records(prompts: int) -> Records:
     prompt, model, _ = (part.ravel() for part in np.mgrid[:prompts, :2, :4])
     rng = np.random.default_rng(0)
     logs = 4.0 + 1.5 * (prompt % 2) - np.log(2) * model + rng.normal(0, 0.2, len(prompt))
-    return Records(
-        texts=texts,
+    return Records.of_texts(
+        texts,
         corpus=np.full(prompts, "Alpaca"),
         validate=np.ones(prompts, dtype=np.bool_),
         models=NAMES,
@@ -63,7 +63,7 @@ def prompt_blind(cells: Cells, fold: np.ndarray[tuple[int], np.dtype[np.intp]]) 
 def test_a_fitted_refined_tier_ranks_prompts_that_the_fast_tier_cannot(tmp_path: Path) -> None:
     data = records(320)
     cells = cells_of(data)
-    fast = prompt_blind(cells, splits.folds(data.texts, crossfit.FOLDS))
+    fast = prompt_blind(cells, splits.folds(data, crossfit.FOLDS))
     models = TrainedModels(NAMES, np.array([0.35, -0.35]))
     made = fit_tier(
         data,
@@ -94,7 +94,7 @@ def test_a_fitted_refined_tier_ranks_prompts_that_the_fast_tier_cannot(tmp_path:
 def test_too_little_data_is_refused(tmp_path: Path) -> None:
     data = records(20)
     cells = cells_of(data)
-    fast = prompt_blind(cells, splits.folds(data.texts, crossfit.FOLDS))
+    fast = prompt_blind(cells, splits.folds(data, crossfit.FOLDS))
     with pytest.raises(DataError, match="give more data or train without --encoder"):
         fit_tier(
             data,
