@@ -24,7 +24,6 @@ from predictor.adaptive.keys import PROMPT, Keys, keys_of
 from predictor.adaptive.recent import RecentAnswers
 from predictor.adaptive.settings import AdaptiveSettings
 from predictor.adaptive.shape import HistoryErrors
-from predictor.features.reasoning import most_tokens
 from predictor.prompt import Prompt
 from predictor.raw_forecast import RawForecasts
 
@@ -169,7 +168,7 @@ class AdaptiveLayer:
         location = model.location + correction.shift
         scale = max(_LEAST_SCALE, sqrt(correction.variance / raw.mean_square))
         return Forecast(
-            length=distribution(location, scale, shape, endless, most_tokens(prompt)),
+            length=distribution(location, scale, shape, endless, prompt.max_tokens),
             model=prompt.model,
             tier=tier,
             keys=keys,

@@ -17,6 +17,8 @@ import numpy as np
 from predictor.arrays import Array, Indices, Single
 from predictor.features import (
     asked_length,
+    demand_words,
+    demands,
     lexicon,
     ngrams,
     request,
@@ -26,14 +28,12 @@ from predictor.features import (
     word_vectors,
 )
 from predictor.features.lexicon_table import match_lexicon
-from predictor.features.model_facts import FACTS
 from predictor.features.model_names import canonical, traits
-from predictor.features.reasoning import RULES
 from predictor.prompt import Prompt, clip
 
 __all__ = ["Prompt", "TextFeatures", "extract", "feature_hash"]
 
-LEXICAL_NAMES = (*surface.NAMES, *asked_length.NAMES, *script.NAMES)
+LEXICAL_NAMES = (*surface.NAMES, *asked_length.NAMES, *script.NAMES, *demands.NAMES)
 CONTEXT_NAMES = request.NAMES
 
 _NO_CONTEXT = np.empty((0, len(CONTEXT_NAMES)))
@@ -74,13 +74,7 @@ _PROBES = (
         chars=99,
     ),
 )
-_PROBE_NAMES = (
-    "Qwen/Qwen2.5-7B-Instruct-AWQ",
-    "Mixtral-8x7B-v0.1",
-    "alias",
-    "Llama-3.2-1B",
-    "llama3.1:8b",
-)
+_PROBE_NAMES = ("Qwen/Qwen2.5-7B-Instruct-AWQ", "Mixtral-8x7B-v0.1", "alias", "Llama-3.2-1B")
 """Prompts and model names whose features go into ``feature_hash``."""
 
 
@@ -132,14 +126,15 @@ def _block(prompts: Sequence[Prompt], texts: Sequence[str]) -> TextFeatures:
     matches, counted = match_lexicon(read, pairs), ngrams.count_ngrams(read, pairs)
     chars = np.array([_chars(prompt) for prompt in prompts])
     asked = asked_length.asked_lengths(read, matches)
-    _add_system_prompts(asked, prompts)
+    demanded = demands.demands(read)
+    _add_system_prompts(asked, demanded, prompts)
     counts = read.byte_counts()
     shape = surface.surface_features(
         read, matches, counts=counts, chars=chars, distinct=counted.vocabulary
     )
     scripts = script.script_features(read, counts=counts, chars=chars)
     return TextFeatures(
-        np.concatenate([shape, asked, scripts], axis=1),
+        np.concatenate([shape, asked, scripts, demanded], axis=1),
         _NO_CONTEXT,
         counted.words,
         counted.runs,
@@ -147,14 +142,15 @@ def _block(prompts: Sequence[Prompt], texts: Sequence[str]) -> TextFeatures:
     )
 
 
-def _add_system_prompts(asked: Array, prompts: Sequence[Prompt]) -> None:
-    """Raise each prompt's asked lengths, in place, to the system prompt's asked lengths."""
+def _add_system_prompts(asked: Array, demanded: Array, prompts: Sequence[Prompt]) -> None:
+    """Raise each prompt's asked lengths and demands, in place, to the system prompt's."""
     systems = [row for row, prompt in enumerate(prompts) if prompt.system]
     for part in tokens.blocks([clip(prompts[row].system) for row in systems]):
         rows = systems[part]
         read = tokens.tokenise([clip(prompts[row].system) for row in rows])
         matches = match_lexicon(read, tokens.bigrams(read.hashes))
         asked[rows] = np.fmax(asked[rows], asked_length.asked_lengths(read, matches))
+        demanded[rows] = np.maximum(demanded[rows], demands.system_demands(read))
 
 
 def _chars(prompt: Prompt) -> int:
@@ -171,10 +167,10 @@ def feature_hash() -> str:
     rounded += [[f"{value:.4f}" for value in row] for row in probes.vectors]
     parts = [(part.buckets, part.counts, part.offsets) for part in (probes.words, probes.runs)]
     hashed = [[numbers.tolist() for numbers in part] for part in parts]
-    known: list[object] = [[canonical(name), str(traits(name))] for name in _PROBE_NAMES]
-    known += [*RULES, *map(str, FACTS)]
+    known = [[canonical(name), str(traits(name))] for name in _PROBE_NAMES]
     words = [lexicon.WORDS, lexicon.PHRASES, lexicon.OPENERS, lexicon.ITEMS, lexicon.LIMITING]
     words += [lexicon.MEASURES, lexicon.YES_OR_NO, lexicon.REPLYING, lexicon.ASSENT]
     numbers = [lexicon.NUMBER_WORDS, lexicon.UNIT_TOKENS]
+    hashed += [demand_words.TABLE.keys.tolist(), demand_words.TABLE.masks.tolist()]
     definition = json.dumps([LEXICAL_NAMES, CONTEXT_NAMES, rounded, hashed, known, words, numbers])
     return hashlib.sha256(definition.encode()).hexdigest()[:32]

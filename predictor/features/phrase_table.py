@@ -1,0 +1,94 @@
+"""Phrases of some tokens as a hash table that is looked up for all tokens of a batch at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import reduce
+from operator import or_
+
+import numpy as np
+from numpy.typing import NDArray
+
+from predictor.arrays import Indices
+from predictor.features.tokens import Bytes, Hashes, Tokens, tokenise
+
+Masks = NDArray[np.uint64]
+
+_NEXT, _MIX = np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(0x9E3779B97F4A7C15)
+_BITS = 17  # of a mixed hash that choose a slot
+_GOES_ON, _ENDS = 1, 2
+
+
+@dataclass(frozen=True, slots=True)
+class PhraseTable:
+    """Phrases by group; group i of ``groups`` is bit i of a mask.
+
+    ``slots`` (2**_BITS) tells by the first bits of a mixed hash whether some phrase goes on after
+    such tokens or ends with them. ``keys`` are the sorted hashes of the phrases, ``masks`` their
+    groups.
+    """
+
+    groups: tuple[str, ...]
+    slots: Bytes
+    keys: Hashes
+    masks: Masks
+
+    @classmethod
+    def build(cls, phrases: Mapping[str, Iterable[str]]) -> PhraseTable:
+        """The table of the phrases of each group; a ValueError for more than 64 groups."""
+        if len(phrases) > 64:
+            raise ValueError("a mask has 64 bits, one for each group of phrases")
+        found: dict[int, int] = {}
+        slots = np.zeros(1 << _BITS, dtype=np.uint8)
+        for bit, group in enumerate(phrases.values()):
+            for key in _enter(group, slots).tolist():
+                found[key] = found.get(key, 0) | 1 << bit
+        keys = np.array(sorted(found), dtype=np.uint64)
+        masks = np.array([found[key] for key in keys.tolist()], dtype=np.uint64)
+        return cls(tuple(phrases), slots, keys, masks)
+
+    def bits(self, *groups: str) -> np.uint64:
+        """The mask of some groups; a ValueError for an unknown group."""
+        return np.uint64(reduce(or_, (1 << self.groups.index(group) for group in groups), 0))
+
+    def find(self, tokens: Tokens, starts: Indices) -> Masks:
+        """The groups of the phrases that start at each of the t tokens (t).
+
+        Only phrases that start at the tokens ``starts`` count; a phrase lies within one text.
+        """
+        masks = np.zeros(len(tokens.text), dtype=np.uint64)
+        at, keys = starts, tokens.hashes[starts]
+        after = 0
+        while len(at):
+            after += 1
+            known = self.slots[_slot(keys)]
+            ends = np.flatnonzero(known >= _ENDS)
+            self._mark(masks, tokens.text, at[ends], keys[ends], after - 1)
+            goes_on = np.flatnonzero((known & _GOES_ON).view(bool) & (at < len(masks) - after))
+            at, keys = at[goes_on], keys[goes_on]
+            keys = (keys * _NEXT) ^ tokens.hashes[at + after]
+        return masks
+
+    def _mark(self, masks: Masks, text: Indices, at: Indices, keys: Hashes, more: int) -> None:
+        """Add the groups of the phrases ``keys``, of ``more`` tokens after the token ``at``."""
+        entry = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
+        equal = np.flatnonzero((self.keys[entry] == keys) & (text[at] == text[at + more]))
+        masks[at[equal]] |= self.masks[entry[equal]]
+
+
+def _slot(keys: Hashes) -> Indices:
+    return ((keys * _MIX) >> np.uint64(64 - _BITS)).view(np.intp)
+
+
+def _enter(phrases: Iterable[str], slots: Bytes) -> Hashes:
+    """The hashes of the phrases; marks, in ``slots``, the phrases and their beginnings."""
+    read = tokenise([*phrases])
+    first, last = read.offsets[:-1].copy(), read.offsets[1:] - 1
+    keys = read.hashes[first]
+    while (longer := np.flatnonzero(first < last)).size:
+        slots[_slot(keys[longer])] |= _GOES_ON
+        first[longer] += 1
+        keys[longer] = (keys[longer] * _NEXT) ^ read.hashes[first[longer]]
+    slots[_slot(keys)] |= _ENDS
+    return keys
