@@ -58,7 +58,8 @@ _OF_PROMPTS = ("prompt_nc",)
 _CELL = ("model", "prompt_id", "turn", "traj", "function_calling")
 _MORE = (
     "traj", "native", "reasoning_tokens", "reasoning_hidden", "finish_reason", "context_tokens",
-    "prev_tokens", "last_message", "function_calling", "base_dataset",
+    "prev_tokens", "last_message", "last_message_tokens", "response_tokens_cl100k",
+    "function_calling",
 )  # fmt: skip
 
 
@@ -139,7 +140,8 @@ def _records(name: str, rows: Sequence[Row], by_id: Mapping[str, Row]) -> Record
     for row in rows:
         prompt = by_id[row["prompt_id"]]
         model = plain_name(row["model"])
-        effort = reasoning(row["model"], row)
+        seen = row.get("response_tokens_cl100k") or np.nan
+        effort = reasoning(row["model"], row, seen * factor(model, row["language"]))
         request = replace(KINDS[name].request(row, prompt), reasoning=effort)
         free = is_free(name, model, row["outputs_free"]) and not prompt.get("prompt_nc")
         builder.add(request, subject(prompt), model, row["tokens"], cut=row["cut"], free=free)

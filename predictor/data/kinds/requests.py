@@ -56,8 +56,10 @@ def _step(row: Row, task: str, role: str, tools: list[Row]) -> Prompt:
         answer = "x" * (CHARS_PER_TOKEN * max(1, row["prev_tokens"])) if last else ""
         messages.append({"role": "assistant", "content": answer})
         messages.append({"role": role, "content": row["last_message"] if last else ""})
-    prompt = _read(messages, tools)
-    return replace(prompt, chars=CHARS_PER_TOKEN * row["context_tokens"])
+    last_chars = CHARS_PER_TOKEN * row["last_message_tokens"]  # the set has its first 240
+    return replace(
+        _read(messages, tools), chars=CHARS_PER_TOKEN * row["context_tokens"], last_chars=last_chars
+    )
 
 
 def _read(messages: list[Row], tools: list[Row] | None = None) -> Prompt:

@@ -42,7 +42,7 @@ def test_a_finish_for_length_and_a_stated_limit_censor(tmp_path: Path) -> None:
     ends = [answer("a", 30, finish_reason="stop"), answer("a", 31, finish_reason="length")]
     write_set(tmp_path, "reasoning_puzzles", prompts, ends)
     assert sources.read_all([tmp_path]).censored.tolist() == [False, True]
-    steps = {"last_message": "", "prev_tokens": -1, "context_tokens": 9}
+    steps = {"last_message": "", "prev_tokens": -1, "context_tokens": 9, "last_message_tokens": 9}
     limit = [answer("a", 90, traj="1", **steps), answer("a", 512, traj="2", **steps)]
     write_set(tmp_path / "other", "mint_agents", prompts, limit)
     assert sources.read_all([tmp_path / "other"]).censored.tolist() == [False, True]
@@ -51,11 +51,13 @@ def test_a_finish_for_length_and_a_stated_limit_censor(tmp_path: Path) -> None:
 def test_a_step_of_an_agent_is_a_request_of_its_own(tmp_path: Path) -> None:
     prompts = [{"prompt_id": "a", "prompt": "Manual.\n\n---\n\nTask:\nFind the mug."}]
     first = answer("a", 60, traj="1", turn=1, prev_tokens=-1, context_tokens=10, last_message="")
+    first |= {"last_message_tokens": 10}
     third = first | {"turn": 3, "prev_tokens": 40, "context_tokens": 500, "last_message": "Done?"}
     write_set(tmp_path, "mint_agents", prompts, [first, third])
     records = sources.read_all([tmp_path])
     assert [prompt.turns for prompt in records.prompts] == [1, 3]
     assert [prompt.chars for prompt in records.prompts] == [40, 2000]
+    assert [prompt.previous_chars for prompt in records.prompts] == [0, 160]
     assert records.texts[1] == "Done?"
     assert records.group[0] == records.group[1]
 
@@ -89,6 +91,17 @@ def test_a_mode_in_the_models_name_becomes_the_effort(tmp_path: Path) -> None:
     assert records.models == ["qwen3-8b", "mistral-small-3"]
     efforts = [records.prompts[at].reasoning for at in records.prompt]
     assert efforts == [1.0, 0.0, None]
+
+
+def test_thinking_that_only_a_native_count_holds_is_found(tmp_path: Path) -> None:
+    prompts = [{"prompt_id": "a", "prompt": "What?"}]
+    lengths = [
+        answer("a", 1000, model="deepseek/deepseek-r1", native=True, response_tokens_cl100k=visible)
+        for visible in (300, 990)
+    ]
+    write_set(tmp_path, "speechmap", prompts, lengths)
+    efforts = [prompt.reasoning for prompt in sources.read_all([tmp_path]).prompts]
+    assert efforts == [1.0, 0.0]
 
 
 def test_only_own_releases_with_free_prompts_are_free(tmp_path: Path) -> None:
