@@ -8,6 +8,7 @@ from math import exp, isfinite, log
 
 from predictor.adaptive.inputs import Features, features, known
 from predictor.adaptive.keys import Keys
+from predictor.adaptive.mode import Mode
 from predictor.arrays import Array
 from predictor.raw_forecast import CAP_TOKENS, MASS, RawForecasts
 from scheduler.length import LengthDistribution
@@ -63,8 +64,8 @@ def _check(raw: RawForecasts) -> None:
         )
 
 
-def split(raw: RawForecasts) -> list[RawForecast]:
-    """The raw forecasts one by one.
+def split(raw: RawForecasts, modes: Sequence[Mode]) -> list[RawForecast]:
+    """The raw forecasts one by one; ``modes`` are the modes of their requests.
 
     Raises:
         ValueError: a forecast is not finite, or its scale is not positive.
@@ -78,7 +79,7 @@ def split(raw: RawForecasts) -> list[RawForecast]:
             raw.shape,
             ((raw.shape**2) @ MASS).tolist(),
             raw.endless.tolist(),
-            features(raw),
+            features(raw, modes),
             known(raw),
         )
     )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import isnan
 
+from predictor.adaptive import mode
+from predictor.adaptive.mode import Mode
 from predictor.fast.inputs import COLUMNS, KNOWN, ROUTE
 from predictor.raw_forecast import RawForecasts
 
@@ -13,34 +16,40 @@ CENTRE = 5.6
 _CENTRED = ("text_words", "text_all")
 _TAKEN = (*_CENTRED, *(name for name in COLUMNS if name.startswith("text_axis_")), "text_own")
 
-NAMES: tuple[str, ...] = ("one", "location", *_TAKEN)
+NAMES: tuple[str, ...] = ("one", "location", *_TAKEN, *mode.NAMES)
 """The features of the regression, in order."""
 
 Features = tuple[float, ...]
 """The features of one forecast, one for each of ``NAMES``."""
 
-_COLUMNS = [COLUMNS.index(name) for name in NAMES[2:]]
-_SHIFT = [CENTRE if name in _CENTRED else 0.0 for name in NAMES[2:]]
+MODE = len(NAMES) - len(mode.NAMES)
+"""The index of the first feature that is a number of the request's mode."""
+
+_COLUMNS = [COLUMNS.index(name) for name in _TAKEN]
+_SHIFT = [CENTRE if name in _CENTRED else 0.0 for name in _TAKEN]
 _FAR = 6.0  # bounds the effect of an outlying feature
 _NO_SCORES = (0.0,) * len(_COLUMNS)
 
 
-def features(raw: RawForecasts) -> list[Features]:
-    """The features of each forecast; NaN becomes 0.
+def features(raw: RawForecasts, modes: Sequence[Mode]) -> list[Features]:
+    """The features of each forecast, of a request of the mode in ``modes``; NaN becomes 0.
 
-    With inputs of another width than COLUMNS, the location is the only feature.
+    With inputs of another width than COLUMNS, the location and the mode are the only features.
     """
-    locations = raw.location.tolist()
-    if raw.inputs.shape[1] != len(COLUMNS):
-        return [(1.0, _bounded(location - CENTRE), *_NO_SCORES) for location in locations]
-    rows = raw.inputs[:, _COLUMNS].tolist()
     return [
-        (
-            1.0,
-            _bounded(location - CENTRE),
-            *[_bounded(x - shift) for x, shift in zip(row, _SHIFT, strict=True)],
+        (1.0, _bounded(location - CENTRE), *scores, *numbers)
+        for location, scores, numbers in zip(
+            raw.location.tolist(), _text_scores(raw), modes, strict=True
         )
-        for location, row in zip(locations, rows, strict=True)
+    ]
+
+
+def _text_scores(raw: RawForecasts) -> list[Features]:
+    if raw.inputs.shape[1] != len(COLUMNS):
+        return [_NO_SCORES] * len(raw)
+    return [
+        tuple([_bounded(x - shift) for x, shift in zip(row, _SHIFT, strict=True)])
+        for row in raw.inputs[:, _COLUMNS].tolist()
     ]
 
 

@@ -11,6 +11,7 @@ import re
 from functools import lru_cache
 from hashlib import blake2b
 
+from predictor.adaptive.mode import mode_of, name_of
 from predictor.prompt import Prompt, clip
 
 LEVELS = ("tenant", "system", "opening", "skeleton", "prompt_any", "prompt")
@@ -37,12 +38,14 @@ def keys_of(prompt: Prompt, *, salt: bytes = b"", tier: str = "") -> Keys:
 
     ``salt`` (at most 64 bytes) is the secret of the hashes: only a holder of the salt can compute
     the key of a given text. The keys under which errors are stored depend on ``tier``, because
-    errors are relative to a tier's forecast; the key PROMPT, for log tokens, does not.
+    errors are relative to a tier's forecast; the key PROMPT, for log tokens, does not. Requests of
+    another mode (``mode.mode_of``) have other keys, except a prompt's own.
     """
     text = clip(prompt.text)
     skeleton = _skeleton(text)
     exact = _exact(prompt, text, salt)
-    learner, model = _named(tier, prompt.model, salt), _named("", prompt.model, salt)
+    model = _named("", prompt.model, salt)
+    learner = _named(f"{tier}\0{name_of(mode_of(prompt))}", prompt.model, salt)
     keys = (
         _joined(TENANT, _digest(prompt.tenant, salt), learner) if prompt.tenant else NO_KEY,
         _joined(SYSTEM, _digest(clip(prompt.system), salt), learner) if prompt.system else NO_KEY,

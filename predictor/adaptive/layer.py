@@ -21,6 +21,7 @@ from predictor.adaptive.censoring import Answer, read_answer
 from predictor.adaptive.forecast import Forecast, RawForecast, distribution, split
 from predictor.adaptive.history import History, ModelForecast
 from predictor.adaptive.keys import PROMPT, Keys, keys_of
+from predictor.adaptive.mode import mode_of
 from predictor.adaptive.recent import RecentAnswers
 from predictor.adaptive.settings import AdaptiveSettings
 from predictor.adaptive.shape import HistoryErrors
@@ -77,8 +78,9 @@ class AdaptiveLayer:
             raise ValueError(f"{len(prompts)} prompts need as many raw forecasts, got {len(raw)}")
         if not prompts:
             return []
+        modes = [mode_of(prompt) for prompt in prompts]
         keys = [keys_of(prompt, salt=self.salt, tier=tier) for prompt in prompts]
-        return list(map(self._adapt, repeat(tier), prompts, keys, split(raw)))
+        return list(map(self._adapt, repeat(tier), prompts, keys, split(raw, modes)))
 
     def learn(self, forecast: Forecast, tokens: int, *, censored: bool) -> None:
         """Learn from an answer of ``tokens`` tokens to the request of ``forecast``.
@@ -143,7 +145,7 @@ class AdaptiveLayer:
     def _model_forecast(self, recent: RecentAnswers, model: str, raw: RawForecast) -> ModelForecast:
         """The raw forecast, corrected by the fit to the model's recent answers."""
         fitted = recent.fitted
-        square = exp(2 * fitted.log_scale(log(max(_LEAST_SCALE, raw.scale))))
+        square = exp(2 * fitted.log_scale(log(max(_LEAST_SCALE, raw.scale)), raw.features))
         shift = sum(map(float.__mul__, raw.features, fitted.coefficients))
         return ModelForecast(
             location=raw.location + shift,

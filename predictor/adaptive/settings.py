@@ -13,9 +13,10 @@ class AdaptiveSettings:
     answers kept for each model and tier. ``shape_prior``, ``spread_prior`` and ``endless_prior``:
     weights of the predictor's shape, scale and rate of endless answers, in answers.
 
-    ``intercept``, ``slope`` and ``others``: prior standard deviations of the regression's
+    ``intercept``, ``slope``, ``mode`` and ``others``: prior standard deviations of the regression's
     coefficients, first for a model that the predictor was trained on, then for any other model;
-    ``intercept`` is in log tokens, ``slope`` is of the location, ``others`` of the other features.
+    ``intercept`` is in log tokens, ``slope`` is of the location, ``mode`` of the mode's
+    numbers, ``others`` of the other features.
 
     ``alarm``: deviation of the recent errors, in standard errors, that counts as a change of the
     model. ``stale``: weight of an answer from before a change. ``capacity``: largest number of
@@ -25,9 +26,10 @@ class AdaptiveSettings:
     half_life: float = 200.0
     window: int = 512
     shape_prior: float = 60.0
-    spread_prior: float = 20.0
+    spread_prior: float = 8.0
     intercept: tuple[float, float] = (0.3, 0.7)
     slope: tuple[float, float] = (0.2, 0.4)
+    mode: tuple[float, float] = (0.4, 0.6)
     others: tuple[float, float] = (0.1, 0.2)
     alarm: float = 5.0
     stale: float = 0.05

@@ -20,7 +20,7 @@ from predictor.adaptive.recent import RecentAnswers
 from predictor.adaptive.settings import AdaptiveSettings
 from predictor.files import atomic_write
 
-VERSION = 1
+VERSION = 2
 
 _PIECE = 1000  # keys copied under one hold of the lock
 
@@ -105,8 +105,7 @@ def _numbers(recent: RecentAnswers) -> dict[str, Any]:
         "epoch": recent.epoch,
         "changed": recent.changed,
         "known": recent.known,
-        "widen": recent.fitted.log_scale_shift,
-        "stretch": recent.fitted.log_scale_slope,
+        "widen": list(recent.fitted.scale_coefficients),
         "endless": recent.endless.tolist(),
         "within": recent.within.tolist(),
     }
@@ -172,7 +171,7 @@ def _restore(
     recent.changed, recent.known = int(numbers["changed"]), bool(numbers["known"])
     recent.endless[:], recent.within[:] = numbers["endless"], numbers["within"]
     coefficients = tuple(stored[f"line_{index}"].tolist())
-    shift, slope = float(numbers["widen"]), float(numbers["stretch"])
-    recent.fitted = Fit(coefficients, shift, slope, np.zeros(0), np.zeros(0))
+    wider = tuple(float(number) for number in numbers["widen"])
+    recent.fitted = Fit(coefficients, wider, np.zeros(0), np.zeros(0))
     if count:
         recent.refit(stored[f"prior_{index}"].astype(np.float64))

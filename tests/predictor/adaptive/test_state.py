@@ -64,7 +64,7 @@ def test_a_state_that_does_not_fit_is_refused(
     stored = state_arrays(taught)
     if damage in ("version", "features"):
         text = str(stored["about"])
-        old, new = {"version": ('"version": 1', '"version": 9'), "features": ("one", "two")}[damage]
+        old, new = {"version": ('"version": 2', '"version": 9'), "features": ("one", "two")}[damage]
         stored["about"] = np.array(text.replace(old, new))
     if damage == "foreign":
         stored = {"rows": np.zeros(3)}
