@@ -25,6 +25,7 @@ from predictor.adaptive.mode import mode_of
 from predictor.adaptive.recent import RecentAnswers
 from predictor.adaptive.settings import AdaptiveSettings
 from predictor.adaptive.shape import HistoryErrors
+from predictor.features.reasoning import most_tokens
 from predictor.prompt import Prompt
 from predictor.raw_forecast import RawForecasts
 
@@ -170,7 +171,7 @@ class AdaptiveLayer:
         location = model.location + correction.shift
         scale = max(_LEAST_SCALE, sqrt(correction.variance / raw.mean_square))
         return Forecast(
-            length=distribution(location, scale, shape, endless, prompt.max_tokens),
+            length=distribution(location, scale, shape, endless, most_tokens(prompt)),
             model=prompt.model,
             tier=tier,
             keys=keys,

@@ -13,6 +13,7 @@ from predictor.fast.forecast import forecast
 from predictor.fast.inputs import COLUMNS, ModelMatch, ModelMatches, TrainedModels
 from predictor.fast.text_model import TextModel
 from predictor.features.definition import Prompt, extract
+from predictor.features.reasoning import most_tokens
 from predictor.raw_forecast import LEVELS, QUANTILES, RawForecasts
 from scheduler.length import LengthDistribution
 
@@ -98,10 +99,10 @@ class LengthPredictor:
         return self._models.match(model)
 
     def predict(self, prompts: Sequence[Prompt]) -> list[LengthDistribution]:
-        """The distribution of each prompt's output tokens, truncated at its ``max_tokens``."""
+        """The distribution of each prompt's output tokens, truncated at its ``most_tokens``."""
         if not prompts:
             return []
-        return self.raw_forecasts(prompts).distributions([prompt.max_tokens for prompt in prompts])
+        return self.raw_forecasts(prompts).distributions(list(map(most_tokens, prompts)))
 
     def atoms(self, prompts: Sequence[Prompt]) -> tuple[Array, Array]:
         """Tokens and masses of the forecasts of n prompts, not truncated; each n x ATOMS."""

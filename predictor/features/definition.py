@@ -28,7 +28,9 @@ from predictor.features import (
     word_vectors,
 )
 from predictor.features.lexicon_table import match_lexicon
+from predictor.features.model_facts import FACTS
 from predictor.features.model_names import canonical, traits
+from predictor.features.reasoning import RULES
 from predictor.prompt import Prompt, clip
 
 __all__ = ["Prompt", "TextFeatures", "extract", "feature_hash"]
@@ -74,7 +76,13 @@ _PROBES = (
         chars=99,
     ),
 )
-_PROBE_NAMES = ("Qwen/Qwen2.5-7B-Instruct-AWQ", "Mixtral-8x7B-v0.1", "alias", "Llama-3.2-1B")
+_PROBE_NAMES = (
+    "Qwen/Qwen2.5-7B-Instruct-AWQ",
+    "Mixtral-8x7B-v0.1",
+    "alias",
+    "Llama-3.2-1B",
+    "llama3.1:8b",
+)
 """Prompts and model names whose features go into ``feature_hash``."""
 
 
@@ -167,7 +175,8 @@ def feature_hash() -> str:
     rounded += [[f"{value:.4f}" for value in row] for row in probes.vectors]
     parts = [(part.buckets, part.counts, part.offsets) for part in (probes.words, probes.runs)]
     hashed = [[numbers.tolist() for numbers in part] for part in parts]
-    known = [[canonical(name), str(traits(name))] for name in _PROBE_NAMES]
+    known: list[object] = [[canonical(name), str(traits(name))] for name in _PROBE_NAMES]
+    known += [*RULES, *map(str, FACTS)]
     words = [lexicon.WORDS, lexicon.PHRASES, lexicon.OPENERS, lexicon.ITEMS, lexicon.LIMITING]
     words += [lexicon.MEASURES, lexicon.YES_OR_NO, lexicon.REPLYING, lexicon.ASSENT]
     numbers = [lexicon.NUMBER_WORDS, lexicon.UNIT_TOKENS]

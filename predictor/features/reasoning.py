@@ -15,7 +15,7 @@ from predictor.prompt import Prompt
 NEVER, FIXED, LEVELS, SWITCHED = "never", "fixed", "levels", "switched"
 """A model never thinks; always thinks; always thinks with the effort asked for; can be switched."""
 
-_RULES = (
+RULES = (
     # Suffixes by which lists of models and fine-tunes mark a run with thinking off or on.
     (r"no-?think|non-?think|non-?reason", NEVER, 0.0),
     (r"think|reason", FIXED, 1.0),
@@ -81,6 +81,7 @@ _RULES = (
 )  # fmt: skip
 """(expression in the model's name, kind, effort unless the request sets one); the first counts."""
 
+_LONGEST = 200  # characters of a name that are read: clients choose the names
 _EFFORT = re.compile(r"[-:](minimal|low|medium|high)(?:[-:]|$)")
 _EFFORTS = {"minimal": 0.1, "low": 0.3, "medium": 0.6, "high": 1.0}
 
@@ -93,9 +94,13 @@ class ThinkingModel:
     effort: float
 
 
-@lru_cache(maxsize=1024)  # clients choose the names
 def thinking_model(name: str) -> ThinkingModel:
     """How the named model thinks."""
+    return _thinking_model(name[-_LONGEST:])
+
+
+@lru_cache(maxsize=4096)
+def _thinking_model(name: str) -> ThinkingModel:
     base = name.strip().rstrip("/").rsplit("/", 1)[-1].lower().replace("_", "-")
     for rule, kind, effort in _COMPILED:
         if rule.search(base):
@@ -122,4 +127,13 @@ def thinking(prompt: Prompt) -> float:
     return model.effort if model.kind == LEVELS and asked == 0 else asked
 
 
-_COMPILED = tuple((re.compile(rule), kind, effort) for rule, kind, effort in _RULES)
+def most_tokens(prompt: Prompt) -> int | None:
+    """The most tokens that an answer can have, thinking included (None: no bound).
+
+    Guided decoding bounds what comes after the thinking.
+    """
+    limits = (prompt.max_tokens, None if thinking(prompt) > 0 else prompt.answer_limit)
+    return min((limit for limit in limits if limit is not None), default=None)
+
+
+_COMPILED = tuple((re.compile(rule), kind, effort) for rule, kind, effort in RULES)

@@ -13,6 +13,7 @@ from predictor.artefact.format import ArtefactError
 from predictor.exit_codes import bad_input
 from predictor.fast.predictor import LengthPredictor, quantiles
 from predictor.features.definition import Prompt
+from predictor.features.reasoning import most_tokens
 from predictor.inference.request_lines import batches, read_requests
 from predictor.refined.tiers import TIERS, required_refined_tier
 from predictor.threads import one_thread
@@ -72,7 +73,7 @@ def forecast_lines(
     raw = predictor.raw_forecasts(prompts)
     if refined is not None:
         raw = refined.refine(prompts, raw)
-    for forecast in raw.distributions([prompt.max_tokens for prompt in prompts]):
+    for forecast in raw.distributions([most_tokens(prompt) for prompt in prompts]):
         levels = {level: round(value, 2) for level, value in quantiles(forecast).items()}
         yield {
             "typical": round(forecast.geometric_mean, 2),

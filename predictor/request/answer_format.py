@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from predictor.request.fields import Object, document, items, mapping, measure, string
 
-BYTES_PER_TOKEN = 2
-"""Of a bound: labels take more tokens than prose, and a bound too low would cut the forecast."""
+BYTES_PER_TOKEN = 3
+"""Of a choice: labels have fewer bytes a token than prose (4)."""
 
 _END = 2  # tokens: the end of the answer, and a token that only begins in the choice
 _MOST_CHOICES = 1_000

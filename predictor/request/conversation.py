@@ -9,6 +9,8 @@ from predictor.request.fields import Object, items, mapping, measure, string
 
 CHARS_PER_TOKEN = 4
 
+_FRAME = 26  # characters of {"name": "", "arguments": }
+
 _ROLE = {"developer": "system", "function": "tool", "ipython": "tool", "model": "assistant"}
 """Roles under the names that few clients use, and the usual name."""
 
@@ -96,18 +98,18 @@ def _message(entry: Object) -> Message:
 
 
 def _calls(entry: Object, content: object) -> int:
-    """Characters of the arguments of the tool calls that a message makes."""
+    """Characters of the tool calls that a message makes: names, arguments and frames."""
     calls = [mapping(mapping(call).get("function")) for call in items(entry.get("tool_calls"))]
+    calls += [entry, mapping(entry.get("function_call"))]
+    given = [(call.get("name"), call.get("arguments")) for call in calls]
     inputs = [mapping(part) for part in items(content) if _type(part) == "tool_use"]
-    given = [call.get("arguments") for call in (*calls, entry, mapping(entry.get("function_call")))]
-    given += [part.get("input") for part in inputs]
-    return sum(_size(arguments) for arguments in given)
+    given += [(part.get("name"), part.get("input")) for part in inputs]
+    return sum(_size(name, arguments) for name, arguments in given if arguments is not None)
 
 
-def _size(arguments: object) -> int:
-    if arguments is None:
-        return 0
-    return len(arguments) if isinstance(arguments, str) else measure(arguments)[0]
+def _size(name: object, arguments: object) -> int:
+    size = len(arguments) if isinstance(arguments, str) else measure(arguments)[0]
+    return _FRAME + len(string(name)) + size
 
 
 def _type(part: object) -> object:

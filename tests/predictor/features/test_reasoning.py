@@ -1,12 +1,13 @@
 """Whether a request makes its model think: the model's kind and the request's switches."""
 
+from dataclasses import replace
 from itertools import product
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from predictor.features.reasoning import can_think, thinking
+from predictor.features.reasoning import can_think, most_tokens, thinking
 from predictor.prompt import Prompt
 
 ALWAYS = ["deepseek-ai/DeepSeek-R1", "DeepSeek-R1-Distill-Llama-8B", "QwQ-32B", "glm-z1-9b"]
@@ -74,6 +75,14 @@ def test_an_unknown_model_does_not_think_unasked() -> None:
 @given(st.text(), st.none() | st.floats(0, 1))
 def test_every_name_has_an_effort_between_0_and_1(name: str, asked: float | None) -> None:
     assert 0 <= thinking(Prompt(name, "", reasoning=asked)) <= 1
+
+
+def test_a_guided_choice_bounds_the_answer_but_not_the_thinking() -> None:
+    plain = Prompt("m", "", answer_limit=4)
+    assert most_tokens(plain) == 4
+    assert most_tokens(replace(plain, max_tokens=3)) == 3
+    assert most_tokens(replace(plain, max_tokens=90, reasoning=1.0)) == 90
+    assert most_tokens(Prompt("m", "")) is None
 
 
 def test_quantisation_owner_and_case_do_not_matter() -> None:
