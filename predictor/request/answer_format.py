@@ -17,6 +17,9 @@ _REPEATED = re.compile(r"\{(?:\d+,)?(\d{1,6})\}")
 _UNBOUNDED = re.compile(r"[*+]|\{\d*,\}|\)\{")
 """Repeats without an upper bound, and repeated groups."""
 
+_KINDS = ("json", "choice", "regex")
+_FORMATS = ("response_format", "text", "output_format", "output_config", "structured_outputs")
+_FIELDS = frozenset((*_FORMATS, *(f"guided_{kind}" for kind in _KINDS)))
 _JSON_TYPES = ("json_object", "json_schema")
 
 
@@ -32,6 +35,8 @@ class AnswerFormat:
 
 def read_answer_format(body: Object) -> AnswerFormat:
     """The format of OpenAI's and Anthropic's fields and of vLLM's structured outputs."""
+    if _FIELDS.isdisjoint(body):
+        return AnswerFormat()
     demands = list(_demands(body))
     is_json = any(kind == "json" for kind, _ in demands)
     schemas = [document(value) for kind, value in demands if kind == "json"]
@@ -43,7 +48,7 @@ def read_answer_format(body: Object) -> AnswerFormat:
 def _demands(body: Object) -> Iterator[tuple[str, object]]:
     """(json, choice or regex, what the request demands of it)."""
     structured = mapping(body.get("structured_outputs"))
-    for kind in ("json", "choice", "regex"):
+    for kind in _KINDS:
         for value in (body.get(f"guided_{kind}"), structured.get(kind)):
             if value is not None and value is not False:
                 yield kind, value

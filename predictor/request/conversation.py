@@ -11,6 +11,9 @@ CHARS_PER_TOKEN = 4
 
 _FRAME = 26  # characters of {"name": "", "arguments": }
 
+_CALLS = frozenset(("tool_calls", "function_call", "arguments"))
+"""Fields of a message that calls a tool."""
+
 _ROLE = {"developer": "system", "function": "tool", "ipython": "tool", "model": "assistant"}
 """Roles under the names that few clients use, and the usual name."""
 
@@ -87,6 +90,8 @@ def _message(entry: Object) -> Message:
     role = string(entry.get("role")) or _ROLE_OF_ITEM.get(string(entry.get("type")), "")
     role = _ROLE.get(role, role)
     content = entry.get("content", entry.get("output"))
+    if isinstance(content, str) and _CALLS.isdisjoint(entry):
+        return Message(role, content, len(content), int(role == "tool"))
     text = _text(content)
     results = [part for part in items(content) if _type(part) == "tool_result"]
     if results and role == "user" and not text:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Mapping, Sequence
+from itertools import islice, repeat
 
 Object = Mapping[str, object]
 
@@ -66,13 +66,8 @@ def measure(value: object) -> tuple[int, int]:
         key, node = stack.pop()
         chars += len(key) + _PUNCTUATION + (len(node) if isinstance(node, str) else 0)
         fields += len(node) if key == "properties" and isinstance(node, Mapping) else 0
-        stack.extend(_inner(node))
+        if isinstance(node, Mapping):
+            stack.extend(islice(node.items(), _MOST_NODES))
+        elif isinstance(node, list | tuple):
+            stack.extend(zip(repeat(""), islice(node, _MOST_NODES)))
     return chars, fields
-
-
-def _inner(node: object) -> Iterator[tuple[str, object]]:
-    """The values in a value, each with its key (in a list: "")."""
-    if isinstance(node, Mapping):
-        yield from ((str(key), inner) for key, inner in islice(node.items(), _MOST_NODES))
-    elif isinstance(node, list | tuple):
-        yield from (("", inner) for inner in islice(node, _MOST_NODES))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeGuard
 
-from predictor.request.fields import Object, count, mapping
+from predictor.request.fields import Object, count
 
 EFFORT = {"none": 0.0, "minimal": 0.1, "low": 0.3, "medium": 0.6, "high": 1.0}
 EFFORT |= {"xhigh": 1.0, "max": 1.0}
@@ -14,7 +14,9 @@ EFFORT |= {"xhigh": 1.0, "max": 1.0}
 
 _SWITCHES = ("enable_thinking", "thinking", "enabled")
 _TYPES = {"enabled": True, "adaptive": True, "disabled": False}  # of Anthropic's field ``thinking``
-_BUDGETS = ("thinking_token_budget", "thinking_budget", "budget_tokens", "max_tokens")
+_BUDGETS = ("thinking_token_budget", "thinking_budget", "budget_tokens")
+_EFFORTS = ("reasoning_effort", "effort")
+_FIELDS = frozenset((*_SWITCHES, *_BUDGETS, *_EFFORTS, "type"))
 
 _SOFT = re.compile(r"(?<!\S)/(no_?)?think(?!\S)")
 _STATED = re.compile(r"(?:^|\n)\s*reasoning(?: effort)?: *(low|medium|high)\b", re.IGNORECASE)
@@ -27,10 +29,9 @@ def read_thinking(body: Object, text: str, system: str) -> tuple[float | None, i
     ``text`` and ``system`` are the last user message and the system message. A field of the
     request that switches thinking off is final, as in Qwen3; the messages' words come next.
     """
-    budget = _budget(body)
-    effort = _field(body)
-    if budget == 0:
-        effort = 0.0
+    holders = [holder for holder in _holders(body) if not _FIELDS.isdisjoint(holder)]
+    budget = _budget(holders)
+    effort = 0.0 if budget == 0 else _field(holders)
     if effort != 0.0:
         said = _said(text, system)
         effort = effort if said is None else said
@@ -49,11 +50,10 @@ def _said(text: str, system: str) -> float | None:
     return None
 
 
-def _field(body: Object) -> float | None:
+def _field(holders: Sequence[Object]) -> float | None:
     """The effort that the request's fields state; a switch that is off outdoes an effort."""
-    holders = list(_holders(body))
     switches = [value for holder in holders for value in _switches(holder)]
-    named = [holder.get(name) for holder in holders for name in ("reasoning_effort", "effort")]
+    named = [holder.get(name) for holder in holders for name in _EFFORTS]
     efforts = [EFFORT[name.lower()] for name in named if _is_effort(name)]
     if False in switches:
         return 0.0
@@ -75,18 +75,17 @@ def _is_effort(name: object) -> TypeGuard[str]:
     return isinstance(name, str) and name.lower() in EFFORT
 
 
-def _budget(body: Object) -> int | None:
+def _budget(holders: Sequence[Object]) -> int | None:
     """The first thinking budget that the request states, in tokens."""
-    for holder in _holders(body):
-        for name in _BUDGETS:
-            budget = count(holder.get(name), 0) if holder is not body or "think" in name else None
-            if budget is not None:
-                return budget
-    return None
+    budgets = (count(holder.get(name), 0) for holder in holders for name in _BUDGETS)
+    return next((budget for budget in budgets if budget is not None), None)
 
 
 def _holders(body: Object) -> Iterator[Object]:
-    """The objects of a request that may hold its switches."""
+    """The objects of a request that may hold its switches, under one set of names."""
     yield body
-    for name in ("chat_template_kwargs", "reasoning", "thinking", "output_config"):
-        yield mapping(body.get(name))
+    for name in ("chat_template_kwargs", "thinking", "output_config"):
+        if isinstance(value := body.get(name), Mapping):
+            yield value
+    if isinstance(reasoning := body.get("reasoning"), Mapping):
+        yield {**reasoning, "thinking_budget": reasoning.get("max_tokens")}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from predictor.request.fields import Object, items, mapping, measure
 
-_MEASURED = 64  # tools whose text is measured; further ones count as their mean
+_MEASURED = 16  # tools whose text is measured; further ones count as their mean
 
 
 @dataclass(frozen=True, slots=True)
