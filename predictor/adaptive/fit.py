@@ -3,8 +3,8 @@
 With the features phi and the predicted location mu: log tokens - mu = phi v + e. Each answer has a
 weight that halves every ``half_life`` answers. The posterior mode of v under a prior around 0 (the
 predictor is right) is a ridge regression. phi includes the numbers of the request's mode: a mode
-with few answers borrows from the model's other modes. If the predictor has no skill, the slope of mu
-becomes 0 instead of 1 and the forecast becomes the distribution of the recent answers.
+with few answers borrows from the model's other modes. If the predictor has no skill, the slope of
+mu becomes 0 instead of 1 and the forecast becomes the distribution of the recent answers.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def fit(
     precision *= np.minimum(1.0, _HUBER / np.maximum(residual, 1e-9))
     deviation = _prior_deviation(before, known=known, settings=settings)
     coefficients, error, leverage = _regress(answers, precision, deviation)
-    wider = _fit_scale(answers, design, error, prior, before, settings)
+    wider = _fit_scale(answers, design, _wider(answers, error, prior), before, settings)
     residuals = error / np.exp(answers.log_scale + design @ wider)
     order = np.argsort(residuals)
     unsure = _UNSURE * np.average(leverage, weights=answers.weight)
@@ -111,7 +111,7 @@ def _prior_deviation(before: Fit, *, known: bool, settings: AdaptiveSettings) ->
     deviation = np.full(len(before.coefficients), settings.others[entry])
     deviation[:2] = settings.intercept[entry], settings.slope[entry]
     deviation[MODE:] = settings.mode[entry]
-    return np.hypot(deviation, before.coefficients)
+    return np.asarray(np.hypot(deviation, before.coefficients))
 
 
 def _regress(answers: Answers, precision: Array, deviation: Array) -> tuple[Array, Array, Array]:
@@ -127,17 +127,16 @@ def _regress(answers: Answers, precision: Array, deviation: Array) -> tuple[Arra
     return coefficients, error / np.sqrt(np.maximum(0.1, 1.0 - leverage)), leverage
 
 
-def _fit_scale(
-    answers: Answers,
-    design: Array,
-    error: Array,
-    prior: Array,
-    before: Fit,
-    settings: AdaptiveSettings,
-) -> Array:
-    """The coefficients of the log scale: by how much the errors are wider than predicted."""
+def _wider(answers: Answers, error: Array, prior: Array) -> Array:
+    """The log factors (n) by which the errors are wider than predicted."""
     expected = float(MASS @ np.log(np.abs(prior) + _LEAST / 0.35))
-    wider = np.log(np.abs(error) + _LEAST) - answers.log_scale - expected / MASS.sum()
+    return np.asarray(np.log(np.abs(error) + _LEAST) - answers.log_scale - expected / MASS.sum())
+
+
+def _fit_scale(
+    answers: Answers, design: Array, wider: Array, before: Fit, settings: AdaptiveSettings
+) -> Array:
+    """The coefficients of the log scale, from the log factors by which errors are ``wider``."""
     strength = np.full(design.shape[1], settings.spread_prior)
     strength[0] /= 1 + (before.scale_coefficients[0] / _WIDER) ** 2
     strength[1:] *= _SCALE_STIFF

@@ -20,7 +20,7 @@ MODES = {
     "thinking low": replace(PLAIN, reasoning=0.3),
     "thinking high": THINKING,
     "tools": replace(PLAIN, tools=3),
-    "tools, forced": replace(PLAIN, tools=3, forced_tool=1),
+    "tools, forced": replace(PLAIN, tools=3, forced_tool=True),
     "json": replace(PLAIN, json=True),
     "thinking high, tools, json": replace(THINKING, tools=1, json=True),
 }
