@@ -19,6 +19,7 @@ from predictor.features import (
     asked_length,
     demand_words,
     demands,
+    length_table,
     lexicon,
     ngrams,
     request,
@@ -177,9 +178,9 @@ def feature_hash() -> str:
     hashed = [[numbers.tolist() for numbers in part] for part in parts]
     known: list[object] = [[canonical(name), str(traits(name))] for name in _PROBE_NAMES]
     known += [*RULES, *map(str, FACTS)]
-    words = [lexicon.WORDS, lexicon.PHRASES, lexicon.OPENERS, lexicon.ITEMS, lexicon.LIMITING]
-    words += [lexicon.MEASURES, lexicon.YES_OR_NO, lexicon.REPLYING, lexicon.ASSENT]
-    numbers = [lexicon.NUMBER_WORDS, lexicon.UNIT_TOKENS]
+    words = [lexicon.WORDS, lexicon.PHRASES, lexicon.OPENERS]
+    words += [lexicon.YES_OR_NO, lexicon.REPLYING, lexicon.ASSENT]
+    numbers = [lexicon.NUMBER_WORDS, length_table.contents()]
     hashed += [demand_words.TABLE.keys.tolist(), demand_words.TABLE.masks.tolist()]
     definition = json.dumps([LEXICAL_NAMES, CONTEXT_NAMES, rounded, hashed, known, words, numbers])
     return hashlib.sha256(definition.encode()).hexdigest()[:32]

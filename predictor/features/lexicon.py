@@ -99,24 +99,6 @@ NUMBER_WORDS: dict[str, int] = {word: value for value, word in enumerate(_COUNT.
 NUMBER_WORDS |= {"a": 1, "an": 1, "single": 1, "couple": 2, "few": 3, "several": 5, "fifteen": 15}
 NUMBER_WORDS |= {"twenty": 20, "thirty": 30, "fifty": 50, "hundred": 100}
 
-UNIT_TOKENS: dict[str, float] = {"word": 1.35, "character": 0.25, "token": 1.0, "sentence": 24.0}
-UNIT_TOKENS |= {"line": 14.0, "paragraph": 110.0, "page": 600.0, "stanza": 45.0}
-"""The tokens of one unit of length."""
-
-_ITEMS = (
-    "item example idea tip way reason point step thing fact question name bullet benefit advantage "
-    "strategy method suggestion type feature factor characteristic country option title synonym "
-    "adjective song movie book place recipe activity use element"
-)
-ITEMS = _ITEMS.split()
-
-_BOUNDING = "in than most exactly about under within max maximum around"
-BOUNDING = tuple(_BOUNDING.split())
-"""Words before a number that make the number a limit in any text: "in 50 words"."""
-LIMITING = (*BOUNDING, "using", "limit", "only", "with", "a", "to", "of")
-"""Words before a number that make the number a limit in a short text: "a poem of 50 words"."""
-MEASURES = ("word", "words", "sentence", "sentences", "paragraph", "paragraphs")
-ARTICLES = ("a", "an")
 YES_OR_NO = ("answer yes or", "just yes or", "only yes or", "with yes or", "reply yes or")
 REPLYING = ("say", "saying", "reply", "replying", "respond", "response", "answer", "acknowledge")
 ASSENT = ("acknowledged", "roger", "understood", "ok", "okay", "ready", "noted", "continue")

@@ -10,28 +10,19 @@ from numpy.typing import NDArray
 
 from predictor.arrays import Array, Flags, Indices
 from predictor.features.lexicon import (
-    ARTICLES,
     ASSENT,
-    BOUNDING,
     GROUPS,
-    ITEMS,
-    LIMITING,
-    MEASURES,
     NUMBER_WORDS,
     OPENERS,
     PHRASES,
     REPLYING,
-    UNIT_TOKENS,
     WORDS,
     YES_OR_NO,
 )
 from predictor.features.tokens import Hashes, Tokens, bigrams, tokenise, trigrams
 
-_MORE_ITEMS = ("strategies", "countries", "activities")
-_UNITS = UNIT_TOKENS | {unit + "s": tokens for unit, tokens in UNIT_TOKENS.items()}
-_ITEM_WORDS = {*ITEMS, *(item + "s" for item in ITEMS), *_MORE_ITEMS}
-_FLAGS = ("item", "measure", "limiting", "bounding", "article", "yes_or_no", "replying", "assent")
-_FLAGGED = (_ITEM_WORDS, MEASURES, LIMITING, BOUNDING, ARTICLES, YES_OR_NO, REPLYING, ASSENT)
+_FLAGS = ("yes_or_no", "replying", "assent")
+_FLAGGED = (YES_OR_NO, REPLYING, ASSENT)
 _SHIFT = np.uint64(48)
 _MIX = 0x3E72164118072E8D  # chosen so that no two entries share a slot
 
@@ -42,11 +33,9 @@ class LexiconTable:
 
     ``slots`` (65,536) gives the entry for the first 16 bits of a mixed hash. The other arrays have
     one value for each entry: ``hashes``; the index of a ``group`` and of a ``second_group`` (-1:
-    none); the ``number`` that a word names and the tokens of a ``unit`` of length (NaN: none); the
-    ``opener`` code (-1: none). Flags: an ``item`` of a list, a ``measure`` of a whole answer, a
-    word that makes the next number a limit in a short text (``limiting``) or in any text
-    (``bounding``), an ``article``, a demand for yes or no (``yes_or_no``), a word for answering
-    (``replying``), and a word of ``assent``.
+    none); the ``number`` that a word names (NaN: none); the ``opener`` code (-1: none). Flags: a
+    demand for yes or no (``yes_or_no``), a word for answering (``replying``), and a word of
+    ``assent``.
     """
 
     slots: NDArray[np.int16]
@@ -54,13 +43,7 @@ class LexiconTable:
     group: NDArray[np.int16]
     second_group: NDArray[np.int16]
     number: Array
-    unit: Array
     opener: Array
-    item: Flags
-    measure: Flags
-    limiting: Flags
-    bounding: Flags
-    article: Flags
     yes_or_no: Flags
     replying: Flags
     assent: Flags
@@ -123,10 +106,9 @@ def _build() -> LexiconTable:
     for group, phrase in spelt:
         groups.setdefault(_hash(phrase), []).append(GROUPS.index(group))
     numbers = {_hash(word): float(value) for word, value in NUMBER_WORDS.items()}
-    units = {_hash(word): tokens for word, tokens in _UNITS.items()}
     flags = [{_hash(word) for word in words} for words in _FLAGGED]
     openers = {_hash(word): float(code) for code, word in enumerate(OPENERS)}
-    keys = sorted({*groups, *numbers, *units, *set().union(*flags), *openers})
+    keys = sorted({*groups, *numbers, *set().union(*flags), *openers})
     slots = np.zeros(1 << 16, dtype=np.int16)
     for index, key in enumerate(keys):
         slot = (key * _MIX) % (1 << 64) >> 48
@@ -141,7 +123,6 @@ def _build() -> LexiconTable:
             [-1, *([*groups.get(key, []), -1, -1][1] for key in keys)], dtype=np.int16
         ),
         number=np.array([nan, *(numbers.get(key, nan) for key in keys)]),
-        unit=np.array([nan, *(units.get(key, nan) for key in keys)]),
         opener=np.array([-1.0, *(openers.get(key, -1.0) for key in keys)]),
         **{
             name: np.array([False, *(key in flagged for key in keys)])

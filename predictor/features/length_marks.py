@@ -1,0 +1,135 @@
+"""Marks of stated lengths: the numbers, units, bounds and verbs of one text, in order."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from predictor.features.length_table import NUMERAL, TABLE, Kind, Mark
+
+_DIGITS = re.compile(rb"\d{1,3}(?:[,. ]\d{3})+(?!\d)|\d+(?:\.\d+)?")
+_THOUSANDS = re.compile(rb"(\d+)k")
+_MOST_DIGITS = 7
+_DIGIT_BYTES = frozenset(b"0123456789")
+
+_OTHER = Mark(0)
+_EASTERN, _ALONE = 0xE0, 0xE3  # first bytes: from Devanagari on, from kana on
+
+
+def read_marks(data: bytes, starts: Sequence[int], ends: Sequence[int]) -> list[Mark]:
+    """The marks of a text in lower case, whose tokens are ``data[start:end]``."""
+    marks: list[Mark] = []
+    at = 0
+    while at < len(starts):
+        digits = data[starts[at]] in _DIGIT_BYTES and _digits(data, starts, ends, at)
+        mark, taken = digits or _word(data, starts, ends, at)
+        marks.append(mark)
+        at += taken
+    return _join_numbers(marks)
+
+
+def _digits(
+    data: bytes, starts: Sequence[int], ends: Sequence[int], at: int
+) -> tuple[Mark, int] | None:
+    """The number in digits at token ``at``, and its tokens; None for none."""
+    found = _DIGITS.match(data, starts[at])
+    if found is None:
+        return None
+    for last in range(at, min(at + 8, len(ends))):
+        if ends[last] == found.end():
+            return _number(found[0]), last - at + 1
+    thousands = _THOUSANDS.fullmatch(data, starts[at], ends[at])
+    return (_number(thousands[1] + b"000"), 1) if thousands else None
+
+
+def _number(written: bytes) -> Mark:
+    plain = re.sub(rb"[,. ](?=\d{3})", b"", written)
+    known = len(plain) <= _MOST_DIGITS
+    return Mark(Kind.NUMBER if known else 0, float(plain) if known else 0.0, digits=True)
+
+
+def _word(data: bytes, starts: Sequence[int], ends: Sequence[int], at: int) -> tuple[Mark, int]:
+    """The longest phrase of the table at token ``at``, or one word, and its tokens."""
+    word = data[starts[at] : ends[at]]
+    first = TABLE.get(word)
+    eastern, alone = word[0] >= _EASTERN, word[0] >= _ALONE
+    if first is None:
+        return (_OTHER if not eastern else Mark(0, eastern=True, alone=alone)), 1
+    for size in range(min(first.longest, len(starts) - at), 0, -1):
+        spans = zip(starts[at : at + size], ends[at : at + size], strict=True)
+        found = TABLE.get(b" ".join(data[a:b] for a, b in spans))
+        if found and found.kind:
+            return Mark(found.kind, found.numeral, found.unit, eastern, alone), size
+    return Mark(0, eastern=eastern, alone=alone), 1
+
+
+def _join_numbers(marks: list[Mark]) -> list[Mark]:
+    """The marks with the words of each number as one mark of the kind NUMBER."""
+    out: list[Mark] = []
+    at = 0
+    while at < len(marks):
+        numeral = marks[at].kind & (NUMERAL | Kind.NUMBER)
+        value, end = _compose(marks, at) if numeral else (0.0, at)
+        if end == at:
+            out.append(marks[at])
+        else:
+            kept = marks[at].kind if end == at + 1 else 0
+            first = marks[at]
+            kind = kept | Kind.NUMBER
+            out.append(Mark(kind, value, first.unit, first.eastern, first.alone, first.digits))
+        at = max(end, at + 1)
+    return out
+
+
+class _Sum:
+    """The value of the words of a number, read from left to right."""
+
+    def __init__(self) -> None:
+        self.whole = self.section = self.low = 0.0
+        self.words = self.multipliers = 0
+
+    def fits(self, mark: Mark) -> bool:
+        if mark.kind & Kind.MULTIPLIER:
+            return bool(self.words) or mark.value < 10_000
+        if mark.kind & Kind.NUMBER:
+            return not self.words or (not self.low and mark.value < 10)
+        return bool(self.low % 10 ** len(str(int(mark.value))) == 0)
+
+    def add(self, mark: Mark) -> None:
+        self.words += 1
+        if not mark.kind & Kind.MULTIPLIER:
+            self.low += mark.value
+            return
+        self.multipliers += 1
+        if mark.value >= 1000:
+            self.whole += max(self.section + self.low, 1) * mark.value
+            self.section = 0.0
+        else:
+            self.section += max(self.low, 1) * mark.value
+        self.low = 0.0
+
+    def value(self) -> float:
+        return self.whole + self.section + self.low
+
+
+def _compose(marks: Sequence[Mark], start: int) -> tuple[float, int]:
+    """The number that starts at the mark ``start`` and its end; ``start`` for no number."""
+    total, at, end = _Sum(), start, start
+    while at < len(marks):
+        mark = marks[at]
+        if mark.kind & (NUMERAL | Kind.NUMBER) and total.fits(mark):
+            if mark.kind & Kind.VALUE and marks[at - 1].kind & Kind.ARTICLE and at > start:
+                total = _Sum()
+            total.add(mark)
+            end = at + 1
+        elif not (mark.kind & Kind.AND and end == at > start and _goes_on(total, marks, at)):
+            break
+        at += 1
+    sino = end == start + 1 and marks[start].kind & NUMERAL == Kind.SINO
+    return (0.0, start) if sino else (total.value(), end)
+
+
+def _goes_on(total: _Sum, marks: Sequence[Mark], at: int) -> bool:
+    """Whether a word for "and" may join two parts of a number: "twenty-five", "two-thousand"."""
+    following = marks[at + 1].kind if at + 1 < len(marks) else 0
+    return bool(following & Kind.MULTIPLIER or (following & Kind.VALUE and total.value() >= 20))
