@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from predictor.features.length_table import NUMERAL, TABLE, Kind, Mark
+from predictor.features.length_table import MARKS, NUMERAL, TABLE, Kind, Mark, mark_of
 
 _DIGITS = re.compile(rb"\d{1,3}(?:[,. ]\d{3})+(?!\d)|\d+(?:\.\d+)?")
 _THOUSANDS = re.compile(rb"(\d+)k")
@@ -13,16 +13,16 @@ _MOST_DIGITS = 7
 _DIGIT_BYTES = frozenset(b"0123456789")
 
 _OTHER = Mark(0)
-_EASTERN, _ALONE = 0xE0, 0xE3  # first bytes: from Devanagari on, from kana on
 
 
 def read_marks(data: bytes, starts: Sequence[int], ends: Sequence[int]) -> list[Mark]:
     """The marks of a text in lower case, whose tokens are ``data[start:end]``."""
     marks: list[Mark] = []
+    parts = [data[a:b] for a, b in zip(starts, ends, strict=True)]
     at = 0
     while at < len(starts):
         digits = data[starts[at]] in _DIGIT_BYTES and _digits(data, starts, ends, at)
-        mark, taken = digits or _word(data, starts, ends, at)
+        mark, taken = digits or _word(parts, at)
         marks.append(mark)
         at += taken
     return _join_numbers(marks)
@@ -48,19 +48,17 @@ def _number(written: bytes) -> Mark:
     return Mark(Kind.NUMBER if known else 0, float(plain) if known else 0.0, digits=True)
 
 
-def _word(data: bytes, starts: Sequence[int], ends: Sequence[int], at: int) -> tuple[Mark, int]:
-    """The longest phrase of the table at token ``at``, or one word, and its tokens."""
-    word = data[starts[at] : ends[at]]
+def _word(parts: Sequence[bytes], at: int) -> tuple[Mark, int]:
+    """The mark of the longest phrase at token ``at``, or of one word, and its tokens."""
+    word = parts[at]
     first = TABLE.get(word)
-    eastern, alone = word[0] >= _EASTERN, word[0] >= _ALONE
     if first is None:
-        return (_OTHER if not eastern else Mark(0, eastern=True, alone=alone)), 1
-    for size in range(min(first.longest, len(starts) - at), 0, -1):
-        spans = zip(starts[at : at + size], ends[at : at + size], strict=True)
-        found = TABLE.get(b" ".join(data[a:b] for a, b in spans))
-        if found and found.kind:
-            return Mark(found.kind, found.numeral, found.unit, eastern, alone), size
-    return Mark(0, eastern=eastern, alone=alone), 1
+        return _OTHER if word[0] < 128 else mark_of(word), 1
+    for size in range(min(first.longest, len(parts) - at), 1, -1):
+        found = MARKS.get(b" ".join(parts[at : at + size]))
+        if found:
+            return found, size
+    return MARKS.get(word) or mark_of(word), 1
 
 
 def _join_numbers(marks: list[Mark]) -> list[Mark]:

@@ -148,6 +148,17 @@ def _build() -> dict[bytes, Entry]:
 TABLE = _build()
 """Entries by phrase: the UTF-8 tokens of the phrase with spaces between."""
 
+_EASTERN, _ALONE = 0xE0, 0xE3  # first bytes: from Devanagari on, from kana on
+
+
+def mark_of(word: bytes, kind: int = 0, value: float = 0.0, unit: float = 0.0) -> Mark:
+    """The mark of a word or phrase that begins with ``word``."""
+    return Mark(kind, value, unit, word[0] >= _EASTERN, word[0] >= _ALONE)
+
+
+MARKS = {key: mark_of(key, it.kind, it.numeral, it.unit) for key, it in TABLE.items() if it.kind}
+"""Marks by phrase, shared by all texts."""
+
 
 def contents() -> list[list[object]]:
     """All words with what they may be, in the order of the words."""
