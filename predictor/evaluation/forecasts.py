@@ -13,7 +13,6 @@ from predictor.data.records import Records
 from predictor.evaluation import scores
 from predictor.fast.inputs import ROUTES
 from predictor.fast.predictor import Predictor
-from predictor.features.definition import Prompt
 from predictor.raw_forecast import CAP_TOKENS
 
 
@@ -80,15 +79,15 @@ def forecasts_by_model(predictor: Predictor, records: Records) -> Iterator[Forec
         prompts, number = np.unique(records.prompt[rows], return_inverse=True)
         if len(prompts) < 2:
             continue
-        texts = [records.texts[prompt] for prompt in prompts]
-        atoms, mass = predictor.atoms([Prompt(name, text) for text in texts])
+        asked = [replace(records.prompts[prompt], model=name) for prompt in prompts]
+        atoms, mass = predictor.atoms(asked)
         yield Forecasts(
             model=name,
             route=ROUTES[predictor.match(name).route],
             atoms=atoms,
             mass=mass,
             corpus=records.corpus[prompts],
-            chars=np.array([len(text) for text in texts], dtype=np.intp),
+            chars=np.array([prompt.chars or len(prompt.text) for prompt in asked], dtype=np.intp),
             prompt=number,
             tokens=records.tokens[rows],
             censored=records.censored[rows],

@@ -97,6 +97,7 @@ def _json(result: Evaluation, facts: dict[str, str], parts: Split) -> bytes:
     content: dict[str, Any] = {
         "facts": facts,
         "warning": parts.warning,
+        "kinds": result.kinds,
         "mean": result.mean,
         "models": result.models,
         "corpora": result.corpora,

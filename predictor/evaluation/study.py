@@ -11,6 +11,7 @@ from predictor.arrays import Array
 from predictor.data.records import DataError, Records
 from predictor.evaluation.forecasts import Forecasts, forecasts_by_model
 from predictor.evaluation.held_out import Split
+from predictor.evaluation.kinds import LEAST_PROMPTS, metrics_by_kind
 from predictor.evaluation.metrics import Metrics, mean_metrics, model_metrics
 from predictor.fast.predictor import Predictor
 
@@ -34,12 +35,15 @@ class Evaluation:
     """The measured ``forecasts``, and metrics by kind of forecast.
 
     ``models`` has metrics by model, ``corpora`` by corpus (mean over the models), ``mean`` the mean
-    over the models. ``routes`` has each model's route: how the predictor knows the model.
+    over the models. ``kinds`` has the forecast's metrics by kind of traffic (``kind_metrics``).
+    ``routes`` has each model's route: how the predictor knows the model. Models with few prompts
+    count in ``kinds`` only, unless all have few.
     """
 
     mean: MetricsByKind
     models: Mapping[str, MetricsByKind]
     corpora: Mapping[str, MetricsByKind]
+    kinds: Mapping[str, Metrics]
     routes: Mapping[str, str]
     forecasts: list[Forecasts]
 
@@ -50,9 +54,10 @@ def study(predictor: Predictor, parts: Split, *, seed: int = 0) -> Evaluation:
     Raises:
         DataError: no model has samples of two prompts.
     """
-    forecasts = list(forecasts_by_model(predictor, parts.measured))
-    if not forecasts:
+    every = list(forecasts_by_model(predictor, parts.measured))
+    if not every:
         raise DataError("no model has samples of two prompts to measure on; give more data")
+    forecasts = [made for made in every if len(made) >= LEAST_PROMPTS] or every
     kinds = [_with_baselines(of_model, parts.training) for of_model in forecasts]
     models = {by_kind[FORECAST].model: _measured(by_kind, seed) for by_kind in kinds}
     names = sorted({str(name) for of_model in forecasts for name in of_model.corpus})
@@ -61,6 +66,7 @@ def study(predictor: Predictor, parts: Split, *, seed: int = 0) -> Evaluation:
         mean=_mean(list(models.values())),
         models=models,
         corpora={name: by_kind for name, by_kind in corpora.items() if by_kind},
+        kinds=metrics_by_kind(every, parts.measured, seed=seed),
         routes={of_model.model: of_model.route for of_model in forecasts},
         forecasts=forecasts,
     )

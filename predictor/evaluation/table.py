@@ -21,6 +21,16 @@ _METRICS = (
     ("coverage95", "95 % covers", "{:.1%}"),
     ("recall_longest", "recall longest 10 %", "{:.2f}"),
 )
+_BY_KIND = (
+    ("prompts", "prompts", "{:.0f}"),
+    ("models", "models", "{:.0f}"),
+    ("tau", "tau", "{:.3f}"),
+    ("tau_pooled", "tau, pooled", "{:.3f}"),
+    ("factor", "actual / median", "{:.2f}"),
+    ("coverage", "80 % covers", "{:.1%}"),
+    ("crps_skill", "CRPS skill", "{:.2f}"),
+)
+_MOST_MODELS = 40
 _COMPARED = (("tau", "tau", "{:.3f}"), ("mae", "MAE", "{:.0f}"), ("crps", "CRPS", "{:.0f}"))
 _SHORT = {FORECAST: "forecast", MODEL: "model", CORPUS: "corpus x model"}
 
@@ -36,6 +46,18 @@ EXPLANATIONS = (
         "models of the same family were; generic = no model of the same family was trained on.",
     ),
     ("corpus", "the data set that the prompt comes from."),
+    (
+        "kind",
+        "the kind of traffic: CASTILLO's corpora together, or another set. Tau and CRPS skill are "
+        "means over the models that were measured on at least 15 prompts of the kind.",
+    ),
+    ("models", "the number of models measured on."),
+    ("tau, pooled", "tau over the answers of all models of a kind together."),
+    (
+        "actual / median",
+        "median of the actual length divided by the median forecast: above 1, forecasts are too "
+        "short.",
+    ),
     ("prompts", "the number of prompts measured on."),
     (
         "tau",
@@ -102,15 +124,29 @@ def _markdown(line: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def tables(study: Evaluation) -> list[Table]:
-    """The metrics and the baselines, by model and by corpus."""
-    models = {MEAN: study.mean, **study.models}
+    """The metrics by kind of traffic; metrics and baselines by model and by corpus.
+
+    Of many models, those with the most prompts have a line.
+    """
+    named = sorted(study.models, key=lambda name: -study.models[name][FORECAST]["prompts"])
+    models = {MEAN: study.mean} | {name: study.models[name] for name in named[:_MOST_MODELS]}
     routes = {MEAN: "", **study.routes}
     return [
+        kinds_table(study.kinds),
         _metrics("By model", "model", models, routes),
         _metrics("By corpus, mean over the models", "corpus", study.corpora, None),
         _baselines("Against baselines, by model", "model", models),
         _baselines("Against baselines, by corpus", "corpus", study.corpora),
     ]
+
+
+def kinds_table(kinds: Mapping[str, Mapping[str, float]]) -> Table:
+    """The metrics of ``metrics_by_kind``, a line for each kind of traffic."""
+    rows = [
+        (kind, *(_cell(m, key, form) for key, _, form in _BY_KIND)) for kind, m in kinds.items()
+    ]
+    columns = ("kind", *(label for _, label, _ in _BY_KIND))
+    return Table("By kind of traffic, mean over the models", columns, rows)
 
 
 def _metrics(

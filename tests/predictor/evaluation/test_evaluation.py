@@ -164,6 +164,7 @@ def test_the_page_needs_no_other_file_and_no_network(
     figures = json.loads((out / "metrics.json").read_text())
     assert set(figures["models"]) == NAMES
     assert figures["mean"][MODEL]["tau"] is None
+    assert set(figures["kinds"]) == {"CASTILLO"}
     assert 0 < figures["mean"][FORECAST]["coverage95"] <= 1
 
 
@@ -193,7 +194,7 @@ def test_one_sample_per_prompt_is_enough(
     found = study(small_predictor, split(one, small_predictor.manifest, "held-out"))
     assert np.isnan(found.mean[FORECAST]["ceiling"])
     assert found.mean[FORECAST]["tau"] > 0.5
-    assert tables(found)[0].rows[0][4] == "-"
+    assert tables(found)[1].rows[0][4] == "-"
     assert set(plots.draw(found)) == PLOTS
 
 

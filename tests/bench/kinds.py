@@ -1,0 +1,104 @@
+"""Kinds of traffic: what licences cost, and what is forecast for a kind that training lacks.
+
+    python -m tests.bench.kinds [--data DIR] [--train licensed all KIND ...] [--write FILE]
+
+Trains the fast tier on the prompts that are not held out: on the rows that a published model may
+learn from ("licensed"), on "all" rows, and on all rows without one KIND, of which all prompts are
+then measured. By default each kind is left out in turn.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from predictor.arrays import Flags
+from predictor.data import castillo, other_models, sources, splits
+from predictor.data.kinds.licences import SOURCES
+from predictor.data.records import Records
+from predictor.evaluation.forecasts import forecasts_by_model
+from predictor.evaluation.kinds import CASTILLO, kind_of, metrics_by_kind
+from predictor.evaluation.metrics import Metrics
+from predictor.evaluation.table import kinds_table
+from predictor.fast.predictor import Predictor
+from predictor.training import fast
+from predictor.training.train import HOLDOUT
+from tests.castillo import needed_data
+
+LICENSED, ALL = "licensed", "all"
+_SEEN = 400  # held-out prompts of a kind that are measured, at most
+
+
+def measured(records: Records, out: Flags) -> Records:
+    """The held-out prompts to measure on: at most ``_SEEN`` of each kind."""
+    keep = np.zeros(len(out), dtype=np.bool_)
+    for kind in sorted({kind_of(str(corpus)) for corpus in records.corpus}):
+        prompts = np.flatnonzero(out & of_kind(records, kind))
+        order = sorted(prompts, key=lambda prompt: splits.digest(records.texts[prompt]))
+        keep[order[:_SEEN]] = True
+    return records.of_prompts(keep)
+
+
+def of_kind(records: Records, kind: str) -> Flags:
+    """Which prompts (P) are of the kind."""
+    return np.array([kind_of(str(corpus)) == kind for corpus in records.corpus], dtype=np.bool_)
+
+
+def trained(records: Records, folder: Path, held: Records, *, threads: int) -> Predictor:
+    """The fast tier fitted on ``records``."""
+    effects = other_models.read(folder, held.texts)
+    return fast.fit(records, effects, threads=threads).predictor({})
+
+
+def run(folder: Path, what: Sequence[str], threads: int) -> list[str]:
+    """The tables as Markdown; for the kinds left out in turn there is one table."""
+    records = sources.read_all([folder])
+    count = round(HOLDOUT * int(records.validate.sum()))
+    out = splits.held_out(records, splits.holdout_threshold(records, count))
+    training, held = records.of_samples(~out[records.prompt]), measured(records, out)
+    texts: list[str] = []
+    left_out: dict[str, Metrics] = {}
+    for name in what:
+        started = time.perf_counter()
+        if name in (LICENSED, ALL):
+            rows = castillo.licensed(training, folder) if name == LICENSED else training
+            found = _measure(trained(rows, folder, held, threads=threads), held)
+            texts.append(_text(f"Trained on {name} rows", found))
+        else:
+            rows = training.of_samples(~of_kind(training, name)[training.prompt])
+            alone = measured(records, of_kind(records, name))
+            left_out |= _measure(trained(rows, folder, alone, threads=threads), alone)
+        print(f"{name}: {time.perf_counter() - started:.0f} s", file=sys.stderr)
+    return [*texts, _text("Each kind left out of the training in turn", left_out)]
+
+
+def _measure(predictor: Predictor, records: Records) -> dict[str, Metrics]:
+    return metrics_by_kind(list(forecasts_by_model(predictor, records)), records)
+
+
+def _text(title: str, found: dict[str, Metrics]) -> str:
+    return f"## {title}\n\n{kinds_table(found).markdown()}\n" if found else ""
+
+
+def main() -> int:
+    """Train, measure, print the tables and write them."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--train", nargs="*", default=[LICENSED, ALL, CASTILLO, *SOURCES])
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--write", type=Path)
+    args = parser.parse_args()
+    text = "\n".join(run(args.data or needed_data(), args.train, args.threads))
+    print(text)
+    if args.write is not None:
+        args.write.write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
