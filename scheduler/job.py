@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from scheduler.length import LengthDistribution
 
+REPORT_TOKENS = 16
+"""Tokens of a sequence between two reports of its progress: one KV block of vLLM's default."""
+
 
 @dataclass(slots=True)
 class Job:

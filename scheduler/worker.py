@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from scheduler.job import Job
+from scheduler.job import REPORT_TOKENS, Job
 from scheduler.kv_forecast import KvForecast, KvProfile, kv_profile
 from scheduler.length import LengthDistribution
 from scheduler.worker_spec import WorkerSpec
@@ -17,9 +17,6 @@ for the coarse steps of the forecast."""
 KV_LIMIT_UNCAUTIOUS = 1.2
 """With no caution, admit until the expected KV peak is 120 % of the cache. The engine then admits
 what fits its free blocks, and preempts if the cache overflows."""
-
-REFRESH_TOKENS = 16
-"""Tokens by which an answer grows before its part of the forecast is computed anew."""
 
 _REPORT_WEIGHT = 0.2
 """Weight of a new KV report against the estimate so far."""
@@ -124,7 +121,7 @@ class Worker:
         """
         counted = self._jobs[job_id]
         counted.job.attained = attained
-        if 0 <= attained - counted.attained < REFRESH_TOKENS:
+        if 0 <= attained - counted.attained < REPORT_TOKENS:
             return False
         self._count(counted, self._profile(counted.job))
         return True

@@ -20,12 +20,10 @@ from gateway.scheduling.dispatcher import Slot
 from gateway.workers.backend import FAILURES
 from gateway.workers.fleet import Fleet
 from gateway.workers.member import Member
+from scheduler.job import REPORT_TOKENS
 from scheduler.records import RequestRecord
 
 log = logging.getLogger("lengthwise")
-
-PROGRESS_TOKENS = 16
-"""Tokens of a sequence between two reports to the scheduler: one KV block of vLLM's default."""
 
 
 class WorkerFailed(Exception):
@@ -122,7 +120,7 @@ class Relay:
             self.record.last_token = asyncio.get_running_loop().time()
             self.tokens = stream.tokens
             await self.reply.write(b"".join(events))
-            if stream.tokens - reported >= PROGRESS_TOKENS * slot.job.sequences:
+            if stream.tokens - reported >= REPORT_TOKENS * slot.job.sequences:
                 reported = stream.tokens
                 slot.progress(stream.tokens // slot.job.sequences)
         if not self.reply.started:

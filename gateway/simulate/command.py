@@ -68,8 +68,13 @@ _FORECASTS: Flags = {
     },
     "--tier": {
         "choices": ("fast", "refined"),
-        "default": "fast",
-        "help": "tier of the predictor that forecasts prompts (default %(default)s)",
+        "help": "fast: the fast tier alone; refined: the refined tier for requests that wait "
+        "(default: as the gateway, refined if the predictor has that tier and it can run)",
+    },
+    "--no-learning": {
+        "dest": "learning",
+        "action": "store_false",
+        "help": "forecasts do not learn from the answers that have ended",
     },
     "--forecast-sigma": {
         "type": float,

@@ -48,7 +48,7 @@ class Experiment:
             ValueError: no request fits the engines.
         """
         for seed in self.seeds:
-            study = Study(self.setup, self.draw, self.arrivals)
+            study = Study(self.setup, self.draw, self.arrivals, self.source.forecaster)
             for requested in self.loads:
                 load = study.load(requested, seed)
                 for arm in self.arms:

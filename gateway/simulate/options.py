@@ -10,6 +10,7 @@ from gateway.simulate.arrival_process import ArrivalProcess
 from gateway.simulate.engine_setup import MAX_MODEL_LEN, EngineSetup
 from gateway.simulate.flag_values import at_least, number
 from gateway.simulate.inputs.castillo import MODEL
+from gateway.simulate.inputs.forecasts import Forecasting
 from gateway.simulate.inputs.reader import ReadOptions, read_arrival_times
 from gateway.simulate.inputs.source import RequestSource
 from predictor.data.records import DataError
@@ -41,8 +42,7 @@ def read_options(args: argparse.Namespace) -> ReadOptions:
     return ReadOptions(
         data=args.data,
         model=args.model or MODEL,
-        model_dir=args.model_dir,
-        tier=args.tier,
+        forecasting=Forecasting(args.model_dir, args.tier, learns=args.learning),
         held_out=args.prompts == "held-out",
         sigma=args.forecast_sigma,
     )

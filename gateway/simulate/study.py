@@ -11,6 +11,7 @@ from gateway.simulate.arrival_process import ArrivalProcess
 from gateway.simulate.engine_setup import EngineSetup
 from scheduler.sim.arms import Arm
 from scheduler.sim.capacity import capacity
+from scheduler.sim.forecasts import FixedForecasts, MakeForecaster
 from scheduler.sim.measures import run_statistics
 from scheduler.sim.request import Request
 from scheduler.sim.simulator import Outcome, simulate
@@ -23,12 +24,14 @@ ReportRow = dict[str, Any]
 class Study:
     """Runs on one engine setup; ``draw`` gives the requests of a seed.
 
-    All arms of a seed share requests and arrivals. The rate of load 1 is found once per seed.
+    Each run has a forecaster of its own, so no arm learns from another arm's answers. All arms of a
+    seed share requests and arrivals. The rate of load 1 is found once per seed.
     """
 
     setup: EngineSetup
     draw: Callable[[int], Sequence[Request]]
     arrivals: ArrivalProcess = field(default_factory=ArrivalProcess)
+    forecaster: MakeForecaster = FixedForecasts
     _requests: dict[int, Sequence[Request]] = field(default_factory=dict)
     _capacity: dict[int, float] = field(default_factory=dict)
 
@@ -60,7 +63,7 @@ class Study:
         rate = load * self.capacity(seed)
         requests = self._requests[seed]
         times = self.arrivals.draw(len(requests), rate, seed)
-        outcome = simulate(requests, times, self.setup.servers(), arm)
+        outcome = simulate(requests, times, self.setup.servers(), arm, self.forecaster())
         return self._settings(arm, load, seed) | run_statistics(outcome), outcome
 
     def _settings(self, arm: Arm, load: float, seed: int) -> ReportRow:
@@ -84,7 +87,7 @@ def cut_at_context(request: Request, context: int) -> Request:
     room = context - request.prompt_tokens
     if room < 1 or request.output_tokens <= room:
         return request
-    return replace(request, output_tokens=room, length=request.length.capped(room))
+    return replace(request, output_tokens=room, length=request.length.capped(room), cut=True)
 
 
 def mean(rows: Sequence[ReportRow], column: str) -> float:

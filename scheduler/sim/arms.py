@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from scheduler.job import Job
+from scheduler.job import REPORT_TOKENS, Job
 from scheduler.kv_forecast import deviations_for
 from scheduler.length import LengthDistribution
 from scheduler.policy import AGEING, LEVEL, POLICIES
@@ -66,7 +66,7 @@ class Arm:
     level: float = LEVEL
     engine_queue: int = ENGINE_QUEUE
     priority: bool = False
-    report_every: int = 32
+    report_every: int = REPORT_TOKENS
     overflow: float = KV_OVERFLOW_PROBABILITY
     full_caution: float = FULL_CAUTION_SHARE
     forecast_kv: bool = True
@@ -124,9 +124,13 @@ class Arm:
             scheduler.set_worker(spec)
         return scheduler
 
-    def job(self, job_id: str, request: Request, now: float) -> Job:
-        """The job of a request that arrives ``now`` (seconds), as the scheduler gets it."""
-        length = request.length
+    def job(
+        self, job_id: str, request: Request, now: float, length: LengthDistribution | None = None
+    ) -> Job:
+        """The job of a request that arrives ``now`` (seconds), as the scheduler gets it.
+
+        ``length`` is the forecast; None stands for the request's own.
+        """
         if self.policy == ORACLE:
             length = LengthDistribution.point(max(1, request.output_tokens))
         return Job(
@@ -134,6 +138,6 @@ class Arm:
             model=request.model,
             arrival=now,
             prompt_tokens=request.prompt_tokens,
-            length=length,
+            length=length or request.length,
             tenant=request.tenant if self.tenants else "",
         )

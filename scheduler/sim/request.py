@@ -14,9 +14,11 @@ class Request:
     Args:
         prompt_tokens: true length of the prompt.
         output_tokens: true length of the answer.
-        length: the forecast that the scheduler gets.
+        length: the forecast that the scheduler gets if the run has no ``Forecaster``.
         model: the requested model.
         tenant: who pays for the request.
+        number: the request's number in its source, by which a ``Forecaster`` finds the prompt.
+        cut: whether the answer was cut, so that it would have had more than ``output_tokens``.
     """
 
     prompt_tokens: int
@@ -24,3 +26,5 @@ class Request:
     length: LengthDistribution
     model: str = ""
     tenant: str = ""
+    number: int = 0
+    cut: bool = False

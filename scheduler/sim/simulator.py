@@ -15,8 +15,10 @@ from heapq import heappop, heappush
 from scheduler.actions import Action, Dispatch
 from scheduler.engine_priority import priority
 from scheduler.records import RequestRecord
-from scheduler.sim.arms import Arm, Server
+from scheduler.scheduler import Scheduler
+from scheduler.sim.arms import ORACLE, Arm, Server
 from scheduler.sim.engine import Engine
+from scheduler.sim.forecasts import FixedForecasts, Forecaster
 from scheduler.sim.request import Request
 from scheduler.sim.step import StepEvents
 
@@ -57,14 +59,24 @@ class Outcome:
 
 
 def simulate(
-    requests: Sequence[Request], arrivals: Sequence[float], servers: Sequence[Server], arm: Arm
+    requests: Sequence[Request],
+    arrivals: Sequence[float],
+    servers: Sequence[Server],
+    arm: Arm,
+    forecaster: Forecaster | None = None,
 ) -> Outcome:
     """Run ``requests``, which arrive at ``arrivals`` (seconds, ascending), until all have ended.
+
+    ``forecaster`` forecasts at arrival and learns at the ends; None stands for the requests' own
+    forecasts. The oracle and ``stock`` ask for none.
 
     A request too large for any one of the servers is dropped: neither vLLM nor the gateway would
     know which server has room for it.
     """
-    return _Simulation(requests, arrivals, [arm.server(s) for s in servers], arm).run()
+    if forecaster is None or arm.policy == ORACLE:
+        forecaster = FixedForecasts()
+    engines = [arm.server(server) for server in servers]
+    return _Simulation(requests, arrivals, engines, arm, forecaster).run()
 
 
 class _Simulation:
@@ -74,10 +86,12 @@ class _Simulation:
         arrivals: Sequence[float],
         servers: list[Server],
         arm: Arm,
+        forecaster: Forecaster,
     ) -> None:
         self._requests = requests
         self._servers = servers
         self._arm = arm
+        self._forecaster = forecaster
         self._scheduler = arm.scheduler(servers, frozenset(r.model for r in requests))
         every = arm.report_every if self._scheduler is not None else 0
         self._engines = [Engine(s.config, s.costs, report_every=every) for s in servers]
@@ -129,7 +143,18 @@ class _Simulation:
             self._send(index, self._next_engine, 0.0)
             self._next_engine = (self._next_engine + 1) % len(self._engines)
             return
-        self._carry_out(self._scheduler.submit(self._arm.job(str(index), request, self._now)))
+        self._submit(self._scheduler, str(index), request)
+
+    def _submit(self, scheduler: Scheduler, name: str, request: Request) -> None:
+        """Submit a request with its forecast; a request that waits gets a better forecast."""
+        room = self._servers[0].config.max_model_len - request.prompt_tokens
+        length = self._forecaster.forecast(name, request).capped(room)
+        actions = scheduler.submit(self._arm.job(name, request, self._now, length))
+        self._carry_out(actions)
+        if any(action.job.id == name for action in actions):
+            return
+        if (better := self._forecaster.refine(name)) is not None:
+            self._carry_out(scheduler.reprice(name, better.capped(room)))
 
     def _carry_out(self, actions: Iterable[Action]) -> None:
         for action in actions:
@@ -179,9 +204,10 @@ class _Simulation:
         if scheduler is None:
             return
         for name in step.finished:
-            self._carry_out(
-                scheduler.release(name, service_s=now - (records[int(name)].dispatched or now))
-            )
+            record, request = records[int(name)], self._requests[int(name)]
+            service_s = now - (record.dispatched or now)
+            self._carry_out(scheduler.release(name, request.output_tokens, service_s=service_s))
+            self._forecaster.learn(name, request.output_tokens, censored=request.cut)
         for name, generated in step.reached:
             self._carry_out(scheduler.progress(name, generated))
 

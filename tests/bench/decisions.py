@@ -19,11 +19,10 @@ from typing import Any
 import numpy as np
 
 from scheduler.actions import Dispatch
-from scheduler.job import Job
+from scheduler.job import REPORT_TOKENS, Job
 from scheduler.length import LengthDistribution
 from scheduler.policy import sejf
 from scheduler.scheduler import Scheduler
-from scheduler.worker import REFRESH_TOKENS
 from scheduler.worker_spec import WorkerSpec
 
 CALLS = 3_000
@@ -65,7 +64,7 @@ class LoadedScheduler:
 
     def progress(self, job: Job) -> None:
         """A running job has generated one more block of tokens."""
-        self._note(self.scheduler.progress(job.id, job.attained + REFRESH_TOKENS))
+        self._note(self.scheduler.progress(job.id, job.attained + REPORT_TOKENS))
 
     def dispatch(self, _: None) -> None:
         """The job that has run longest ends; others follow."""

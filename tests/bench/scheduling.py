@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 from gateway.simulate.arrival_process import ArrivalProcess
 from gateway.simulate.engine_setup import EngineSetup
 from gateway.simulate.inputs.castillo import MODEL, castillo_source
+from gateway.simulate.inputs.forecasts import Forecasting
 from gateway.simulate.options import CASTILLO_CONTEXT as CONTEXT
 from gateway.simulate.study import ReportRow, Study
 from scheduler.policy import AGEING
@@ -62,7 +63,7 @@ def study(
 ) -> Study:
     """A regime (``bound``: "kv" or "sequences") with the requests that each seed draws."""
     folder = castillo.needed_data()
-    source = castillo_source(folder, model=model, tier=tier)
+    source = castillo_source(folder, model=model, how=Forecasting(tier=tier))
     times: list[float] = []
     if arrivals != "poisson":
         table = pq.read_table(folder / f"traces_{arrivals}.parquet", columns=["t"])

@@ -17,14 +17,14 @@ from hypothesis.stateful import (
 )
 
 from scheduler.actions import Action, Dispatch, Reject
-from scheduler.job import Job
+from scheduler.job import REPORT_TOKENS, Job
 from scheduler.kv_forecast import STEPS
 from scheduler.length import LengthDistribution
 from scheduler.placement import Placement
 from scheduler.policy import LEVEL, POLICIES
 from scheduler.scheduler import Scheduler
 from scheduler.traffic import FULL_CAUTION_SHARE
-from scheduler.worker import KV_LIMIT_CAUTIOUS, KV_LIMIT_UNCAUTIOUS, REFRESH_TOKENS, Worker
+from scheduler.worker import KV_LIMIT_CAUTIOUS, KV_LIMIT_UNCAUTIOUS, Worker
 from scheduler.worker_spec import WorkerSpec
 from tests.scheduler.builders import distributions, job, running_count, spec, survival
 
@@ -253,7 +253,7 @@ class AnyInterleaving(RuleBasedStateMachine):
         actions = self.scheduler.progress(id, attained)
         assert self.jobs[id].attained == attained
         worker_id, key, counted = self.running[id]
-        if not 0 <= attained - counted < REFRESH_TOKENS:
+        if not 0 <= attained - counted < REPORT_TOKENS:
             self.running[id] = (worker_id, key, attained)
         self.take(actions)
 

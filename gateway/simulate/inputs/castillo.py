@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from gateway.simulate.inputs.forecasts import forecast_batches
+from gateway.simulate.inputs.forecasts import Forecasting, forecast_prompts
 from gateway.simulate.inputs.source import RequestSource
 from predictor.data.parquet import read_table
 from predictor.data.records import DataError
@@ -21,6 +21,10 @@ from scheduler.sim.request import Request
 
 MODEL = "Qwen/Qwen2.5-7B-Instruct-1M"
 """Default model whose answer lengths are simulated; the shipped predictor was trained on it."""
+
+
+FAST = Forecasting(tier="fast")
+"""The fast tier of the shipped predictor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,34 +40,33 @@ def castillo_source(
     data: Path,
     *,
     model: str = MODEL,
-    model_dir: Path | None = None,
-    tier: str = "fast",
+    how: Forecasting = FAST,
     held_out: bool = True,
 ) -> RequestSource:
     """The prompts in CASTILLO's folder ``data`` that ``model`` answered.
 
     Each draw of a prompt takes one of its recorded lengths at random. ``held_out`` keeps only the
     prompts that the predictor was not trained on, by the rule in the predictor's manifest; without
-    ``held_out`` all prompts of the split ``validate`` are used. For ``model_dir`` and ``tier`` see
-    ``forecast_batches``.
+    ``held_out`` all prompts of the split ``validate`` are used.
 
     Raises:
         DataError: a file is missing, or no prompt is left.
         ArtefactError: the predictor cannot be used.
     """
-    threshold = _held_out_threshold(model_dir) if held_out else None
+    threshold = _held_out_threshold(how.model_dir) if held_out else None
     sampled = _prompts(data, model, threshold)
     prompts = [Prompt(model, clip(prompt.text), chars=len(prompt.text)) for prompt in sampled]
-    (forecasts,) = forecast_batches([prompts], model_dir, tier)
+    forecasts = forecast_prompts(prompts, how)
+    expected = forecasts.lengths()
 
     def request(index: int, rng: Random) -> Request:
         prompt = sampled[index]
         length = rng.choice(prompt.lengths)
-        return Request(prompt.prompt_tokens, length, forecasts[index], model)
+        return Request(prompt.prompt_tokens, length, expected[index], model, number=index)
 
     which = "held out of the predictor's training" if held_out else "partly seen in training"
-    title = f"CASTILLO: {len(sampled)} prompts of {model}, {which}, {tier} forecasts"
-    return RequestSource(title, len(sampled), request)
+    title = f"CASTILLO: {len(sampled)} prompts of {model}, {which}, {forecasts.title}"
+    return RequestSource(title, len(sampled), request, forecaster=forecasts.forecaster)
 
 
 def _held_out_threshold(model_dir: Path | None) -> str:

@@ -11,41 +11,45 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from gateway.simulate.inputs.forecasts import forecast_batches
+from gateway.simulate.inputs.forecasts import Forecasting, forecast_prompts
 from gateway.simulate.inputs.source import RequestSource
 from predictor.data.records import DataError
 from predictor.inference.request_lines import Line, read_requests
 from predictor.prompt import Prompt
+from scheduler.length import LengthDistribution
 from scheduler.sim.request import Request
 
 _BATCH = 256
 EXAMPLE = '{"model": "m", "prompt": "...", "prompt_tokens": 12, "output_tokens": 340}'
 
 
-def json_lines_source(path: Path, model_dir: Path | None, tier: str) -> RequestSource:
+def json_lines_source(path: Path, how: Forecasting) -> RequestSource:
     """The requests of a file: one JSON object a line such as ``EXAMPLE``, or with ``messages``.
 
-    Either every line has ``arrival`` (seconds, ascending) or none has. For ``model_dir`` and
-    ``tier`` see ``forecast_batches``.
+    Either every line has ``arrival`` (seconds, ascending) or none has.
 
     Raises:
         DataError: a line is not such a request; the message names line, field, value and remedy.
         ArtefactError: the predictor cannot be used.
     """
     lines: list[_RequestLine] = []
-    forecasts = list(chain(*forecast_batches(_prompts(path, lines), model_dir, tier)))
+    prompts = list(chain(*_prompts(path, lines)))
     if not lines:
         raise DataError(f"{path} holds no requests; give one per line, such as {EXAMPLE}")
+    forecasts = forecast_prompts(prompts, how)
     requests = [
-        Request(line.prompt_tokens, line.output_tokens, forecast, line.model)
-        for line, forecast in zip(lines, forecasts, strict=True)
+        _request(line, prompt, forecast, number)
+        for number, (line, prompt, forecast) in enumerate(
+            zip(lines, prompts, forecasts.lengths(), strict=True)
+        )
     ]
 
     def request(index: int, rng: Random) -> Request:
         return requests[index]
 
-    title = f"{path.name}: {len(requests):,} requests, {tier} forecasts"
-    return RequestSource(title, len(requests), request, _arrivals(path, lines))
+    title = f"{path.name}: {len(requests):,} requests, {forecasts.title}"
+    times = _arrivals(path, lines)
+    return RequestSource(title, len(requests), request, times, forecasts.forecaster)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,19 @@ class _RequestLine:
     prompt_tokens: int
     output_tokens: int
     arrival: float | None
+
+
+def _request(
+    line: _RequestLine, prompt: Prompt, forecast: LengthDistribution, number: int
+) -> Request:
+    return Request(
+        line.prompt_tokens,
+        line.output_tokens,
+        forecast,
+        line.model,
+        number=number,
+        cut=prompt.max_tokens is not None and line.output_tokens >= prompt.max_tokens,
+    )
 
 
 def _prompts(path: Path, lines: list[_RequestLine]) -> Iterator[list[Prompt]]:

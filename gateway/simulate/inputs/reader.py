@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from gateway.simulate.inputs import length_trace, served_log
 from gateway.simulate.inputs.castillo import MODEL, castillo_source
+from gateway.simulate.inputs.forecasts import Forecasting
 from gateway.simulate.inputs.json_lines import json_lines_source
 from gateway.simulate.inputs.length_trace import SIGMA, ascending_times, length_trace_source
 from gateway.simulate.inputs.served_log import served_log_source
@@ -30,8 +31,7 @@ class ReadOptions:
 
     data: Path
     model: str = MODEL
-    model_dir: Path | None = None
-    tier: str = "fast"
+    forecasting: Forecasting = field(default_factory=Forecasting)
     held_out: bool = True
     sigma: float = SIGMA
 
@@ -48,13 +48,12 @@ def read_source(path: Path | None, options: ReadOptions) -> RequestSource:
         return castillo_source(
             options.data,
             model=options.model,
-            model_dir=options.model_dir,
-            tier=options.tier,
+            how=options.forecasting,
             held_out=options.held_out,
         )
     table = _table(path)
     if table is None:
-        return json_lines_source(path, options.model_dir, options.tier)
+        return json_lines_source(path, options.forecasting)
     if set(served_log.COLUMNS) <= set(table.column_names):
         return served_log_source(path, table)
     absent = [name for name in length_trace.COLUMNS if name not in table.column_names]

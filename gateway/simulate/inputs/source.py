@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
+from scheduler.sim.forecasts import FixedForecasts, MakeForecaster
 from scheduler.sim.request import Request
 
 
@@ -16,13 +17,15 @@ class RequestSource:
     ``title`` is one line for the report: the kind of requests and of forecasts. ``request`` returns
     the request at an index. The generator draws the random parts of the request: one of several
     recorded lengths, or the error of a drawn forecast. ``times`` are the requests' own arrivals in
-    ascending seconds, empty if the requests have no arrivals.
+    ascending seconds, empty if the requests have no arrivals. ``forecaster`` makes the forecaster
+    of one run.
     """
 
     title: str
     size: int
     request: Callable[[int, Random], Request]
     times: Sequence[float] = ()
+    forecaster: MakeForecaster = FixedForecasts
 
     def draw(self, count: int, seed: int, *, in_order: bool = False) -> list[Request]:
         """``count`` requests; the same seed gives the same requests.

@@ -11,6 +11,7 @@ import pytest
 from gateway.simulate import arm_options, options
 from gateway.simulate.arm_options import Budget
 from gateway.simulate.command import add_simulate_arguments
+from gateway.simulate.inputs.forecasts import Forecasting
 from gateway.simulate.inputs.source import RequestSource
 from scheduler.length import LengthDistribution
 from scheduler.sim.arms import Arm
@@ -129,5 +130,7 @@ def test_a_load_of_none_stands_for_the_recorded_rate() -> None:
 def test_the_prompts_and_the_predictor_are_those_of_the_flags() -> None:
     words = ("--model", "m", "--prompts", "all", "--tier", "refined", "--model-dir", "d")
     read = options.read_options(flags(*words, "--forecast-sigma", 0.2, "--data", "folder"))
-    assert (read.model, read.held_out, read.tier) == ("m", False, "refined")
-    assert (read.model_dir, read.sigma, read.data) == (Path("d"), 0.2, Path("folder"))
+    assert (read.model, read.held_out) == ("m", False)
+    assert (read.sigma, read.data) == (0.2, Path("folder"))
+    assert read.forecasting == Forecasting(Path("d"), "refined", learns=True)
+    assert not options.read_options(flags("--no-learning")).forecasting.learns

@@ -46,7 +46,7 @@ def requests(tmp_path: Path) -> Path:
 
 
 def simulate(out: Path, *flags: object) -> tuple[int, list[dict[str, Any]]]:
-    code = main(["simulate", "--out", str(out), *map(str, flags)])
+    code = main(["simulate", "--out", str(out), "--tier", "fast", *map(str, flags)])
     report = out / "report.json"
     return code, json.loads(report.read_text()) if report.exists() else []
 

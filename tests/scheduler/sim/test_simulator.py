@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import dataclass, field, replace
 
 import pytest
 from hypothesis import given, settings
@@ -70,6 +71,62 @@ def test_only_the_oracle_knows_the_true_lengths() -> None:
         assert outcome.records[first].dispatched == 3.0
 
 
+@dataclass
+class Journal:
+    """A forecaster that writes down its calls; waiting requests get ``refined`` tokens."""
+
+    refined: float | None = None
+    calls: list[tuple[object, ...]] = field(default_factory=list)
+
+    def forecast(self, job_id: str, request: Request) -> LengthDistribution:
+        self.calls.append(("forecast", job_id, request.number))
+        return LengthDistribution.point(request.output_tokens)
+
+    def refine(self, job_id: str) -> LengthDistribution | None:
+        self.calls.append(("refine", job_id))
+        return None if self.refined is None else LengthDistribution.point(self.refined)
+
+    def learn(self, job_id: str, tokens: int, *, censored: bool) -> None:
+        self.calls.append(("learn", job_id, tokens, censored))
+
+
+def test_a_forecaster_learns_at_each_end_what_later_arrivals_may_know() -> None:
+    requests = [replace(request(3), number=7), replace(request(5), cut=True), request(1)]
+    journal = Journal()
+    simulate(requests, [0.0, 0.5, 4.0], [server(slots=9)], Arm("fcfs"), journal)
+    assert journal.calls == [
+        ("forecast", "0", 7),
+        ("forecast", "1", 0),
+        ("learn", "0", 3, False),
+        ("forecast", "2", 0),
+        ("learn", "2", 1, False),
+        ("learn", "1", 5, True),
+    ]
+
+
+def test_only_requests_that_wait_are_forecast_again_and_move_in_the_queue() -> None:
+    requests = [request(3), request(5), request(4)]
+    journal = Journal(refined=2.0)
+    arm = Arm("sept", ageing=0.0, engine_queue=0)
+    outcome = simulate(requests, [0.0, 0.1, 0.2], [server()], arm, journal)
+    assert [call[1] for call in journal.calls if call[0] == "refine"] == ["1", "2"]
+    assert [record.finished for record in outcome.records] == [3.0, 8.0, 12.0], "both count as 2"
+
+
+@pytest.mark.parametrize("policy", ["stock", "oracle"])
+def test_stock_and_the_oracle_ask_for_no_forecast(policy: str) -> None:
+    journal = Journal()
+    simulate([request(3)], [0.0], [server()], Arm(policy), journal)
+    assert not journal.calls
+
+
+def test_a_forecast_ends_where_the_context_ends() -> None:
+    engine = Server(EngineConfig(max_num_seqs=9, num_blocks=75, max_model_len=1000), SECOND)
+    long = [request(10, prompt=300, forecast=5000)] * 2
+    outcome = simulate(long, [0.0, 0.0], [engine], Arm("fcfs", full_caution=0.0))
+    assert [record.dispatched for record in outcome.records] == [0.0, 10.0]
+
+
 def test_latency_leaves_the_slot_empty_unless_the_engine_queue_holds_a_request() -> None:
     requests = [request(2), request(2), request(2)]
     for queue, expected in ((0, [2.5, 5.0, 7.5]), (1, [2.5, 4.5, 6.5])):
@@ -109,7 +166,7 @@ def test_the_engine_orders_its_own_queue_by_the_key_only_under_priority(
 def test_reports_of_progress_let_the_next_request_in() -> None:
     requests = [request(330, prompt=830, forecast=300), request(4, prompt=100, forecast=400)]
     outcome = simulate(requests, [0.0, 0.5], [server(slots=9, blocks=75)], Arm("fcfs"))
-    assert outcome.records[1].dispatched == 128.0, "at the fourth report of 32 tokens"
+    assert outcome.records[1].dispatched == 48.0, "at the third report of 16 tokens"
 
 
 def test_service_times_set_the_length_of_a_turn() -> None:
