@@ -1,0 +1,184 @@
+"""Stated priors: plausible for single requests, in the right order for demands."""
+
+import numpy as np
+import pytest
+
+from predictor.features.definition import Prompt, extract
+from predictor.features.demand_words import FORMS
+from predictor.features.prior import Prior, priors
+from predictor.features.prior_table import LINES
+from tests.predictor.features.requests import REQUESTS
+
+TEXT = "The council met on Tuesday and heard from residents for three hours. "
+
+
+def prior(*prompts: Prompt) -> Prior:
+    features = extract(prompts)
+    return priors(features.lexical, features.context)
+
+
+def tokens(*texts: str) -> list[float]:
+    """The expected tokens of each of some messages; NaN for none."""
+    location = prior(*(Prompt("m", text) for text in texts)).location
+    return [float(value) for value in np.exp(location)]
+
+
+@pytest.mark.parametrize(("form", "text", "least", "most"), REQUESTS)
+def test_the_prior_of_a_request_is_plausible(form: str, text: str, least: int, most: int) -> None:
+    assert least <= tokens(text)[0] <= most, form
+
+
+@pytest.mark.parametrize(
+    ("word", "sentence", "free", "detail"),
+    [
+        (
+            "Explain tides. Answer in one word.",
+            "Explain tides in one sentence.",
+            "Explain tides.",
+            "Explain tides in detail.",
+        ),
+        (
+            "Erkläre Ebbe und Flut. Antworte mit einem Wort.",
+            "Erkläre Ebbe und Flut in einem Satz.",
+            "Erkläre Ebbe und Flut.",
+            "Erkläre Ebbe und Flut ausführlich.",
+        ),
+        (
+            "Explique les marées. Réponds en un mot.",
+            "Explique les marées en une phrase.",
+            "Explique les marées.",
+            "Explique les marées en détail.",
+        ),
+        (
+            "Explica las mareas. Responde en una palabra.",
+            "Explica las mareas en una frase.",
+            "Explica las mareas.",
+            "Explica las mareas en detalle.",
+        ),
+        (
+            "Explique as marés. Responda em uma palavra.",
+            "Explique as marés em uma frase.",
+            "Explique as marés.",
+            "Explique as marés em detalhes.",
+        ),
+        (
+            "Объясни приливы. Ответь одним словом.",
+            "Объясни приливы одним предложением.",
+            "Объясни приливы.",
+            "Объясни приливы подробно.",
+        ),
+        ("解释潮汐，用一个词回答。", "用一句话解释潮汐。", "解释潮汐。", "详细解释潮汐。"),
+        (
+            "潮の満ち引きを一言で説明して。",
+            "潮の満ち引きを一文で説明して。",
+            "潮の満ち引きを説明して。",
+            "潮の満ち引きを詳しく説明して。",
+        ),
+        (
+            "밀물과 썰물을 한 단어로 설명해줘.",
+            "밀물과 썰물을 한 문장으로 설명해줘.",
+            "밀물과 썰물을 설명해줘.",
+            "밀물과 썰물을 자세히 설명해줘.",
+        ),
+        (
+            "اشرح المد والجزر بكلمة واحدة.",
+            "اشرح المد والجزر في جملة واحدة.",
+            "اشرح المد والجزر.",
+            "اشرح المد والجزر بالتفصيل.",
+        ),
+        (
+            "ज्वार को एक शब्द में समझाओ।",
+            "ज्वार को एक वाक्य में समझाओ।",
+            "ज्वार को समझाओ।",
+            "ज्वार को विस्तार से समझाओ।",
+        ),
+    ],
+)
+def test_a_word_is_shorter_than_a_sentence_than_a_free_answer_than_a_detailed_one(
+    word: str, sentence: str, free: str, detail: str
+) -> None:
+    expected = tokens(word, sentence, free, detail)
+    assert expected == sorted(expected)
+    assert len(set(expected)) == 4
+
+
+def test_in_detail_and_briefly_move_a_free_answer_but_no_bare_word() -> None:
+    free, detail, brief = tokens(
+        "Explain tides.", "Explain tides in detail.", "Explain tides briefly."
+    )
+    assert brief < free < detail
+    assert len(set(tokens("Translate: Hallo Welt", "Briefly: translate: Hallo Welt"))) <= 2
+
+
+@pytest.mark.parametrize(
+    "demand",
+    [
+        "Translate the text into French:\n\n",
+        "Correct the spelling and return the full text:\n\n",
+        "Übersetze den Text ins Englische:\n\n",
+        "Summarise this:\n\n",
+    ],
+)
+def test_an_answer_about_a_long_text_is_longer_than_about_a_short_one(demand: str) -> None:
+    short, long = tokens(demand + TEXT * 2, demand + TEXT * 40)
+    assert short < long
+
+
+def test_a_whole_text_is_as_long_as_the_text() -> None:
+    (expected,) = tokens("Correct the spelling and return the full text:\n\n" + TEXT * 40)
+    assert 0.8 < expected / (len(TEXT) * 40 / 5) < 1.5
+
+
+def test_a_forced_tool_call_is_shorter_than_a_chat_answer() -> None:
+    text = "Explain how the weather will be in Rome."
+    found = prior(
+        Prompt("m", text, tools=2, forced_tool=True), Prompt("m", text, tools=2), Prompt("m", text)
+    )
+    assert found.location.tolist() == sorted(found.location)
+    assert found.location[0] < found.location[2]
+
+
+def test_more_fields_of_a_schema_make_a_longer_answer() -> None:
+    found = prior(
+        Prompt("m", TEXT, json=True, schema_fields=2), Prompt("m", TEXT, json=True, schema_fields=9)
+    )
+    assert found.location[0] < found.location[1]
+
+
+def test_continue_goes_on_for_about_as_long_as_before() -> None:
+    found = prior(
+        Prompt("m", "continue", turns=2, previous_chars=400),
+        Prompt("m", "continue", turns=2, previous_chars=8000),
+    )
+    assert found.location[1] - found.location[0] == pytest.approx(np.log(20), abs=0.05)
+
+
+def test_a_quoted_article_that_mentions_one_word_demands_none() -> None:
+    article = TEXT * 12
+    quoted = f"Summarise this:\n\n{article}Some said it in one word, yes or no. {article}"
+    assert tokens(quoted)[0] > 60
+
+
+def test_a_request_without_a_demand_has_no_prior() -> None:
+    found = prior(Prompt("m", "Dogs and grapes"))
+    assert np.isnan(found.location[0])
+    assert np.isnan(found.spread[0])
+    assert found.trust[0] == 0
+
+
+def test_the_more_binding_demand_is_the_more_trusted() -> None:
+    found = prior(Prompt("m", "Explain tides. One word."), Prompt("m", "Explain tides."))
+    assert found.trust[0] > found.trust[1] > 0
+
+
+def test_each_line_of_the_table_is_sound() -> None:
+    for line in LINES:
+        assert 0 < line.trust < 1
+        assert 0 < line.spread <= 1.2
+        assert line.reason
+        assert bool(line.of) == bool(line.per)
+    assert set(FORMS) - {"whole", "steps"} <= {form for line in LINES for form in line.forms}
+
+
+def test_no_requests_have_no_priors() -> None:
+    assert prior().location.shape == (0,)
