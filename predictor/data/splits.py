@@ -11,6 +11,7 @@ from predictor.data.kinds.licences import SOURCES as KINDS
 from predictor.data.records import Records
 
 _QUARTER = "4"  # digests are hexadecimal: a quarter of them begin with a smaller figure
+_BELOW_ALL = "!"
 
 
 def digest(text: str) -> str:
@@ -29,6 +30,18 @@ def holdout_threshold(records: Records, count: int) -> str:
     )
     count = min(count, len(ordered) // 2)
     return ordered[count - 1] if count > 0 else ""
+
+
+def threshold_for(records: Records, holdout: float) -> str:
+    """The threshold for ``holdout``: a share (below 1) or a count of the ``validate`` prompts.
+
+    Where there are only other kinds of traffic, it is below all digests: any ``holdout`` above 0
+    holds out their quarter.
+    """
+    count = holdout * int(records.validate.sum()) if holdout < 1 else holdout
+    if holdout and np.isin(records.corpus, list(KINDS)).all():
+        return _BELOW_ALL
+    return holdout_threshold(records, round(count))
 
 
 def held_out(records: Records, threshold: str) -> Flags:

@@ -105,8 +105,7 @@ def train(
 
 def _split(records: Records, holdout: float, licences: Path | None, *, refit: bool) -> _Split:
     """Split by the hold-out rule; with ``licences`` only licensed samples are trained on."""
-    count = holdout * int(records.validate.sum()) if holdout < 1 else holdout
-    threshold = splits.holdout_threshold(records, round(count))
+    threshold = splits.threshold_for(records, holdout)
     out = splits.held_out(records, threshold)
     training = records.of_prompts(~out)
     everything = records if refit and out.any() else None

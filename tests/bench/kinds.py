@@ -58,8 +58,7 @@ def trained(records: Records, folder: Path, held: Records, *, threads: int) -> P
 def run(folder: Path, what: Sequence[str], threads: int) -> list[str]:
     """The tables as Markdown; for the kinds left out in turn there is one table."""
     records = sources.read_all([folder])
-    count = round(HOLDOUT * int(records.validate.sum()))
-    out = splits.held_out(records, splits.holdout_threshold(records, count))
+    out = splits.held_out(records, splits.threshold_for(records, HOLDOUT))
     training, held = records.of_samples(~out[records.prompt]), measured(records, out)
     texts: list[str] = []
     left_out: dict[str, Metrics] = {}
