@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import log
 
 import numpy as np
 
-from predictor.arrays import Array
+from predictor.arrays import Array, Indices
 from predictor.features.characters import SCRIPTS
 from predictor.features.definition import CONTEXT_NAMES, LEXICAL_NAMES
 from predictor.features.demand_words import FORMS, PIECES
@@ -24,11 +24,69 @@ from predictor.features.prior_table import (
 _CHARS_PER_TOKEN = 4.0
 _LEAST = 2.0  # tokens of the shortest answer: a token and the end
 _ACCENTED = 0.004  # share of the letters from which a text is not English
+_FOREIGN = 0.3  # share of the letters of other scripts from which a text is not English
 _GIST = 0.45  # a summary grows with this power of the text's length
 
-_NOT_LATIN = [name for name in SCRIPTS if name != "accented"]
+_COLUMNS = (*LEXICAL_NAMES, *CONTEXT_NAMES)
+_PRESENT = {
+    "limit": "asked_limit",
+    "low": "asked_low",
+    "answer_limit": "log_answer_limit",
+    "previous": "log_previous",
+    "forced_tool": "forced_tool",
+    "tools": "tools",
+    "schema": "schema_fields",
+    "many": "group many",
+}
+"""Marks that hold where a column is above 0."""
+_MARKS = (*FORMS, *_PRESENT, "items", "foreign")
+_SIZES = {
+    "input": "log_tokens",
+    "items": "asked_items",
+    "limit": "asked_limit",
+    "low": "asked_low",
+    "answer_limit": "log_answer_limit",
+    "previous": "log_previous",
+    "fields": "schema_fields",
+}
+"""Quantities that lines multiply, and their columns (logarithms but for ``fields``)."""
+_QUANTITIES = (*_SIZES, "gist", "")
 
-_Columns = Callable[[str], Array]
+
+def _at(names: Iterable[str]) -> Indices:
+    return np.array([_COLUMNS.index(name) for name in names])
+
+
+_FORM_AT, _PRESENT_AT, _SIZE_AT = (
+    _at(f"asks {x}" for x in FORMS),
+    _at(_PRESENT.values()),
+    _at(_SIZES.values()),
+)
+_SCRIPT_AT = _at(f"script {name}" for name in SCRIPTS)
+_SCRIPT_LOGS = np.array([log(SCRIPT_FACTORS.get(name, 1.0)) for name in SCRIPTS])
+_ACCENTED_AT, _JSON = SCRIPTS.index("accented"), FORMS.index("json")
+_OTHER_SCRIPTS = np.array([name != "accented" for name in SCRIPTS], dtype=np.float64)
+
+_NEEDED = np.array([[_MARKS.index(line.forms[at]) for at in (0, -1)] for line in LINES])
+_BARRED = np.array([[mark in line.unless for line in LINES] for mark in _MARKS], dtype=np.float64)
+_TRUST = np.array([line.trust for line in LINES])
+_SPREAD = np.array([line.spread for line in LINES])
+_TOKENS, _PER = np.array([(line.tokens, line.per) for line in LINES]).T
+_OF = np.array([_QUANTITIES.index(line.of) for line in LINES])
+_WORDED = np.array([not line.of for line in LINES])
+"""Lines in tokens of English; the others follow the request's own lengths."""
+
+
+def _move(form: str, line: Line) -> float:
+    """What a form adds to the log length of a line."""
+    if line.fixed or form in line.forms:
+        return 0.0
+    piece = form == "brief" and bool(set(line.forms) & set(PIECES))
+    return log(BRIEF_PIECE if piece else MOVES[form])
+
+
+_MOVE_AT = np.array([FORMS.index(form) for form in MOVES])
+_MOVES = np.array([[_move(form, line) for form in MOVES] for line in LINES])
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,96 +105,39 @@ class Prior:
 
 def priors(lexical: Array, context: Array) -> Prior:
     """The priors of n requests from ``TextFeatures.lexical`` and ``TextFeatures.context``."""
-    columns = _columns(lexical, context)
-    marks, sizes = _marks(columns), _quantities(columns)
-    trust = np.array([line.trust * _strength(line, marks) for line in LINES])
-    tokens = np.array([_tokens(line, sizes, len(lexical)) for line in LINES])
-    moved = np.log(tokens) + np.array([_moves(line, marks) for line in LINES])
-    rows = np.arange(len(lexical))
-    best = trust.argmax(axis=0)
-    found = trust[best, rows] > 0
-    spread = np.array([line.spread for line in LINES])[best]
-    return Prior(
-        np.where(found, moved[best, rows] + _in_script(columns, best), np.nan),
-        np.where(found, spread, np.nan),
-        trust[best, rows],
-    )
+    columns = np.concatenate([lexical, context], axis=1)
+    scripts = columns[:, _SCRIPT_AT]
+    marks = _marks(columns, scripts)
+    trusts = _TRUST * marks[:, _NEEDED].min(axis=2) * ((marks >= 1) @ _BARRED == 0)
+    best, rows = trusts.argmax(axis=1), np.arange(len(columns))
+    trust = trusts[rows, best]
+    tokens = _TOKENS[best] + _PER[best] * _quantities(columns)[rows, _OF[best]]
+    location = np.log(np.maximum(_LEAST, tokens))
+    location += (marks[:, _MOVE_AT] * _MOVES[best]).sum(axis=1)
+    location += np.where(_WORDED[best], _script_logs(scripts), 0.0)
+    location[trust == 0] = np.nan
+    return Prior(location, np.where(trust > 0, _SPREAD[best], np.nan), trust)
 
 
-def _columns(lexical: Array, context: Array) -> _Columns:
-    """The columns by name; zeros where a request does not set a field."""
-    names = {name: lexical[:, at] for at, name in enumerate(LEXICAL_NAMES)}
-    names |= {name: context[:, at] for at, name in enumerate(CONTEXT_NAMES)}
-    return lambda name: np.nan_to_num(names[name])
+def _marks(columns: Array, scripts: Array) -> Array:
+    """The strengths of the forms, and 0 or 1 for what else a line may ask for, n x _MARKS."""
+    forms = columns[:, _FORM_AT]
+    forms[:, _JSON] = np.maximum(forms[:, _JSON], columns[:, _COLUMNS.index("json")] > 0)
+    items = columns[:, _COLUMNS.index("asked_items")] >= log(3) - 1e-9  # two or more
+    accented = scripts[:, _ACCENTED_AT] > _ACCENTED
+    foreign = accented | (scripts @ _OTHER_SCRIPTS > _FOREIGN)
+    return np.column_stack([forms, columns[:, _PRESENT_AT] > 0, items, foreign])
 
 
-def _marks(columns: _Columns) -> Mapping[str, Array]:
-    """The strengths of the forms, and 0 or 1 for what else a line may ask for (n each)."""
-    marks = {form: columns(f"asks {form}") for form in FORMS}
-    positive = {
-        "limit": "asked_limit",
-        "low": "asked_low",
-        "answer_limit": "log_answer_limit",
-        "previous": "log_previous",
-        "forced_tool": "forced_tool",
-        "tools": "tools",
-        "schema": "schema_fields",
-        "many": "group many",
-    }
-    marks |= {mark: (columns(name) > 0).astype(np.float64) for mark, name in positive.items()}
-    marks["json"] = np.maximum(marks["json"], columns("json") > 0)
-    others = np.sum([columns(f"script {name}") for name in _NOT_LATIN], axis=0)
-    marks["foreign"] = ((others > 0.3) | (columns("script accented") > _ACCENTED)).astype(float)
-    marks["items"] = (columns("asked_items") >= log(3)).astype(np.float64)  # two or more
-    return marks
+def _quantities(columns: Array) -> Array:
+    """What lines multiply, n x _QUANTITIES: tokens, items, fields, or nothing."""
+    sizes = np.nan_to_num(columns[:, _SIZE_AT])
+    sizes[:, :-1] = np.expm1(sizes[:, :-1])
+    sizes[:, list(_SIZES).index("previous")] /= _CHARS_PER_TOKEN
+    return np.column_stack([sizes, sizes[:, 0] ** _GIST, np.zeros(len(sizes))])
 
 
-def _quantities(columns: _Columns) -> Mapping[str, Array]:
-    """What lines multiply (n each): tokens of the input, items of a list, a stated length."""
-    tokens = np.expm1(columns("log_tokens"))
-    return {
-        "input": tokens,
-        "gist": tokens**_GIST,
-        "previous": np.expm1(columns("log_previous")) / _CHARS_PER_TOKEN,
-        "items": np.expm1(columns("asked_items")),
-        "limit": np.expm1(columns("asked_limit")),
-        "low": np.expm1(columns("asked_low")),
-        "answer_limit": np.expm1(columns("log_answer_limit")),
-        "fields": columns("schema_fields"),
-    }
-
-
-def _strength(line: Line, marks: Mapping[str, Array]) -> Array:
-    """How strongly a line's forms are demanded (n); 0 where it does not hold."""
-    strength = np.min([marks[form] for form in line.forms], axis=0)
-    for form in line.unless:
-        strength = np.where(marks[form] >= 1, 0.0, strength)
-    return np.asarray(strength)
-
-
-def _tokens(line: Line, sizes: Mapping[str, Array], count: int) -> Array:
-    size = sizes[line.of] if line.of else np.zeros(count)
-    return np.asarray(np.maximum(_LEAST, line.tokens + line.per * size))
-
-
-def _moves(line: Line, marks: Mapping[str, Array]) -> Array:
-    """What "in detail" and "briefly" add to the log length of a line (n)."""
-    count = len(marks["detail"])
-    if line.fixed:
-        return np.zeros(count)
-    factors = MOVES | ({"brief": BRIEF_PIECE} if set(line.forms) & set(PIECES) else {})
-    moves = [
-        marks[form] * log(factor) for form, factor in factors.items() if form not in line.forms
-    ]
-    return np.asarray(np.sum(moves, axis=0))
-
-
-_WORDED = np.array([not line.of for line in LINES])
-"""Lines in tokens of English; the others follow the request's own lengths."""
-
-
-def _in_script(columns: _Columns, best: np.ndarray) -> Array:
-    """What the script adds to the log length of the lines ``best`` (n)."""
-    shares = [columns(f"script {name}") * log(f) for name, f in SCRIPT_FACTORS.items()]
-    accented = (columns("script accented") > _ACCENTED) * log(ACCENTED_FACTOR)
-    return np.asarray(np.where(_WORDED[best], np.sum(shares, axis=0) + accented, 0.0))
+def _script_logs(scripts: Array) -> Array:
+    """What the scripts of n texts add to the log length of an answer in tokens of English."""
+    accented = scripts[:, _ACCENTED_AT] > _ACCENTED
+    return np.asarray(scripts @ _SCRIPT_LOGS + accented * log(ACCENTED_FACTOR))

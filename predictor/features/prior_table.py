@@ -154,7 +154,7 @@ LINES: tuple[Line, ...] = (
         unless=("translate",),
     ),
     Line(("extract",), 60, 0.8, 0.3, "some of the text's facts", of="input", per=0.15),
-    Line(("context",), 90, 1.0, 0.3, "some sentences found in the context", unless=_LONG),
+    Line(("context",), 70, 1.0, 0.44, "some sentences found in the context", unless=_LONG),
     Line(("context", "fact"), 25, 0.8, 0.6, "a name, a date or a sentence found in the context"),
     Line(
         ("continue", "previous"),
@@ -172,6 +172,15 @@ LINES: tuple[Line, ...] = (
     # Lists.
     Line(("items",), 10, 0.5, 0.6, "a number, a name and a remark", of="items", per=11),
     Line(("items", "many"), 30, 0.5, 0.62, "a headline and two sentences", of="items", per=45),
+    Line(
+        ("items", "explain"),
+        200,
+        0.6,
+        0.63,
+        "an explanation with a headline and two sentences for each item",
+        of="items",
+        per=60,
+    ),
     Line(("list",), 260, 0.6, 0.3, "eight to ten items of 25 to 30 tokens"),
     Line(("plan",), 620, 0.5, 0.45, "a recipe or a week: 450 words in lists"),
     # Talk.

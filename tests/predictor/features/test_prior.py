@@ -153,6 +153,16 @@ def test_continue_goes_on_for_about_as_long_as_before() -> None:
     assert found.location[1] - found.location[0] == pytest.approx(np.log(20), abs=0.05)
 
 
+def test_an_explanation_with_examples_is_longer_than_the_bare_list() -> None:
+    listed, explained = tokens("List 3 rivers.", "Explain erosion and give 3 examples.")
+    assert 4 * listed < explained
+
+
+def test_an_answer_from_a_context_is_shorter_than_a_free_explanation() -> None:
+    from_context, free = tokens(f"Context: {TEXT * 9}\n\nWhy did they meet?", "Why do people meet?")
+    assert from_context < free
+
+
 def test_a_quoted_article_that_mentions_one_word_demands_none() -> None:
     article = TEXT * 12
     quoted = f"Summarise this:\n\n{article}Some said it in one word, yes or no. {article}"
