@@ -96,13 +96,15 @@ def _stating(tokens: Tokens, outer: Flags) -> Indices:
     near = np.flatnonzero(outer)
     kinds = _GATE[_slots(tokens.hashes[near])]
     kinds[tokens.data[tokens.starts[near]] - np.uint8(48) < 10] = _NUMERAL
-    stated = np.zeros(len(near), dtype=bool)
+    stated, text = np.zeros(len(near), dtype=bool), tokens.text[near]
     for step in range(1, _AFTER_NUMBER + 1):
-        stated[:-step] |= (kinds[:-step] & _NUMERAL > 0) & (kinds[step:] & _MEASURE > 0)
+        pairs = (kinds[:-step] & _NUMERAL > 0) & (kinds[step:] & _MEASURE > 0)
         if step <= _AFTER_ARTICLE:
-            stated[:-step] |= (kinds[:-step] & _ARTICLE > 0) & (kinds[step:] & _UNIT > 0)
+            pairs |= (kinds[:-step] & _ARTICLE > 0) & (kinds[step:] & _UNIT > 0)
+        stated[:-step] |= pairs & (text[:-step] == text[step:])
     for step in range(1, _BEFORE_NUMBER + 1):
-        stated[step:] |= (kinds[step:] & _NUMERAL > 0) & (kinds[:-step] & _BEFORE > 0)
+        pairs = (kinds[step:] & _NUMERAL > 0) & (kinds[:-step] & _BEFORE > 0)
+        stated[step:] |= pairs & (text[:-step] == text[step:])
     return np.asarray(near[stated])
 
 

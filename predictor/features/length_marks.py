@@ -89,6 +89,8 @@ class _Sum:
     def fits(self, mark: Mark) -> bool:
         if mark.kind & Kind.MULTIPLIER:
             return bool(self.words) or mark.value < 10_000
+        if mark.kind & Kind.ARTICLE:
+            return not self.words
         if mark.kind & Kind.NUMBER:
             return not self.words or (not self.low and mark.value < 10)
         return bool(self.low % 10 ** len(str(int(mark.value))) == 0)

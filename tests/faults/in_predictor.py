@@ -45,7 +45,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         file="predictor/features/definition.py",
-        old="    _add_system_prompts(asked, prompts)\n",
+        old="    _add_system_prompts(asked, demanded, prompts)\n",
         new="",
         test=(
             "tests/predictor/features/test_features.py::"

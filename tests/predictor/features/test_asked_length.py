@@ -179,3 +179,11 @@ def test_the_length_of_the_whole_answer_counts() -> None:
     assert limit("Write an essay of 900 words with an introduction of 3 sentences.") == whole
     bounded = limit("Describe tides in 3 paragraphs, at most 100 words.")
     assert bounded == limit("Describe tides in at most 100 words.")
+
+
+def test_a_number_at_the_end_of_a_text_does_not_count_the_next_text() -> None:
+    together = extract([Prompt("m", text) for text in ("Add 50 a", "words of it")]).lexical
+    assert np.array_equal(
+        together[0], extract([Prompt("m", "Add 50 a")]).lexical[0], equal_nan=True
+    )
+    assert asked("Add 50 a")["asked_number"] == pytest.approx(50)

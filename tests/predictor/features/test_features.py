@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from predictor.features.definition import (
@@ -23,6 +23,7 @@ def value(name: str, text: str, **fields: str) -> float:
     return float(features.lexical[0, LEXICAL_NAMES.index(name)])
 
 
+@settings(deadline=None)  # the first example loads the word vectors
 @given(st.text(alphabet=st.characters(), max_size=300), st.text(max_size=40))
 def test_every_text_has_finite_or_missing_features(text: str, system: str) -> None:
     features = extract([Prompt("m", text, system=system)])
