@@ -1,10 +1,8 @@
 """Groups of near-duplicate texts: those that share half of their 5-grams.
 
 Jaccard's index of two sets of 5-grams is at least 0.5. 5-grams are of words, and of characters in
-scripts without spaces. Pairs are found by MinHash with bands (Broder 1997) and then verified.
-5-grams that many texts share are boilerplate (a task's instruction, an agent's manual) and do not
-count, so that texts made from one template are told apart by what they fill in, and count as
-near-duplicates if that is little.
+scripts without spaces. Pairs are found by MinHash with bands (Broder 1997) and then verified. Texts
+made from one template are near-duplicates unless most of them is what the template is filled with.
 """
 
 from __future__ import annotations
@@ -23,8 +21,6 @@ ALIKE = 0.5
 
 _GRAM = 5
 _BANDS, _ROWS = 24, 3  # finds a pair of index 0.5 with probability 0.96
-_COMMON = 20  # texts that share a 5-gram of a boilerplate, at least
-_LEAST = 3  # 5-grams that a text keeps, or else it keeps its boilerplate
 _LONGEST = 6_000  # characters of a text that are compared
 _UNITS = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W_]+")
 
@@ -35,7 +31,7 @@ def groups(texts: Sequence[str]) -> Indices:
     """A number for each text's group; near-duplicates, and what links them, have the same."""
     known: dict[str, int] = {}
     number = np.array([known.setdefault(text, len(known)) for text in texts], dtype=np.intp)
-    return _joined(_without_boilerplate([_grams(text) for text in known]))[number]
+    return _joined([_grams(text) for text in known])[number]
 
 
 def _grams(text: str) -> Grams:
@@ -54,14 +50,6 @@ def _mix(values: Grams) -> Grams:
     values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return np.asarray(values ^ (values >> np.uint64(31)))
-
-
-def _without_boilerplate(grams: list[Grams]) -> list[Grams]:
-    joined = np.concatenate(grams)
-    _, which, count = np.unique(joined, return_inverse=True, return_counts=True)
-    rare = np.split(count[which] <= _COMMON, np.cumsum([len(own) for own in grams])[:-1])
-    kept = [own[few] for own, few in zip(grams, rare, strict=True)]
-    return [few if len(few) >= _LEAST else own for few, own in zip(kept, grams, strict=True)]
 
 
 def _joined(grams: list[Grams]) -> Indices:

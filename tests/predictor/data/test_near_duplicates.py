@@ -31,10 +31,13 @@ def test_scripts_without_spaces_are_compared_by_characters() -> None:
     assert one == two != other
 
 
-def test_a_long_manual_that_all_share_makes_no_group() -> None:
-    manual = " ".join(_text(0, 300))
-    tasks = [f"{manual} {' '.join(_text(seed, 20))}" for seed in range(1, 60)]
-    assert len(set(near_duplicates.groups(tasks))) == 59
+def test_texts_of_one_template_are_one_group_if_it_is_most_of_them() -> None:
+    template = " ".join(_text(0, 40))
+    few = [f"{template} {' '.join(_text(seed, 4))}" for seed in (1, 2)]
+    much = [f"{template} {' '.join(_text(seed, 80))}" for seed in (3, 4)]
+    group = near_duplicates.groups([*few, *much])
+    assert group[0] == group[1]
+    assert len(set(group[1:])) == 3
 
 
 def test_equal_texts_are_one_group() -> None:
