@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -55,25 +55,24 @@ def trained(records: Records, folder: Path, held: Records, *, threads: int) -> P
     return fast.fit(records, effects, threads=threads).predictor({})
 
 
-def run(folder: Path, what: Sequence[str], threads: int) -> list[str]:
-    """The tables as Markdown; for the kinds left out in turn there is one table."""
+def run(folder: Path, what: Sequence[str], threads: int) -> Iterator[str]:
+    """The tables as Markdown; for the kinds left out in turn there is one table, the last."""
     records = sources.read_all([folder])
     out = splits.held_out(records, splits.threshold_for(records, HOLDOUT))
     training, held = records.of_samples(~out[records.prompt]), measured(records, out)
-    texts: list[str] = []
     left_out: dict[str, Metrics] = {}
     for name in what:
         started = time.perf_counter()
         if name in (LICENSED, ALL):
             rows = castillo.licensed(training, folder) if name == LICENSED else training
             found = _measure(trained(rows, folder, held, threads=threads), held)
-            texts.append(_text(f"Trained on {name} rows", found))
+            yield _text(f"Trained on {name} rows", found)
         else:
             rows = training.of_samples(~of_kind(training, name)[training.prompt])
             alone = measured(records, of_kind(records, name))
             left_out |= _measure(trained(rows, folder, alone, threads=threads), alone)
         print(f"{name}: {time.perf_counter() - started:.0f} s", file=sys.stderr)
-    return [*texts, _text("Each kind left out of the training in turn", left_out)]
+    yield _text("Each kind left out of the training in turn", left_out)
 
 
 def _measure(predictor: Predictor, records: Records) -> dict[str, Metrics]:
@@ -92,10 +91,12 @@ def main() -> int:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--write", type=Path)
     args = parser.parse_args()
-    text = "\n".join(run(args.data or needed_data(), args.train, args.threads))
-    print(text)
+    texts = []
+    for text in run(args.data or needed_data(), args.train, args.threads):
+        print(text, flush=True)
+        texts.append(text)
     if args.write is not None:
-        args.write.write_text(text, encoding="utf-8")
+        args.write.write_text("\n".join(texts), encoding="utf-8")
     return 0
 
 
