@@ -11,8 +11,9 @@ from gateway.forecasting.forecaster import Forecaster
 from gateway.forecasting.learned_state import MODELS
 from gateway.metrics import Metrics
 from predictor import ArtefactError
-from predictor.adaptive import AdaptiveLayer
+from predictor.adaptive import AdaptiveLayer, StateError, load_state
 from predictor.artefact.format import MANIFEST
+from predictor.artefact.versions import Versions
 from predictor.inference.tiered import TieredPredictor
 
 log = logging.getLogger("lengthwise")
@@ -51,6 +52,17 @@ def _load(config: Config, adaptive: AdaptiveLayer) -> TieredPredictor:
     return TieredPredictor.load(model_path(config), refine=refine, adaptive=adaptive)
 
 
+def learned_layer(path: Path | None) -> AdaptiveLayer | None:
+    """What the refit that promoted the model ``path`` learned with it; None if there is nothing."""
+    if path is None:
+        return None
+    folder = path.resolve()
+    try:
+        return load_state(Versions(folder.parent.parent).layer_path(folder.name))
+    except StateError:
+        return None
+
+
 class Reload:
     """Looks for a new model, retrained or refitted: a change of the model's manifest file."""
 
@@ -83,7 +95,8 @@ class Reload:
             return
         if predictor.artefact_id == self._forecaster.artefact_id:
             return  # a copy of the model in use
-        self._adaptive.rebase()  # the layer's corrections are relative to the previous model
+        learned = await asyncio.to_thread(learned_layer, model_path(self._config))
+        self._adaptive.rebase(learned)  # its corrections are relative to the previous model
         self._forecaster.use(predictor)
         self._metrics.predictor_reloads.labels("ok").inc()
         created = predictor.model.manifest.get("created")

@@ -15,6 +15,7 @@ from gateway.metrics import Metrics
 from gateway.requests.in_flight import InFlightRequest
 from predictor.adaptive.keys import NO_KEY, PROMPT, SKELETON, SYSTEM
 from predictor.features.definition import feature_hash
+from predictor.inference.request_kind import kind_fields
 from predictor.inference.tiered import Prediction
 from predictor.raw_forecast import QUANTILES
 from predictor.served_log import FINISHED_ITSELF, ServedLog, ServedRecord
@@ -94,6 +95,7 @@ class Feedback:
             finish_reason=finish_reason,
             censored=censored,
             text=prompt.text if self.keep_text else None,
+            **kind_fields(prompt),
             **_forecast_fields(in_flight.forecast),
         )
 
@@ -120,6 +122,7 @@ def _refit_fields(fast: Prediction) -> dict[str, Any]:
         "inputs": raw.inputs[0].astype(np.float32),
         "feature_hash": feature_hash(),
         "artefact": fast.artefact_id,
+        "keys": keys,
         "prompt_hash": _hex(keys[PROMPT]),
         "template_hash": _hex(keys[SKELETON]),
         "system_hash": _hex(keys[SYSTEM]),

@@ -90,9 +90,15 @@ class History:
         correction.shift += trust * (mean - correction.shift)
         correction.variance *= 1 - share * trust
 
-    def rebase(self) -> None:
-        """Drop all errors of a replaced predictor; the log tokens of exact prompts stay."""
+    def rebase(self, learned: History | None = None) -> None:
+        """Drop all errors of a replaced predictor; the log tokens of exact prompts stay.
+
+        ``learned`` is a history with the errors of the new predictor, which are taken over.
+        """
         self.memory.keep_width(FIRST)
+        if learned:
+            self.memory.take_over(learned.memory)
+            self.between, self.total = learned.between, learned.total
 
     def learn_shares(self, correction: Correction, error: float, weight: float) -> None:
         """Update the shares of variance from one answer.

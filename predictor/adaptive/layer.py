@@ -11,21 +11,21 @@ from __future__ import annotations
 import secrets
 from collections import OrderedDict
 from collections.abc import Sequence
+from copy import deepcopy
 from itertools import repeat
 from math import exp, log, sqrt
 from random import Random
 from threading import Lock
 
 from predictor.adaptive import inputs
+from predictor.adaptive.asked import Asked
 from predictor.adaptive.censoring import Answer, read_answer
 from predictor.adaptive.forecast import Forecast, RawForecast, distribution, split
 from predictor.adaptive.history import History, ModelForecast
-from predictor.adaptive.keys import PROMPT, Keys, keys_of
-from predictor.adaptive.mode import mode_of
+from predictor.adaptive.keys import PROMPT
 from predictor.adaptive.recent import RecentAnswers
 from predictor.adaptive.settings import AdaptiveSettings
 from predictor.adaptive.shape import HistoryErrors
-from predictor.features.reasoning import most_tokens
 from predictor.prompt import Prompt
 from predictor.raw_forecast import RawForecasts
 
@@ -75,13 +75,22 @@ class AdaptiveLayer:
             ValueError: the numbers of prompts and of raw forecasts differ, or a raw forecast is not
                 finite or has no positive scale.
         """
-        if len(prompts) != len(raw):
-            raise ValueError(f"{len(prompts)} prompts need as many raw forecasts, got {len(raw)}")
-        if not prompts:
+        asked = [Asked.by(prompt, salt=self.salt, tier=tier) for prompt in prompts]
+        return self.adapt_asked(asked, raw, tier=tier)
+
+    def adapt_asked(
+        self, asked: Sequence[Asked], raw: RawForecasts, *, tier: str = FIRST_TIER
+    ) -> list[Forecast]:
+        """``adapt`` for requests of which only hashes and numbers are left, as in the served log.
+
+        The keys must be of the tier ``tier``. Raises as ``adapt`` does.
+        """
+        if len(asked) != len(raw):
+            raise ValueError(f"{len(asked)} prompts need as many raw forecasts, got {len(raw)}")
+        if not asked:
             return []
-        modes = [mode_of(prompt) for prompt in prompts]
-        keys = [keys_of(prompt, salt=self.salt, tier=tier) for prompt in prompts]
-        return list(map(self._adapt, repeat(tier), prompts, keys, split(raw, modes)))
+        forecasts = split(raw, [request.mode for request in asked])
+        return list(map(self._adapt, repeat(tier), asked, forecasts))
 
     def learn(self, forecast: Forecast, tokens: int, *, censored: bool) -> None:
         """Learn from an answer of ``tokens`` tokens to the request of ``forecast``.
@@ -93,12 +102,19 @@ class AdaptiveLayer:
             answer = read_answer(forecast, tokens, censored=censored, random=self._random)
             self._learn(forecast, answer)
 
-    def rebase(self) -> None:
-        """Drop the errors of a predictor that was replaced; keep the answers to exact prompts."""
+    def rebase(self, learned: AdaptiveLayer | None = None) -> None:
+        """Drop the errors of a predictor that was replaced; keep the answers to exact prompts.
+
+        ``learned``: a layer that learned the errors of the new predictor; its errors are taken over
+        (``learned`` is of no use afterwards). A tier without errors in it starts from FIRST_TIER's.
+        """
         with self.lock:
-            self.history.rebase()
+            self.history.rebase(learned.history if learned else None)
             for learner, recent in self.recent.items():
-                self.recent[learner] = recent.rebased()
+                self.recent[learner] = recent.rebased(_counterpart(learned, learner))
+            if learned:
+                self.history_errors = learned.history_errors
+                self.recent |= {k: v for k, v in learned.recent.items() if k not in self.recent}
 
     def _learn(self, forecast: Forecast, answer: Answer) -> None:
         recent = self._recent_of((forecast.tier, forecast.model))
@@ -160,21 +176,21 @@ class AdaptiveLayer:
         """The number of changes of a model so far; FIRST_TIER, which sees all requests, counts."""
         return self.recent.get((FIRST_TIER, model), self._no_answers).epoch
 
-    def _adapt(self, tier: str, prompt: Prompt, keys: Keys, raw: RawForecast) -> Forecast:
+    def _adapt(self, tier: str, asked: Asked, raw: RawForecast) -> Forecast:
         with self.lock:
-            recent = self.recent.get((tier, prompt.model), self._no_answers)
-            model = self._model_forecast(recent, prompt.model, raw)
-            correction = self.history.correct(model, keys)
+            recent = self.recent.get((tier, asked.model), self._no_answers)
+            model = self._model_forecast(recent, asked.model, raw)
+            correction = self.history.correct(model, asked.keys)
             from_history = correction.variance < _FROM_HISTORY * model.variance
             shape = (self.history_errors if from_history else recent).shape(raw.shape)
             endless = recent.endless_rate(raw.endless)
         location = model.location + correction.shift
         scale = max(_LEAST_SCALE, sqrt(correction.variance / raw.mean_square))
         return Forecast(
-            length=distribution(location, scale, shape, endless, most_tokens(prompt)),
-            model=prompt.model,
+            length=distribution(location, scale, shape, endless, asked.limit),
+            model=asked.model,
             tier=tier,
-            keys=keys,
+            keys=asked.keys,
             raw=raw,
             location=location,
             scale=scale,
@@ -192,3 +208,12 @@ class AdaptiveLayer:
                 self.recent.popitem(last=False)
         self.recent.move_to_end(learner)
         return recent
+
+
+def _counterpart(learned: AdaptiveLayer | None, learner: _Learner) -> RecentAnswers | None:
+    """The recent answers of the model in another layer, of the same tier or else of FIRST_TIER."""
+    if learned is None:
+        return None
+    own = learned.recent.get(learner)
+    first = learned.recent.get((FIRST_TIER, learner[1]))
+    return own or (deepcopy(first) if first else None)

@@ -91,6 +91,14 @@ class Memory:
         kept = ((key, row) for key, row in self._rows.items() if len(row) == width)
         self._rows = OrderedDict(kept)
 
+    def take_over(self, other: Memory) -> None:
+        """Take over the rows of ``other``, which count as the latest; its row of a key prevails."""
+        self._rows.update(other._rows)
+        for key in other._rows:
+            self._rows.move_to_end(key)
+        for _ in range(len(self) - self.capacity):
+            self._rows.popitem(last=False)
+
     def copies(self, keys: Sequence[int]) -> dict[int, array[float]]:
         """Copies of the rows of ``keys``; dropped keys are left out."""
         rows = self._rows

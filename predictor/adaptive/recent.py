@@ -47,10 +47,15 @@ class RecentAnswers:
         self._due = 1
         self._shapes = MixedShapes(settings.shape_prior)
 
-    def rebased(self) -> RecentAnswers:
-        """The recent answers under another predictor, without the old predictor's errors."""
-        fresh = RecentAnswers(self.rows.shape[1] - FIRST, self.settings)
-        fresh.epoch, fresh.endless, fresh.within = self.epoch, self.endless, self.within
+    def rebased(self, learned: RecentAnswers | None = None) -> RecentAnswers:
+        """The recent answers under another predictor, without the old predictor's errors.
+
+        ``learned`` are recent answers with the new predictor's errors, which are taken over, with
+        their count of changes.
+        """
+        fresh = learned or RecentAnswers(self.rows.shape[1] - FIRST, self.settings)
+        fresh.endless, fresh.within = self.endless, self.within
+        fresh.epoch = learned.epoch if learned else self.epoch
         return fresh
 
     def add(

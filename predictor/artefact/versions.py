@@ -75,6 +75,10 @@ class Versions:
         events = (_event(line) for line in lines)
         return [event for event in events if event]
 
+    def layer_path(self, version: str) -> Path:
+        """The file with what an adaptive layer learned before ``version`` became current."""
+        return self.folder / f"layer-{version}.npz"
+
     def promoted_at(self, version: str) -> float:
         """When ``version`` was last made current, in Unix seconds; 0 if never."""
         times = [

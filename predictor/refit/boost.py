@@ -16,7 +16,10 @@ from predictor.refit.traffic import LoggedTraffic
 from predictor.training.boosters import LOCATION_SETTINGS, SCALE_SETTINGS
 from predictor.training.interval_calibration import residual_quantiles
 
-LEARNING_RATE = 0.03
+REFIT_SETTINGS = {"alpha": 1.0, "feature_fraction": 1.0, "learning_rate": 0.1, "num_threads": 1}
+"""Settings of the added trees where they differ from those of the training. The few added trees
+have to be able to move a forecast by a factor of five, where one column tells two modes apart."""
+
 ROUNDS, SCALE_ROUNDS = 120, 60
 """Largest number of trees added to location and to scale; each tree adds latency to a forecast."""
 
@@ -120,7 +123,7 @@ def _rows(start: EditableArtefact, traffic: LoggedTraffic, target: Array, fold: 
 def _continue(
     booster: lgb.Booster, settings: dict[str, object], rows: _Rows, target: Array, rounds: int
 ) -> lgb.Booster:
-    settings = settings | {"learning_rate": LEARNING_RATE, "num_threads": 1, "seed": 0}
+    settings = settings | REFIT_SETTINGS | {"seed": 0}
     data = lgb.Dataset(rows.inputs, target, weight=rows.weight, params=settings)
     continued: lgb.Booster = lgb.train(settings, data, rounds, init_model=booster)
     return continued

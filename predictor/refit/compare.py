@@ -1,19 +1,30 @@
-"""Comparison of two artefacts on the same later traffic."""
+"""Comparison of two artefacts on the same later traffic, as served and without learning."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.stats import t as student
 
-from predictor.arrays import Array
+from predictor.adaptive import Forecast
+from predictor.arrays import Array, Flags
 from predictor.evaluation import scores
 from predictor.raw_forecast import LEVELS, RawForecasts
+from predictor.refit.as_served import served_crps, served_forecasts
 from predictor.refit.editable import EditableArtefact
 from predictor.refit.traffic import LoggedTraffic
 
-CONFIDENCE = 0.95
+CONFIDENCE = 0.99
+"""Of the interval of a gain. Refits come again and again: at 95 %, every fortieth without a true
+gain would be promoted."""
+
+LEAST_RAW_GAIN = 0.2
+"""The share of the CRPS that a promotion has to save without the adaptive layer, if the layer hides
+the gain. Such a gain counts where the layer knows little: new modes, few answers, a change."""
+
+_STANDARD_ERRORS = 2.6  # in the margin of CONFIDENCE
 
 _LOW, _HIGH = (int(np.argmin(np.abs(LEVELS - level))) for level in (0.1, 0.9))
 
@@ -23,8 +34,8 @@ class Comparison:
     """The scores of two artefacts on the same requests.
 
     CRPS is in tokens, the mean over ``records``. ``gain`` is the first artefact's CRPS minus the
-    second's; ``low`` and ``high`` are the ends of its 95 % interval. Coverage is the share of
-    ended answers in the central 80 % interval.
+    second's; ``low`` and ``high`` are the ends of its interval (``CONFIDENCE``). Coverage is the
+    share of ended answers in the central 80 % interval.
     """
 
     records: int
@@ -56,19 +67,63 @@ def compare(
 ) -> Comparison:
     """Score both artefacts on logged requests (at least two)."""
     before, after = first.raw_forecasts(traffic), second.raw_forecasts(traffic)
-    first_crps, second_crps = request_crps(before, traffic), request_crps(after, traffic)
-    gain = first_crps - second_crps
-    margin = _margin(gain, traffic)
-    return Comparison(
-        len(traffic),
-        float(first_crps.mean()),
-        float(second_crps.mean()),
-        float(gain.mean()),
-        float(gain.mean() - margin),
-        float(gain.mean() + margin),
-        coverage(before, traffic),
-        coverage(after, traffic),
+    crps = request_crps(before, traffic), request_crps(after, traffic)
+    return _comparison(*crps, (coverage(before, traffic), coverage(after, traffic)), traffic)
+
+
+def compare_served(
+    first: EditableArtefact, second: EditableArtefact, traffic: LoggedTraffic, judged: Flags
+) -> Comparison:
+    """Score both artefacts on the ``judged`` requests (at least two), each with its own layer."""
+    rows = traffic.where(judged)
+    made = [served_forecasts(artefact, traffic, judged) for artefact in (first, second)]
+    crps = [served_crps(forecasts, rows) for forecasts in made]
+    covered = [served_coverage(forecasts, rows) for forecasts in made]
+    return _comparison(crps[0], crps[1], (covered[0], covered[1]), rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Two artefacts compared ``served``, each with an adaptive layer, and ``raw``, without."""
+
+    served: Comparison
+    raw: Comparison
+
+    @property
+    def convincing(self) -> bool:
+        """Whether the second artefact should replace the first.
+
+        Either it is better as served, or far better without the layer and, within a standard error,
+        no worse as served.
+        """
+        far = self.raw.better and self.raw.gain >= LEAST_RAW_GAIN * self.raw.first_crps
+        error = (self.served.high - self.served.gain) / _STANDARD_ERRORS
+        return self.served.better or (far and self.served.gain >= -error)
+
+    def rounded(self) -> dict[str, float]:
+        """The figures as served, and the CRPS without the layer, for a manifest or the history."""
+        raw = {"raw_first_crps": self.raw.first_crps, "raw_second_crps": self.raw.second_crps}
+        return self.served.rounded() | {name: round(value, 4) for name, value in raw.items()}
+
+
+def judge(
+    first: EditableArtefact, second: EditableArtefact, traffic: LoggedTraffic, judged: Flags
+) -> Verdict:
+    """Compare on the ``judged`` requests; the adaptive layers also learn from those before."""
+    return Verdict(
+        compare_served(first, second, traffic, judged),
+        compare(first, second, traffic.where(judged)),
     )
+
+
+def _comparison(
+    first: Array, second: Array, covered: tuple[float, float], traffic: LoggedTraffic
+) -> Comparison:
+    """The comparison of the CRPS (n) of two artefacts, and of the shares they covered."""
+    gain = first - second
+    mean, margin = float(gain.mean()), _margin(gain, traffic)
+    means = float(first.mean()), float(second.mean())
+    return Comparison(len(traffic), *means, mean, mean - margin, mean + margin, *covered)
 
 
 def request_crps(forecasts: RawForecasts, traffic: LoggedTraffic) -> Array:
@@ -89,6 +144,16 @@ def coverage(forecasts: RawForecasts, traffic: LoggedTraffic) -> float:
     if not ended.any():
         return float("nan")
     return scores.coverage(tokens[ended, _LOW], tokens[ended, _HIGH], traffic.tokens[ended])
+
+
+def served_coverage(forecasts: Sequence[Forecast], traffic: LoggedTraffic) -> float:
+    """``coverage`` of the forecasts as served."""
+    ended = np.flatnonzero(traffic.ended).tolist()
+    if not ended:
+        return float("nan")
+    ends = [[forecasts[row].length.quantile(level) for row in ended] for level in (0.1, 0.9)]
+    low, high = np.array(ends)
+    return scores.coverage(low, high, traffic.tokens[ended])
 
 
 def _margin(gain: Array, traffic: LoggedTraffic) -> float:

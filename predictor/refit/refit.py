@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
+from predictor.arrays import Flags
 from predictor.artefact.versions import Versions
 from predictor.files import exclusive
+from predictor.refit.as_served import served_crps, served_forecasts
 from predictor.refit.boost import continue_boosters, recalibrate_learned
-from predictor.refit.compare import Comparison, compare
+from predictor.refit.compare import Verdict, judge
 from predictor.refit.editable import EditableArtefact
 from predictor.refit.extend import learn_models, with_models
-from predictor.refit.promote import promote
+from predictor.refit.promote import keep_layer, promote
 from predictor.refit.start import RefitStart, adopt_offline_model, read_start, why_no_traffic
 from predictor.refit.traffic import LoggedTraffic
 
@@ -31,7 +33,9 @@ WINDOW = 50_000
 LEAST_COMPARED = 200
 """Requests since a version's promotion that a rollback of the version needs."""
 
-_FITTED_SHARE = 0.8  # share of the new records to fit to, earliest first; the rest decide
+_FITTED, _CHOSEN = 0.7, 0.85
+"""Shares of the new records: up to the first, candidates are fitted; up to the second, one is
+chosen; the rest decides. A choice among candidates flatters the chosen one where it was chosen."""
 
 Action = Literal["promoted", "kept", "rolled back", "waiting"]
 
@@ -76,9 +80,9 @@ def refit(
         start = read_start(versions, log, window)
         if not len(start.traffic):
             return _outcome(start, "waiting", why_no_traffic(log, start.skipped))
-        comparison = _compare_with_previous(start)
-        if comparison and comparison.worse:
-            return _roll_back(start, comparison)
+        verdict = _compare_with_previous(start)
+        if verdict and verdict.convincing:
+            return _roll_back(start, verdict)
         return _fit_candidates(start, least)
 
 
@@ -87,8 +91,8 @@ def _outcome(start: RefitStart, action: Action, reason: str, **figures: Any) -> 
     return RefitOutcome(action, reason, current.name if current else "", figures, start.skipped)
 
 
-def _compare_with_previous(start: RefitStart) -> Comparison | None:
-    """The previous version against the current one, on the traffic since its promotion.
+def _compare_with_previous(start: RefitStart) -> Verdict | None:
+    """The current version against the previous one, on the traffic since its promotion.
 
     Both forecasts are computed again from the logged inputs. None if there is no previous version
     of the same lineage, or too little traffic.
@@ -100,38 +104,66 @@ def _compare_with_previous(start: RefitStart) -> Comparison | None:
     if previous.lineage != start.current.lineage:
         return None
     since = max(start.versions.promoted_at(start.folder.name), start.current.fitted_until)
-    later = start.traffic.where(start.traffic.finished > since)
-    return compare(previous, start.current, later) if len(later) >= LEAST_COMPARED else None
+    later = start.traffic.finished > since
+    if later.sum() < LEAST_COMPARED:
+        return None
+    return judge(start.current, previous, start.traffic, later)
 
 
-def _roll_back(start: RefitStart, comparison: Comparison) -> RefitOutcome:
-    loss = -comparison.gain
+def _roll_back(start: RefitStart, verdict: Verdict) -> RefitOutcome:
+    loss = max(verdict.served.gain, verdict.raw.gain)
     reason = f"worse than the previous version by {loss:.2f} tokens of CRPS per request"
+    back = start.versions.previous()
+    if back is not None:
+        keep_layer(start, back.name, EditableArtefact.read(back))
     start.versions.rollback(who="refit", reason=reason)
-    return _outcome(start, "rolled back", reason, **comparison.rounded())
+    return _outcome(start, "rolled back", reason, **verdict.rounded())
 
 
 def _fit_candidates(start: RefitStart, least: int) -> RefitOutcome:
-    """Fit candidates to earlier traffic; promote the best if later traffic confirms the gain."""
+    """Fit candidates to earlier traffic, choose one; promote it if later traffic confirms it."""
     traffic, current = start.traffic, start.current
     new = traffic.finished > current.fitted_until
     if reason := _too_little(traffic.where(new & traffic.ended), least):
         return _outcome(start, "waiting", reason)
-    fitted = traffic.finished <= np.quantile(traffic.finished[new], _FITTED_SHARE)
-    earlier, later = traffic.where(fitted), traffic.where(~fitted)
-    compared = [
-        (compare(current, candidate, later), kind, candidate)
-        for kind, candidate in _candidates(start.base, current, earlier)
-    ]
-    best, kind, candidate = max(compared, key=lambda entry: entry[0].gain)
-    if not best.better:
+    fitted, chosen, judged = slices(traffic, new)
+    earlier = traffic.where(fitted)
+    kind, candidate = _choose(_candidates(start.base, current, earlier), traffic, chosen)
+    verdict = judge(current, candidate, traffic, judged)
+    if not verdict.convincing:
         reason = "the best candidate is not better on later traffic by more than noise"
-        start.versions.record_kept(who="refit", reason=reason, figures=best.rounded())
-        return _outcome(start, "kept", reason, candidate=kind, **best.rounded())
-    name = promote(start, candidate, kind, earlier, best)
-    reason = f"saves {best.gain:.2f} tokens of CRPS per request on {best.records} later requests"
-    outcome = _outcome(start, "promoted", reason, candidate=kind, **best.rounded())
+        start.versions.record_kept(who="refit", reason=reason, figures=verdict.rounded())
+        return _outcome(start, "kept", reason, candidate=kind, **verdict.rounded())
+    name = promote(start, candidate, kind, earlier, verdict)
+    outcome = _outcome(start, "promoted", _gain(verdict), candidate=kind, **verdict.rounded())
     return replace(outcome, version=name)
+
+
+def _gain(verdict: Verdict) -> str:
+    served, raw = verdict.served, verdict.raw
+    return (
+        f"saves {served.gain:.2f} tokens of CRPS per request as served and {raw.gain:.2f} before "
+        f"the adaptive layer, on {served.records} later requests"
+    )
+
+
+def slices(traffic: LoggedTraffic, new: Flags) -> tuple[Flags, Flags, Flags]:
+    """The requests (n) to fit candidates to, to choose one of them on, and to decide on."""
+    first, second = np.quantile(traffic.finished[new], (_FITTED, _CHOSEN))
+    fitted, seen = traffic.finished <= first, traffic.finished <= second
+    return fitted, seen & ~fitted, ~seen
+
+
+def _choose(
+    candidates: Iterable[tuple[str, EditableArtefact]], traffic: LoggedTraffic, chosen: Flags
+) -> tuple[str, EditableArtefact]:
+    """The candidate with the best forecasts of the ``chosen`` requests, as served."""
+    rows = traffic.where(chosen)
+
+    def crps(entry: tuple[str, EditableArtefact]) -> float:
+        return float(served_crps(served_forecasts(entry[1], traffic, chosen), rows).mean())
+
+    return min(candidates, key=crps)
 
 
 def _too_little(new: LoggedTraffic, least: int) -> str:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from predictor.adaptive import mode
+from predictor.adaptive.keys import LEVELS, NO_KEY
 from predictor.arrays import Array, Flags, Indices
 from predictor.data.parquet import flags, numbers, strings
 from predictor.fast.inputs import AXIS, COLUMNS, OWN
@@ -28,7 +31,10 @@ class LoggedTraffic:
     x len(COLUMNS)) are the logged inputs, with ``text_own`` as the offline artefact computes it.
     ``tokens`` (n) are the answers' lengths; where ``censored``, the answer would have been longer.
     ``limit`` (n) is the length at which the answer would have been cut (infinite if unknown).
-    ``prompt`` (n) numbers the prompts; requests with the same prompt share a number.
+    ``prompt`` (n) numbers the prompts; requests with the same prompt share a number. ``arrival``
+    (n) is in Unix seconds, ``asked`` (n) the model's name in the request. ``keys`` (n x levels) and
+    ``mode`` (n x numbers) are what the adaptive layer knows the requests by; an old log has none:
+    ``NO_KEY`` and 0.
     """
 
     names: list[str]
@@ -39,6 +45,10 @@ class LoggedTraffic:
     censored: Flags
     limit: Array
     prompt: Indices
+    arrival: Array
+    asked: NDArray[np.str_]
+    keys: NDArray[np.int64]
+    mode: Array
 
     def __len__(self) -> int:
         return len(self.model)
@@ -48,18 +58,10 @@ class LoggedTraffic:
         """Which answers (n) are uncensored and shorter than the generation limit."""
         return np.asarray(~self.censored & (self.tokens < CAP_TOKENS))
 
-    def where(self, keep: Flags) -> LoggedTraffic:
-        """The requests marked in ``keep`` (n)."""
-        return LoggedTraffic(
-            self.names,
-            self.model[keep],
-            self.finished[keep],
-            self.inputs[keep],
-            self.tokens[keep],
-            self.censored[keep],
-            self.limit[keep],
-            self.prompt[keep],
-        )
+    def where(self, keep: Flags | Indices) -> LoggedTraffic:
+        """The requests marked in ``keep`` (n flags), or with these indices, which may repeat."""
+        rows = {field.name: getattr(self, field.name)[keep] for field in fields(self)[1:]}
+        return LoggedTraffic(self.names, **rows)
 
 
 def usable_traffic(
@@ -123,7 +125,18 @@ def _arrays(log: pa.Table) -> LoggedTraffic:
         censored=censored,
         limit=np.where(censored, np.minimum(limit, tokens), np.maximum(limit, tokens)),
         prompt=_prompt_numbers(log["prompt_hash"].to_pylist()),
+        arrival=numbers(log, "arrival"),
+        asked=_texts(log, "model"),
+        keys=_lists(log, "keys", len(LEVELS), NO_KEY).astype(np.int64),
+        mode=_lists(log, "mode_numbers", len(mode.NAMES), 0.0).astype(np.float64),
     )
+
+
+def _lists(log: pa.Table, column: str, width: int, absent: float) -> NDArray[Any]:
+    """A column of lists of ``width`` numbers; a list that is null or of another width is absent."""
+    nothing = [absent] * width
+    rows = (row if row and len(row) == width else nothing for row in log[column].to_pylist())
+    return np.array(list(rows), dtype=object).reshape(-1, width)
 
 
 def _texts(log: pa.Table, column: str) -> NDArray[np.str_]:

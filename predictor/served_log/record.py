@@ -38,6 +38,10 @@ class ServedRecord:
     ``scale`` (log tokens) are the predictor's raw forecast. ``inputs`` are the boosters' inputs
     (``fast.inputs.COLUMNS``), valid for artefacts with the same ``feature_hash``. ``artefact`` is
     the ``artefact_id`` of the model. ``text`` is None unless the operator configures it.
+
+    ``mode`` (``adaptive.mode.name_of``), ``script`` (the one most letters of the text have),
+    ``tools`` (number offered), ``json`` (demanded) and ``turns`` say what kind of request it was.
+    ``keys`` and ``mode_numbers`` are what the adaptive layer knows a request by (``Asked``).
     """
 
     id: str
@@ -69,6 +73,13 @@ class ServedRecord:
     feature_hash: str = ""
     artefact: str = ""
     text: str | None = None
+    mode: str | None = None
+    script: str | None = None
+    tools: int | None = None
+    json: bool | None = None
+    turns: int | None = None
+    keys: tuple[int, ...] | None = None
+    mode_numbers: tuple[float, ...] | None = None
 
 
 _ARROW: dict[object, pa.DataType] = {
@@ -97,7 +108,7 @@ def _arrow(kind: Any) -> tuple[pa.DataType, bool]:
     if get_origin(kind) is Literal:
         return pa.string(), False
     if get_origin(kind) is tuple:
-        return pa.list_(pa.float64()), False
+        return pa.list_(_ARROW[get_args(kind)[0]]), False
     return _ARROW[kind], False
 
 

@@ -67,7 +67,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         file="predictor/adaptive/layer.py",
-        old="            self.history.rebase()\n",
+        old="            self.history.rebase(learned.history if learned else None)\n",
         new="",
         test=(
             "tests/predictor/adaptive/test_layer.py::"
@@ -165,11 +165,11 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         file="predictor/refit/refit.py",
-        old="(compare(current, candidate, later), kind, candidate)",
-        new="(compare(current, candidate, earlier), kind, candidate)",
+        old="return fitted, seen & ~fitted, ~seen",
+        new="return fitted, fitted, fitted",
         test=(
-            "tests/predictor/refit/test_refit.py::"
-            "test_a_change_that_later_traffic_does_not_confirm_is_not_promoted"
+            "tests/predictor/refit/test_as_served.py::"
+            "test_fitting_choosing_and_deciding_use_other_traffic_each"
         ),
         why="A refit is promoted by its score on the traffic that it was fitted to",
     ),

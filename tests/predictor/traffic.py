@@ -5,8 +5,10 @@ from pathlib import Path
 import numpy as np
 
 from predictor import LengthPredictor, Prompt
+from predictor.adaptive.keys import keys_of
 from predictor.artefact.versions import artefact_id
 from predictor.features.definition import feature_hash
+from predictor.inference.request_kind import kind_fields
 from predictor.refit.editable import EditableArtefact
 from predictor.refit.traffic import LoggedTraffic, usable_traffic
 from predictor.served_log import ServedLog, ServedRecord, read
@@ -58,6 +60,8 @@ def serve(
                 tier="fast",
                 max_tokens=max_tokens,
                 prompt_hash=prompt.text,
+                keys=keys_of(prompt, tier="fast"),
+                **kind_fields(prompt),
                 inputs=raw_forecasts.inputs[at].astype(np.float32),
                 feature_hash=feature_hash(),
                 artefact=artefact_id(predictor.manifest),

@@ -13,6 +13,8 @@ from typing import Any
 import aiohttp
 
 from gateway.emulator import EmbeddedEmulator
+from gateway.forecasting.reload import learned_layer
+from predictor.adaptive import AdaptiveLayer, save_state
 from predictor.fast.predictor import DEFAULT, LengthPredictor
 from predictor.inference.tiered import TieredPredictor
 from tests.gateway.harness import Gateway, chat, forced, gateway, post, until
@@ -103,3 +105,16 @@ async def test_what_was_learned_of_the_previous_models_errors_is_dropped(
         (tmp_path / "next").rename(place)
         await until(partial(_reloaded, running, 1), "the new model is taken up")
         assert sum(answers.count for answers in recent.values()) == 0
+
+
+def test_a_layer_that_a_refit_left_is_found_beside_its_version(tmp_path: Path) -> None:
+    version = tmp_path / "versions" / "000002"
+    version.mkdir(parents=True)
+    (tmp_path / "current").symlink_to(version)
+    assert learned_layer(tmp_path / "current") is None
+    save_state(AdaptiveLayer(salt=b"x" * 16), tmp_path / "layer-000002.npz")
+    found = learned_layer(tmp_path / "current")
+    assert found is not None
+    assert found.salt == b"x" * 16
+    assert learned_layer(Path("/")) is None
+    assert learned_layer(None) is None

@@ -31,16 +31,7 @@ def test_a_comparison_tells_better_and_worse_from_noise(
 
 def repeated(traffic: LoggedTraffic, times: int) -> LoggedTraffic:
     """The same requests ``times`` over; a request and its repetitions share a prompt."""
-    return LoggedTraffic(
-        traffic.names,
-        model=np.tile(traffic.model, times),
-        finished=np.tile(traffic.finished, times),
-        inputs=np.tile(traffic.inputs, (times, 1)),
-        tokens=np.tile(traffic.tokens, times),
-        censored=np.tile(traffic.censored, times),
-        limit=np.tile(traffic.limit, times),
-        prompt=np.tile(traffic.prompt, times),
-    )
+    return traffic.where(np.tile(np.arange(len(traffic)), times))
 
 
 def test_repetitions_of_a_prompt_do_not_narrow_the_interval(

@@ -279,3 +279,15 @@ def test_a_killed_writer_leaves_all_it_had_written(tmp_path: Path) -> None:
     log.append(record(len(left)))
     log.close()
     assert ids(tmp_path) == [*left, f"r{len(left)}"]
+
+
+def test_a_log_of_before_the_kinds_of_requests_is_still_read(tmp_path: Path) -> None:
+    log = ServedLog(tmp_path)
+    log.append(record(7))
+    log.close()
+    (path,) = tmp_path.glob("*.parquet")
+    later = ["mode", "script", "tools", "json", "turns", "keys", "mode_numbers"]
+    pq.write_table(pq.read_table(path).drop_columns(later), path)
+    (row,) = read(tmp_path).to_pylist()
+    assert row["output_tokens"] == record(7).output_tokens
+    assert [row[name] for name in later] == [None] * len(later)
