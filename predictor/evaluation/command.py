@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from predictor.exit_codes import bad_input
+
 _EVALUATE_FLAGS: Mapping[str, Mapping[str, Any]] = {
     "--model-dir": {
         "type": Path,
@@ -17,10 +19,16 @@ _EVALUATE_FLAGS: Mapping[str, Mapping[str, Any]] = {
     "--data": {
         "type": Path,
         "action": "append",
-        "required": True,
         "metavar": "DIR",
         "help": "folder of measured lengths, as for `lengthwise train`; repeat the option for "
         "several folders",
+    },
+    "--log": {
+        "type": Path,
+        "default": None,
+        "metavar": "DIR",
+        "help": "folder of the served log, instead of --data: what was forecast beside what came, "
+        "by kind of request, and what to do about the worst kinds",
     },
     "--tier": {
         "choices": ("fast", "refined"),
@@ -51,7 +59,16 @@ def add_evaluate_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run_evaluate(args: argparse.Namespace) -> int:
-    """Print the tables and, with --out, write the page; see ``run.run``. Returns the exit code."""
+    """Print the tables and, with --out, write the page; returns the exit code.
+
+    See ``run.run``, and ``served.run_log`` for --log.
+    """
+    if (args.log is None) == (args.data is None):
+        return bad_input("give either --data, measured lengths, or --log, the served log")
+    if args.log is not None:
+        from predictor.evaluation.served import run_log  # noqa: PLC0415
+
+        return run_log(args.log)
     from predictor.evaluation.run import run  # noqa: PLC0415 - other commands need none of it
 
     return run(args)
