@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import log
 
 import numpy as np
 
@@ -27,11 +26,14 @@ quantile at q is then the atom, and the distribution's mean is nearly unbiased.
 """
 
 CAP_TOKENS = 15_000
-"""Tokens at which CASTILLO cut its answers: a capped sample has at least this length."""
+"""Tokens at which CASTILLO cut its answers: an endless answer has at least this length."""
+
+MOST_TOKENS = 131_072
+"""No forecast is longer: the context of most large models. Answers of reasoning models with 50,000
+tokens are real."""
 
 ATOMS = len(MASS) + 1
 """Atoms of a forecast: one for each quantile level, and one for endless answers."""
-_MOST = log(CAP_TOKENS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +66,16 @@ class RawForecasts:
         )
 
     def atoms(self) -> tuple[Array, Array]:
-        """Tokens and masses of the forecasts' atoms, not truncated; each n x ATOMS."""
+        """Tokens and masses of the forecasts' atoms, not truncated; each n x ATOMS.
+
+        The last atom is of endless answers: CAP_TOKENS, or the longest other atom if that is more.
+        """
         tokens, mass = np.empty((2, len(self), ATOMS))
-        tokens[:, -1], mass[:, -1] = CAP_TOKENS, self.endless
+        mass[:, -1] = self.endless
         np.multiply((1 - self.endless)[:, None], MASS, out=mass[:, :-1])
         logs = self.location[:, None] + self.scale[:, None] * self.shape
-        np.minimum(np.exp(np.clip(logs, 0.0, _MOST)), CAP_TOKENS, out=tokens[:, :-1])
+        np.exp(np.clip(logs, 0.0, np.log(MOST_TOKENS)), out=tokens[:, :-1])
+        np.maximum(CAP_TOKENS, tokens[:, -2], out=tokens[:, -1])
         return tokens, mass
 
     def distributions(self, limits: Sequence[float | None]) -> list[LengthDistribution]:

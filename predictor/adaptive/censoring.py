@@ -9,7 +9,7 @@ from random import Random
 import numpy as np
 
 from predictor.adaptive.forecast import Forecast
-from predictor.raw_forecast import CAP_TOKENS, LEVELS
+from predictor.raw_forecast import CAP_TOKENS, LEVELS, MOST_TOKENS
 
 _TAIL = 0.25  # mean excess, in scales, of an answer cut beyond every atom of its forecast
 
@@ -48,7 +48,7 @@ def read_answer(forecast: Forecast, tokens: int, *, censored: bool, random: Rand
     endless = _endless(forecast, tokens, ended)
     drawn = float(np.interp(ended + (1 - ended) * random.random(), LEVELS, forecast.shape))
     longer = max(drawn, cut + _TAIL * random.expovariate(1.0) * (ended > LEVELS[-1]))
-    imputed = max(log_tokens, min(forecast.location + forecast.scale * longer, log(CAP_TOKENS)))
+    imputed = max(log_tokens, min(forecast.location + forecast.scale * longer, log(MOST_TOKENS)))
     weight = min(1.0, ended / _EARLY) * (1 - endless)
     return Answer(imputed, weight, ended * (1 - endless), endless)
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import exp, isfinite, log
+from math import exp, inf, isfinite, log, nextafter
 
 from predictor.adaptive.inputs import Features, features, known
 from predictor.adaptive.keys import Keys
 from predictor.adaptive.mode import Mode
 from predictor.arrays import Array
-from predictor.raw_forecast import CAP_TOKENS, MASS, RawForecasts
+from predictor.raw_forecast import CAP_TOKENS, MASS, MOST_TOKENS, RawForecasts
 from scheduler.length import LengthDistribution
 
 _MASS = tuple(MASS.tolist())
-_LOG_CAP = log(CAP_TOKENS - 1.0)  # the atom at CAP_TOKENS is for endless answers
+_LOG_MOST = log(MOST_TOKENS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +92,12 @@ def distribution(
 
     Takes a quarter of the time of ``RawForecasts.distributions``, which works on arrays.
     """
-    tokens = [exp(min(_LOG_CAP, max(0.0, location + scale * z))) for z in shape]
+    tokens = [exp(min(_LOG_MOST, max(0.0, location + scale * z))) for z in shape]
     ending = 1.0 - endless
     mass = [ending * part for part in _MASS]
     increasing = all(map(float.__lt__, tokens, tokens[1:]))
     build = LengthDistribution if increasing else LengthDistribution.weighted
-    length = build((*tokens, float(CAP_TOKENS)), (*mass, endless))
+    # The last atom is of endless answers; the nearest larger number keeps the atoms increasing.
+    last = max(float(CAP_TOKENS), nextafter(tokens[-1], inf))
+    length = build((*tokens, last), (*mass, endless))
     return length if limit is None else length.capped(limit)

@@ -4,17 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-LICENCES = {
-    "Alpaca": "CC-BY-NC-4.0",
-    "Apps": "MIT",
-    "BigCodeBench": "Apache-2.0",
-    "DS1000": "CC-BY-SA-4.0",
-    "DollyDataset": "CC-BY-SA-3.0",
-    "Mbpp": "CC-BY-4.0",
-    "ShareGPT": "unclear",
-}
-"""Licences of the prompts by corpus of CASTILLO."""
-
 
 def model_card(manifest: dict[str, Any]) -> str:
     """The model card (Markdown) of the model with the ``manifest``."""
@@ -35,28 +24,15 @@ def model_card(manifest: dict[str, Any]) -> str:
 
 def _data(manifest: dict[str, Any]) -> list[str]:
     encoder = manifest.get("encoder")
-    corpora = [f"{name} ({LICENCES.get(name, 'unknown')})" for name in manifest["corpora"]]
-    licensed = (
-        "The training data has only prompts and answers whose licences allow to distribute a "
-        "trained model: no Alpaca (non-commercial), no ShareGPT (unclear), and no models whose "
-        "licences put conditions on models trained from their outputs. Dolly and DS1000 are "
-        "CC-BY-SA: the published model holds weights summed over all prompts and, for some "
-        "prompts, counts such as lines and digits and the mean vector of the words. No text can "
-        "be read back from these."
-        if manifest["licensed_only"]
-        else "The training data is all of CASTILLO, with Alpaca (non-commercial) and ShareGPT "
-        "(unclear). The model is for your own use; read the licences of Alpaca and ShareGPT before "
-        "you redistribute the model."
-    )
     return [
         "## Data",
         "",
-        f"{manifest['data']}, by its authors (Perez-Ramirez, Kostic, Boman).",
-        f"Trained on {manifest['training_samples']} sampled answers to "
+        f"{manifest['data']}. Trained on {manifest['training_samples']} sampled answers to "
         f"{manifest['training_prompts']} prompts.",
         "",
-        f"- Prompts: {', '.join(corpora)}.",
-        f"- Answers of: {', '.join(manifest['models'])}.",
+        *_sources(manifest["sources"]),
+        "",
+        f"- Models with a text column of their own: {', '.join(manifest['models'])}.",
         *([f"- Text encoder of the refined tier: {encoder}."] if encoder else []),
         *(
             f"- Effects of prompts on the length of other models' answers: {name}."
@@ -64,7 +40,46 @@ def _data(manifest: dict[str, Any]) -> list[str]:
         ),
         "- Word vectors: token embeddings of all-MiniLM-L6-v2 (Apache-2.0).",
         "",
-        licensed,
+        _LICENSED if manifest["licensed_only"] else _OWN_USE,
+        "",
+        *_stated(),
+    ]
+
+
+def _sources(sources: dict[str, dict[str, Any]]) -> list[str]:
+    """A table of the corpora with the share of each in the training."""
+    rows = [
+        f"| {facts['title']} | {facts['licence']} | {facts['prompts']} | {facts['models']} | "
+        f"{facts['samples']} | {100 * facts['share']:.1f} % |"
+        for facts in sources.values()
+    ]
+    return [
+        "| prompts of | licence of the prompts | prompts | models | answers | share of weight |",
+        "|---|---|---|---|---|---|",
+        *rows,
+    ]
+
+
+_LICENSED = (
+    "The training data has only prompts and answers whose licences allow to distribute a trained "
+    "model: no non-commercial prompts, none without a clear licence, and only answers of models "
+    "whose makers released them without conditions on models trained from their outputs. Where "
+    "prompts are CC-BY-SA, the published model holds weights summed over all prompts and, for some "
+    "prompts, counts such as lines and digits and the mean vector of the words. No text can be "
+    "read back from these."
+)
+_OWN_USE = (
+    "The training data has prompts and answers whose licences may forbid to distribute a trained "
+    "model. The model is for your own use; read the licences before you redistribute the model."
+)
+
+
+def _stated() -> list[str]:
+    return [
+        '**Stated, not learned:** the lengths that demands such as "one word" or "in full" '
+        "start from (`predictor/features/prior_table.py`), the tokens in which a model thinks "
+        "before it answers (`predictor/fast/location.py`), and the tokens of a unit of length "
+        "(`predictor/features/length_words.py`). Data moves all of them.",
         "",
     ]
 
@@ -130,9 +145,9 @@ def _limits() -> list[str]:
     return [
         "## Limits",
         "",
-        "- The training data is English and code, one turn, without system prompts. Other traffic",
-        "  needs recalibration.",
-        "- The answers in the training data end below 15,000 tokens; reasoning models exceed that.",
+        "- Kinds of traffic outside the table are forecast from what they have in common with it,",
+        "  with wider intervals. Recalibrate on your own traffic: the gateway does while serving.",
+        "- Images, audio and answers in several sequences are not in the training data.",
         "- The training data has one sampling temperature for each model. The forecast ignores the",
         "  temperature of a request.",
         "- A forecast for a model that was not trained on is less accurate, with a wider interval.",

@@ -95,14 +95,17 @@ def _swap(stage: Path, out: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def read(path: Path) -> Artefact:
+def read(path: Path, *, any_features: bool = False) -> Artefact:
     """Read and check a model directory.
+
+    ``any_features``: also a model trained with another definition of the features, whose encoder
+    can still be used.
 
     Raises:
         ArtefactError: a file is absent, damaged or of another format, or the model was trained
             with another definition of the features.
     """
-    manifest = _manifest(path / MANIFEST)
+    manifest = _manifest(path / MANIFEST, any_features=any_features)
     arrays: dict[str, NDArray[Any]] = {}
     boosters: dict[str, str] = {}
     for name, expected in manifest["files"].items():
@@ -133,7 +136,7 @@ def _read_json(path: Path) -> Any:
         raise ArtefactError(f"{path} is not JSON ({error}); {_RETRAIN}") from error
 
 
-def _manifest(path: Path) -> dict[str, Any]:
+def _manifest(path: Path, *, any_features: bool) -> dict[str, Any]:
     manifest = _read_json(path)
     if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
         raise ArtefactError(f"{path} is not the manifest of a model; {_RETRAIN}")
@@ -141,7 +144,7 @@ def _manifest(path: Path) -> dict[str, Any]:
         raise ArtefactError(
             f"{path} has format {manifest.get('format')}, this version reads {FORMAT}; {_RETRAIN}"
         )
-    if manifest.get("feature_hash") != feature_hash():
+    if not any_features and manifest.get("feature_hash") != feature_hash():
         raise ArtefactError(
             f"{path} was trained with other features (feature_hash "
             f"{manifest.get('feature_hash')}, here {feature_hash()}); {_RETRAIN}"

@@ -21,6 +21,17 @@ LENGTHS, PROMPTS, MODELS = (
 )
 """Names of the files: one row per sample, one row per prompt, and the models' licences."""
 
+LICENCES = {
+    "Alpaca": "CC-BY-NC-4.0",
+    "Apps": "MIT",
+    "BigCodeBench": "Apache-2.0",
+    "DS1000": "CC-BY-SA-4.0",
+    "DollyDataset": "CC-BY-SA-3.0",
+    "Mbpp": "CC-BY-4.0",
+    "ShareGPT": "unclear",
+}
+"""Licences of the prompts by corpus of CASTILLO."""
+
 LICENSED_CORPORA = ("Apps", "BigCodeBench", "DS1000", "DollyDataset", "Mbpp")
 """Corpora whose prompts may train a model that ships: MIT, Apache-2.0, CC-BY, CC-BY-SA.
 

@@ -12,11 +12,11 @@ import numpy as np
 from scipy.special import log_ndtr, ndtr, ndtri
 
 from predictor.arrays import Array, Flags, Indices
-from predictor.raw_forecast import CAP_TOKENS
+from predictor.raw_forecast import MOST_TOKENS
 
 _ROUNDS = 40
 _PRIOR = 1.0  # pseudo-samples at the mean: all samples of a prompt may be censored
-_LONGEST = float(np.log(CAP_TOKENS))
+_LONGEST = float(np.log(MOST_TOKENS))
 _LEAST_SPREAD = 0.1  # log tokens
 
 

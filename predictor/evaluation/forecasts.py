@@ -64,7 +64,7 @@ class Forecasts:
         """Atoms and masses (k x m) and lengths (k) by which each sample is scored.
 
         A sample censored at c tokens states min(length, c) only, so the sample scores
-        min(forecast, c). The cut c is at most CAP_TOKENS, the last atom of a forecast.
+        min(forecast, c). The cut c is at most CAP_TOKENS, at which an endless answer counts.
         """
         limit = np.where(self.censored, np.minimum(self.tokens, CAP_TOKENS), np.inf)
         atoms = np.minimum(self.atoms[self.prompt], limit[:, None])

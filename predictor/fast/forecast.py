@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from predictor.arrays import Array
-from predictor.fast.inputs import ModelMatches, TrainedModels
+from predictor.fast.inputs import (
+    ModelMatches,
+    TrainedModels,
+    correction_share,
+    location_base,
+    scales,
+)
 from predictor.raw_forecast import RawForecasts
 
 if TYPE_CHECKING:
@@ -16,7 +22,6 @@ if TYPE_CHECKING:
 
 def forecast(
     inputs: Array,
-    base: Array,
     matches: ModelMatches,
     *,
     models: TrainedModels,
@@ -27,7 +32,7 @@ def forecast(
 ) -> RawForecasts:
     """The forecasts of n prompts from the boosters' ``inputs`` (n x len(COLUMNS)).
 
-    The location is ``base`` (n, log tokens) plus the output of the booster ``location``; the
+    The location is ``location_base`` plus a share of the output of the booster ``location``; the
     booster ``scale`` gives the log of the scale. ``shapes`` ((M + 2) x len(LEVELS)) are the
     standardised quantiles of each of the M models trained on, of related and of generic models.
     ``endless_rates`` (M + 1) are the rates of endless answers, of each model trained on and of
@@ -35,8 +40,8 @@ def forecast(
     """
     weights = matches.weights
     return RawForecasts(
-        location=base + boosted(location, inputs),
-        scale=np.exp(boosted(scale, inputs)),
+        location=location_base(inputs) + correction_share(inputs) * boosted(location, inputs),
+        scale=scales(inputs, boosted(scale, inputs)),
         shape=shapes[models.group(matches.routes, weights.argmax(axis=1))],
         endless=weights @ endless_rates[:-1] + (1 - weights.sum(axis=1)) * endless_rates[-1],
         inputs=inputs,

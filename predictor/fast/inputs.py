@@ -15,7 +15,11 @@ from math import exp, isnan, nan
 import numpy as np
 
 from predictor.arrays import Array, Indices
-from predictor.fast.text_model import ALL, AXES, SHARED
+from predictor.fast import evidence
+from predictor.fast.location import USUAL, damping, toward_prior, with_thinking
+from predictor.fast.model_level import TRAITS, level
+from predictor.fast.text_model import AXES, SHARED
+from predictor.features.characters import SCRIPTS
 from predictor.features.definition import CONTEXT_NAMES, LEXICAL_NAMES, TextFeatures
 from predictor.features.model_names import canonical, traits
 
@@ -29,22 +33,29 @@ COLUMNS: tuple[str, ...] = (
     "text_words",
     "text_all",
     *(f"text_axis_{axis}" for axis in range(AXES)),
+    "text_novelty",
+    *evidence.NAMES,
+    "model_size",
+    "model_year",
     "model_offset",
     "text_own",
     "model_route",
 )
 """The columns of the boosters' inputs, in order."""
 
-LIMIT = LEXICAL_NAMES.index("asked_limit")
-"""The column of a stated limit, in the lexical features and in the boosters' inputs."""
-
 TEXT_ALL = COLUMNS.index("text_all")
 AXIS = [COLUMNS.index(f"text_axis_{axis}") for axis in range(AXES)]
+PRIOR, SPREAD, TRUST = (COLUMNS.index(f) for f in ("prior", "prior_spread", "prior_trust"))
+THINKING = COLUMNS.index("thinking")
+_OTHER_SCRIPTS = [COLUMNS.index(f"script {name}") for name in SCRIPTS if name != "accented"]
+MODEL = slice(COLUMNS.index("model_size"), len(COLUMNS))
 OFFSET, OWN, ROUTE = (COLUMNS.index(f) for f in ("model_offset", "text_own", "model_route"))
-"""Indices of columns of the boosters' inputs."""
+"""Indices of columns of the boosters' inputs; MODEL are those of the requested model."""
 
-_OBEYED = 0.6  # share of the gap to a stated limit, in log tokens, by which the base moves
-_SHORTER, _LONGER = 2.5, 1.5  # largest gaps in log tokens: a misread number must not dominate
+
+_MEAN_ERROR = 0.8  # of a normal variable, in standard deviations
+_SCORE_SHARE = 0.5  # of the text model's score; the boosters add what helps beyond
+_RELATIVES_SHARE = 0.5  # of the relatives' offsets in a related model's offset
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +63,27 @@ class ModelMatch:
     """A model's name against the M models trained on.
 
     ``route`` is KNOWN, RELATED or GENERIC; ``weights`` (M, sum 1; all 0 if generic) are the shares
-    of the models trained on that stand for the named model.
+    of the models trained on that stand for the named model. ``offset`` is the model's effect on log
+    length, ``size`` log10 of its parameters in 1e9, ``year`` that of its release (NaN: unknown).
     """
 
     route: int
     weights: Array
+    offset: float
+    size: float
+    year: float
 
 
 @dataclass(frozen=True, slots=True)
 class ModelMatches:
-    """The matches of n prompts' models: ``routes`` (n) and ``weights`` (n x M)."""
+    """The matches of n prompts' models: ``routes`` (n), ``weights`` (n x M), and ``numbers``.
+
+    ``numbers`` (n x 3) are size, year and offset.
+    """
 
     routes: Indices
     weights: Array
+    numbers: Array
 
     @classmethod
     def from_matches(cls, matches: Sequence[ModelMatch]) -> ModelMatches:
@@ -72,93 +91,124 @@ class ModelMatches:
         return cls(
             np.array([match.route for match in matches], dtype=np.intp),
             np.array([match.weights for match in matches]).reshape(len(matches), -1),
+            np.array([(match.size, match.year, match.offset) for match in matches]).reshape(-1, 3),
         )
 
     def rows(self, rows: Indices) -> ModelMatches:
         """The matches at the indices ``rows``, which may repeat."""
-        return ModelMatches(self.routes[rows], self.weights[rows])
+        return ModelMatches(self.routes[rows], self.weights[rows], self.numbers[rows])
 
 
-def location_base(offset: Array | float, score: Array, limit: Array) -> Array:
-    """The linear part of the location, in log tokens (n); the booster adds a correction.
+def location_base(inputs: Array) -> Array:
+    """The part of the location that needs no trees, in log tokens (n).
 
-    The sum of the model's ``offset``, half of the text model's ``score`` (n), and a share of the
-    gap to a length that the prompt asks for (``limit``, n: the column LIMIT; NaN: none). The share
-    is a constant, because CASTILLO has too few prompts with a stated length for an estimate. The
-    boosters fit what the linear part leaves, since trees approximate a line by many steps.
+    ``inputs`` (n x len(COLUMNS)) are the boosters' inputs; a column of the model that is NaN counts
+    as 0. The boosters' output times ``correction_share`` is added to the base.
     """
-    gap = np.log(np.expm1(limit)) - (offset + score)
-    bounded_gap = np.clip(np.where(np.isnan(gap), 0.0, gap), -_SHORTER, _LONGER)
-    return np.asarray(offset + 0.5 * score + _OBEYED * bounded_gap)
+    score = inputs[:, TEXT_ALL] + np.nan_to_num(inputs[:, OWN]) - USUAL
+    answer = USUAL + np.nan_to_num(inputs[:, OFFSET]) + _SCORE_SHARE * score
+    answer = toward_prior(answer, inputs[:, PRIOR], inputs[:, TRUST])
+    return with_thinking(answer, np.nan_to_num(inputs[:, THINKING]))
+
+
+def correction_share(inputs: Array) -> Array:
+    """The share of the boosters' output that counts in the location (n)."""
+    return damping(inputs[:, TRUST])
+
+
+def latin_share(inputs: Array) -> Array:
+    """The share of each text's letters that are Latin (n, 0 to 1)."""
+    return np.asarray(np.clip(1.0 - inputs[:, _OTHER_SCRIPTS].sum(axis=1), 0.0, 1.0))
+
+
+def scales(inputs: Array, output: Array) -> Array:
+    """The scales (n, log tokens) from the ``output`` (n) of the booster of the scale.
+
+    A trusted prior draws the scale towards the prior's spread. A scale is a mean absolute error,
+    a spread a standard deviation.
+    """
+    stated = np.log(_MEAN_ERROR * inputs[:, SPREAD])
+    return np.asarray(np.exp(toward_prior(output, stated, inputs[:, TRUST] ** 2)))
 
 
 class TrainedModels:
-    """The M models trained on: canonical ``names`` and ``offsets`` (M), in log tokens."""
+    """The M models trained on: canonical ``names`` and ``offsets`` (M), in log tokens.
 
-    def __init__(self, names: Sequence[str], offsets: Array) -> None:
+    ``levels`` (TRAITS + 1) are the weights by which the traits of an unseen model's name give its
+    offset (``model_level``).
+    """
+
+    def __init__(self, names: Sequence[str], offsets: Array, levels: Array | None = None) -> None:
         self.names = tuple(canonical(name) for name in names)
         self.offsets = offsets
+        self.levels = np.zeros(TRAITS + 1) if levels is None else levels
         self._traits = [traits(name) for name in self.names]
         self.match = lru_cache(maxsize=256)(self._match)  # clients choose the names
 
     def _match(self, name: str) -> ModelMatch:
         base = canonical(name)
-        if base in self.names:
-            return ModelMatch(KNOWN, np.eye(len(self.names))[self.names.index(base)])
-        return self._related(base, [True] * len(self.names))
+        if base not in self.names:
+            return self._related(name, [True] * len(self.names))
+        index = self.names.index(base)
+        own, weights = traits(name), np.eye(len(self.names))[index]
+        return ModelMatch(KNOWN, weights, float(self.offsets[index]), own.size, own.year)
 
     def match_unseen(self, model: int, hidden: Sequence[int] = ()) -> ModelMatch:
         """The match of ``model`` as if that model and ``hidden`` (indices) were not trained on."""
         usable = [index != model and index not in hidden for index in range(len(self.names))]
         return self._related(self.names[model], usable)
 
-    def generic(self) -> ModelMatch:
+    def generic(self, name: str) -> ModelMatch:
         """The match of a model without a relative among the models trained on."""
-        return ModelMatch(GENERIC, np.zeros(len(self.names)))
+        own, offset = traits(name), level(name, self.levels)
+        return ModelMatch(GENERIC, np.zeros(len(self.names)), offset, own.size, own.year)
 
-    def _related(self, base: str, usable: Sequence[bool]) -> ModelMatch:
+    def _related(self, name: str, usable: Sequence[bool]) -> ModelMatch:
         """The match by family among the ``usable`` models.
 
         A model of ten times the size weighs 1/e**2 of a model of the same size.
         """
-        own = traits(base)
+        own, generic = traits(name), self.generic(name)
         weights = np.zeros(len(self.names))
         for index, other in enumerate(self._traits):
             if usable[index] and own.family and other.family == own.family:
                 gap = abs(own.size - other.size)
                 weights[index] = exp(-2.0 * (0.5 if isnan(gap) else gap))
         total = float(weights.sum())
-        return ModelMatch(RELATED, weights / total) if total > 0 else self.generic()
+        if total <= 0:
+            return generic
+        weights /= total
+        relatives = float(weights @ self.offsets)
+        offset = _RELATIVES_SHARE * relatives + (1 - _RELATIVES_SHARE) * generic.offset
+        return ModelMatch(RELATED, weights, offset, own.size, own.year)
 
     def group(self, route: Indices, model: Indices) -> Indices:
         """The row of ``shapes``: 0 to M - 1 for known models, M for related, M + 1 for generic."""
         return np.where(route == KNOWN, model, len(self.names) + route - RELATED)
 
     def inputs(
-        self, features: TextFeatures, scores: Array, matches: ModelMatches
-    ) -> tuple[Array, Array]:
-        """The boosters' inputs (n x len(COLUMNS)) and the ``location_base`` (n) of n prompts.
+        self, features: TextFeatures, scores: Array, evident: Array, matches: ModelMatches
+    ) -> Array:
+        """The boosters' inputs (n x len(COLUMNS)) of n prompts.
 
-        ``scores`` (n x (SHARED + M)) are the text model's scores; ``matches`` (n) are the matches
-        of the prompts' models.
+        ``scores`` (n x (SHARED + M)) are the text model's scores, ``evident`` (n x 4) the columns
+        of ``Evidence``; ``matches`` (n) are the matches of the prompts' models.
         """
         own = np.einsum("nm,nm->n", scores[:, SHARED:], matches.weights)
-        limit = features.lexical[:, LIMIT]
-        model_columns, base = self.model_inputs(
-            matches, own=own, text_all=scores[:, ALL], limit=limit
+        return np.column_stack(
+            [
+                features.lexical,
+                features.context,
+                scores[:, :SHARED],
+                evident,
+                self.model_inputs(matches, own),
+            ]
         )
-        parts = [features.lexical, features.context, scores[:, :SHARED], model_columns]
-        return np.concatenate(parts, axis=1), base
 
-    def model_inputs(
-        self, matches: ModelMatches, *, own: Array, text_all: Array, limit: Array
-    ) -> tuple[Array, Array]:
-        """The columns OFFSET, OWN and ROUTE (n x 3), and the ``location_base`` (n).
+    def model_inputs(self, matches: ModelMatches, own: Array) -> Array:
+        """The columns MODEL (n x 5).
 
-        ``own`` (n) is the text model's score for each prompt's own model, ``text_all`` (n) the
-        score over all models, ``limit`` (n) the column LIMIT.
+        ``own`` (n) is the text model's score for each prompt's own model.
         """
-        offset = matches.weights @ self.offsets
-        base = location_base(offset, text_all + own, limit)
         unknown = np.where(matches.routes == GENERIC, nan, 0.0)
-        return np.array([offset + unknown, own + unknown, matches.routes]).T, base
+        return np.column_stack([matches.numbers, own + unknown, matches.routes])

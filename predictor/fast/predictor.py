@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from predictor.arrays import Array
 from predictor.artefact import format
 from predictor.artefact.format import ArtefactError
+from predictor.fast.evidence import Evidence
 from predictor.fast.forecast import forecast
 from predictor.fast.inputs import COLUMNS, ModelMatch, ModelMatches, TrainedModels
 from predictor.fast.text_model import TextModel
@@ -37,6 +38,7 @@ class LengthPredictor:
         self,
         *,
         text: TextModel,
+        evidence: Evidence,
         models: TrainedModels,
         location: Booster,
         scale: Booster,
@@ -45,6 +47,7 @@ class LengthPredictor:
         manifest: dict[str, Any],
     ) -> None:
         self._text = text
+        self._evidence = evidence
         self._models = models
         self._location = location
         self._scale = scale
@@ -74,7 +77,10 @@ class LengthPredictor:
     def _from_artefact(cls, stored: format.Artefact) -> LengthPredictor:
         return cls(
             text=TextModel.from_arrays(stored.arrays),
-            models=TrainedModels(stored.manifest["models"], stored.arrays["offsets"]),
+            evidence=Evidence.from_arrays(stored.arrays),
+            models=TrainedModels(
+                stored.manifest["models"], stored.arrays["offsets"], stored.arrays["levels"]
+            ),
             location=booster(stored.boosters["location"]),
             scale=booster(stored.boosters["scale"]),
             shapes=stored.arrays["shapes"],
@@ -115,10 +121,8 @@ class LengthPredictor:
         )
         features = extract(prompts)
         scores = self._text.scores(features)
-        inputs, base = self._models.inputs(features, scores, matches)
         return forecast(
-            inputs,
-            base,
+            self._models.inputs(features, scores, self._evidence.columns(features), matches),
             matches,
             models=self._models,
             location=self._location,

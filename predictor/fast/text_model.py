@@ -5,6 +5,7 @@ The scores of a prompt, all in log tokens:
 - WORDS: the mean length over all models, from the words alone;
 - ALL: the same mean length, from words, byte runs and similarity to training prompts;
 - AXES: coordinates of the models' departures from ALL on the departures' principal axes;
+- NOVELTY: how unlike all landmarks the prompt is, 0 for a landmark;
 - one score for each model trained on: the model's departure from ALL, beyond the model's offset.
 """
 
@@ -28,9 +29,14 @@ WORDS, ALL = 0, 1
 """Columns of the two scores over all models; the columns of the models follow."""
 
 AXES = 3
-SHARED = 2 + AXES
-"""The number of scores that do not depend on the model: WORDS, ALL and the AXES."""
+SHARED = 3 + AXES
+"""The number of scores that do not depend on the model: WORDS, ALL, the AXES and NOVELTY."""
 
+NOVELTY = SHARED - 1
+"""The column of the novelty among the scores."""
+
+_VIEWS = 3  # the similarity of a landmark with itself
+_LEAST_SIMILAR = np.float32(1e-3)  # bounds the novelty
 _CLIP = 4.0  # standard deviations; bounds the effect of an outlying prompt
 
 _DAMPED = (1 + np.log(np.maximum(1, np.arange(1024)))).astype(np.float32)
@@ -162,10 +168,11 @@ class TextModel:
         """The scores of each prompt, n x (SHARED + M)."""
         standard = self.scaling.standard(features)
         out = standard @ self.lexical + self.bias
-        out[:, ALL] += self.kernel.similarity(self.scaling.views(standard, features)) @ self.dual
+        similar = self.kernel.similarity(self.scaling.views(standard, features))
+        out[:, ALL] += similar @ self.dual
         out += _tf_idf_product(features.words, self.word_idf, self.words)
         out[:, ALL] += _tf_idf_product(features.runs, self.run_idf, self.runs)
-        return with_axes(out, self.middle, self.axes)
+        return with_axes(out, self.middle, self.axes, novelty(similar))
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The arrays to store. Half precision suffices: scores are sums of many small weights."""
@@ -198,7 +205,16 @@ _WHOLE = ("lexical", "dual", "bias", "middle", "axes")
 _SCALING = ("centre", "spread", "middle", "width")
 
 
-def with_axes(columns: Array, middle: Array, axes: Array) -> Array:
-    """Insert the scores on the axes behind the first two ``columns`` (n x K); n x (SHARED + M)."""
+def novelty(similar: Single) -> Array:
+    """How unlike all landmarks each of n prompts is, from the ``similar`` (n x s) of a kernel."""
+    nearest = similar.max(axis=1, initial=_LEAST_SIMILAR).astype(np.float64)
+    return np.asarray(np.maximum(0.0, -np.log(nearest / _VIEWS)))
+
+
+def with_axes(columns: Array, middle: Array, axes: Array, novel: Array) -> Array:
+    """Insert the scores on the axes and the novelty ``novel`` (n) behind the first two ``columns``.
+
+    ``columns`` are n x K; the result is n x (SHARED + M).
+    """
     common = (columns[:, 2:] - middle) @ axes
-    return np.concatenate([columns[:, :2], common, columns[:, 2:]], axis=1)
+    return np.column_stack([columns[:, :2], common, novel, columns[:, 2:]])

@@ -103,6 +103,10 @@ class TextFeatures:
     runs: ngrams.BucketCounts
     vectors: Single
 
+    def first(self, count: int) -> TextFeatures:
+        """The features of the first ``count`` prompts without words and runs."""
+        return self.dense(np.arange(count))
+
     def dense(self, rows: Indices) -> TextFeatures:
         """The features of the prompts ``rows`` without words and runs."""
         empty = ngrams.BucketCounts(rows[:0], rows[:0], np.zeros(1, np.intp))

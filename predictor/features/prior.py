@@ -95,12 +95,15 @@ class Prior:
 
     ``location`` is the log of the expected tokens (NaN: no prior), ``spread`` the standard
     deviation of the log (NaN: no prior), ``trust`` says from 0 (no prior) to 1 how surely the
-    request rules the length.
+    request rules the length: the trust of the ``line`` of the table times the ``strength`` of the
+    demand.
     """
 
     location: Array
     spread: Array
     trust: Array
+    line: Indices
+    strength: Array
 
 
 def priors(lexical: Array, context: Array) -> Prior:
@@ -116,7 +119,8 @@ def priors(lexical: Array, context: Array) -> Prior:
     location += (marks[:, _MOVE_AT] * _MOVES[best]).sum(axis=1)
     location += np.where(_WORDED[best], _script_logs(scripts), 0.0)
     location[trust == 0] = np.nan
-    return Prior(location, np.where(trust > 0, _SPREAD[best], np.nan), trust)
+    spread = np.where(trust > 0, _SPREAD[best], np.nan)
+    return Prior(location, spread, trust, best, trust / _TRUST[best])
 
 
 def _marks(columns: Array, scripts: Array) -> Array:

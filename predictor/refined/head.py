@@ -19,11 +19,20 @@ from numpy.typing import NDArray
 from predictor.arrays import Array, Indices, Single
 from predictor.artefact.format import Artefact, ArtefactError
 from predictor.fast.forecast import boosted
-from predictor.fast.inputs import GENERIC, ROUTES, ModelMatch, ModelMatches, TrainedModels
+from predictor.fast.inputs import (
+    GENERIC,
+    ROUTES,
+    ModelMatch,
+    ModelMatches,
+    TrainedModels,
+    correction_share,
+    latin_share,
+)
 from predictor.features.model_names import canonical
 from predictor.prompt import Prompt
 from predictor.raw_forecast import LEVELS, RawForecasts
 from predictor.refined.encoder import Encoder
+from predictor.refined.head_inputs import head_inputs, own_column, whole_lengths
 from predictor.threads import give_way
 
 if TYPE_CHECKING:
@@ -34,29 +43,6 @@ LOCATION, SCALE = "refined_location", "refined_scale"
 """Names of the boosters in a model directory."""
 
 _RETRAIN = "train again with `lengthwise train --encoder`"
-
-
-def head_inputs(raw: RawForecasts, encoded: Single, weights: Array) -> Array:
-    """The refined boosters' inputs for n prompts, n x (columns of ``raw.inputs`` + 7).
-
-    ``encoded`` (n x D) are the encoder's outputs; the first M columns are of the models.
-    ``weights`` (n x M) are the ``ModelMatch.weights`` of the prompts' models.
-    """
-    columns = np.asarray(encoded, dtype=np.float64)
-    models = weights.shape[1]
-    own = own_column(columns[:, :models], weights)
-    others = columns[:, models:-1].mean(axis=1) if columns.shape[1] > models + 1 else 0 * own
-    mean = columns[:, :models].mean(axis=1)
-    fast = (raw.location, np.log(raw.scale))
-    departures = (own - raw.location, own - mean)
-    return np.column_stack([raw.inputs, *fast, own, *departures, others, columns[:, -1]])
-
-
-def own_column(columns: Array, weights: Array) -> Array:
-    """The encoder's log tokens (n) for the prompts' models; the models' mean for generic ones."""
-    total = weights.sum(axis=1)
-    own = np.einsum("nm,nm->n", columns, weights)
-    return np.asarray(np.where(total > 0, own, columns.mean(axis=1)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +74,18 @@ class RefinedHead:
         ``encoded`` (n x D) are the encoder's outputs, ``matches`` (n) of the prompts' models.
         """
         models = ModelMatches.from_matches(matches)
-        rows = head_inputs(raw, encoded, models.weights)
-        base = blended(self.blend, raw, encoded, models.weights, models.routes)
+        columns = whole_lengths(encoded, raw.inputs)
+        rows = head_inputs(raw, columns, models.weights)
+        base = blended(self.blend, raw, columns, models.weights, models.routes)
         group = self.models.group(models.routes, models.weights.argmax(axis=1))
         location = base + boosted(self.location, rows)
         scale = shrunk_scale(raw.scale, boosted(self.scale, rows), self.mean_log_scale, self.trust)
         near = knot_weights(np.log(scale), self.knots)
+        # Beside a trusted prior the encoder says as little as the boosters; it reads Latin script.
+        share = (1 - self.fast_share) * correction_share(raw.inputs) * latin_share(raw.inputs)
         return replace(
             raw,
-            location=location + self.fast_share * (raw.location - location),
+            location=raw.location + share * (location - raw.location),
             scale=scale,
             shape=np.einsum("nk,knl->nl", near, self.shapes[:, group]),
         )
@@ -210,7 +199,7 @@ class RefinedTier:
 def blended(
     blend: Array,
     raw: RawForecasts,
-    encoded: Single,
+    encoded: Array,
     weights: Array,
     routes: Indices,
 ) -> Array:

@@ -38,7 +38,11 @@ def load_refined_tier(path: Path | str | None = None) -> RefinedTier | None:
         return None
     # Refits append models to the fast tier only; the refined tier keeps the models of its training.
     known = max(0, stored.arrays["refined_shapes"].shape[-2] - len(ROUTES) + 1)
-    models = TrainedModels(stored.manifest["models"][:known], stored.arrays["offsets"][:known])
+    models = TrainedModels(
+        stored.manifest["models"][:known],
+        stored.arrays["offsets"][:known],
+        stored.arrays["levels"],
+    )
     return RefinedTier.load(folder, stored, models, booster)
 
 

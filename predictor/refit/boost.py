@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import lightgbm as lgb
 import numpy as np
 
 from predictor.arrays import Array, Flags, Indices
-from predictor.fast.inputs import GENERIC, KNOWN, LIMIT, OFFSET, OWN, ROUTE, TEXT_ALL, location_base
+from predictor.fast.forecast import boosted
+from predictor.fast.inputs import (
+    GENERIC,
+    KNOWN,
+    OFFSET,
+    OWN,
+    ROUTE,
+    correction_share,
+    location_base,
+    scales,
+)
 from predictor.raw_forecast import LEVELS
 from predictor.refit.censoring import impute_from_forecast, kaplan_meier
 from predictor.refit.editable import EditableArtefact
@@ -34,18 +44,22 @@ _SHAPE_PRIOR = 300.0  # weight of the previous shape, in records
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """Training rows: inputs, base and target in log tokens, weight, fold."""
+    """Training rows: inputs, target in log tokens, weight, fold."""
 
     inputs: Array
-    base: Array
     target: Array
     weight: Array
     fold: Indices
 
-    def where(self, keep: Flags) -> _Rows:
+    def locate(self, booster: lgb.Booster) -> Array:
+        """The location of each row (n, log tokens)."""
+        return location_base(self.inputs) + correction_share(self.inputs) * boosted(
+            booster, self.inputs
+        )
+
+    def where(self, keep: Flags | Indices) -> _Rows:
         return _Rows(
             self.inputs[keep],
-            self.base[keep],
             self.target[keep],
             self.weight[keep],
             self.fold[keep],
@@ -68,9 +82,7 @@ def continue_boosters(start: EditableArtefact, traffic: LoggedTraffic) -> Editab
         )
         rows = _rows(start, usable, target, fold[usable.prompt])
         location = _out_of_fold_location(start.location, rows, len(usable))
-    booster = _continue(
-        start.location, LOCATION_SETTINGS, rows, rows.target - rows.base, _rounds(len(usable))
-    )
+    booster = _continue_location(start.location, rows, _rounds(len(usable)))
     scale, scale_booster = _fit_scale(start, usable, rows, location)
     texts = {
         "location": booster.model_to_string(),
@@ -106,18 +118,25 @@ def _rounds(records: int) -> int:
 
 def _rows(start: EditableArtefact, traffic: LoggedTraffic, target: Array, fold: Indices) -> _Rows:
     """A row for each request, then some requests again with the model's identity hidden."""
-    inputs, base = start.booster_inputs(traffic)
+    inputs = start.booster_inputs(traffic)
     repeated = np.flatnonzero(np.random.default_rng(1).random(len(traffic)) < _HIDDEN_SHARE)
     hidden = inputs[repeated]
     hidden[:, OFFSET] = hidden[:, OWN] = np.nan
     hidden[:, ROUTE] = GENERIC
     return _Rows(
         np.concatenate([inputs, hidden]),
-        np.concatenate([base, location_base(0.0, hidden[:, TEXT_ALL], hidden[:, LIMIT])]),
         np.concatenate([target, target[repeated]]),
         np.concatenate([np.ones(len(traffic)), np.full(len(repeated), _HIDDEN_WEIGHT)]),
         np.concatenate([fold, fold[repeated]]),
     )
+
+
+def _continue_location(booster: lgb.Booster, rows: _Rows, rounds: int) -> lgb.Booster:
+    """``booster`` continued on what it leaves of the rows' targets."""
+    share = correction_share(rows.inputs)
+    target = (rows.target - location_base(rows.inputs)) / share
+    weighted = replace(rows, weight=rows.weight * share**2)
+    return _continue(booster, LOCATION_SETTINGS, weighted, target, rounds)
 
 
 def _continue(
@@ -137,11 +156,9 @@ def _out_of_fold_location(booster: lgb.Booster, rows: _Rows, count: int) -> Arra
         inside = rows.where(rows.fold != part)
         continued = booster
         if len(inside.target):
-            target = inside.target - inside.base
-            continued = _continue(booster, LOCATION_SETTINGS, inside, target, _rounds(count))
+            continued = _continue_location(booster, inside, _rounds(count))
         if len(outside):
-            output = np.asarray(continued.predict(rows.inputs[outside], num_threads=1))
-            location[outside] = rows.base[outside] + output
+            location[outside] = rows.where(outside).locate(continued)
     return location
 
 
@@ -163,9 +180,8 @@ def _fit_scale(
         outside = plain.fold == part
         booster = fit(ended & ~outside)
         if outside.any():
-            scale[outside] = np.exp(
-                np.asarray(booster.predict(plain.inputs[outside], num_threads=1))
-            )
+            inputs = plain.inputs[outside]
+            scale[outside] = scales(inputs, boosted(booster, inputs))
     return scale, fit(ended)
 
 

@@ -20,11 +20,8 @@ from predictor.artefact.versions import artefact_id
 from predictor.fast.forecast import forecast
 from predictor.fast.inputs import (
     AXIS,
-    LIMIT,
-    OFFSET,
+    MODEL,
     OWN,
-    ROUTE,
-    TEXT_ALL,
     ModelMatches,
     TrainedModels,
 )
@@ -87,7 +84,7 @@ class EditableArtefact:
         files: Mapping[str, bytes] | None = None,
     ) -> EditableArtefact:
         """The artefact with this content; raises ArtefactError if parts do not fit together."""
-        models = TrainedModels(manifest["models"], arrays["offsets"])
+        models = TrainedModels(manifest["models"], arrays["offsets"], arrays["levels"])
         return cls(
             manifest,
             arrays,
@@ -120,8 +117,8 @@ class EditableArtefact:
         """The completion time of the last request that was fitted to, in Unix seconds."""
         return float(self.manifest.get("online", {}).get("until", 0.0))
 
-    def booster_inputs(self, traffic: LoggedTraffic) -> tuple[Array, Array]:
-        """The boosters' inputs of logged requests (n x columns), and the base of the location (n).
+    def booster_inputs(self, traffic: LoggedTraffic) -> Array:
+        """The boosters' inputs of logged requests (n x columns).
 
         What this artefact has learned of a model is added to the logged ``text_own``.
         """
@@ -131,17 +128,13 @@ class EditableArtefact:
             if name in self.learned:
                 rows = traffic.model == model
                 own[rows] += inputs[rows][:, AXIS] @ self.learned[name].axes
-        inputs[:, [OFFSET, OWN, ROUTE]], base = self.models.model_inputs(
-            self._matches(traffic), own=own, text_all=inputs[:, TEXT_ALL], limit=inputs[:, LIMIT]
-        )
-        return inputs, base
+        inputs[:, MODEL] = self.models.model_inputs(self._matches(traffic), own)
+        return inputs
 
     def raw_forecasts(self, traffic: LoggedTraffic) -> RawForecasts:
         """This artefact's forecasts of logged requests."""
-        inputs, base = self.booster_inputs(traffic)
         return forecast(
-            inputs,
-            base,
+            self.booster_inputs(traffic),
             self._matches(traffic),
             models=self.models,
             location=self.location,

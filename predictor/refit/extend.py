@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from predictor.arrays import Array
-from predictor.fast.inputs import AXIS, OWN, TEXT_ALL, TrainedModels
+from predictor.fast.inputs import AXIS, OWN, TEXT_ALL, THINKING, TrainedModels
+from predictor.fast.location import with_thinking, without_thinking
 from predictor.raw_forecast import CAP_TOKENS, RawForecasts
 from predictor.refit.censoring import impute_from_forecast
 from predictor.refit.editable import EditableArtefact, LearnedModel
@@ -59,7 +60,8 @@ def _learn(base: EditableArtefact, name: str, traffic: LoggedTraffic) -> Learned
     forecasts = base.raw_forecasts(usable)
     design = np.column_stack([np.ones(len(usable)), usable.inputs[:, AXIS]])
     shared = usable.inputs[:, TEXT_ALL] + np.nan_to_num(usable.inputs[:, OWN])
-    prior = _least_squares(design, forecasts.location - shared)
+    effort = np.nan_to_num(usable.inputs[:, THINKING])
+    prior = _least_squares(design, without_thinking(forecasts.location, effort) - shared)
     fitted = _robust_ridge(design, shared, prior, forecasts, usable)
     return LearnedModel(
         name=name,
@@ -94,19 +96,19 @@ def _robust_ridge(
     """
     penalty = np.diag(_PRIOR * np.maximum(np.mean(design**2, axis=0), _LEAST_SQUARE))
     logs, location = np.log(rows.tokens), forecasts.location
-    fitted = prior
+    effort, fitted = np.nan_to_num(rows.inputs[:, THINKING]), prior
     for _ in range(_ROUNDS):
         imputed = impute_from_forecast(
             logs, rows.censored, location, forecasts.scale, forecasts.shape
         )
-        target = imputed - shared
+        target = without_thinking(imputed, effort) - shared
         residual = np.abs(target - design @ fitted)
         bound = _HUBER * _MAD_TO_SIGMA * float(np.median(residual)) + 1e-6
         weight = np.minimum(1.0, bound / np.maximum(residual, 1e-9))
         normal = design.T @ (weight[:, None] * design) + penalty
         step = np.linalg.solve(normal, design.T @ (weight * (target - design @ prior)))
         fitted = np.asarray(prior + step, dtype=np.float64)
-        location = shared + design @ fitted
+        location = with_thinking(shared + design @ fitted, effort)
     return fitted
 
 
@@ -124,7 +126,7 @@ def with_models(base: EditableArtefact, learned: Sequence[LearnedModel]) -> Edit
         "models": [*base.manifest["models"], *(model.name for model in learned)],
         "online": {"base": base.lineage, "learned": entries},
     }
-    models = TrainedModels(manifest["models"], arrays["offsets"])
+    models = TrainedModels(manifest["models"], arrays["offsets"], arrays["levels"])
     by_name = {model.name: model for model in learned}
     return replace(base, manifest=manifest, arrays=arrays, models=models, learned=by_name)
 

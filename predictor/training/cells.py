@@ -9,7 +9,12 @@ import numpy as np
 from predictor.arrays import Array, Indices
 from predictor.data.censoring import impute_censored
 from predictor.data.records import Records
+from predictor.features.reasoning import thinking
+from predictor.prompt import Prompt
 from predictor.training.interval_calibration import is_endless
+
+_UNSPLIT_SHARE = 0.25
+"""The share of its prompts by which a corpus without a split ``validate`` counts in calibration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,15 +24,20 @@ class Cells:
     ``prompt`` and ``model`` (n) are indices. ``centre`` (n) is the mean log length of the samples,
     in which a censored sample counts with its expected log length. ``values`` (n x m, NaN padded)
     are the log lengths, in which a censored sample has a random draw from beyond its cut.
-    ``weight`` (n, mean 1) is the weight in training, which makes corpora count more alike.
-    ``share`` (n, mean 1) is the weight in calibration: each corpus counts by its share of the
-    publisher's ``validate`` prompts.
+    ``effort`` (n, 0 to 1) is the effort of the thinking that the lengths contain.
+    ``count`` (n, at most 1) is how much of a model a cell counts: a family of fine-tunes of one
+    base counts as a few models. ``weight`` (n, mean 1) is the weight in training, which also makes
+    corpora count more alike.
+    ``share`` (n, mean 1) is the weight in calibration: each corpus counts by its ``validate``
+    prompts, or by a share of its prompts if the publisher made no such split.
     """
 
     prompt: Indices
     model: Indices
     centre: Array
     values: Array
+    effort: Array
+    count: Array
     weight: Array
     share: Array
 
@@ -57,24 +67,38 @@ def cells_of(records: Records) -> Cells:
     values[cell, np.arange(len(drawn)) - starts[cell]] = drawn
     centre = np.bincount(cell, means, minlength=len(distinct)) / counts
     prompt, model = np.divmod(distinct, len(records.models))
-    weight, share = _weights(records, prompt)
-    return Cells(prompt, model, centre, values, weight, share)
+    count = np.minimum(1.0, np.bincount(cell, records.weight[usable], len(distinct)) / counts)
+    weight, share = _weights(records, prompt, count)
+    effort = _efforts(records, prompt, model)
+    return Cells(prompt, model, centre, values, effort, count, weight, share)
 
 
-def _weights(records: Records, prompt: Indices) -> tuple[Array, Array]:
+def _efforts(records: Records, prompt: Indices, model: Indices) -> Array:
+    """The effort of thinking of n cells: the prompt's, else the usual effort of the model."""
+    usual = np.array([thinking(Prompt(name, "")) for name in records.models])
+    asked = [entry.reasoning for entry in records.prompts]
+    stated = np.array([np.nan if effort is None else effort for effort in asked])
+    return np.where(np.isnan(stated[prompt]), usual[model], stated[prompt])
+
+
+def _weights(records: Records, prompt: Indices, count: Array) -> tuple[Array, Array]:
     """Training and calibration weights of cells, by the corpus of their ``prompt`` (n)."""
     names, corpus = np.unique(records.corpus, return_inverse=True)
-    cells = np.maximum(1, np.bincount(corpus[prompt], minlength=len(names)))
+    cells = np.maximum(1.0, np.bincount(corpus[prompt], count, len(names)))
     target = np.bincount(corpus[records.validate], minlength=len(names))
-    if not target.any():
-        target = np.ones(len(names), dtype=np.intp)
-    weight = (cells.astype(np.float64) ** -0.5)[corpus[prompt]]
-    share = (target / cells)[corpus[prompt]]
+    all_prompts = np.bincount(corpus, minlength=len(names))
+    target = np.where(target > 0, target, _UNSPLIT_SHARE * all_prompts)
+    weight = count * (cells**-0.5)[corpus[prompt]]
+    share = count * (target / cells)[corpus[prompt]]
     return weight / weight.mean(), share / share.mean()
 
 
-def length_table(cells: Cells, prompts: int, models: int) -> Array:
-    """Mean log lengths of the cells as a table, prompts x models; NaN where unmeasured."""
+def table_of(cells: Cells, values: Array, prompts: int, models: int) -> Array:
+    """One value for each of n cells as a table, prompts x models; NaN without a cell.
+
+    ``values`` (n) belong to the cells; cells of models from number ``models`` on are left out.
+    """
     table = np.full((prompts, models), np.nan)
-    table[cells.prompt, cells.model] = cells.centre
+    kept = cells.model < models
+    table[cells.prompt[kept], cells.model[kept]] = values[kept]
     return table

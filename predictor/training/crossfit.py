@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import lightgbm as lgb
 import numpy as np
 
-from predictor.arrays import Array, Indices
-from predictor.training.boosters import CellInputs, Rows, fit_location, fit_scale, predict
+from predictor.arrays import Array, Flags, Indices
+from predictor.fast.inputs import scales
+from predictor.training.boosters import CellInputs, Rows, fit_location, fit_scale, locate, predict
 from predictor.training.interval_calibration import residual_quantiles
 from predictor.training.progress import log
 
 FOLDS = 5
 
 _NONE_HIDDEN = np.zeros(0, np.intp)
+_NOVEL_WEIGHT = 0.5  # of a cell whose kind is left out, beside the same cell with its kind known
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +57,20 @@ class _LocatedRows:
     location: Array
     fold: Indices
 
+    def where(self, keep: Flags) -> _LocatedRows:
+        """The rows marked in ``keep`` (n)."""
+        return _LocatedRows(self.rows.where(keep), self.location[keep], self.fold[keep])
 
-def fit_head(inputs: CellInputs, fold: Indices, *, threads: int) -> FittedHead:
+
+def fit_head(
+    inputs: CellInputs, fold: Indices, apart: CellInputs, kind: Indices, *, threads: int
+) -> FittedHead:
     """Fit location and scale on all cells, and the shapes on out-of-fold residuals.
 
     ``fold`` (P) is each prompt's fold. Forecasts for unseen models are measured on hidden models:
-    the fit of fold k leaves out every FOLDS-th model as well.
+    the fit of fold k leaves out every FOLDS-th model as well. ``apart`` are the inputs by a text
+    model that saw no prompt of the same ``kind`` (P): from forecasts of whole kinds left out the
+    scale learns how much a novel prompt widens the forecast.
     """
     cells = np.arange(len(inputs.cells))
     parts = []
@@ -67,16 +78,14 @@ def fit_head(inputs: CellInputs, fold: Indices, *, threads: int) -> FittedHead:
         inside = fold[inputs.cells.prompt] != part
         parts.extend(_fit_fold(inputs, cells[inside], cells[~inside], part, threads))
         log.info("cross-fit %d of %d", part + 1, FOLDS)
-    located = _LocatedRows(
-        Rows.concatenate([part.rows for part in parts]),
-        np.concatenate([part.location for part in parts]),
-        np.concatenate([part.fold for part in parts]),
-    )
-    scale = _out_of_fold_scale(inputs, located, threads)
+    located = _joined(parts)
+    novel = _kinds_left_out(apart, kind, threads)
+    scale = _out_of_fold_scale(inputs, located, novel, threads)
     rows, rng = located.rows, np.random.default_rng(0)
+    everything = _joined([located, novel])
     return FittedHead(
         fit_location(inputs.training_rows(cells, _NONE_HIDDEN, rng), inputs.cells, threads=threads),
-        fit_scale(rows, inputs.cells, located.location, threads=threads),
+        fit_scale(everything.rows, inputs.cells, everything.location, threads=threads),
         _shapes(inputs, located, scale),
         OutOfFold(rows.cell, located.location, scale, rows.inputs, located.fold),
     )
@@ -85,41 +94,75 @@ def fit_head(inputs: CellInputs, fold: Indices, *, threads: int) -> FittedHead:
 def _fit_fold(
     inputs: CellInputs, inside: Indices, outside: Indices, part: int, threads: int
 ) -> list[_LocatedRows]:
-    """Fit on the cells ``inside`` and locate the cells ``outside``, once for each route."""
-    models, rng = inputs.models, np.random.default_rng(part)
-    indices = np.arange(len(models.names))
-    hidden = indices[indices % FOLDS == part]
+    """Fit on the cells ``inside`` and locate the cells ``outside``, once for each route.
+
+    Every FOLDS-th model is hidden from the second fit, which forecasts that model's cells.
+    """
+    rng, known = np.random.default_rng(part), len(inputs.models.names)
+    every = np.arange(len(inputs.names))
+    hidden = every[every % FOLDS == part]
+    model = inputs.cells.model
 
     def fit(cells: Indices, hidden_models: Indices) -> lgb.Booster:
         rows = inputs.training_rows(cells, hidden_models, rng)
         return fit_location(rows, inputs.cells, threads=threads)
 
-    def locate(booster: lgb.Booster, rows: Rows) -> _LocatedRows:
-        location = rows.base + predict(booster, rows, threads=threads)
+    def located(booster: lgb.Booster, rows: Rows) -> _LocatedRows:
+        location = locate(booster, rows, threads=threads)
         return _LocatedRows(rows, location, np.full(len(rows.cell), part, dtype=np.intp))
 
-    known = inputs.rows(outside, [models.match(name) for name in models.names])
-    located = [locate(fit(inside, _NONE_HIDDEN), known)]
-    seen = inside[~np.isin(inputs.cells.model[inside], hidden)]
-    unseen = outside[np.isin(inputs.cells.model[outside], hidden)]
+    own = outside[model[outside] < known]
+    out = [located(fit(inside, _NONE_HIDDEN), inputs.rows(own, inputs.matches()))]
+    seen = inside[~np.isin(model[inside], hidden)]
+    unseen = outside[np.isin(model[outside], hidden)]
     if len(seen) and len(unseen):
         booster = fit(seen, hidden)
-        related = [models.match_unseen(index, hidden.tolist()) for index in indices.tolist()]
-        generic = [models.generic()] * len(indices)
-        located += [locate(booster, inputs.rows(unseen, matches)) for matches in (related, generic)]
-    return located
+        for matches in (inputs.unseen(hidden), inputs.generic()):
+            out.append(located(booster, inputs.rows(unseen, matches)))
+    return out
 
 
-def _out_of_fold_scale(inputs: CellInputs, located: _LocatedRows, threads: int) -> Array:
-    """The scale of each row (n, log tokens) by boosters fitted on the other folds' rows."""
+def _kinds_left_out(apart: CellInputs, kind: Indices, threads: int) -> _LocatedRows:
+    """Rows of every kind's cells, located by a fit that saw nothing of the kind.
+
+    The rows weigh ``_NOVEL_WEIGHT``. Their fold is -1: they are in no shape, and every fit of the
+    scale may use them.
+    """
+    cells, rng = np.arange(len(apart.cells)), np.random.default_rng(0)
+    of_cell = kind[apart.cells.prompt]
+    parts = []
+    for part in np.unique(of_cell):
+        inside, outside = cells[of_cell != part], cells[of_cell == part]
+        if not len(inside):
+            continue
+        known = apart.training_rows(inside, _NONE_HIDDEN, rng)
+        booster = fit_location(known, apart.cells, threads=threads, hasty=True)
+        rows = apart.rows(outside, apart.matches(), _NOVEL_WEIGHT)
+        location = locate(booster, rows, threads=threads)
+        parts.append(_LocatedRows(rows, location, np.full(len(outside), -1, dtype=np.intp)))
+    log.info("%d kinds left out in turn", len(parts))
+    return _joined(parts)
+
+
+def _joined(parts: Sequence[_LocatedRows]) -> _LocatedRows:
+    return _LocatedRows(
+        Rows.concatenate([part.rows for part in parts]),
+        np.concatenate([part.location for part in parts]),
+        np.concatenate([part.fold for part in parts]),
+    )
+
+
+def _out_of_fold_scale(
+    inputs: CellInputs, located: _LocatedRows, novel: _LocatedRows, threads: int
+) -> Array:
+    """The scale of each row of ``located`` (n, log tokens) by fits on other folds and ``novel``."""
     scale = np.empty(len(located.location))
     for part in np.unique(located.fold):
         inside = located.fold != part
-        booster = fit_scale(
-            located.rows.where(inside), inputs.cells, located.location[inside], threads=threads
-        )
+        fitted = _joined([located.where(inside), novel])
+        booster = fit_scale(fitted.rows, inputs.cells, fitted.location, threads=threads)
         outside = located.rows.where(~inside)
-        scale[~inside] = np.exp(predict(booster, outside, threads=threads))
+        scale[~inside] = scales(outside.inputs, predict(booster, outside, threads=threads))
     return scale
 
 
@@ -133,7 +176,8 @@ def _shapes(inputs: CellInputs, located: _LocatedRows, scale: Array) -> Array:
     residuals = (values - located.location[:, None]) / scale[:, None]
     weights = np.where(np.isnan(values), 0.0, cells.share[cell][:, None])
     route = located.rows.inputs[:, -1].astype(np.intp)
-    group = inputs.models.group(route, cells.model[cell])
+    known = np.minimum(cells.model[cell], len(inputs.models.names) - 1)
+    group = inputs.models.group(route, known)
     shapes = []
     for index in range(len(inputs.models.names) + 2):
         rows = group == index if np.any(group == index) else np.ones(len(group), dtype=bool)

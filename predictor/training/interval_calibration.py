@@ -42,13 +42,13 @@ def endless_rates(model: Indices, tokens: Array, censored: Flags, models: int) -
 
     ``model``, ``tokens`` and ``censored`` (n) describe the answers. Answers censored below the
     generation limit do not count, since they might have been endless. The last rate is the rate of
-    an unseen model.
+    an unseen model; models from number ``models`` on count there only.
     """
     endless = is_endless(tokens, censored)
     counted = endless | ~censored
     model, endless = model[counted], endless[counted]
     overall = float(endless.mean()) if len(endless) else 0.0
-    count = np.bincount(model[endless], minlength=models)
-    answers = np.bincount(model, minlength=models)
+    count = np.bincount(model[endless], minlength=models)[:models]
+    answers = np.bincount(model, minlength=models)[:models]
     rates = (count + ENDLESS_PRIOR * overall) / (answers + ENDLESS_PRIOR)
     return np.append(rates, overall)

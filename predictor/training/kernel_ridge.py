@@ -15,9 +15,9 @@ NEVER_SCORED = -1
 
 @dataclass(frozen=True, slots=True)
 class Ridge:
-    """A fit on P prompts: ``dual`` weights (P, 0 without a target), ``bias``, ``scores`` (P).
+    """A fit on P prompts: ``dual`` weights (P, 0 without a target), ``bias``, ``scores``.
 
-    The score of a prompt with a target is out of fold.
+    ``scores`` (F x P) are out of fold for prompts with a target, by each of F partitions.
     """
 
     dual: Array
@@ -25,13 +25,13 @@ class Ridge:
     scores: Array
 
 
-def fit_ridge(kernel: Single, target: Array, noise: Array, fold: Indices) -> Ridge:
+def fit_ridge(kernel: Single, target: Array, noise: Array, *folds: Indices) -> Ridge:
     """Ridge regression of ``target`` (P, NaN: none) with a ``kernel`` (P x P).
 
-    ``noise`` (P) is the variance of each target. ``fold`` (P) is the fold of each prompt; a
-    prompt's score leaves the prompt's fold out. With A the inverse of kernel + noise and a = A
-    target, the residual of a left-out block b is inv(A_bb) a_b (Rasmussen and Williams 2006,
-    section 5.4.2).
+    ``noise`` (P) is the variance of each target. Each of the F ``folds`` (P) is a partition of the
+    prompts; a prompt's score in a partition leaves the prompt's fold out. With A the inverse of
+    kernel + noise and a = A target, the residual of a left-out block b is inv(A_bb) a_b (Rasmussen
+    and Williams 2006, section 5.4.2).
 
     Raises:
         ValueError: the kernel matrix with the noise is not positive definite.
@@ -43,11 +43,13 @@ def fit_ridge(kernel: Single, target: Array, noise: Array, fold: Indices) -> Rid
     weights = (inverse @ single(values - bias)).astype(np.float64)
     dual = np.zeros(len(target))
     dual[rows] = weights
-    scores = bias + (kernel @ single(dual)).astype(np.float64)
-    for part in np.unique(fold[rows][fold[rows] != NEVER_SCORED]):
-        block = np.flatnonzero(fold[rows] == part)
-        residual = np.linalg.solve(inverse[np.ix_(block, block)], weights[block])
-        scores[rows[block]] = values[block] - residual
+    inside = bias + (kernel @ single(dual)).astype(np.float64)
+    scores = np.tile(inside, (len(folds), 1))
+    for fold, out in zip(folds, scores, strict=True):
+        for part in np.unique(fold[rows][fold[rows] != NEVER_SCORED]):
+            block = np.flatnonzero(fold[rows] == part)
+            residual = np.linalg.solve(inverse[np.ix_(block, block)], weights[block])
+            out[rows[block]] = values[block] - residual
     return Ridge(dual, bias, scores)
 
 

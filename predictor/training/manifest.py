@@ -10,7 +10,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from predictor.data import castillo, other_models
+from predictor.data.kinds.licences import SOURCES as KINDS
 from predictor.data.other_models import PromptEffects
 from predictor.data.records import Records
 from predictor.evaluation.metrics import metrics_by_model, tau_by_corpus
@@ -18,6 +21,7 @@ from predictor.fast.predictor import LengthPredictor
 from predictor.training.fast import FittedFastTier
 
 if TYPE_CHECKING:
+    from predictor.training.refined.reuse import ReusedRefinedTier
     from predictor.training.refined.tier import FittedRefinedTier
 
 CASTILLO = "CASTILLO (arXiv 2505.16881), CC-BY-4.0, data set danfperam/castillo"
@@ -35,15 +39,48 @@ def training_facts(
     return {
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "corpora": sorted({str(name) for name in records.corpus}),
-        "models": records.models,
-        "training_samples": fast.samples,
-        "training_prompts": fast.prompts,
+        **size_facts(fast),
         "held_out": {"prompts": holdout, "rule": _HOLDOUT_RULE, "threshold": threshold},
         "versions": {
             "python": platform.python_version(),
             **{name: version(name) for name in ("lightgbm", "numpy", "scipy")},
         },
     }
+
+
+def size_facts(fast: FittedFastTier) -> dict[str, Any]:
+    """The models with a text column, the numbers of samples and prompts, and the sources."""
+    return {
+        "models": fast.records.models[: len(fast.models.names)],
+        "training_samples": len(fast.records.tokens),
+        "training_prompts": len(np.unique(fast.cells.prompt)),
+        "sources": source_facts(fast),
+    }
+
+
+def source_facts(fast: FittedFastTier) -> dict[str, dict[str, Any]]:
+    """Of each corpus: title, licence, samples, prompts, models, and share of the weight."""
+    records, cells = fast.records, fast.cells
+    of_cell, of_sample = records.corpus[cells.prompt], records.corpus[records.prompt]
+    return {
+        str(name): {
+            **_title(str(name)),
+            "samples": int((of_sample == name).sum()),
+            "prompts": len(np.unique(cells.prompt[of_cell == name])),
+            "models": len(np.unique(cells.model[of_cell == name])),
+            "share": round(float(cells.weight[of_cell == name].sum() / cells.weight.sum()), 4),
+        }
+        for name in np.unique(of_cell)
+    }
+
+
+def _title(corpus: str) -> dict[str, str]:
+    """What a corpus is, and the licence of its prompts."""
+    if corpus in KINDS:
+        return {"title": f"{KINDS[corpus].title} ({corpus})", "licence": KINDS[corpus].licence}
+    if corpus in castillo.LICENCES:
+        return {"title": f"{corpus} of CASTILLO", "licence": castillo.LICENCES[corpus]}
+    return {"title": corpus, "licence": "your own data"}
 
 
 def data_facts(data: Sequence[Path], effects: Sequence[PromptEffects]) -> dict[str, Any]:
@@ -64,7 +101,7 @@ def encoder_name(base: Path | None) -> str:
 
 def held_out_metrics(
     predictor: LengthPredictor,
-    refined: FittedRefinedTier | None,
+    refined: FittedRefinedTier | ReusedRefinedTier | None,
     held: Records,
     licences: Path | None,
 ) -> dict[str, dict[str, Any]]:

@@ -13,6 +13,7 @@ from predictor.fast.text_model import (
     LandmarkKernel,
     Scaling,
     inverse_document_frequencies,
+    novelty,
     tf_idf_matrix,
 )
 from predictor.features.definition import TextFeatures
@@ -35,7 +36,8 @@ class KernelInputs:
     ``standard`` (P x d) are standardised hand-made features. ``near`` (P x s) are coordinates
     whose products approximate the Gram matrix of ``kernel`` by its s landmarks (Nystrom's method,
     Williams and Seeger 2001). ``root`` (s x s) times weights of the coordinates gives weights of
-    the landmarks.
+    the landmarks. ``similar`` (P x s) is the prompts' similarity to the landmarks, which are the
+    prompts ``landmarks`` (s).
     """
 
     word_idf: Single
@@ -47,6 +49,13 @@ class KernelInputs:
     kernel: LandmarkKernel
     near: Array
     root: Array
+    similar: Single
+    landmarks: Indices
+
+    def novelty(self, fold: Indices) -> Array:
+        """Each prompt's novelty (P) beside the landmarks of other folds than its own."""
+        other = fold[:, None] != fold[self.landmarks]
+        return novelty(np.where(other, self.similar, np.float32(0)))
 
     def landmark_gram(self) -> Single:
         """The Gram matrix of ``kernel`` (P x P).
@@ -69,12 +78,16 @@ class KernelInputs:
         return single(self.linear_weight * (self.standard @ self.standard.T))
 
 
-def kernel_inputs(features: TextFeatures, answered: Indices) -> KernelInputs:
-    """Scale the features of P prompts; ``answered`` (P) is how many models answered each."""
+def kernel_inputs(features: TextFeatures, answered: Indices, kind: Indices) -> KernelInputs:
+    """Scale the features of P prompts.
+
+    ``answered`` (P) is how many models answered each prompt, ``kind`` (P) its kind of traffic.
+    """
     scaling = _scaling(features)
     standard = scaling.standard(features)
     views = scaling.views(standard, features)
-    kernel, near, root = _landmark_kernel(views, _landmarks(answered))
+    landmarks = choose_landmarks(answered, kind)
+    kernel, similar, near, root = _landmark_kernel(views, landmarks)
     word_idf = inverse_document_frequencies(features.words)
     run_idf = inverse_document_frequencies(features.runs)
     return KernelInputs(
@@ -87,6 +100,8 @@ def kernel_inputs(features: TextFeatures, answered: Indices) -> KernelInputs:
         kernel,
         near,
         root,
+        similar,
+        landmarks,
     )
 
 
@@ -115,28 +130,43 @@ def _spread(values: Array) -> Array:
     return np.where(spread > 1e-6, spread, np.inf)
 
 
-def _landmarks(answered: Indices) -> Indices:
-    """The indices of the landmarks: prompts that most models answered, with the least noise."""
-    many = np.flatnonzero(answered >= _MANY * answered.max(initial=0))
-    if len(many) < _LANDMARKS:
-        return np.sort(np.argsort(-answered, kind="stable")[:_LANDMARKS])
-    return many[np.linspace(0, len(many) - 1, _LANDMARKS).astype(np.intp)]
+def choose_landmarks(answered: Indices, kind: Indices) -> Indices:
+    """The indices of the landmarks: of each kind the prompts that most models answered.
+
+    Those prompts have the least noise. A kind counts by the root of its number of prompts.
+    """
+    _, kinds, counts = np.unique(kind, return_inverse=True, return_counts=True)
+    share = np.sqrt(counts) / np.sqrt(counts).sum()
+    chosen = [
+        _most_answered(answered, np.flatnonzero(kinds == index), round(_LANDMARKS * share[index]))
+        for index in range(len(counts))
+    ]
+    return np.sort(np.concatenate(chosen))
+
+
+def _most_answered(answered: Indices, prompts: Indices, count: int) -> Indices:
+    """At most ``count`` of the ``prompts``, spread evenly over those that many models answered."""
+    most = answered[prompts].max(initial=0)
+    many = prompts[answered[prompts] >= _MANY * most]
+    if len(many) < count:
+        return np.asarray(prompts[np.argsort(-answered[prompts], kind="stable")[:count]])
+    return np.asarray(many[np.linspace(0, len(many) - 1, count).astype(np.intp)])
 
 
 def _landmark_kernel(
     views: list[Array | Single], landmarks: Indices
-) -> tuple[LandmarkKernel, Array, Array]:
-    """The kernel of the landmarks, and ``near`` and ``root`` of ``KernelInputs``."""
+) -> tuple[LandmarkKernel, Single, Array, Array]:
+    """The kernel of the landmarks; ``similar``, ``near`` and ``root`` of ``KernelInputs``."""
     kernel = LandmarkKernel.from_landmarks(
         [view[landmarks].astype(np.float16) for view in views],
         [_scale(view, sharp) for view, sharp in zip(views, _SHARPNESS, strict=True)],
     )
-    near = kernel.similarity(views).astype(np.float64)
+    similar = kernel.similarity(views)
     among = kernel.similarity([view.astype(np.float64) for view in kernel.landmarks()])
     identity = np.eye(len(landmarks))
     core = among.astype(np.float64) + _JITTER * len(views) * identity
     root = solve_triangular(np.linalg.cholesky((core + core.T) / 2), identity, lower=True)
-    return kernel, near @ root.T, root.T
+    return kernel, similar, similar.astype(np.float64) @ root.T, root.T
 
 
 def _scale(view: Array | Single, sharpness: float) -> float:

@@ -22,74 +22,62 @@ _WORDS_SHARE, _RUNS_SHARE = 0.5, 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class FittedTextModel:
-    """A text model, its out-of-fold ``scores`` (P x columns) and the models' ``offsets`` (M).
+class TextTargets:
+    """What the text model learns of P prompts, all in log tokens of the answers.
 
-    Offsets are the models' effects on log length.
+    ``effect`` (P, NaN: no answer) is each prompt's effect, ``answered`` (P) the number of models
+    that answered it. ``departures`` (P x M, NaN: not answered) are the M models' lengths beyond
+    prompt and model. ``fold`` and ``kind`` (P) are two partitions of the prompts. ``others`` (Q)
+    are the effects, up to a constant, of Q prompts that only other models answered.
+    """
+
+    effect: Array
+    answered: Indices
+    departures: Array
+    fold: Indices
+    kind: Indices
+    others: Array
+
+
+@dataclass(frozen=True, slots=True)
+class FittedTextModel:
+    """A text model and its out-of-fold scores (P x columns).
+
+    A prompt's ``scores`` leave its fold out, its ``kind_scores`` all prompts of its kind.
     """
 
     model: TextModel
     scores: Array
-    offsets: Array
+    kind_scores: Array
 
 
-def two_way_effects(lengths: Array) -> tuple[Array, Array]:
-    """Prompt effects (P) and model effects (M) of a table of mean log lengths (P x M).
-
-    Least squares of length = prompt + model by alternating means. Unmeasured lengths are NaN, and
-    a prompt without any length has the effect NaN. The model effects have a mean of 0.
-    """
-    known = ~np.isnan(lengths)
-    values = np.nan_to_num(lengths)
-    model = np.zeros(lengths.shape[1])
-    prompt = np.zeros(len(lengths))
-    for _ in range(30):
-        prompt = ((values - model) * known).sum(axis=1) / np.maximum(1, known.sum(axis=1))
-        level = (values - prompt[:, None]) * known
-        model = level.sum(axis=0) / np.maximum(1, known.sum(axis=0))
-    centre = model.mean()
-    return np.where(known.any(axis=1), prompt + centre, np.nan), model - centre
-
-
-def fit(
-    features: TextFeatures,
-    lengths: Array,
-    fold: Indices,
-    other_effects: Array | None = None,
-) -> FittedTextModel:
-    """Fit all columns on P prompts.
-
-    ``lengths`` (P x M) are mean log lengths, NaN where unmeasured. ``fold`` (P) is the fold of each
-    prompt; a prompt's scores leave the prompt's fold out. ``other_effects`` (Q) are the effects on
-    log length, up to a constant, of Q prompts that only other models answered; the shared columns
-    are fitted on these prompts as well. ``features`` (P + Q) has the P prompts first.
-    """
-    count = len(lengths)
-    answered = np.zeros(len(features.words), dtype=np.intp)
-    answered[:count] = (~np.isnan(lengths)).sum(axis=1)
-    inputs = kernel_inputs(features, answered)
+def fit(features: TextFeatures, targets: TextTargets) -> FittedTextModel:
+    """Fit all columns; ``features`` (P + Q) has the P prompts first."""
+    count, others = len(targets.effect), len(targets.others)
+    folds = tuple(
+        np.append(part, np.full(others, NEVER_SCORED)) for part in (targets.fold, targets.kind)
+    )
+    answered = np.append(targets.answered, np.zeros(others, np.intp))
+    inputs = kernel_inputs(features, answered, folds[1])
     word_gram = gram(inputs.words)
-    prompt, offsets = two_way_effects(lengths)
-    noise = 1 + _FEW_MODELS / np.maximum(1, answered[:count])
-    if other_effects is not None:
-        others = len(other_effects)
-        level = _level(word_gram, prompt, noise, other_effects)
-        prompt = np.concatenate([prompt, level + other_effects])
-        noise = np.concatenate([noise, np.full(others, _OTHER_MODELS)])
-        lengths = np.concatenate([lengths, np.full((others, lengths.shape[1]), np.nan)])
-        fold = np.concatenate([fold, np.full(others, NEVER_SCORED)])
-    words = fit_ridge(word_gram, prompt, _WORDS_PENALTY * noise, fold)
+    noise = 1 + _FEW_MODELS / np.maximum(1, targets.answered)
+    level = _level(word_gram, targets.effect, noise, targets.others) if others else 0.0
+    prompt = np.append(targets.effect, level + targets.others)
+    noise = np.append(noise, np.full(others, _OTHER_MODELS))
+    words = fit_ridge(word_gram, prompt, _WORDS_PENALTY * noise, *folds)
 
     combined = _WORDS_SHARE * word_gram + _RUNS_SHARE * gram(inputs.runs)
     combined += inputs.landmark_gram()
-    everything = fit_ridge(combined, prompt, _ALL_PENALTY * noise, fold)
+    everything = fit_ridge(combined, prompt, _ALL_PENALTY * noise, *folds)
 
     linear = word_gram + inputs.linear_gram()
-    departures = lengths - offsets - everything.scores[:, None]
-    penalty = np.full(len(lengths), _OWN_PENALTY)
-    own = [fit_ridge(linear, target, penalty, fold) for target in departures.T]
-    model, scores = _assemble(inputs, [words, everything, *own])
-    return FittedTextModel(model, scores[:count], offsets)
+    departures = np.full((count + others, targets.departures.shape[1]), np.nan)
+    missed = targets.effect - everything.scores[0, :count]
+    departures[:count] = targets.departures + missed[:, None]
+    penalty = np.full(count + others, _OWN_PENALTY)
+    own = [fit_ridge(linear, target, penalty, *folds) for target in departures.T]
+    model, scores = _assemble(inputs, [words, everything, *own], folds)
+    return FittedTextModel(model, scores[0][:count], scores[1][:count])
 
 
 def _level(kernel: Single, prompt: Array, noise: Array, other_effects: Array) -> float:
@@ -101,14 +89,19 @@ def _level(kernel: Single, prompt: Array, noise: Array, other_effects: Array) ->
     return float(np.mean(predicted - other_effects))
 
 
-def _assemble(inputs: KernelInputs, columns: list[Ridge]) -> tuple[TextModel, Array]:
-    """The text model and its scores; dual weights of linear kernels become weights of inputs."""
+def _assemble(
+    inputs: KernelInputs, columns: list[Ridge], folds: tuple[Indices, ...]
+) -> tuple[TextModel, list[Array]]:
+    """The text model, and its scores by each of the ``folds``.
+
+    Dual weights of linear kernels become weights of inputs.
+    """
     kinds = np.arange(len(columns))
     word_weight = np.where(kinds == ALL, _WORDS_SHARE, 1.0)
     linear_weight = np.where(kinds <= ALL, 0.0, inputs.linear_weight)
     dual = np.column_stack([column.dual for column in columns])
-    scores = np.column_stack([column.scores for column in columns])
-    middle, axes = _axes(scores[:, 2:])
+    scores = np.stack([column.scores for column in columns], axis=2)
+    middle, axes = _axes(scores[0, :, 2:])
     model = TextModel(
         word_idf=inputs.word_idf,
         run_idf=inputs.run_idf,
@@ -122,7 +115,10 @@ def _assemble(inputs: KernelInputs, columns: list[Ridge]) -> tuple[TextModel, Ar
         middle=middle,
         axes=axes,
     )
-    return model, with_axes(scores, middle, axes)
+    return model, [
+        with_axes(part, middle, axes, inputs.novelty(fold))
+        for part, fold in zip(scores, folds, strict=True)
+    ]
 
 
 def _axes(own: Array) -> tuple[Array, Array]:

@@ -13,8 +13,15 @@ from predictor.data import castillo, other_models, sources, splits
 from predictor.data.other_models import PromptEffects
 from predictor.data.records import DataError, Records
 from predictor.training.fast import FittedFastTier, fit
-from predictor.training.manifest import data_facts, encoder_name, held_out_metrics, training_facts
+from predictor.training.manifest import (
+    data_facts,
+    encoder_name,
+    held_out_metrics,
+    size_facts,
+    training_facts,
+)
 from predictor.training.progress import log
+from predictor.training.refined.reuse import ReusedRefinedTier, reuse_encoder
 
 if TYPE_CHECKING:
     from predictor.training.refined.tier import FittedRefinedTier
@@ -52,6 +59,7 @@ def train(
     licensed_only: bool = False,
     encoder: bool = False,
     encoder_base: Path | None = None,
+    encoder_from: Path | None = None,
     threads: int = 1,
 ) -> dict[str, Any]:
     """Train on the folders ``data``, measure on held-out prompts, publish in ``out``.
@@ -59,7 +67,8 @@ def train(
     ``holdout`` (a share below 1, or a count) of the ``validate`` prompts is held out of training
     and measured on. With ``refit`` the published model is then fitted again on all prompts;
     without, the published model is the measured one. ``encoder`` trains the refined tier as well,
-    from the BERT in ``encoder_base``. Returns the manifest.
+    from the BERT in ``encoder_base``; ``encoder_from`` is a model directory whose encoder is used
+    as it is. Returns the manifest.
 
     Raises:
         DataError: the data cannot be read, too little data is left, or the encoder's libraries
@@ -77,17 +86,19 @@ def train(
         len(held.texts),
     )
     fast = fit(training, effects, threads=threads)
-    refined = None
+    refined: FittedRefinedTier | ReusedRefinedTier | None = None
+    if encoder_from:
+        refined = reuse_encoder(encoder_from, fast)
     if encoder:
         fast_share = _PUBLISHED_FAST_SHARE if licensed_only else 0.0
         refined = _fit_refined(
-            training, fast, effects, base=encoder_base, fast_share=fast_share, threads=threads
+            fast, effects, base=encoder_base, fast_share=fast_share, threads=threads
         )
     log.info("measuring on the held-out prompts")
     manifest = {
         **training_facts(training, fast, holdout=len(held.texts), threshold=split.threshold),
         **data_facts(data, effects),
-        "encoder": encoder_name(encoder_base) if encoder else None,
+        "encoder": encoder_name(encoder_base) if refined else None,
         "licensed_only": licensed_only,
         "held_out_in_training": everything is not None,
         **held_out_metrics(fast.predictor({}), refined, held, licences),
@@ -95,9 +106,11 @@ def train(
     if everything is not None:
         log.info("fitting again on all prompts")
         fast = fit(everything, effects, threads=threads)
-        if refined is not None:
-            refined = refined.fit_further(everything, fast.cells, effects=effects, threads=threads)
-        manifest |= {"training_samples": fast.samples, "training_prompts": fast.prompts}
+        if isinstance(refined, ReusedRefinedTier):
+            refined = reuse_encoder(refined.folder, fast)
+        elif refined is not None:
+            refined = refined.fit_further(fast, effects=effects, threads=threads)
+        manifest |= size_facts(fast)
     _publish(out, fast, refined, manifest)
     log.info("published %s", out)
     return manifest
@@ -116,7 +129,6 @@ def _split(records: Records, holdout: float, licences: Path | None, *, refit: bo
 
 
 def _fit_refined(
-    records: Records,
     fast: FittedFastTier,
     effects: list[PromptEffects],
     *,
@@ -131,10 +143,7 @@ def _fit_refined(
             f"--encoder needs {error.name}; pip install 'lengthwise[encoder]'"
         ) from error
     return tier.fit_tier(
-        records,
-        fast.cells,
-        fast.head.out_of_fold,
-        fast.models,
+        fast,
         effects=effects,
         base=base,
         fast_share=fast_share,
@@ -145,7 +154,7 @@ def _fit_refined(
 def _publish(
     out: Path,
     fast: FittedFastTier,
-    refined: FittedRefinedTier | None,
+    refined: FittedRefinedTier | ReusedRefinedTier | None,
     manifest: dict[str, Any],
 ) -> None:
     format.publish(

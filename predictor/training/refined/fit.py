@@ -15,7 +15,7 @@ from predictor.arrays import Array, Single
 from predictor.refined.word_pieces import Ids, WordPieces, prune
 from predictor.training.progress import log
 from predictor.training.refined import weights
-from predictor.training.refined.loop import Settings, device, padded, train
+from predictor.training.refined.loop import Settings, device, narrow_numbers, padded, train
 from predictor.training.refined.net import Net
 from predictor.training.refined.peaks import activation_peaks
 from predictor.training.refined.targets import Targets
@@ -131,7 +131,7 @@ def predict(encoder: FittedEncoder, texts: list[str]) -> Single:
     for start in range(0, len(order), _EVAL_BATCH):
         rows = order[start : start + _EVAL_BATCH]
         tokens, mask = padded([ids[row] for row in rows])
-        with torch.inference_mode(), torch.autocast(device().type, torch.bfloat16):
+        with torch.inference_mode(), narrow_numbers(device()):
             outputs = net(tokens.to(device()), mask.to(device()))
         out[rows] = columns(outputs.float().cpu().numpy(), encoder.centre, encoder.spread)
     net.to("cpu")

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import lightgbm as lgb
 import numpy as np
 
-from predictor.arrays import Array, Flags, Indices, Single
+from predictor.arrays import Array, Flags, Indices
 from predictor.fast.inputs import ROUTES, ModelMatch, TrainedModels
 from predictor.raw_forecast import RawForecasts
-from predictor.refined.head import RefinedHead, blended, head_inputs, own_column, shrunk_scale
+from predictor.refined.head import RefinedHead, blended, shrunk_scale
+from predictor.refined.head_inputs import head_inputs, own_column
 from predictor.training.refined.interval_calibration import shapes_by_scale
 
 FOLDS = 5
@@ -54,13 +55,13 @@ class StackingCells:
     """n (prompt, model) cells with out-of-fold forecasts of both tiers and measured lengths.
 
     ``raw_forecasts`` (n) are the fast tier's; their ``shape`` is not read. ``encoded`` (n x D) are
-    the encoder's outputs. ``matches`` (n) are the models' matches, ``prompt`` and ``model`` (n)
-    indices, ``values`` (n x m, NaN padded) log lengths. ``weight`` (n) counts in the fit and
-    ``share`` (n) in the calibration.
+    the encoder's ``whole_lengths``. ``matches`` (n) are the models' matches, ``prompt`` and
+    ``model`` (n) indices, ``values`` (n x m, NaN padded) log lengths. ``weight`` (n) counts in the
+    fit and ``share`` (n) in the calibration.
     """
 
     raw_forecasts: RawForecasts
-    encoded: Single
+    encoded: Array
     matches: list[ModelMatch]
     prompt: Indices
     model: Indices

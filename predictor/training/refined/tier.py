@@ -17,16 +17,16 @@ import numpy as np
 from predictor.arrays import Flags, Indices, Single
 from predictor.data import splits
 from predictor.data.other_models import PromptEffects
-from predictor.data.records import DataError, Records
-from predictor.fast.inputs import KNOWN, RELATED, ModelMatch, TrainedModels
+from predictor.data.records import DataError
+from predictor.fast.inputs import KNOWN, RELATED, ModelMatch
 from predictor.fast.predictor import LengthPredictor
 from predictor.raw_forecast import LEVELS, RawForecasts
 from predictor.refined.encoder import Encoder
 from predictor.refined.head import RefinedHead, RefinedTier
+from predictor.refined.head_inputs import whole_lengths
 from predictor.refined.tiers import RefinedPredictor
 from predictor.training import crossfit
-from predictor.training.cells import Cells
-from predictor.training.crossfit import OutOfFold
+from predictor.training.fast import FittedFastTier
 from predictor.training.progress import log
 from predictor.training.refined import fit
 from predictor.training.refined.export import files, write
@@ -59,27 +59,23 @@ class FittedRefinedTier:
 
     def fit_further(
         self,
-        records: Records,
-        cells: Cells,
+        fast: FittedFastTier,
         *,
         effects: Sequence[PromptEffects],
         threads: int = 1,
     ) -> FittedRefinedTier:
-        """The tier with its encoder trained further on ``records``, held-out ones included.
+        """The tier with its encoder trained further on the records of ``fast``.
 
         The models must be the models of the tier in the same order. The head stays, because the
         encoder was fitted on every prompt that a new head could be fitted on.
         """
-        whole = targets(records.texts, cells, len(records.models), effects)
+        whole = _targets(fast, effects)
         settings = replace(_further(self.encoder.settings, 1), threads=threads)
         return replace(self, encoder=fit.fit_further(self.encoder, whole, settings=settings))
 
 
 def fit_tier(
-    records: Records,
-    cells: Cells,
-    fast: OutOfFold,
-    models: TrainedModels,
+    fast: FittedFastTier,
     *,
     effects: Sequence[PromptEffects],
     settings: Settings | None = None,
@@ -87,7 +83,7 @@ def fit_tier(
     fast_share: float = 0.0,
     threads: int = 1,
 ) -> FittedRefinedTier:
-    """Fit encoder and head on ``records``, beside the fast tier fitted on the same records.
+    """Fit encoder and head beside the tier ``fast``, on the same records.
 
     ``fast_share`` as in ``RefinedHead``. ``base`` is the directory of a BERT (default: that of the
     package ``weights.PACKAGE``). Takes some 40 minutes on one CPU core, minutes on a GPU.
@@ -96,14 +92,15 @@ def fit_tier(
         DataError: the BERT's weights are missing, or too little data is left.
     """
     settings = settings or Settings(threads=threads)
+    records, located = fast.records, fast.head.out_of_fold
     fold = splits.folds(records, crossfit.FOLDS)
-    rows = np.flatnonzero((fold < _CROSSFIT_FOLDS)[cells.prompt[fast.cell]])
+    rows = np.flatnonzero((fold < _CROSSFIT_FOLDS)[fast.cells.prompt[located.cell]])
     if len(rows) < _LEAST_ROWS:
         raise DataError(
             f"{len(rows)} rows are left to fit the refined head on, need {_LEAST_ROWS}; give "
             "more data or train without --encoder"
         )
-    whole = targets(records.texts, cells, len(records.models), effects)
+    whole = _targets(fast, effects)
     further = _further(settings, min(_FURTHER_EPOCHS, settings.epochs))
     encoded = np.full((len(fold), whole.values.shape[1] + 1), np.nan, dtype=np.float32)
     encoders = []
@@ -116,11 +113,16 @@ def fit_tier(
         encoded[left_out] = fit.predict(first, texts)
         encoders.append(fit.fit_further(first, whole, settings=further))
     log.info("fitting the refined head")
-    stacked = _stacking_cells(cells, fast, rows, encoded, models)
-    head = fit_refined_head(stacked, models, threads=threads)
+    stacked = _stacking_cells(fast, rows, encoded)
+    head = fit_refined_head(stacked, fast.models, threads=threads)
     return FittedRefinedTier(
         fit.average(encoders, whole.texts), replace(head, fast_share=fast_share)
     )
+
+
+def _targets(fast: FittedFastTier, effects: Sequence[PromptEffects]) -> Targets:
+    models = len(fast.models.names)
+    return targets(fast.records.texts, fast.cells, fast.answers, models, effects)
 
 
 def _further(settings: Settings, epochs: int) -> Settings:
@@ -142,40 +144,40 @@ def _without(whole: Targets, left_out: Flags) -> Targets:
     return replace(whole, texts=texts, values=whole.values[keep], weight=whole.weight[keep])
 
 
-def _stacking_cells(
-    cells: Cells, fast: OutOfFold, rows: Indices, encoded: Single, models: TrainedModels
-) -> StackingCells:
+def _stacking_cells(fast: FittedFastTier, rows: Indices, encoded: Single) -> StackingCells:
     """The out-of-fold ``rows`` of both tiers; ``encoded`` has one row for each prompt."""
-    cell = fast.cell[rows]
-    matches = [
-        _match(models, int(fast.inputs[row, -1]), int(cells.model[fast.cell[row]]), fast.fold[row])
-        for row in rows
-    ]
-    known = np.array([match.route == KNOWN for match in matches])
+    cells, located = fast.cells, fast.head.out_of_fold
+    cell = located.cell[rows]
+    matches = [_match(fast, row) for row in rows.tolist()]
+    seen = np.array([match.route == KNOWN for match in matches])
+    seen |= cells.model[cell] >= len(fast.models.names)
     raw_forecasts = RawForecasts(
-        location=fast.location[rows],
-        scale=fast.scale[rows],
+        location=located.location[rows],
+        scale=located.scale[rows],
         shape=np.zeros((len(rows), len(LEVELS))),
         endless=np.zeros(len(rows)),
-        inputs=fast.inputs[rows],
+        inputs=located.inputs[rows],
     )
     return StackingCells(
         raw_forecasts=raw_forecasts,
-        encoded=encoded[cells.prompt[cell]],
+        encoded=whole_lengths(encoded[cells.prompt[cell]], located.inputs[rows]),
         matches=matches,
         prompt=cells.prompt[cell],
         model=cells.model[cell],
         values=cells.values[cell],
-        weight=cells.weight[cell] * np.where(known, 1.0, _UNSEEN_WEIGHT),
+        weight=cells.weight[cell] * np.where(seen, 1.0, _UNSEEN_WEIGHT),
         share=cells.share[cell],
     )
 
 
-def _match(models: TrainedModels, route: int, model: int, fold: int) -> ModelMatch:
-    """The match of a row's model in the fast tier's cross-fit; see ``crossfit``."""
-    if route == KNOWN:
-        return models.match(models.names[model])
+def _match(fast: FittedFastTier, row: int) -> ModelMatch:
+    """The match of an out-of-fold row's model in the fast tier's cross-fit; see ``crossfit``."""
+    located, models = fast.head.out_of_fold, fast.models
+    route, model = int(located.inputs[row, -1]), int(fast.cells.model[located.cell[row]])
+    name, known = fast.records.models[model], len(models.names)
+    if route == KNOWN or (route == RELATED and model >= known):
+        return models.match(name)
     if route != RELATED:
-        return models.generic()
-    hidden = [index for index in range(len(models.names)) if index % crossfit.FOLDS == fold]
+        return models.generic(name)
+    hidden = [index for index in range(known) if index % crossfit.FOLDS == located.fold[row]]
     return models.match_unseen(model, hidden)
