@@ -72,7 +72,7 @@ def continue_boosters(start: EditableArtefact, traffic: LoggedTraffic) -> Editab
     The number of added trees grows with the records. Residuals for scale and shapes are out of
     fold; requests with the same prompt share a fold.
     """
-    usable = traffic.where(_usable(traffic))
+    usable = traffic.where(~traffic.endless)
     fold = np.random.default_rng(0).integers(_FOLDS, size=usable.prompt.max(initial=0) + 1)
     forecasts = start.raw_forecasts(usable)
     location, logs = forecasts.location, np.log(usable.tokens)
@@ -98,18 +98,13 @@ def continue_boosters(start: EditableArtefact, traffic: LoggedTraffic) -> Editab
 
 def recalibrate_learned(start: EditableArtefact, traffic: LoggedTraffic) -> EditableArtefact:
     """``start`` with the shapes of its learned models fitted to ``traffic``."""
-    usable = traffic.where(_usable(traffic))
+    usable = traffic.where(~traffic.endless)
     forecasts = start.raw_forecasts(usable)
     shapes = _shapes(start, usable, forecasts.location, forecasts.scale)
     offline = [index for index, name in enumerate(start.models.names) if name not in start.learned]
     shapes[offline] = start.arrays["shapes"][offline]
     arrays = {**start.arrays, "shapes": shapes}
     return EditableArtefact.build(start.manifest, arrays, start.boosters, start.files)
-
-
-def _usable(traffic: LoggedTraffic) -> Flags:
-    """Which requests (n) are fitted: all but endless answers."""
-    return np.asarray(traffic.ended | traffic.censored)
 
 
 def _rounds(records: int) -> int:

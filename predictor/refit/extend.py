@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from predictor.arrays import Array
 from predictor.fast.inputs import AXIS, OWN, TEXT_ALL, THINKING, TrainedModels
 from predictor.fast.location import with_thinking, without_thinking
-from predictor.raw_forecast import CAP_TOKENS, RawForecasts
+from predictor.raw_forecast import RawForecasts
 from predictor.refit.censoring import impute_from_forecast
 from predictor.refit.editable import EditableArtefact, LearnedModel
 from predictor.refit.traffic import LoggedTraffic
@@ -56,7 +56,7 @@ def _learn(base: EditableArtefact, name: str, traffic: LoggedTraffic) -> Learned
     boosters read a model's offset.
     """
     rows = traffic.where(traffic.model == traffic.names.index(name))
-    usable = rows.where(rows.tokens < CAP_TOKENS)
+    usable = rows.where(~rows.endless)
     forecasts = base.raw_forecasts(usable)
     design = np.column_stack([np.ones(len(usable)), usable.inputs[:, AXIS]])
     shared = usable.inputs[:, TEXT_ALL] + np.nan_to_num(usable.inputs[:, OWN])
@@ -82,7 +82,7 @@ def _least_squares(design: Array, target: Array) -> Array:
 
 def _endless_rate(base: EditableArtefact, rows: LoggedTraffic) -> float:
     """The share of endless answers, drawn towards the rate of all models."""
-    endless = int(np.sum(rows.tokens >= CAP_TOKENS))
+    endless = int(np.sum(rows.endless))
     overall = float(base.arrays["capped"][-1])
     return (endless + ENDLESS_PRIOR * overall) / (len(rows) + ENDLESS_PRIOR)
 

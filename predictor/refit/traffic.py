@@ -17,7 +17,7 @@ from predictor.arrays import Array, Flags, Indices
 from predictor.data.parquet import flags, numbers, strings
 from predictor.fast.inputs import AXIS, COLUMNS, OWN
 from predictor.features.model_names import canonical
-from predictor.raw_forecast import CAP_TOKENS
+from predictor.training.interval_calibration import is_endless
 
 Axes = Mapping[str, Array]
 """The axis weights (AXES) that an artefact has learned from traffic, by model name."""
@@ -55,8 +55,13 @@ class LoggedTraffic:
 
     @property
     def ended(self) -> Flags:
-        """Which answers (n) are uncensored and shorter than the generation limit."""
-        return np.asarray(~self.censored & (self.tokens < CAP_TOKENS))
+        """Which answers (n) ended by themselves, however long."""
+        return np.asarray(~self.censored)
+
+    @property
+    def endless(self) -> Flags:
+        """Which answers (n) would never have ended, by the rule of the training."""
+        return is_endless(self.tokens, self.censored)
 
     def where(self, keep: Flags | Indices) -> LoggedTraffic:
         """The requests marked in ``keep`` (n flags), or with these indices, which may repeat."""

@@ -42,9 +42,23 @@ def serve(
         text = form.format(topic=_TOPICS[rng.integers(len(_TOPICS))], at=1000 * seed + at)
         length = median * models[name] * np.exp(SIGMA * rng.standard_normal())
         made.append((Prompt(name, text, max_tokens=max_tokens), max(1.0, float(np.rint(length)))))
+    log_answers(folder, predictor, made, start=start, seed=seed)
+    return made
+
+
+def log_answers(
+    folder: Path,
+    predictor: LengthPredictor,
+    made: list[tuple[Prompt, float]],
+    *,
+    start: float = 1e9,
+    seed: int = 0,
+) -> None:
+    """Log answers of the given lengths to prompts, one a second, cut at the prompts' limits."""
     raw_forecasts = predictor.raw_forecasts([prompt for prompt, _ in made])
     log = ServedLog(folder)
     for at, (prompt, length) in enumerate(made):
+        max_tokens = prompt.max_tokens
         cut = max_tokens is not None and length >= max_tokens
         log.append(
             ServedRecord(
@@ -68,7 +82,6 @@ def serve(
             )
         )
     log.close()
-    return made
 
 
 def logged_traffic(log: Path, predictor: LengthPredictor) -> LoggedTraffic:

@@ -9,9 +9,11 @@ import pytest
 from predictor import LengthPredictor, served_log
 from predictor.artefact.versions import artefact_id
 from predictor.features.definition import feature_hash
+from predictor.raw_forecast import CAP_TOKENS
 from predictor.refit.editable import EditableArtefact
 from predictor.refit.refit import refit
 from predictor.refit.traffic import usable_traffic
+from predictor.training.interval_calibration import is_endless
 from tests.predictor.small_castillo import LEVEL
 from tests.predictor.traffic import logged_traffic, serve
 
@@ -64,11 +66,14 @@ def test_unusable_records_are_counted_by_reason(
     assert "5 of another artefact" in outcome.reason
 
 
-def test_an_endless_answer_does_not_count_as_ended(
+def test_only_an_answer_cut_at_the_generation_limit_is_endless(
     tmp_path: Path, small_predictor: LengthPredictor
 ) -> None:
-    serve(tmp_path, small_predictor, 3)
+    serve(tmp_path, small_predictor, 4)
     traffic = logged_traffic(tmp_path, small_predictor)
-    tokens, censored = np.array([100.0, 15_000, 900]), np.array([False, False, True])
-    endless = replace(traffic, tokens=tokens, censored=censored)
-    assert endless.ended.tolist() == [True, False, False]
+    tokens = np.array([100.0, CAP_TOKENS + 1.0, 900, CAP_TOKENS])
+    censored = np.array([False, False, True, True])
+    some = replace(traffic, tokens=tokens, censored=censored)
+    assert some.ended.tolist() == [True, True, False, False]
+    assert some.endless.tolist() == [False, False, False, True]
+    assert some.endless.tolist() == is_endless(tokens, censored).tolist()
