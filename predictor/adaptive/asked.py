@@ -25,5 +25,6 @@ class Asked:
     @classmethod
     def by(cls, prompt: Prompt, *, salt: bytes, tier: str) -> Asked:
         """The request of ``prompt``, with keys for the tier ``tier``."""
-        keys = keys_of(prompt, salt=salt, tier=tier)
-        return cls(prompt.model, keys, mode_of(prompt), most_tokens(prompt))
+        mode = mode_of(prompt)
+        keys = keys_of(prompt, mode, salt=salt, tier=tier)
+        return cls(prompt.model, keys, mode, most_tokens(prompt))

@@ -11,7 +11,7 @@ import re
 from functools import lru_cache
 from hashlib import blake2b
 
-from predictor.adaptive.mode import mode_of, name_of
+from predictor.adaptive.mode import Mode, mode_of, name_of
 from predictor.prompt import Prompt, clip
 
 LEVELS = ("tenant", "system", "opening", "skeleton", "prompt_any", "prompt")
@@ -33,19 +33,19 @@ Keys = tuple[int, ...]
 """One key for each level; ``NO_KEY`` for a level that does not apply."""
 
 
-def keys_of(prompt: Prompt, *, salt: bytes = b"", tier: str = "") -> Keys:
+def keys_of(prompt: Prompt, mode: Mode | None = None, *, salt: bytes = b"", tier: str = "") -> Keys:
     """The keys of a prompt for its model.
 
     ``salt`` (at most 64 bytes) is the secret of the hashes: only a holder of the salt can compute
     the key of a given text. The keys under which errors are stored depend on ``tier``, because
     errors are relative to a tier's forecast; the key PROMPT, for log tokens, does not. Requests of
-    another mode (``mode.mode_of``) have other keys, except a prompt's own.
+    another ``mode`` (default: ``mode_of`` the prompt) have other keys.
     """
     text = clip(prompt.text)
     skeleton = _skeleton(text)
     exact = _exact(prompt, text, salt)
     model = _named("", prompt.model, salt)
-    learner = _named(f"{tier}\0{name_of(mode_of(prompt))}", prompt.model, salt)
+    learner = _named(f"{tier}\0{name_of(mode or mode_of(prompt))}", prompt.model, salt)
     keys = (
         _joined(TENANT, _digest(prompt.tenant, salt), learner) if prompt.tenant else NO_KEY,
         _joined(SYSTEM, _digest(clip(prompt.system), salt), learner) if prompt.system else NO_KEY,
