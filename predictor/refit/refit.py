@@ -14,7 +14,7 @@ from predictor.artefact.versions import Versions
 from predictor.files import exclusive
 from predictor.refit.as_served import served_crps, served_forecasts
 from predictor.refit.boost import continue_boosters, recalibrate_learned
-from predictor.refit.compare import Verdict, judge
+from predictor.refit.compare import Verdict, judge, request_crps
 from predictor.refit.editable import EditableArtefact
 from predictor.refit.extend import learn_models, with_models
 from predictor.refit.promote import keep_layer, promote
@@ -157,11 +157,15 @@ def slices(traffic: LoggedTraffic, new: Flags) -> tuple[Flags, Flags, Flags]:
 def _choose(
     candidates: Iterable[tuple[str, EditableArtefact]], traffic: LoggedTraffic, chosen: Flags
 ) -> tuple[str, EditableArtefact]:
-    """The candidate with the best forecasts of the ``chosen`` requests, as served."""
+    """The candidate with the best forecasts of the ``chosen`` requests, with a layer and without.
+
+    With a layer, candidates differ by little; without, by what they know of new kinds.
+    """
     rows = traffic.where(chosen)
 
     def crps(entry: tuple[str, EditableArtefact]) -> float:
-        return float(served_crps(served_forecasts(entry[1], traffic, chosen), rows).mean())
+        served = served_crps(served_forecasts(entry[1], traffic, chosen), rows)
+        return float(np.mean(served + request_crps(entry[1].raw_forecasts(rows), rows)))
 
     return min(candidates, key=crps)
 
