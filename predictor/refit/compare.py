@@ -16,15 +16,15 @@ from predictor.refit.as_served import served_crps, served_forecasts
 from predictor.refit.editable import EditableArtefact
 from predictor.refit.traffic import LoggedTraffic
 
-CONFIDENCE = 0.99
-"""Of the interval of a gain. Refits come again and again: at 95 %, every fortieth without a true
-gain would be promoted."""
+CONFIDENCE = 0.998
+"""Of the interval of a gain. Refits come again and again: at 99 %, one of thirty without a true
+gain was promoted."""
 
-LEAST_RAW_GAIN = 0.2
+LEAST_RAW_GAIN = 0.3
 """The share of the CRPS that a promotion has to save without the adaptive layer, if the layer hides
 the gain. Such a gain counts where the layer knows little: new modes, few answers, a change."""
 
-_STANDARD_ERRORS = 2.6  # in the margin of CONFIDENCE
+_STANDARD_ERRORS = 3.1  # in the margin of CONFIDENCE
 
 _LOW, _HIGH = (int(np.argmin(np.abs(LEVELS - level))) for level in (0.1, 0.9))
 

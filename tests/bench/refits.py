@@ -127,7 +127,7 @@ def main() -> None:
     known = [name for name in records.models if canonical(name) in trained] or records.models
     out = splits.held_out(records, splits.holdout_threshold(records, 1000))
     held = records.of_prompts(out).of_models(known)
-    print("| traffic | refit | CRPS before | after | gain, 99 % | medians served of true |")
+    print("| traffic | refit | CRPS before | after | gain, 99.8 % | medians served of true |")
     print("|---|---|---|---|---|---|")
     lines = []
     for think, count in ((True, args.thinking), (False, args.refits)):

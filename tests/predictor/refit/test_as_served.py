@@ -27,11 +27,11 @@ def comparison(gain: float, margin: float, crps: float = 100.0) -> Comparison:
     [
         ((5.0, 4.0), (0.0, 4.0), True),  # better as served
         ((3.0, 4.0), (3.0, 4.0), False),  # noise
-        ((0.5, 4.0), (30.0, 4.0), True),  # far better where the layer knows nothing
-        ((-1.0, 4.0), (30.0, 4.0), True),  # the same, within a standard error as served
-        ((-3.0, 4.0), (30.0, 4.0), False),  # worse as served
-        ((0.5, 4.0), (10.0, 4.0), False),  # not far better
-        ((0.5, 4.0), (30.0, 40.0), False),  # far better by noise
+        ((0.5, 4.0), (40.0, 4.0), True),  # far better where the layer knows nothing
+        ((-1.0, 4.0), (40.0, 4.0), True),  # the same, within a standard error as served
+        ((-3.0, 4.0), (40.0, 4.0), False),  # worse as served
+        ((0.5, 4.0), (25.0, 4.0), False),  # not far better
+        ((0.5, 4.0), (40.0, 40.0), False),  # far better by noise
     ],
 )
 def test_what_is_served_decides(
