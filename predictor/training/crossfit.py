@@ -130,7 +130,8 @@ def _kinds_left_out(apart: CellInputs, kind: Indices, threads: int) -> _LocatedR
     """
     cells, rng = np.arange(len(apart.cells)), np.random.default_rng(0)
     of_cell = kind[apart.cells.prompt]
-    parts = []
+    none = apart.rows(_NONE_HIDDEN, apart.matches())  # data of one kind has no kind to leave out
+    parts = [_LocatedRows(none, none.base, _NONE_HIDDEN)]
     for part in np.unique(of_cell):
         inside, outside = cells[of_cell != part], cells[of_cell == part]
         if not len(inside):
@@ -140,7 +141,7 @@ def _kinds_left_out(apart: CellInputs, kind: Indices, threads: int) -> _LocatedR
         rows = apart.rows(outside, apart.matches(), _NOVEL_WEIGHT)
         location = locate(booster, rows, threads=threads)
         parts.append(_LocatedRows(rows, location, np.full(len(outside), -1, dtype=np.intp)))
-    log.info("%d kinds left out in turn", len(parts))
+    log.info("%d kinds left out in turn", len(parts) - 1)
     return _joined(parts)
 
 

@@ -23,14 +23,13 @@ from predictor.arrays import Array, Indices
 from predictor.data import castillo, splits
 from predictor.data.records import Records
 from predictor.evaluation import scores
-from predictor.fast.inputs import TrainedModels
-from predictor.features.definition import Prompt, extract
+from predictor.fast.inputs import scales
 from predictor.raw_forecast import CAP_TOKENS, LEVELS, MASS
-from predictor.training import text_model
-from predictor.training.boosters import LOCATION_SETTINGS, CellInputs, Rows, predict
-from predictor.training.cells import Cells, cells_of, length_table
+from predictor.training.boosters import LOCATION_SETTINGS, CellInputs, Rows, locate, predict
+from predictor.training.cells import Cells, cells_of
 from predictor.training.crossfit import FOLDS, fit_head
 from tests.bench.holdouts import held_out
+from tests.bench.text_fit import fit_text
 from tests.castillo import needed_data
 
 _QUANTILE_LEVELS = (0.025, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.975)
@@ -45,11 +44,15 @@ _T_FREEDOM = 4.0
 class Task:
     """The ``training`` rows of ``inputs``, the ``test`` rows, and the held-out lengths.
 
-    ``cells`` holds the held-out lengths, by which the forecasts of the test rows are scored.
+    ``apart`` are the inputs as other kinds than the prompts' own see them, ``fold`` and ``kind``
+    (P) partitions of the prompts. ``cells`` holds the held-out lengths, by which the forecasts of
+    the test rows are scored.
     """
 
     inputs: CellInputs
+    apart: CellInputs
     fold: Indices
+    kind: Indices
     training: Rows
     test: Rows
     cells: Cells
@@ -81,9 +84,9 @@ class Forecast:
 
 def location_scale(task: Task) -> tuple[Forecast, Forecast]:
     """The head in use, and the same head with a Student t instead of the calibrated shapes."""
-    head = fit_head(task.inputs, task.fold, threads=1)
-    location = task.test.base + predict(head.location, task.test, threads=1)
-    scale = np.exp(predict(head.scale, task.test, threads=1))
+    head = fit_head(task.inputs, task.fold, task.apart, task.kind, threads=1)
+    location = locate(head.location, task.test, threads=1)
+    scale = scales(task.test.inputs, predict(head.scale, task.test, threads=1))
     shapes = head.shapes[task.model]
     width = np.mean((head.shapes[:, -5] - head.shapes[:, 5]) / 2)
     levels = student.ppf(LEVELS, _T_FREEDOM)
@@ -167,22 +170,15 @@ def prepare(records: Records, seed: int) -> Task:
     out = held_out(records, seed)
     inside, outside = records.of_prompts(~out), records.of_prompts(out)
     cells, judged = cells_of(inside), cells_of(outside)
-    features = extract([Prompt("", text) for text in inside.texts])
-    text = text_model.fit(
-        features,
-        length_table(cells, len(inside.texts), len(inside.models)),
-        splits.folds(inside, 10),
-    )
-    models = TrainedModels(inside.models, text.offsets)
-    matches = [models.match(name) for name in models.names]
-    learnt = CellInputs(cells, features, text.scores, models)
-    held_features = extract([Prompt("", text) for text in outside.texts])
-    held = CellInputs(judged, held_features, text.model.scores(held_features), models)
+    made = fit_text(inside, cells)
+    (learnt, apart), (held, _) = made.inputs(inside, cells), made.inputs(outside, judged)
     return Task(
         inputs=learnt,
+        apart=apart,
         fold=splits.folds(inside, FOLDS),
-        training=learnt.rows(np.arange(len(cells)), matches),
-        test=held.rows(np.arange(len(judged)), matches),
+        kind=np.unique(inside.corpus, return_inverse=True)[1],
+        training=learnt.rows(np.arange(len(cells)), learnt.matches()),
+        test=held.rows(np.arange(len(judged)), held.matches()),
         cells=judged,
     )
 

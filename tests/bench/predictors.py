@@ -28,10 +28,11 @@ from predictor.fast.predictor import LengthPredictor
 from predictor.features.definition import Prompt, extract
 from predictor.features.surface import NAMES as LEXICAL
 from predictor.raw_forecast import LEVELS, MASS
-from predictor.training import fast, text_model
+from predictor.training import fast
 from predictor.training.boosters import LOCATION_SETTINGS
-from predictor.training.cells import cells_of, length_table
+from predictor.training.cells import cells_of
 from tests.bench.holdouts import held_out
+from tests.bench.text_fit import fit_text
 from tests.castillo import needed_data
 
 Forecast = tuple[Array, Array]
@@ -118,17 +119,11 @@ def corpus_median(split: Split) -> Method:
 def ridge(split: Split) -> Method:
     """Ridge regression on TF-IDF words (the text model's first column) and the model's level."""
     cells = cells_of(split.inside)
-    count = len(split.inside.texts)
-    text = text_model.fit(
-        extract([Prompt("", text) for text in split.inside.texts]),
-        length_table(cells, count, len(split.inside.models)),
-        splits.folds(split.inside, 10),
-    )
-    away = cells.values - (text.scores[cells.prompt, 0] + text.offsets[cells.model])[:, None]
+    made = fit_text(split.inside, cells)
+    text, offsets = made.text, made.offsets
+    away = cells.values - (text.scores[cells.prompt, 0] + offsets[cells.model])[:, None]
     held_scores = text.model.scores(extract([Prompt("", text) for text in split.held.texts]))[:, 0]
-    return _around(
-        away, cells.model, lambda prompts, model: held_scores[prompts] + text.offsets[model]
-    )
+    return _around(away, cells.model, lambda prompts, model: held_scores[prompts] + offsets[model])
 
 
 def shape_trees(split: Split) -> Method:

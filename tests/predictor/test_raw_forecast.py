@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from predictor.raw_forecast import ATOMS, CAP_TOKENS, LEVELS, QUANTILES, RawForecasts
+from predictor.raw_forecast import (
+    ATOMS,
+    CAP_TOKENS,
+    LEVELS,
+    MOST_TOKENS,
+    QUANTILES,
+    RawForecasts,
+)
 
 
 def forecasts(*locations: float, scale: float = 0.5, endless: float = 0.01) -> RawForecasts:
@@ -29,9 +36,9 @@ def test_the_distribution_has_the_quantiles_and_the_endless_answers_of_the_forec
 
 
 def test_atoms_of_equal_length_are_merged() -> None:
-    short, long = forecasts(-1.0, 12.0).distributions([None, None])
+    short, long = forecasts(-1.0, 20.0).distributions([None, None])
     assert short.tokens[0] == 1.0
-    assert long.tokens == (CAP_TOKENS,)
+    assert long.tokens == pytest.approx((MOST_TOKENS,))
     for length in (short, long):
         assert len(set(length.tokens)) == len(length.tokens)
         assert sum(length.mass) == pytest.approx(1)
@@ -41,3 +48,13 @@ def test_each_forecast_is_truncated_at_its_own_limit() -> None:
     free, cut = forecasts(5.0, 5.0).distributions([None, 100])
     assert cut == free.capped(100)
     assert free.tokens[-1] == CAP_TOKENS
+
+
+def test_an_answer_of_thirty_thousand_tokens_is_forecast_as_such() -> None:
+    (length,) = forecasts(np.log(30_000), endless=0.0).distributions([None])
+    assert length.quantile(0.5) == pytest.approx(30_000)
+    assert length.quantile(0.9) > 50_000
+    assert MOST_TOKENS > 2 * CAP_TOKENS
+    # Endless answers are no shorter than the longest of the others.
+    (endless,) = forecasts(np.log(30_000)).distributions([None])
+    assert endless.tokens[-1] > 60_000

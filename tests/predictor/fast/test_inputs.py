@@ -1,21 +1,44 @@
-"""The boosters' inputs: the match of a model's name, and the linear part of the location."""
-
-from math import log
+"""The boosters' inputs: the match of a model's name, and the part of the location without trees."""
 
 import numpy as np
 import pytest
 
+from predictor.arrays import Array
 from predictor.fast.inputs import (
+    COLUMNS,
     GENERIC,
     KNOWN,
+    MODEL,
+    OFFSET,
+    OWN,
     RELATED,
+    ROUTE,
+    TEXT_ALL,
     ModelMatches,
     TrainedModels,
+    correction_share,
+    latin_share,
     location_base,
+    scales,
 )
+from predictor.fast.location import USUAL
+from predictor.fast.model_level import TRAITS
 
 TRAINED = ["Qwen/Qwen2.5-7B-Instruct", "Qwen/Qwen2.5-32B-Instruct", "google/gemma-3-4b-it"]
-NO_LIMIT = np.array([np.nan])
+
+
+def row(**columns: float) -> Array:
+    """The inputs of one prompt of usual length without a prior; ``columns`` by name differ."""
+    inputs = np.zeros((1, len(COLUMNS)))
+    inputs[0, TEXT_ALL] = USUAL
+    inputs[0, [COLUMNS.index("prior"), COLUMNS.index("prior_spread")]] = np.nan
+    for name, value in columns.items():
+        inputs[0, COLUMNS.index(name)] = value
+    return inputs
+
+
+def base(**columns: float) -> float:
+    return float(location_base(row(**columns))[0])
 
 
 def test_an_unseen_model_is_related_to_its_family_with_more_weight_on_similar_sizes() -> None:
@@ -35,29 +58,79 @@ def test_a_hidden_model_without_relatives_is_generic() -> None:
     assert models.match_unseen(2).route == GENERIC
 
 
-def test_the_model_columns_of_a_generic_model_are_unknown() -> None:
-    models = TrainedModels(TRAINED, np.array([0.5, -0.5, 1.0]))
-    matches = ModelMatches.from_matches(
-        [models.match(name) for name in (TRAINED[2], "Qwen3-8B", "alias")]
-    )
-    own = np.array([0.1, 0.2, 0.0])
-    columns, base = models.model_inputs(
-        matches, own=own, text_all=np.full(3, 5.0), limit=np.full(3, np.nan)
-    )
-    assert columns[0].tolist() == [1.0, 0.1, KNOWN]
-    assert columns[1, 2] == RELATED
-    assert -0.5 < columns[1, 0] < 0.5
-    assert np.isnan(columns[2, :2]).all()
-    assert columns[2, 2] == GENERIC
-    assert base[2] == 2.5  # half of the text model's score, without an offset
+def test_a_generic_model_has_the_level_of_its_name_and_no_text_score_of_its_own() -> None:
+    levels = np.zeros(TRAITS + 1)
+    levels[-1] = 0.2
+    models = TrainedModels(TRAINED, np.array([0.5, -0.5, 1.0]), levels)
+    names = (TRAINED[2], "Qwen3-8B", "alias")
+    matches = ModelMatches.from_matches([models.match(name) for name in names])
+    inputs = np.zeros((3, len(COLUMNS)))
+    inputs[:, MODEL] = models.model_inputs(matches, own=np.array([0.1, 0.2, 0.0]))
+    assert inputs[:, ROUTE].tolist() == [KNOWN, RELATED, GENERIC]
+    assert inputs[:2, OWN].tolist() == [0.1, 0.2]
+    assert np.isnan(inputs[2, OWN])
+    assert inputs[0, OFFSET] == 1.0
+    assert inputs[2, OFFSET] == pytest.approx(0.2)
+    assert inputs[:2, COLUMNS.index("model_size")] == pytest.approx(np.log10([4, 8]))
+    assert np.isnan(inputs[2, COLUMNS.index("model_size")])
 
 
-def test_a_stated_limit_moves_the_base_by_a_bounded_amount() -> None:
-    free = location_base(5.0, np.zeros(1), NO_LIMIT)[0]
-    near, far, tiny = (
-        location_base(5.0, np.zeros(1), np.array([np.log1p(limit)]))[0] - free
-        for limit in (100.0, 1e9, 0.001)
+def test_a_related_models_offset_lies_between_its_relatives_and_the_level_of_its_name() -> None:
+    levels = np.zeros(TRAITS + 1)
+    levels[-1] = -2.0
+    models = TrainedModels(TRAINED, np.array([0.5, 0.5, 9.0]), levels)
+    assert -2.0 < models.match("Qwen/Qwen3-8B").offset < 0.5
+    assert models.match("Qwen/Qwen2.5-7B-Instruct").offset == 0.5
+
+
+def test_the_base_is_the_models_level_and_a_part_of_the_text_score() -> None:
+    assert base() == pytest.approx(USUAL)
+    assert base(model_offset=0.4) == pytest.approx(USUAL + 0.4)
+    assert 0 < base(text_all=USUAL + 1) - base() < 1
+    assert base(text_own=0.3) == pytest.approx(base(text_all=USUAL + 0.3))
+    assert base(text_own=np.nan, model_offset=np.nan) == pytest.approx(USUAL)
+
+
+def test_thinking_lengthens_the_base_and_more_effort_lengthens_it_more() -> None:
+    off, low, high = (base(thinking=effort) for effort in (0.0, 0.3, 1.0))
+    assert off == pytest.approx(USUAL)
+    assert off < low < high
+    assert base(thinking=np.nan) == pytest.approx(off)
+
+
+def test_a_trusted_prior_rules_the_base_and_an_untrusted_one_hardly_moves_it() -> None:
+    wanted = np.log(3)
+    trusted, doubtful = (
+        base(prior=wanted, prior_spread=0.5, prior_trust=trust) for trust in (0.95, 0.1)
     )
-    assert near == pytest.approx(0.6 * (log(100) - 5.0))
-    assert far == pytest.approx(0.6 * 1.5)
-    assert tiny == pytest.approx(-0.6 * 2.5)
+    assert trusted == pytest.approx(wanted, abs=0.25)
+    assert doubtful == pytest.approx(base(), abs=0.5)
+    assert doubtful < base()
+
+
+def test_thinking_is_added_to_what_a_prior_says_of_the_answer() -> None:
+    prior = {"prior": np.log(3), "prior_spread": 0.5, "prior_trust": 0.95}
+    assert base(**prior, thinking=1.0) > base(**prior) + 2
+
+
+def test_a_trusted_prior_leaves_little_of_the_boosters_correction() -> None:
+    inputs = np.concatenate([row(prior_trust=trust) for trust in (0.0, 0.5, 0.95)])
+    none, some, much = correction_share(inputs)
+    assert none == 1
+    assert none > some > much > 0
+    assert much < 0.4
+
+
+def test_a_trusted_prior_draws_the_scale_to_its_spread() -> None:
+    prior = {"prior": 1.0, "prior_spread": 0.3}
+    rows = [row(), *(row(**prior, prior_trust=trust) for trust in (0.1, 0.95))]
+    free, doubtful, trusted = scales(np.concatenate(rows), np.zeros(3))
+    assert free == 1
+    assert doubtful == pytest.approx(1, abs=0.05)
+    # A scale is a mean absolute error: 0.8 of a normal's standard deviation.
+    assert trusted == pytest.approx(0.8 * 0.3, rel=0.25)
+
+
+def test_letters_of_other_scripts_lower_the_latin_share() -> None:
+    rows = [row(), row(**{"script kana": 0.4, "script han": 0.6}), row(**{"script accented": 0.1})]
+    assert latin_share(np.concatenate(rows)) == pytest.approx([1.0, 0.0, 1.0])

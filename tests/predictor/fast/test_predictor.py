@@ -68,7 +68,7 @@ def test_a_stated_limit_moves_the_forecast_without_any_in_the_training_data(
     assert small_predictor.predict([told])[0].quantile(0.5) < middle.quantile(0.5)
 
 
-def test_fields_that_the_training_data_lacks_do_not_change_the_forecast(
+def test_fields_that_say_nothing_of_the_length_do_not_change_the_forecast(
     small_predictor: LengthPredictor,
 ) -> None:
     plain = Prompt(FREE[0], TEXTS[0])
@@ -77,15 +77,47 @@ def test_fields_that_the_training_data_lacks_do_not_change_the_forecast(
         TEXTS[0],
         temperature=1.5,
         top_p=0.1,
-        tools=9,
-        json=True,
-        reasoning=1.0,
-        turns=7,
-        last_role="tool",
+        reasoning=1.0,  # the model cannot think
         system="Be kind to tea.",
     )
     first, second = small_predictor.predict([plain, odd])
     assert first == second
+
+
+def test_a_forced_tool_and_a_label_are_short_without_any_in_the_training_data(
+    small_predictor: LengthPredictor,
+) -> None:
+    essay = "Write a long essay on tea with part 9, please."
+    free, tool, word = small_predictor.predict(
+        [
+            Prompt(FREE[0], essay),
+            Prompt(FREE[0], essay, tools=1, forced_tool=True),
+            Prompt(FREE[0], "What is tea? Answer in one word."),
+        ]
+    )
+    assert tool.quantile(0.5) < 0.5 * free.quantile(0.5)
+    assert word.quantile(0.9) < 20
+
+
+def test_a_model_that_thinks_is_longer_than_the_same_model_told_not_to(
+    small_predictor: LengthPredictor,
+) -> None:
+    off, low, high = small_predictor.predict(
+        [Prompt("qwen3-8b", TEXTS[0], reasoning=effort) for effort in (0.0, 0.3, 1.0)]
+    )
+    assert off.quantile(0.5) + 50 < low.quantile(0.5) < high.quantile(0.5)
+
+
+def test_a_request_unlike_all_training_data_gets_a_wider_interval(
+    small_predictor: LengthPredictor,
+) -> None:
+    def width(prompt: Prompt) -> float:
+        (forecast,) = small_predictor.predict([prompt])
+        return forecast.quantile(0.9) / forecast.quantile(0.1)
+
+    usual = Prompt(FREE[0], "What is tea? Case 9.")
+    strange = Prompt(FREE[0], "日本語でお茶について：`f(x) -> {x | 1};` <b>№ 7</b>\n" * 9)
+    assert width(strange) > 1.3 * width(usual)
 
 
 def test_the_central_80_percent_hold_80_percent_of_held_out_lengths(
@@ -107,8 +139,10 @@ def test_the_central_80_percent_hold_80_percent_of_held_out_lengths(
     assert kendall_tau(mean, held.tokens) > 0.7
 
 
-def test_all_unknown_names_get_one_generic_forecast(small_predictor: LengthPredictor) -> None:
-    names = ("alias", "prod-chat", "", "x" * 5000)
+def test_all_names_that_say_nothing_get_one_generic_forecast(
+    small_predictor: LengthPredictor,
+) -> None:
+    names = ("alias", "prod-7", "", "x" * 5000)
     forecasts = small_predictor.predict([Prompt(name, TEXTS[0]) for name in names])
     assert len(set(forecasts)) == 1
     known = small_predictor.predict([Prompt(name, TEXTS[0]) for name in LEVEL])
@@ -116,6 +150,14 @@ def test_all_unknown_names_get_one_generic_forecast(small_predictor: LengthPredi
     assert forecasts[0].quantile(0.9) / forecasts[0].quantile(0.1) > max(
         forecast.quantile(0.9) / forecast.quantile(0.1) for forecast in known
     )
+
+
+def test_unknown_names_that_say_size_or_family_get_forecasts_of_their_own(
+    small_predictor: LengthPredictor,
+) -> None:
+    names = ("alias", "zeta-70b-instruct", "zeta-1b-base", "phi-4", "deepseek-r1")
+    forecasts = small_predictor.predict([Prompt(name, TEXTS[0]) for name in names])
+    assert len(set(forecasts)) == len(names)
 
 
 def test_an_unseen_model_of_a_known_family_starts_from_its_relatives(
@@ -144,5 +186,10 @@ def test_the_manifest_tells_what_was_trained_on_and_measured(small_model: Path) 
     assert figures["tau"] > 0.67
     assert figures["coverage"] == pytest.approx(0.8, abs=0.06)
     card = (small_model / "README.md").read_text()
-    assert "ShareGPT (unclear)" in card
+    assert "| ShareGPT of CASTILLO | unclear |" in card
+    sources = manifest["sources"]
+    assert set(sources) == {"Alpaca", "DollyDataset", "Mbpp", "ShareGPT"}
+    assert sum(facts["share"] for facts in sources.values()) == pytest.approx(1, abs=0.001)
+    assert sum(facts["prompts"] for facts in sources.values()) == manifest["training_prompts"]
+    assert sum(facts["samples"] for facts in sources.values()) == manifest["training_samples"]
     assert manifest["held_out"]["threshold"] in card

@@ -67,7 +67,7 @@ def test_a_model_whose_forecasts_are_not_finite_is_refused_with_a_remedy(
     small_model: Path, tmp_path: Path
 ) -> None:
     stored = format.read(small_model)
-    broken = dict(stored.arrays) | {"offsets": np.full_like(stored.arrays["offsets"], np.nan)}
+    broken = dict(stored.arrays) | {"shapes": np.full_like(stored.arrays["shapes"], np.nan)}
     out = tmp_path / "broken"
     format.publish(out, manifest=stored.manifest, arrays=broken, boosters=stored.boosters, texts={})
     with pytest.raises(ArtefactError, match=r"broken: a trial forecast failed .*lengthwise train"):

@@ -8,24 +8,28 @@ import lightgbm as lgb
 import numpy as np
 import pytest
 
+from predictor.arrays import Array, Single
 from predictor.artefact.format import ArtefactError
 from predictor.evaluation.scores import kendall_tau
-from predictor.fast.inputs import COLUMNS, GENERIC, KNOWN, ModelMatch, TrainedModels
+from predictor.fast.inputs import COLUMNS, GENERIC, KNOWN, THINKING, TRUST, TrainedModels
 from predictor.raw_forecast import LEVELS, RawForecasts
 from predictor.refined.head import RefinedHead
+from predictor.refined.head_inputs import whole_lengths
 from predictor.training.refined.stacking import StackingCells, fit_refined_head
 
 NAMES = ["Qwen/Qwen2.5-7B-Instruct", "mistralai/Mistral-7B-Instruct-v0.3", "acme/Solo-Instruct"]
 LEVEL = np.array([0.3, 0.0, -0.3])
 ENDLESS = 0.01
+SCRIPTS = [at for at, name in enumerate(COLUMNS) if name.startswith("script ")]
 
 
 @dataclass(frozen=True)
 class World:
-    """Cells of two noisy tiers, with the truth."""
+    """Cells of two noisy tiers, with the ``encoded`` texts as the encoder gives them, and truth."""
 
     cells: StackingCells
-    truth: np.ndarray[tuple[int], np.dtype[np.float64]]
+    encoded: Single
+    truth: Array
     models: TrainedModels
 
 
@@ -46,12 +50,14 @@ def world(prompts: int, *, seed: int, route: int = KNOWN) -> World:
         endless=np.full(count, ENDLESS),
         inputs=rng.normal(size=(count, len(COLUMNS))),
     )
-    known = [models.match(name) for name in NAMES]
-    matches = [known[at] if route == KNOWN else models.generic() for at in model]
+    raw_forecasts.inputs[:, [THINKING, TRUST, *SCRIPTS]] = 0.0
+    known, generic = ([of(name) for name in NAMES] for of in (models.match, models.generic))
+    matches = [known[at] if route == KNOWN else generic[at] for at in model]
     values = truth[:, None] + rng.normal(0, 0.2, (count, 5))
     ones = np.ones(count)
-    cells = StackingCells(raw_forecasts, encoded, matches, prompt, model, values, ones, ones)
-    return World(cells, truth, models)
+    whole = whole_lengths(encoded, raw_forecasts.inputs)
+    cells = StackingCells(raw_forecasts, whole, matches, prompt, model, values, ones, ones)
+    return World(cells, encoded, truth, models)
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +67,7 @@ def head() -> RefinedHead:
 
 
 def refined(head: RefinedHead, of: World) -> RawForecasts:
-    return head.refine(of.cells.raw_forecasts, of.cells.encoded, of.cells.matches)
+    return head.refine(of.cells.raw_forecasts, of.encoded, of.cells.matches)
 
 
 def test_the_head_is_better_than_either_tier(head: RefinedHead) -> None:
@@ -108,6 +114,29 @@ def test_the_fast_share_is_the_share_of_the_fast_location(
     np.testing.assert_allclose(found, fast_share * fast + (1 - fast_share) * bold)
 
 
+@pytest.mark.parametrize(
+    ("column", "value"), [("prior_trust", 0.97), ("script kana", 0.9)], ids=["prior", "script"]
+)
+def test_the_encoder_says_little_beside_a_trusted_prior_or_in_another_script(
+    head: RefinedHead, column: str, value: float
+) -> None:
+    new = world(20, seed=8)
+    fast, bold = new.cells.raw_forecasts.location, refined(head, new).location
+    new.cells.raw_forecasts.inputs[:, COLUMNS.index(column)] = value
+    found = np.abs(refined(head, new).location - fast)
+    assert found.mean() < 0.4 * np.abs(bold - fast).mean()
+
+
+def test_the_thinking_of_a_request_lengthens_what_the_encoder_says_of_its_answer() -> None:
+    inputs = np.zeros((2, len(COLUMNS)))
+    inputs[1, THINKING] = 1.0
+    encoded = np.full((2, 3), 4.0, dtype=np.float32)
+    plain, thinking = whole_lengths(encoded, inputs)
+    assert plain.tolist() == [4.0, 4.0, 4.0]
+    assert np.all(thinking[:2] > 5.0)
+    assert thinking[2] == 4.0  # the size of the error
+
+
 def test_a_route_without_any_rows_keeps_the_fast_location_in_its_blend(head: RefinedHead) -> None:
     np.testing.assert_allclose(head.blend[GENERIC], [1.0, 0.0, 0.0])
 
@@ -149,7 +178,7 @@ def test_parts_of_different_models_are_refused(head: RefinedHead) -> None:
 def test_one_prompt_is_refined_as_in_a_batch(head: RefinedHead) -> None:
     new = world(10, seed=7)
     whole = refined(head, new)
-    fast, match = new.cells.raw_forecasts, new.cells.matches[0]
+    fast = new.cells.raw_forecasts
     one = head.refine(
         replace(
             fast,
@@ -159,8 +188,8 @@ def test_one_prompt_is_refined_as_in_a_batch(head: RefinedHead) -> None:
             endless=fast.endless[:1],
             inputs=fast.inputs[:1],
         ),
-        new.cells.encoded[:1],
-        [ModelMatch(match.route, match.weights)],
+        new.encoded[:1],
+        new.cells.matches[:1],
     )
     assert one.location[0] == pytest.approx(whole.location[0])
     assert one.scale[0] == pytest.approx(whole.scale[0])

@@ -175,7 +175,9 @@ def test_a_candidate_whose_forecasts_are_no_lengths_is_not_promoted(
     serve(log, small_predictor, 30)
     adopt_offline_model(versions, small_model)
     start = read_start(versions, log, 100)
-    broken = shifted(start.base, float("nan"))
+    same = shifted(start.base, 0.0)
+    nan = {"shapes": np.full_like(same.arrays["shapes"], np.nan)}
+    broken = replace(same, arrays={**same.arrays, **nan})
     everything = np.ones(len(start.traffic), dtype=bool)
     verdict = judge(start.base, start.base, start.traffic, everything)
     with pytest.raises(ArtefactError, match="no lengths; nothing was promoted"):

@@ -1,10 +1,13 @@
 """Cells: which samples they hold, and how much each counts."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from predictor.data.records import Records
-from predictor.training.cells import cells_of, length_table
+from predictor.prompt import Prompt
+from predictor.training.cells import cells_of, table_of
 
 
 def records() -> Records:
@@ -55,6 +58,31 @@ def test_training_weights_favour_the_small_corpus_and_shares_follow_validate() -
 
 
 def test_the_table_has_nan_where_no_model_answered() -> None:
-    table = length_table(cells_of(records()), 3, 2)
+    cells = cells_of(records())
+    table = table_of(cells, cells.centre, 3, 2)
     assert np.isnan(table).tolist() == [[False, True], [False, False], [False, True]]
     assert table[2, 0] == pytest.approx(np.log(10.0))
+
+
+def test_the_table_leaves_models_without_a_column_out() -> None:
+    cells = cells_of(records())
+    table = table_of(cells, cells.centre, 3, 1)
+    assert table.shape == (3, 1)
+    assert table[1, 0] == pytest.approx(np.log(50.0))
+
+
+def test_a_cell_thinks_as_its_request_says_or_else_as_its_model_usually_does() -> None:
+    made = replace(records(), models=["deepseek-r1", "qwen3-8b"])
+    off = [Prompt("", "a"), Prompt("", "b", reasoning=0.0), Prompt("", "c")]
+    cells = cells_of(replace(made, prompts=off))
+    assert cells.effort.tolist() == [1.0, 0.0, 0.0, 1.0]
+
+
+def test_samples_of_little_weight_make_a_cell_count_less() -> None:
+    made = records()
+    light = np.where(made.model == 1, 0.1, 1.0)
+    plain, lighter = cells_of(made), cells_of(replace(made, weight=light))
+    assert lighter.count[2] == pytest.approx(0.1)
+    assert lighter.count[[0, 1, 3]] == pytest.approx(1.0)
+    ratio = lighter.weight / plain.weight
+    assert ratio[2] < 0.2 * ratio[1]

@@ -24,6 +24,26 @@ def test_training_on_a_folder_without_data_is_an_error(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("other", [["--encoder"], ["--encoder-base", "bert"]])
+def test_an_encoder_is_either_trained_or_taken_from_a_model(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], other: list[str]
+) -> None:
+    out = tmp_path / "out"
+    given = ("--data", tmp_path, "--out", out, "--encoder-from", tmp_path)
+    assert train(*given, *other) == 2
+    assert "--encoder-from replaces --encoder" in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_a_model_without_an_encoder_gives_none(
+    small_data: Path, small_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert train("--data", small_data, "--out", out, "--encoder-from", small_model) == 2
+    assert f"{small_model} has no encoder" in capsys.readouterr().err
+    assert not out.exists()
+
+
 def test_licensed_training_uses_only_free_data_and_says_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -41,7 +61,10 @@ def test_licensed_training_uses_only_free_data_and_says_so(
     assert manifest["training_samples"] == 120 * len(FREE) * 3  # after the refit on all prompts
     assert manifest["metrics"]["google/gemma-3-4b-it"]["route"] == "generic"
     assert set(manifest["metrics_in_scope"]) == {"mean", *FREE}
-    assert "Dolly and DS1000 are CC-BY-SA" in (out / "README.md").read_text()
+    card = (out / "README.md").read_text()
+    assert "| DollyDataset of CASTILLO | CC-BY-SA-3.0 |" in card
+    assert "Where prompts are CC-BY-SA" in card
+    assert "ShareGPT of CASTILLO" not in card
 
 
 def test_held_out_prompts_are_trained_on_after_measuring_unless_no_refit_is_given(

@@ -7,16 +7,26 @@ import pytest
 
 from predictor.arrays import Indices
 from predictor.data import splits
-from predictor.fast.inputs import GENERIC, KNOWN, RELATED, ROUTE, TrainedModels
+from predictor.fast.inputs import (
+    COLUMNS,
+    GENERIC,
+    KNOWN,
+    RELATED,
+    ROUTE,
+    TrainedModels,
+    scales,
+)
 from predictor.fast.text_model import SHARED
 from predictor.features.definition import Prompt, extract
 from predictor.raw_forecast import LEVELS
-from predictor.training.boosters import CellInputs, predict
+from predictor.training.boosters import CellInputs, locate, predict
 from predictor.training.cells import Cells
 from predictor.training.crossfit import FOLDS, FittedHead, fit_head
 
 NOISE = 1.0
 NAMES = ["qwen2.5-7b", "qwen2.5-14b", "mistral-7b"]
+ONE_KIND = np.zeros(200, np.intp)
+STRANGENESS = COLUMNS.index("strangeness")
 
 
 @pytest.fixture(scope="module")
@@ -30,10 +40,12 @@ def inputs() -> CellInputs:
     texts = [f"prompt number {number} of some length {'x' * (number % 7)}" for number in range(200)]
     scores = np.random.default_rng(1).normal(size=(prompts, SHARED + len(NAMES)))
     return CellInputs(
-        Cells(prompt, model, centre, centre[:, None], ones, ones),
+        Cells(prompt, model, centre, centre[:, None], 0 * ones, ones, ones, ones),
         extract([Prompt("", text) for text in texts]),
         scores,  # random: by them a booster tells the prompts apart
+        np.tile([0.0, np.nan, np.nan, 0.0], (prompts, 1)),
         TrainedModels(NAMES, np.zeros(len(NAMES))),
+        NAMES,
     )
 
 
@@ -44,7 +56,7 @@ def fold(inputs: CellInputs) -> Indices:
 
 @pytest.fixture(scope="module")
 def head(inputs: CellInputs, fold: Indices) -> FittedHead:
-    return fit_head(inputs, fold, threads=1)
+    return fit_head(inputs, fold, inputs, ONE_KIND, threads=1)
 
 
 def test_an_out_of_fold_forecast_does_not_know_its_prompts_noise(
@@ -54,7 +66,7 @@ def test_an_out_of_fold_forecast_does_not_know_its_prompts_noise(
     truth = inputs.cells.centre[out.cell]
     assert abs(np.corrcoef(out.location, truth)[0, 1]) < 0.2
     rows = inputs.rows(np.arange(600), [inputs.models.match(name) for name in NAMES])
-    seen = rows.base + predict(head.location, rows, threads=1)
+    seen = locate(head.location, rows, threads=1)
     assert np.corrcoef(seen, inputs.cells.centre)[0, 1] > 0.5
 
 
@@ -94,6 +106,42 @@ def test_a_hidden_models_lengths_are_not_known_to_the_fit(
     cells = inputs.cells
     longer = cells.centre + 3.0 * (cells.model == 0)
     odd = replace(inputs, cells=replace(cells, centre=longer, values=longer[:, None]))
-    out = fit_head(odd, fold, threads=1).out_of_fold
+    out = fit_head(odd, fold, odd, ONE_KIND, threads=1).out_of_fold
     unseen = (out.inputs[:, ROUTE] != KNOWN) & (cells.model[out.cell] == 0)
     assert np.median(out.location[unseen]) == pytest.approx(5.0, abs=0.25)
+
+
+def test_models_without_a_text_column_are_hidden_in_turn_as_well(
+    inputs: CellInputs, fold: Indices
+) -> None:
+    few = replace(inputs, models=TrainedModels(NAMES[:1], np.zeros(1)))
+    out = fit_head(few, fold, few, ONE_KIND, threads=1).out_of_fold
+    model, route = few.cells.model[out.cell], out.inputs[:, ROUTE]
+    assert set(model[route == KNOWN]) == {0}
+    assert set(model[route == RELATED]) == {1}
+    assert set(model[route == GENERIC]) == {0, 1, 2}
+    assert np.all(model[route != KNOWN] % FOLDS == out.fold[route != KNOWN])
+
+
+def test_kinds_left_out_widen_strange_forecasts_and_are_in_nothing_else(
+    inputs: CellInputs, fold: Indices, head: FittedHead
+) -> None:
+    kind = np.arange(200) % 2
+    long = inputs.cells.centre + 4.0 * kind[inputs.cells.prompt]
+    scores = np.column_stack([4.0 * kind, inputs.scores[:, 1:]])  # tells the kinds apart
+    two = replace(
+        inputs, cells=replace(inputs.cells, centre=long, values=long[:, None]), scores=scores
+    )
+    evident = inputs.evident.copy()
+    evident[:, 0] = 2.0  # what the prompts are to all other kinds
+    found = fit_head(two, fold, replace(two, evident=evident), kind, threads=1)
+    out = found.out_of_fold
+    assert set(out.fold) == set(range(FOLDS))
+    assert len(out.cell) == len(head.out_of_fold.cell)
+    assert np.all(out.inputs[:, STRANGENESS] == 0)
+    rows = two.rows(np.arange(600), two.matches())
+    plain = scales(rows.inputs, predict(found.scale, rows, threads=1))
+    rows.inputs[:, STRANGENESS] = 2.0
+    strange = scales(rows.inputs, predict(found.scale, rows, threads=1))
+    assert np.median(strange) > 2 * np.median(plain)
+    assert np.median(plain) < 2 * NOISE

@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 
 from predictor.data.records import DataError
+from predictor.fast.location import with_thinking
 from predictor.training.cells import Cells
+from predictor.training.effects import answer_effects
 from tests.predictor.training.refined import reference, tiny
 
 pytest.importorskip("torch", reason="torch is missing, run: pip install torch")
@@ -34,8 +36,9 @@ def poems_and_lists(count: int = 48) -> Targets:
     prompt, model = np.divmod(np.arange(2 * count), 2)
     logs = 4.0 + 2.0 * (prompt % 2) - 0.5 * model
     ones = np.ones(2 * count)
-    cells = Cells(prompt, model, logs, logs[:, None], ones, ones)
-    return targets(texts, cells, 2, [PromptEffects("other", ["write a sea"], np.array([7.0]))])
+    cells = Cells(prompt, model, logs, logs[:, None], 0 * ones, ones, ones, ones)
+    other = PromptEffects("other", ["write a sea"], np.array([7.0]))
+    return targets(texts, cells, answer_effects(cells, count, 2), 2, [other])
 
 
 def tiny_net(unpaired_layers: int) -> Net:
@@ -77,7 +80,8 @@ def test_fine_tuning_learns_long_prompts_and_terse_models(tmp_path: Path) -> Non
     base = tiny.bert(tmp_path)
     trained = fit.fit(poems_and_lists(), settings=TINY, base=base)
     said = fit.predict(trained, ["write a poem about the sea", "sort a list of numbers"])
-    assert said.shape == (2, 4)  # two models, the other column, the size of the error
+    # Two models, all models, the other data set, the size of the error.
+    assert said.shape == (2, 5)
     np.testing.assert_allclose(said[:, :2], [[6.0, 5.5], [4.0, 3.5]], atol=0.4)
 
 
@@ -96,15 +100,48 @@ def test_an_unmeasured_cell_has_weight_0_in_the_targets() -> None:
         np.array([0, 0, 1]),
         np.array([3.0, 4.0, 5.0]),
         np.array([[3.0], [4.0], [5.0]]),
+        np.zeros(3),
+        np.ones(3),
         np.ones(3),
         np.ones(3),
     )
-    made = targets(["a", "b"], cells, 2, [])
+    answers = answer_effects(cells, 2, 2)
+    made = targets(["a", "b"], cells, answers, 2, [])
     assert np.isnan(made.values[0, 1])
     assert made.weight[0, 1] == 0
-    known = ~np.isnan(made.values)
-    back = (made.centre + made.spread * made.values)[known]
-    np.testing.assert_allclose(back, [3.0, 4.0, 5.0])
+    assert np.all(made.weight[:, 2] >= 0)
+    back = made.centre + made.spread * made.values
+    np.testing.assert_allclose(back[[0, 1, 1], [0, 0, 1]], [3.0, 4.0, 5.0])
+    np.testing.assert_allclose(back[:, 2], answers.prompt)
+
+
+def test_the_targets_are_answers_without_thinking_and_models_without_a_column_count() -> None:
+    total = with_thinking(np.array([4.0, 5.0, 6.0]), np.array([0.0, 1.0, 0.0]))
+    cells = Cells(
+        np.array([0, 1, 1]),
+        np.array([0, 0, 1]),
+        total,
+        total[:, None],
+        np.array([0.0, 1.0, 0.0]),
+        np.ones(3),
+        np.ones(3),
+        np.ones(3),
+    )
+    answers = answer_effects(cells, 2, 2)
+    made = targets(["a", "b"], cells, answers, 1, [])
+    assert made.values.shape == (2, 2)
+    back = made.centre + made.spread * made.values
+    np.testing.assert_allclose(back[:, 0], [4.0, 5.0], atol=1e-6)
+    assert made.weight[1, 1] > made.weight[0, 1]
+
+
+@pytest.mark.parametrize(("supported", "kind"), [(False, torch.float32), (True, torch.bfloat16)])
+def test_products_are_narrow_only_on_a_cpu_that_computes_them_fast(
+    monkeypatch: pytest.MonkeyPatch, supported: bool, kind: torch.dtype
+) -> None:
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: supported)
+    with loop.narrow_numbers(torch.device("cpu")):
+        assert torch.mm(torch.ones(2, 2), torch.ones(2, 2)).dtype == kind
 
 
 def test_every_prompt_is_in_one_batch_of_similar_lengths() -> None:

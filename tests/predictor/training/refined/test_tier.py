@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -6,12 +7,13 @@ import pytest
 from predictor.data import splits
 from predictor.data.records import DataError, Records
 from predictor.evaluation.scores import kendall_tau
-from predictor.fast.inputs import COLUMNS, KNOWN, TrainedModels
+from predictor.fast.inputs import COLUMNS, KNOWN
 from predictor.prompt import Prompt
 from predictor.raw_forecast import RawForecasts
 from predictor.refined.head import RefinedTier
-from predictor.training import crossfit
-from predictor.training.cells import Cells, cells_of
+from predictor.training import crossfit, fast
+from predictor.training.crossfit import OutOfFold
+from predictor.training.fast import FittedFastTier
 from tests.predictor.training.refined import tiny
 
 pytest.importorskip("torch", reason="torch is missing, run: pip install torch")
@@ -20,7 +22,6 @@ pytest.importorskip("onnx", reason="onnx is missing, run: pip install onnx")
 pytest.importorskip("onnxruntime", reason="onnxruntime is missing, run: pip install onnxruntime")
 
 from predictor.refined.encoder import Encoder
-from predictor.training.crossfit import OutOfFold
 from predictor.training.refined.loop import Settings
 from predictor.training.refined.tier import fit_tier
 
@@ -51,30 +52,23 @@ def records(prompts: int) -> Records:
     )
 
 
-def prompt_blind(cells: Cells, fold: np.ndarray[tuple[int], np.dtype[np.intp]]) -> OutOfFold:
-    """A fast tier that knows the models' levels and ignores the prompts."""
-    cell = np.arange(len(cells))
+def prompt_blind(data: Records) -> FittedFastTier:
+    """A fast tier whose out-of-fold forecasts know the models' levels and ignore the prompts."""
+    made = fast.fit(data, [], threads=1)
+    cells, fold = made.cells, splits.folds(data, crossfit.FOLDS)
     inputs = np.zeros((len(cells), len(COLUMNS)))
     inputs[:, -1] = KNOWN
     location = 4.75 - np.log(2) * cells.model
-    return OutOfFold(cell, location, np.full(len(cells), 0.8), inputs, fold[cells.prompt])
+    out = OutOfFold(
+        np.arange(len(cells)), location, np.full(len(cells), 0.8), inputs, fold[cells.prompt]
+    )
+    return replace(made, head=replace(made.head, out_of_fold=out))
 
 
 def test_a_fitted_refined_tier_ranks_prompts_that_the_fast_tier_cannot(tmp_path: Path) -> None:
-    data = records(320)
-    cells = cells_of(data)
-    fast = prompt_blind(cells, splits.folds(data, crossfit.FOLDS))
-    models = TrainedModels(NAMES, np.array([0.35, -0.35]))
-    made = fit_tier(
-        data,
-        cells,
-        fast,
-        models,
-        effects=[],
-        settings=TINY,
-        base=tiny.bert(tmp_path / "bert"),
-    )
-    made = made.fit_further(data, cells, effects=[])
+    blind = prompt_blind(records(320))
+    made = fit_tier(blind, effects=[], settings=TINY, base=tiny.bert(tmp_path / "bert"))
+    made = made.fit_further(blind, effects=[])
     for name, content in made.files().items():
         (tmp_path / name).write_bytes(content)
     tier = RefinedTier(Encoder.load(tmp_path), made.head)
@@ -92,16 +86,9 @@ def test_a_fitted_refined_tier_ranks_prompts_that_the_fast_tier_cannot(tmp_path:
 
 
 def test_too_little_data_is_refused(tmp_path: Path) -> None:
-    data = records(20)
-    cells = cells_of(data)
-    fast = prompt_blind(cells, splits.folds(data, crossfit.FOLDS))
+    blind = prompt_blind(records(60))
+    out = blind.head.out_of_fold
+    few = replace(out, **{name: getattr(out, name)[:40] for name in out.__slots__})
+    scarce = replace(blind, head=replace(blind.head, out_of_fold=few))
     with pytest.raises(DataError, match="give more data or train without --encoder"):
-        fit_tier(
-            data,
-            cells,
-            fast,
-            TrainedModels(NAMES, np.zeros(2)),
-            effects=[],
-            settings=TINY,
-            base=tiny.bert(tmp_path),
-        )
+        fit_tier(scarce, effects=[], settings=TINY, base=tiny.bert(tmp_path))
