@@ -67,14 +67,14 @@ def asked_lengths(tokens: Tokens, matches: LexiconMatches) -> Array:
     a bound for the whole answer ("in 50 words", "at most 800 characters", "reply OK").
     ``asked_low``: tokens of "at least 50 words".
     """
-    words = np.flatnonzero(tokens.word)
+    words = tokens.word.nonzero()[0]
     brief = tokens.last - tokens.first <= _BRIEF
     text, entry = tokens.text[words], matches.unigrams[words]
     outer = _near_an_end(tokens)
     out = np.full((len(tokens), len(NAMES)), nan)
     out[:, 2] = _largest_numbers(tokens, words, LEXICON.number[entry])
     _fill_stated(out, tokens, _windows(tokens, outer), brief)
-    demands = np.flatnonzero(LEXICON.yes_or_no[matches.trigrams])
+    demands = LEXICON.yes_or_no[matches.trigrams].nonzero()[0]
     yes_or_no = tokens.text[demands[brief[tokens.text[demands]]]]
     for rows, limit in ((yes_or_no, _YES_OR_NO), (_assents(text, entry, outer[words]), _ASSENT)):
         out[rows, LIMIT] = np.where(np.isnan(out[rows, LIMIT]), limit, out[rows, LIMIT])
@@ -93,7 +93,7 @@ def _near_an_end(tokens: Tokens) -> Flags:
 
 def _stating(tokens: Tokens, outer: Flags) -> Indices:
     """The tokens, near an end of their text, that are numbers near what they may count."""
-    near = np.flatnonzero(outer)
+    near = outer.nonzero()[0]
     kinds = _GATE[_slots(tokens.hashes[near])]
     kinds[tokens.data[tokens.starts[near]] - np.uint8(48) < 10] = _NUMERAL
     stated, text = np.zeros(len(near), dtype=bool), tokens.text[near]
@@ -116,9 +116,9 @@ def _windows(tokens: Tokens, outer: Flags) -> list[Indices]:
     inside = (around >= 0) & (around < len(outer))
     own = tokens.text.take(around, mode="clip") == tokens.text[stated][:, None]
     read[around[inside & own]] = True
-    kept = np.flatnonzero(read & outer)
+    kept = (read & outer).nonzero()[0]
     edges = (np.diff(kept) > 1) | (np.diff(tokens.text[kept]) > 0)
-    return np.split(kept, np.flatnonzero(edges) + 1) if len(kept) else []
+    return np.split(kept, edges.nonzero()[0] + 1) if len(kept) else []
 
 
 def _read_part(tokens: Tokens, part: Indices, *, brief: bool) -> Found:
@@ -170,7 +170,7 @@ def _limit(lengths: list[Stated], times: float) -> float:
 
 def _assents(text: Indices, entry: Indices, outer: Flags) -> Indices:
     """The texts that ask for one word of assent: "limit your response to 'acknowledged'"."""
-    words = np.flatnonzero(LEXICON.assent[entry] & outer)
+    words = (LEXICON.assent[entry] & outer).nonzero()[0]
     before = np.maximum(0, words[:, None] - 1 - np.arange(_ASSENT_REACH + 1))
     same_text = text[before] == text[words][:, None]
     demanded = (LEXICON.replying[entry[before]] & same_text).any(axis=1)
@@ -180,7 +180,7 @@ def _assents(text: Indices, entry: Indices, outer: Flags) -> Indices:
 def _largest_numbers(tokens: Tokens, words: Indices, spelt: Array) -> Array:
     """The largest number above 1 among the words of each text (n); 0 for none."""
     value = _numbers(tokens, words, spelt)
-    large = np.flatnonzero(value > 1)
+    large = (value > 1).nonzero()[0]
     out = np.zeros(len(tokens))
     np.maximum.at(out, tokens.text[words[large]], value[large])
     return out
@@ -189,7 +189,7 @@ def _largest_numbers(tokens: Tokens, words: Indices, spelt: Array) -> Array:
 def _numbers(tokens: Tokens, words: Indices, spelt: Array) -> Array:
     """The number that each word names, in digits or else in letters (``spelt``); NaN for none."""
     starts = tokens.starts[words]
-    digits = np.flatnonzero(tokens.data[starts] - 48 < 10)
+    digits = (tokens.data[starts] - 48 < 10).nonzero()[0]
     starts = starts[digits]
     sizes = tokens.ends[words[digits]] - starts
     few = sizes <= _DIGITS

@@ -109,7 +109,7 @@ def plain(text: str) -> str:
 
 def leads(data: NDArray[np.uint8]) -> NDArray[np.intp]:
     """Positions of the first bytes of the characters beyond ASCII in UTF-8 ``data``."""
-    return np.flatnonzero(data >= _LOWEST_LEAD)
+    return (data >= _LOWEST_LEAD).nonzero()[0]
 
 
 def scripts_at(data: NDArray[np.uint8], where: NDArray[np.intp]) -> NDArray[np.uint8]:

@@ -6,13 +6,15 @@ mostly a quoted text, so it is not read.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
+from operator import or_
 
 import numpy as np
 
-from predictor.arrays import Array, Flags, Indices
+from predictor.arrays import Array
 from predictor.features.demand_words import FORMS, GROUPS, PIECES, TABLE
-from predictor.features.phrase_table import Masks
 from predictor.features.tokens import Tokens
 
 NAMES = tuple(f"asks {form}" for form in FORMS)
@@ -23,7 +25,11 @@ _BRIEF = 250  # bytes of a message in which a demand needs no word for answering
 _TITLED = 120  # bytes of a message that may name the piece alone: "haiku about rain"
 _ALONE = 0.5  # strength of a piece without a word for writing
 
-_bits, _one = TABLE.bits, np.uint64(1)
+
+def _bits(*groups: str) -> int:
+    return int(TABLE.bits(*groups))
+
+
 _ALL, _PIECES = _bits(*GROUPS), _bits(*PIECES)
 _ONLY, _ANSWER, _BARE, _CREATE = map(_bits, ("only", "answer", "bare", "create"))
 _ONLY_WHEN = _bits("only_when")
@@ -39,12 +45,13 @@ _YES_NO, _GREETING, _FACT = map(_bits, ("yes_no", "greeting", "fact"))
 _STRICT = _YES_NO | _bits("one_word", "letter", "number", "label", "one_sentence")
 _ASKING = _bits("answer", "only", "bare", "summarise", "explain", "translate", "classify")
 _SHORT = (
-    (_bits("continue"), 60, np.uint64(0)),
-    (_GREETING, 44, np.uint64(0)),
+    (_bits("continue"), 60, 0),
+    (_GREETING, 44, 0),
     (_FACT, 180, _bits("context")),
 )
 """The most bytes of a message of which a form counts, but with some other form in any."""
 _TASKS = _bits(*PIECES, "translate", "summarise", "rewrite", "explain", "list", "maths", "fix")
+_ONE = np.uint64(1)
 _SHIFTS = np.arange(len(FORMS), dtype=np.uint64)  # the forms are the first groups
 
 _PART = ("explain", "opinion", "fix", "list", "detail", "maths", "plan")
@@ -53,55 +60,17 @@ _OF_SYSTEM = np.array([0.0 if form in _NO_PART else 0.3 if form in _PART else 1 
 """A system message rules the form of all answers, but describes more than the next task."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Hits:
-    """Phrases in the order of the batch: groups, text, and first byte of each."""
-
-    masks: Masks
-    text: Indices
-    start: Indices
-
-    def where(self, flags: Flags) -> _Hits:
-        """The phrases with a flag."""
-        return _Hits(self.masks[flags], self.text[flags], self.start[flags])
-
-    def of(self, bits: np.uint64) -> Flags:
-        """Whether each phrase is of one of the groups ``bits``."""
-        return (self.masks & bits) > 0
-
-    def beside(self, others: np.uint64 | Flags, reach: int, bits: np.uint64) -> Flags:
-        """Whether each phrase is of the groups ``bits`` and starts within ``reach`` bytes of one of
-        ``others`` (groups, or flags of phrases) in its text."""
-        near = self.where(others if isinstance(others, np.ndarray) else self.of(others))
-        out = self.of(bits)
-        these = np.flatnonzero(out)
-        if not len(near.start) or not len(these):
-            return np.zeros_like(out)
-        after = np.searchsorted(near.start, self.start[these])
-        pairs = np.clip(np.stack([after - 1, after]), 0, len(near.start) - 1)
-        close = np.abs(near.start[pairs] - self.start[these]) <= reach
-        out[these] = (close & (near.text[pairs] == self.text[these])).any(axis=0)
-        return out
-
-    def per_text(self, count: int) -> Masks:
-        """All groups of each of the ``count`` texts."""
-        found = np.zeros(count, dtype=np.uint64)
-        np.bitwise_or.at(found, self.text, self.masks)
-        return found
+_Hits = list[tuple[int, int]]
+"""The phrases of one text in order: first byte and groups of each."""
 
 
 def demands(tokens: Tokens) -> Array:
     """The strengths (0 to 1) of the demands NAMES in n messages of a user, n x len(NAMES)."""
-    hits = _read(tokens)
-    size = tokens.last - tokens.first
-    found = hits.per_text(len(tokens))
-    certain = hits.beside(_CREATE, _FAR, _PIECES) | hits.beside(_ASKING, _FAR, _STRICT)
-    sure = hits.where(certain).per_text(len(tokens)) & (_PIECES | _STRICT)
-    sure |= _where(size <= _BRIEF, found & _STRICT & ~_YES_NO) | _only(hits, len(tokens))
-    weak = _where(size <= _BRIEF, found & _YES_NO) | _where(size <= _TITLED, found & _PIECES)
-    found = sure | (found & ~(_PIECES | _STRICT | _ONLY))
-    found |= _where((found & _OPTIONS) == _OPTIONS, _CHOICE)
-    return _columns(_shortened(found, size)) + _ALONE * _columns(weak & ~sure)
+    sizes = (tokens.last - tokens.first).tolist()
+    found = [_demanded(hits, size) for hits, size in zip(_read(tokens), sizes, strict=True)]
+    masks = np.array(found, dtype=np.uint64)[:, :, None]
+    columns = ((masks >> _SHIFTS) & _ONE).astype(np.float64)
+    return np.asarray(columns[:, 0] + _ALONE * columns[:, 1])
 
 
 def system_demands(tokens: Tokens) -> Array:
@@ -109,43 +78,82 @@ def system_demands(tokens: Tokens) -> Array:
     return np.asarray(demands(tokens) * _OF_SYSTEM)
 
 
-def _columns(masks: Masks) -> Array:
-    return np.asarray((masks[:, None] >> _SHIFTS) & _one, dtype=np.float64)
+def _read(tokens: Tokens) -> list[_Hits]:
+    """The phrases near the ends of each text; a negated phrase does not count."""
+    masks = TABLE.find(tokens, tokens.near_ends(_ENDS - 1, _ENDS).nonzero()[0])
+    at = masks.nonzero()[0]
+    found = dict(zip(at.tolist(), masks[at].tolist(), strict=True))
+    starts, texts = tokens.starts[at].tolist(), tokens.text[at].tolist()
+    out: list[_Hits] = [[] for _ in range(len(tokens))]
+    for (token, groups), start, text in zip(found.items(), starts, texts, strict=True):
+        negated = _is_negated(found, token, int(tokens.offsets[text]))
+        out[text].append((start, groups & _NEVER_NEGATED if negated else groups))
+    return out
 
 
-def _read(tokens: Tokens) -> _Hits:
-    """The phrases near the ends of the texts; a negated phrase does not count."""
-    first, last = tokens.first[tokens.text], tokens.last[tokens.text]
-    outer = (tokens.starts - first < _ENDS) | (last - tokens.starts <= _ENDS)
-    masks = TABLE.find(tokens, np.flatnonzero(outer))
-    at = np.flatnonzero(masks)
-    text, kept = tokens.text[at], masks[at]
-    for back, bits in enumerate(_NEGATIONS, start=1):
-        before = np.maximum(0, at - back)
-        negated = ((masks[before] & bits) > 0) & (tokens.text[before] == text) & (at >= back)
-        kept[negated] &= _NEVER_NEGATED
-    return _Hits(kept, text, tokens.starts[at])
+def _is_negated(found: Mapping[int, int], token: int, first: int) -> bool:
+    """Whether a phrase before ``token``, in the text that begins at ``first``, negates it."""
+    return any(
+        found.get(token - back, 0) & bits and token - back >= first
+        for back, bits in enumerate(_NEGATIONS, start=1)
+    )
 
 
-def _where(flags: Flags, masks: Masks | np.uint64) -> Masks:
-    return np.where(flags, masks, np.uint64(0))
+def _demanded(hits: _Hits, size: int) -> tuple[int, int]:
+    """The forms that a text of ``size`` bytes demands, and those that it may demand."""
+    if not hits:
+        return 0, 0
+    found = _union(hits)
+    sure = _beside(hits, _PIECES, _starts(hits, _CREATE), _FAR)
+    sure |= _beside(hits, _STRICT, _starts(hits, _ASKING), _FAR)
+    sure &= _PIECES | _STRICT
+    sure |= _only(hits) | (found & _STRICT & ~_YES_NO if size <= _BRIEF else 0)
+    weak = (found & _YES_NO if size <= _BRIEF else 0) | (found & _PIECES if size <= _TITLED else 0)
+    found = sure | (found & ~(_PIECES | _STRICT | _ONLY))
+    found |= _CHOICE if found & _OPTIONS == _OPTIONS else 0
+    return _shortened(found, size), weak & ~sure
 
 
-def _only(hits: _Hits, count: int) -> Masks:
-    """Of each text, whether nothing but the answer is demanded, and the form named beside that."""
-    only = hits.beside(_ANSWER, _BESIDE, _ONLY) & ~hits.of(_ONLY_WHEN)
-    demanded = only | hits.of(_BARE)
-    found = np.zeros(count, dtype=np.uint64)
-    found[hits.text[demanded]] = _ONLY
-    nouns = hits.where(hits.beside(demanded, _NEAR, _ANY_NOUN)).per_text(count)
-    for noun, form in _NOUNS:
-        found |= _where((nouns & noun) > 0, form)
-    return found
+def _union(hits: Iterable[tuple[int, int]]) -> int:
+    return reduce(or_, (groups for _, groups in hits), 0)
 
 
-def _shortened(found: Masks, size: Indices) -> Masks:
+def _starts(hits: _Hits, bits: int) -> list[int]:
+    """The first bytes of the phrases of the groups ``bits``."""
+    return [start for start, groups in hits if groups & bits]
+
+
+def _beside(hits: _Hits, bits: int, others: Sequence[int], reach: int) -> int:
+    """All groups of the phrases of the groups ``bits`` within ``reach`` bytes of ``others``."""
+    if not others:
+        return 0
+    return _union(hit for hit in hits if hit[1] & bits and _is_near(others, hit[0], reach))
+
+
+def _is_near(others: Sequence[int], start: int, reach: int) -> bool:
+    at = bisect_left(others, start - reach)
+    return at < len(others) and others[at] <= start + reach
+
+
+def _only(hits: _Hits) -> int:
+    """Whether nothing but the answer is demanded, and the form that is named beside that."""
+    answers = _starts(hits, _ANSWER)
+    demanded = [
+        start
+        for start, groups in hits
+        if groups & _BARE
+        or (groups & _ONLY and not groups & _ONLY_WHEN and _is_near(answers, start, _BESIDE))
+    ]
+    nouns = _beside(hits, _ANY_NOUN, demanded, _NEAR)
+    forms = [form for noun, form in _NOUNS if nouns & noun]
+    return reduce(or_, forms, _ONLY if demanded else 0)
+
+
+def _shortened(found: int, size: int) -> int:
     """Without the forms of short messages where a message is long or asks for more."""
     for form, most, kept in _SHORT:
-        found &= ~_where((size > most) & ((found & kept) == 0), form)
-    found &= ~_where((found & _TASKS) > 0, _GREETING)
-    return np.asarray(found & ~_where((found & _PIECES) > 0, _FACT))
+        if size > most and not found & kept:
+            found &= ~form
+    if found & _TASKS:
+        found &= ~_GREETING
+    return found & ~_FACT if found & _PIECES else found

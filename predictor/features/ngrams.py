@@ -86,7 +86,7 @@ def _separate_sorts(words: int, run_rows: Indices, texts: int) -> list[slice]:
     """
     if texts == 1:
         return [slice(None)]
-    ends = words + np.searchsorted(run_rows, np.arange(texts + 1))
+    ends = words + run_rows.searchsorted(np.arange(texts + 1))
     cuts = [0, *ends.tolist()]
     return [slice(a, b) for a, b in pairwise(cuts)] + [slice(cuts[-1], None)]
 
@@ -96,7 +96,7 @@ def _words(tokens: Tokens, mixed: Hashes, pairs: Hashes) -> tuple[Buckets, Indic
     hashes, text, offsets = tokens.hashes, tokens.text, tokens.offsets
     same = text[1:] == text[:-1]
     sizes = offsets[1:] - offsets[:-1]
-    with_words, with_pairs = np.flatnonzero(sizes), np.flatnonzero(sizes > 1)
+    with_words, with_pairs = sizes.nonzero()[0], (sizes > 1).nonzero()[0]
     first, last = offsets[with_words], offsets[with_words + 1] - 1
     first_pair, last_pair = offsets[with_pairs], offsets[with_pairs + 1] - 2
     ends = [hashes[first] * _FIRST, hashes[last] * _LAST]
@@ -128,9 +128,9 @@ def _count(buckets: Buckets, rows: Indices, texts: int, sorts: Sequence[slice]) 
         keys[part].sort()
     edge = np.ones(len(keys) + 1, dtype=bool)
     np.not_equal(keys[1:], keys[:-1], out=edge[1:-1])
-    edges = np.flatnonzero(edge)
+    edges = edge.nonzero()[0]
     distinct = keys[edges[:-1]]
-    offsets = np.searchsorted(distinct, np.arange(texts + 1, dtype=np.uint32) << np.uint32(BITS))
+    offsets = distinct.searchsorted(np.arange(texts + 1, dtype=np.uint32) << np.uint32(BITS))
     bucket = (distinct & np.uint32(BUCKETS - 1)).astype(np.intp)
     return BucketCounts(bucket, np.diff(edges), offsets)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
@@ -17,7 +17,8 @@ Masks = NDArray[np.uint64]
 
 _NEXT, _MIX = np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(0x9E3779B97F4A7C15)
 _BITS = 17  # of a mixed hash that choose a slot
-_GOES_ON, _ENDS = 1, 2
+_SHIFT = np.uint64(64 - _BITS)
+_GOES_ON, _ENDS = np.uint8(1), np.uint8(2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,28 +58,34 @@ class PhraseTable:
 
         Only phrases that start at the tokens ``starts`` count; a phrase lies within one text.
         """
-        masks = np.zeros(len(tokens.text), dtype=np.uint64)
-        at, keys = starts, tokens.hashes[starts]
-        after = 0
+        found: list[tuple[Indices, Indices, Hashes]] = []
+        at = last = starts
+        keys = tokens.hashes[starts]
         while len(at):
-            after += 1
             known = self.slots[_slot(keys)]
-            ends = np.flatnonzero(known >= _ENDS)
-            self._mark(masks, tokens.text, at[ends], keys[ends], after - 1)
-            goes_on = np.flatnonzero((known & _GOES_ON).view(bool) & (at < len(masks) - after))
-            at, keys = at[goes_on], keys[goes_on]
-            keys = (keys * _NEXT) ^ tokens.hashes[at + after]
-        return masks
+            ends = (known >= _ENDS).nonzero()[0]
+            if len(ends):
+                found.append((at[ends], last[ends], keys[ends]))
+            goes_on = (known & _GOES_ON).nonzero()[0]
+            at, last = at[goes_on], last[goes_on] + 1
+            keys = (keys[goes_on] * _NEXT) ^ tokens.hashes.take(last, mode="clip")
+        return self._masks(tokens, found)
 
-    def _mark(self, masks: Masks, text: Indices, at: Indices, keys: Hashes, more: int) -> None:
-        """Add the groups of the phrases ``keys``, of ``more`` tokens after the token ``at``."""
-        entry = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
-        equal = np.flatnonzero((self.keys[entry] == keys) & (text[at] == text[at + more]))
-        masks[at[equal]] |= self.masks[entry[equal]]
+    def _masks(self, tokens: Tokens, found: Sequence[tuple[Indices, Indices, Hashes]]) -> Masks:
+        """The groups (t) of the phrases of ``found``: first token, last token and hash."""
+        masks = np.zeros(len(tokens.text), dtype=np.uint64)
+        if not found:
+            return masks
+        at, last, keys = map(np.concatenate, zip(*found, strict=True))
+        entry = self.keys.searchsorted(keys)
+        whole = self.keys.take(entry, mode="clip") == keys
+        whole &= last < tokens.offsets[tokens.text[at] + 1]
+        np.bitwise_or.at(masks, at[whole], self.masks[entry[whole]])
+        return masks
 
 
 def _slot(keys: Hashes) -> Indices:
-    return ((keys * _MIX) >> np.uint64(64 - _BITS)).view(np.intp)
+    return ((keys * _MIX) >> _SHIFT).view(np.intp)
 
 
 def _enter(phrases: Iterable[str], slots: Bytes) -> Hashes:
@@ -86,7 +93,7 @@ def _enter(phrases: Iterable[str], slots: Bytes) -> Hashes:
     read = tokenise([*phrases])
     first, last = read.offsets[:-1].copy(), read.offsets[1:] - 1
     keys = read.hashes[first]
-    while (longer := np.flatnonzero(first < last)).size:
+    while (longer := (first < last).nonzero()[0]).size:
         slots[_slot(keys[longer])] |= _GOES_ON
         first[longer] += 1
         keys[longer] = (keys[longer] * _NEXT) ^ read.hashes[first[longer]]

@@ -63,9 +63,7 @@ def script_features(tokens: Tokens, *, counts: Indices, chars: Indices) -> Array
     out = np.empty((len(tokens), len(NAMES)))
     out[:, :SYMBOL] = of_scripts[:, :SYMBOL] / np.maximum(1, letters)[:, None]
     out[:, -3] = estimate * np.maximum(1, chars / np.maximum(1, read))
-    out[:, -2] = np.bincount(
-        np.searchsorted(tokens.last, _stops(tokens.data)), minlength=len(tokens)
-    )
+    out[:, -2] = np.bincount(tokens.last.searchsorted(_stops(tokens.data)), minlength=len(tokens))
     out[:, -1] = counts[:, ord("?")]
     out[:, -3:] = np.log1p(out[:, -3:])
     return out
@@ -74,7 +72,9 @@ def script_features(tokens: Tokens, *, counts: Indices, chars: Indices) -> Array
 def _script_counts(tokens: Tokens) -> Array:
     """The characters beyond ASCII of each code in each text, n x _CODES."""
     where = leads(tokens.raw)
-    row = np.searchsorted(tokens.last, where)
+    if not len(where):
+        return np.zeros((len(tokens), _CODES))
+    row = tokens.last.searchsorted(where)
     cells = row * _CODES + scripts_at(tokens.raw, where)
     counts = np.bincount(cells, minlength=len(tokens) * _CODES)
     return counts.reshape(-1, _CODES).astype(np.float64)
@@ -82,5 +82,6 @@ def _script_counts(tokens: Tokens) -> Array:
 
 def _stops(data: Bytes) -> Indices:
     """Where sentences end: a stop before a gap, or after or before a character beyond ASCII."""
-    spaceless = np.append(False, data[:-2] >= 128)
-    return np.flatnonzero(_END[data[:-1]] & (_CLOSED[data[1:]] | spaceless[: len(data) - 1]))
+    stops = _END[data[:-1]].nonzero()[0]
+    closed = _CLOSED[data[stops + 1]] | ((data[stops - 1] >= 128) & (stops > 0))
+    return np.asarray(stops[closed])

@@ -79,13 +79,13 @@ def surface_features(
 
 def _lines(tokens: Tokens, paragraph: Indices) -> list[Array]:
     """Features of the lines of each text, read from the first bytes of each line."""
-    breaks = np.flatnonzero(tokens.data == NEWLINE)
+    breaks = (tokens.data == NEWLINE).nonzero()[0]
     starts = np.sort(np.concatenate([tokens.first, breaks + 1]))
     sizes = np.sort(np.concatenate([breaks, tokens.last])) - starts
-    first = np.searchsorted(starts, tokens.first)
+    first = starts.searchsorted(tokens.first)
     last = np.append(first[1:], len(starts)) - 1
     where = np.append(tokens.starts, [len(tokens.data) - 1] * 2)
-    opens = np.minimum(np.searchsorted(tokens.starts, starts), len(where) - 2)
+    opens = np.minimum(tokens.starts.searchsorted(starts), len(where) - 2)
     first_token, second_token = where[opens], where[opens + 1]
     text_of_token = np.append(tokens.text, [-1, -1])
     text_of_line = np.repeat(np.arange(len(tokens)), last - first + 1)
@@ -124,19 +124,19 @@ def _lines(tokens: Tokens, paragraph: Indices) -> list[Array]:
 def _last_paragraphs(tokens: Tokens) -> Indices:
     """The position in ``data`` at which the last paragraph of each text starts (n)."""
     twice = (tokens.data[1:] == NEWLINE) & (tokens.data[:-1] == NEWLINE)
-    after = np.flatnonzero(twice) + 2
+    after = twice.nonzero()[0] + 2
     out = tokens.first.copy()
-    out[np.searchsorted(tokens.last, after)] = after  # the last assignment of a text stays
+    out[tokens.last.searchsorted(after)] = after  # the last assignment of a text stays
     return out
 
 
 def _ends(tokens: Tokens, size: Indices) -> list[Array]:
     """Sentences, last byte, first byte, and the distance of the last question mark to the end."""
     data, final = tokens.data, tokens.data[tokens.last - 1]
-    stops = np.flatnonzero(_ENDS_SENTENCE[data[:-1]] & _GAP[data[1:]])
-    sentences = np.bincount(np.searchsorted(tokens.last, stops), minlength=len(tokens))
-    asks = np.flatnonzero(data == ord("?"))
-    asking = np.searchsorted(tokens.last, asks)
+    stops = (_ENDS_SENTENCE[data[:-1]] & _GAP[data[1:]]).nonzero()[0]
+    sentences = np.bincount(tokens.last.searchsorted(stops), minlength=len(tokens))
+    asks = (data == ord("?")).nonzero()[0]
+    asking = tokens.last.searchsorted(asks)
     question = np.zeros(len(tokens))
     question[asking] = asks - tokens.first[asking] + 1
     return [
@@ -152,10 +152,10 @@ def _openers(tokens: Tokens, entry: Indices, paragraph: Indices) -> list[Array]:
 
     A word that is no opener has code -1, a missing word -2.
     """
-    words = np.flatnonzero(tokens.word)
+    words = tokens.word.nonzero()[0]
     code = np.append(LEXICON.opener[entry[words]], [-2.0, -2.0])
-    offsets = np.searchsorted(words, tokens.offsets)
-    last = np.searchsorted(tokens.starts[words], paragraph)
+    offsets = words.searchsorted(tokens.offsets)
+    last = tokens.starts[words].searchsorted(paragraph)
     return [
         np.where(word < offsets[1:], code[np.minimum(word, len(words))], -2.0)
         for word in (offsets[:-1], offsets[:-1] + 1, last)
@@ -164,7 +164,7 @@ def _openers(tokens: Tokens, entry: Indices, paragraph: Indices) -> list[Array]:
 
 def groups(tokens: Tokens, matches: LexiconMatches) -> Array:
     """The number of words and phrases of each group in each text, n x len(GROUPS)."""
-    some = np.flatnonzero(matches.entry)
+    some = matches.entry.nonzero()[0]
     entry, row = matches.entry[some], matches.text[some] * _WIDTH + 1
     cells = np.concatenate([row + LEXICON.group[entry], row + LEXICON.second_group[entry]])
     counts = np.bincount(cells, minlength=len(tokens) * _WIDTH)  # the first cell of a row: no group

@@ -90,6 +90,17 @@ class Tokens:
         """The number of marked tokens of each text (n)."""
         return np.bincount(self.text[tokens], minlength=len(self))
 
+    def near_ends(self, before: int, behind: int) -> Flags:
+        """Whether each token starts up to ``before`` bytes behind the beginning of its text or up
+        to ``behind`` bytes before the end (t)."""
+        near = np.ones(len(self.starts), dtype=bool)
+        from_head = self.starts.searchsorted(self.first + (before + 1))
+        from_tail = self.starts.searchsorted(self.last - behind)
+        for start, end in zip(from_head.tolist(), from_tail.tolist(), strict=True):
+            if start < end:
+                near[start:end] = False
+        return near
+
     def byte_counts(self) -> Indices:
         """How often each text has each byte, n x 256."""
         spans = zip(self.first.tolist(), self.last.tolist(), strict=True)
@@ -113,7 +124,7 @@ def tokenise(texts: Sequence[str]) -> Tokens:
     kinds = kind[edges[:-1]]
     visible = kinds != SPACE
     starts, ends = edges[:-1][visible], edges[1:][visible]
-    offsets = np.concatenate([[0], np.searchsorted(starts, last)])
+    offsets = np.concatenate([[0], starts.searchsorted(last)])
     return Tokens(
         raw=raw,
         data=data,
@@ -140,12 +151,12 @@ def _edges(data: Bytes, kind: Bytes) -> Indices:
     np.not_equal(kind[1:], kind[:-1], out=change[1:-1])
     change[:-1] |= kind == OTHER
     _separate_characters(data, kind, change)
-    return np.flatnonzero(change)
+    return change.nonzero()[0]
 
 
 def _separate_characters(data: Bytes, kind: Bytes, change: Flags) -> None:
     """Mark, in place, both ends of the characters that are tokens of their own."""
-    where = np.flatnonzero(data >= _LOWEST_ALONE)
+    where = (data >= _LOWEST_ALONE).nonzero()[0]
     if not len(where):
         return
     script = scripts_at(data, where)

@@ -91,10 +91,10 @@ def mean_vectors(tokens: Tokens) -> Single:
     Words without a vector do not count; a text whose words all lack a vector has zeros.
     """
     table = shipped_table()
-    early = np.flatnonzero(np.arange(len(tokens.text)) - tokens.offsets[tokens.text] < _READ)
+    early = (np.arange(len(tokens.text)) - tokens.offsets[tokens.text] < _READ).nonzero()[0]
     word = table.find(tokens.hashes[early])
-    known = np.flatnonzero(word)
-    offsets = np.searchsorted(early[known], tokens.offsets)
+    known = word.nonzero()[0]
+    offsets = early[known].searchsorted(tokens.offsets)
     vectors = table.vectors[np.append(word[known], 0)]
     start, end = offsets[:-1], offsets[1:]
     edge = np.minimum(start + _FIRST, end)
