@@ -24,6 +24,7 @@ class Job:
         sequences: sequences that the request asks for (``n`` times the number of prompts).
         deadline: seconds on the driver's clock; a job still waiting then is rejected.
         attained: tokens of the longest sequence so far.
+        streams: whether the driver reports the answer's progress; else progress is estimated.
         tenant: who pays for the request; tenants share the workers.
         share: weight of the tenant against other tenants.
         urgency: class of the request; a lower class goes first, whatever the keys.
@@ -43,6 +44,7 @@ class Job:
     sequences: int = 1
     deadline: float = math.inf
     attained: int = 0
+    streams: bool = True
     tenant: str = ""
     share: float = 1.0
     urgency: int = 0

@@ -12,9 +12,11 @@ from scheduler.actions import Action, Dispatch, Reason, Reject
 from scheduler.fairness import TokenCounters
 from scheduler.job import Job
 from scheduler.length import LengthDistribution
+from scheduler.next_job import next_job
 from scheduler.outages import Outages
 from scheduler.placement import Placement
 from scheduler.policy import Policy
+from scheduler.silent_jobs import SilentJobs
 from scheduler.traffic import FULL_CAUTION_SHARE, Traffic
 from scheduler.waiting_jobs import WaitingJobs
 from scheduler.worker import Worker
@@ -32,19 +34,17 @@ class _Running:
 class Scheduler:
     """Holds the waiting and the running jobs; each change returns the actions to carry out.
 
-    For one caller. Time enters only through ``Job.arrival``, ``Job.deadline`` and ``expire(now)``,
-    so the gateway (real time) and the simulator (virtual time) drive the same class.
+    For one caller. Time enters only through ``Job.arrival``, ``Job.deadline``, ``tick`` and
+    ``expire``, so the gateway (real time) and the simulator (virtual time) drive the same class.
 
     Args:
         policy: gives each job a key; the job of the smallest key goes first.
         placement: chooses among the workers with room for a job.
         max_waiting: jobs that may wait; one more is rejected with ``queue_full``.
-        max_waiting_per_tenant: jobs of one tenant that may wait; one more is rejected with
-            ``tenant_queue_full``.
-        no_worker_grace: seconds a model may be without a healthy worker before its waiting jobs
-            are rejected with ``no_healthy_worker``.
-        full_caution: KV admission is fully cautious once this share of arrivals meets a queue, and
-            less cautious below; 0 means always.
+        max_waiting_per_tenant: the same for one tenant, with ``tenant_queue_full``.
+        no_worker_grace: seconds without a healthy worker before a model's waiting jobs are
+            rejected with ``no_healthy_worker``.
+        full_caution: as in ``QueueingShare``.
     """
 
     def __init__(
@@ -67,6 +67,7 @@ class Scheduler:
         self._waiting = WaitingJobs(self._counters)
         self._running: dict[str, _Running] = {}
         self._workers = WorkerPool()
+        self._silent = SilentJobs()
 
     @property
     def workers(self) -> Mapping[str, Worker]:
@@ -130,10 +131,12 @@ class Scheduler:
             raise ValueError(f"job {job.id!r} is already here")
         if self._outages.rejects(job.model):
             return [Reject(job, "no_healthy_worker")]
+        self._silent.now = max(self._silent.now, job.arrival)
         self._traffic.describe(job)
         self._waiting.push(job, self._policy(job))
         actions = self._fill()
-        self._traffic.queueing_share.observe(job.model, queued=bool(self._waiting.queue(job.model)))
+        queued = bool(self._waiting.queue(job.model)) or self._workers.overfull(job.model)
+        self._traffic.queueing_share.observe(job.model, queued=queued)
         if job.id in self._waiting and (reason := self._too_many(job)) is not None:
             actions.append(Reject(self._waiting.remove(job.id), reason))
         return actions
@@ -149,8 +152,15 @@ class Scheduler:
 
     def progress(self, job_id: str, attained: int) -> list[Action]:
         """Note that a running job's longest sequence has ``attained`` tokens now."""
+        self._silent.report(job_id, attained)
         changed = self._running[job_id].worker.progress(job_id, attained)
         return self._fill() if changed else []
+
+    def tick(self, now: float) -> list[Action]:
+        """Take the time (seconds), before other news: answers grow that report no progress."""
+        grown = self._silent.grown(now)
+        grew = [self._running[id].worker.progress(id, tokens) for id, tokens in grown]
+        return self._fill() if any(grew) else []
 
     def release(
         self, job_id: str, attained: int | None = None, *, service_s: float | None = None
@@ -166,8 +176,8 @@ class Scheduler:
             self._waiting.remove(job_id)
         elif job_id in self._running:
             running = self._running.pop(job_id)
-            job = self._workers.take_off(job_id, running.worker)
-            job.attained = job.attained if attained is None else attained
+            self._silent.end(job_id, attained)
+            job = self._workers.take_off(job_id, running.worker, attained)
             self._counters.settle(job, running.charged)
             self._waiting.counter_fell(job.tenant)
             if service_s is not None:
@@ -182,6 +192,7 @@ class Scheduler:
         The job keeps its key. The bounds on waiting jobs do not apply to an accepted job.
         """
         running = self._running.pop(job_id)
+        self._silent.end(job_id)
         job = self._workers.take_off(job_id, running.worker)
         job.attained = 0
         self._counters.refund(job, running.charged)
@@ -219,24 +230,13 @@ class Scheduler:
             self._running[job.id] = _Running(worker, key, self._counters.charge(job))
             self._waiting.remove(job.id)
             worker.add(job)
+            self._silent.begin(job, worker.id)
             actions.append(Dispatch(job, worker.id, key))
         return actions
 
     def _next(self) -> tuple[Job, Worker] | None:
-        """The job of smallest rank among the models' first jobs that fit, and its worker.
-
-        A worker that one model's first job waits for takes no job of larger rank from another
-        model: otherwise a job that needs much memory starves beside a stream of small jobs.
-        """
-        reserved: set[str] = set()
-        for job in self._waiting.heads():
-            candidates = [w for w in self._workers.serving(job.model) if w.id not in reserved]
-            caution = self._traffic.queueing_share.caution(job.model)
-            fitting = [worker for worker in candidates if worker.fits(job, caution)]
-            if fitting:
-                return job, self._placement.choose(job, fitting)
-            reserved.update(worker.id for worker in candidates)
-        return None
+        share = self._traffic.queueing_share
+        return next_job(self._waiting, self._workers, self._placement, share)
 
     def check(self) -> None:
         """Assert the invariants. Tests call this method after every scenario."""

@@ -47,8 +47,8 @@ class MeanLengths:
 class QueueingShare:
     """The share of recent arrivals that met a queue, by model, and the caution that follows.
 
-    Caution rises with the share, up to 1 at the share ``full_caution``. With ``full_caution`` 0,
-    caution is always 1.
+    Caution rises with the share, up to the trust in the forecasts at the share ``full_caution``.
+    With ``full_caution`` 0, caution is always 1.
 
     With a short queue an overflow of a KV cache ends soon, and waiting for free memory costs more
     than an occasional preemption. With a lasting queue each overflow causes the next overflow.
@@ -58,14 +58,21 @@ class QueueingShare:
     _shares: dict[str, float] = field(default_factory=dict)
 
     def observe(self, model: str, *, queued: bool) -> None:
-        """Add an arrival; ``queued``: whether jobs of the model wait just after the arrival."""
+        """Add an arrival; ``queued``: whether jobs of the model wait just after the arrival.
+
+        Jobs may wait here, or in engines that hold more than their KV caches.
+        """
         share = self._shares.get(model, 0.0)
         self._shares[model] = share + (queued - share) / _WINDOW_ARRIVALS
 
-    def caution(self, model: str) -> float:
-        """The caution (0 to 1) of KV admission; see ``Worker.fits``."""
-        share = self._shares.get(model, 0.0)
-        return 1.0 if share >= self.full_caution else share / self.full_caution
+    def caution(self, model: str, trust: float = 1.0) -> float:
+        """The caution (0 to 1) of KV admission at a worker; see ``Worker.fits``.
+
+        ``trust`` (0 to 1) of the worker's KV forecasts.
+        """
+        if not self.full_caution:
+            return 1.0
+        return trust * min(1.0, self._shares.get(model, 0.0) / self.full_caution)
 
 
 @dataclass(slots=True)

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from scheduler.job import REPORT_TOKENS, Job
+from scheduler.kv_check import HORIZON, KvCheck
 from scheduler.kv_forecast import KvForecast, KvProfile, kv_profile
 from scheduler.length import LengthDistribution
 from scheduler.worker_spec import WorkerSpec
 
-KV_LIMIT_CAUTIOUS = 0.97
-"""With full caution, admit until the KV peak plus its margin is 97 % of the cache. The rest allows
-for the coarse steps of the forecast."""
-
-KV_LIMIT_UNCAUTIOUS = 1.2
-"""With no caution, admit until the expected KV peak is 120 % of the cache. The engine then admits
-what fits its free blocks, and preempts if the cache overflows."""
+KV_LIMIT = 1.03
+"""With full caution, admit until the KV peak plus its margin, both corrected, is so much of the
+cache. Measured: see "How full to fill the KV cache" in scheduler/RESULTS.md."""
 
 _REPORT_WEIGHT = 0.2
 """Weight of a new KV report against the estimate so far."""
@@ -43,6 +40,7 @@ class Worker:
     _prompt_tokens: int = 0
     _shared: float = 0.0
     _kv: KvForecast = field(default_factory=KvForecast)
+    _check: KvCheck = field(default_factory=KvCheck)
     _last_profile: tuple[str, LengthDistribution, KvProfile] | None = None
 
     def __len__(self) -> int:
@@ -88,12 +86,23 @@ class Worker:
         kv = self.kv_peak / self.spec.kv_tokens if self.spec.kv_tokens else 0.0
         return max(self._sequences / self.spec.slots, kv)
 
+    @property
+    def trust(self) -> float:
+        """How far the KV forecasts have proved right, 0 to 1; see ``KvCheck``."""
+        return self._check.trust(self.spec.deviations)
+
+    @property
+    def overfull(self) -> bool:
+        """Whether the jobs here hold more than the KV cache, so that the engine preempts."""
+        return self.spec.kv_tokens is not None and self._kv.now > self.spec.kv_tokens
+
     def fits(self, job: Job, caution: float = 1.0) -> bool:
         """Whether the job may be sent now. An idle worker takes any job.
 
-        With full ``caution`` (1) the expected KV peak plus ``deviations`` standard deviations must
-        fit into ``KV_LIMIT_CAUTIOUS`` of the cache; with none (0), the expected KV peak alone into
-        ``KV_LIMIT_UNCAUTIOUS`` of the cache.
+        With no ``caution`` (0) the engine gets what it has slots for, as without the gateway, and
+        preempts by priority. With full caution (1) the expected KV peak plus ``deviations``
+        standard deviations, both corrected by what came of earlier forecasts, must fit into
+        ``KV_LIMIT`` of the cache. In between the limit is higher and the margin smaller.
         """
         spec = self.spec
         if not self._jobs:
@@ -102,10 +111,11 @@ class Worker:
             return False
         if spec.kv_tokens is None:
             return True
-        limit = KV_LIMIT_UNCAUTIOUS - caution * (KV_LIMIT_UNCAUTIOUS - KV_LIMIT_CAUTIOUS)
-        return self._kv.admits(
-            self._initial_profile(job), spec.kv_tokens * limit, caution * spec.deviations
-        )
+        if not caution > 0:
+            return True
+        limit = spec.kv_tokens * KV_LIMIT / caution - self._check.bias * self._kv.now
+        deviations = caution * spec.deviations * self._check.scale
+        return self._kv.admits(self._initial_profile(job), limit, deviations)
 
     def add(self, job: Job) -> None:
         """Count a job that is sent here."""
@@ -126,8 +136,8 @@ class Worker:
         self._count(counted, self._profile(counted.job))
         return True
 
-    def remove(self, job_id: str) -> Job:
-        """Take a job off the worker.
+    def remove(self, job_id: str, attained: int | None = None) -> Job:
+        """Take a job off the worker; ``attained`` are its tokens at the end, None if unknown.
 
         Raises:
             KeyError: no such job is here.
@@ -137,6 +147,9 @@ class Worker:
         self._prompt_tokens -= counted.job.prompt_tokens
         self._work = self._work - counted.work if self._jobs else 0.0
         self._kv.remove(job_id)
+        if attained is not None:
+            counted.job.attained = attained
+        self._judge(counted.job, known=attained is not None)
         return counted.job
 
     def observe_kv(self, used_tokens: float, prefix_hits: float) -> bool:
@@ -157,6 +170,20 @@ class Worker:
         self._recount()
         return True
 
+    def _judge(self, job: Job, *, known: bool) -> None:
+        """Compare the forecast of an ended job with what came.
+
+        Progress that was only estimated proves nothing: the forecasts of such a job are compared at
+        its end, if its tokens are ``known`` then.
+        """
+        if self.spec.kv_tokens is None:
+            return
+        if known and not job.streams:
+            for attained in range(0, job.attained + 1, HORIZON):
+                profile = self._profile(replace(job, attained=attained))
+                self._check.observe(job.id, attained, profile, self.spec.kv_tokens)
+        self._check.ended(job.id, self.spec.kv_tokens)
+
     def _initial_profile(self, job: Job) -> KvProfile:
         """The profile of a job not begun, kept for the next call: ``fits`` asks repeatedly."""
         last = self._last_profile
@@ -168,7 +195,10 @@ class Worker:
         return kv_profile(job, block=self.spec.kv_block, shared=self._shared)
 
     def _count(self, counted: _Counted, profile: KvProfile) -> None:
-        self._kv.set(counted.job.id, profile)
+        job = counted.job
+        self._kv.set(job.id, profile)
+        if self.spec.kv_tokens is not None and job.streams:
+            self._check.observe(job.id, job.attained, profile, self.spec.kv_tokens)
         work = counted.job.remaining_tokens
         self._work += work - counted.work
         counted.work, counted.attained = work, counted.job.attained

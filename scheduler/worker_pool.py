@@ -35,9 +35,9 @@ class WorkerPool:
         self._removed.add(worker_id)
         self._forget_if_idle(worker)
 
-    def take_off(self, job_id: str, worker: Worker) -> Job:
-        """Take a job off its worker."""
-        job = worker.remove(job_id)
+    def take_off(self, job_id: str, worker: Worker, attained: int | None = None) -> Job:
+        """Take a job off its worker; ``attained`` are its tokens at the end, None if unknown."""
+        job = worker.remove(job_id, attained)
         self._forget_if_idle(worker)
         return job
 
@@ -48,6 +48,11 @@ class WorkerPool:
     def serves(self, model: str) -> bool:
         """Whether any worker serves the model and takes jobs now."""
         return bool(self.serving(model))
+
+    def overfull(self, model: str) -> bool:
+        """Whether all workers of a model have more jobs than their KV caches hold."""
+        workers = self.serving(model)
+        return bool(workers) and all(worker.overfull for worker in workers)
 
     def _forget_if_idle(self, worker: Worker) -> None:
         if worker.id in self._removed and not len(worker):

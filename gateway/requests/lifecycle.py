@@ -97,6 +97,7 @@ class Lifecycle:
             prompt_tokens=self.forecaster.prompt_tokens(prompt),
             length=forecast.length,
             sequences=request.sequences,
+            streams=request.stream or not request.generates,
             deadline=arrival + self.config.queue.timeout_s,
             tenant=claim.tenant,
             share=claim.share,

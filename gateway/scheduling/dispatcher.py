@@ -63,6 +63,7 @@ class Slot:
 
     def progress(self, attained: int) -> None:
         """Tell the scheduler that the job's longest sequence has ``attained`` tokens."""
+        self._dispatcher.tick()
         self._dispatcher.apply(self._dispatcher.scheduler.progress(self.job.id, attained))
 
     def retry(self) -> None:
@@ -90,6 +91,7 @@ class Dispatcher:
             self.apply(self.scheduler.submit(job))
             yield slot
         finally:
+            self.tick()
             del self._decisions[job.id]
             self._retry_after.observe_end(asyncio.get_running_loop().time())
             self.apply(self.scheduler.release(job.id, slot.attained, service_s=slot.service_s))
@@ -107,14 +109,19 @@ class Dispatcher:
             if not decision.done():  # cancelled: the client has just hung up, the slot will end
                 decision.set_result(action)
 
+    def tick(self) -> None:
+        """Tell the scheduler the time."""
+        self.apply(self.scheduler.tick(asyncio.get_running_loop().time()))
+
     def retry_after(self) -> int:
         """Seconds after which a rejected client should send its request again."""
         return self._retry_after.seconds(asyncio.get_running_loop().time(), self.scheduler.waiting)
 
     async def watch_deadlines(self) -> None:
-        """Reject jobs whose deadline has passed, until cancelled."""
+        """Tell the time and reject jobs whose deadline has passed, until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(DEADLINE_TICK_S)
+            self.tick()
             if self.scheduler.waiting:
                 self.apply(self.scheduler.expire(loop.time()))

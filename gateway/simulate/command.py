@@ -35,6 +35,12 @@ _REQUESTS: Flags = {
         "arrivals recorded with the requests; TRACE: the arrivals of a Parquet file (column "
         "t, seconds) or of a served log (default: own if recorded, else poisson)",
     },
+    "--streamed": {
+        "type": float,
+        "default": 1.0,
+        "metavar": "SHARE",
+        "help": "share of streamed answers; others report no progress (default %(default)s)",
+    },
     "--tenants": {
         "action": "store_true",
         "help": "give each tenant its share, as tenants.fair does (tenants of a served log, or the "
@@ -55,8 +61,7 @@ _CASTILLO: Flags = {
     "--prompts": {
         "choices": ("held-out", "all"),
         "default": "held-out",
-        "help": "held-out: prompts that the predictor was not trained on; all: every prompt of the "
-        "split validate (default %(default)s)",
+        "help": "held-out: not trained on; all: the whole split validate (default %(default)s)",
     },
 }
 
@@ -68,13 +73,12 @@ _FORECASTS: Flags = {
     },
     "--tier": {
         "choices": ("fast", "refined"),
-        "help": "fast: the fast tier alone; refined: the refined tier for requests that wait "
-        "(default: as the gateway, refined if the predictor has that tier and it can run)",
+        "help": "refined: the refined tier for requests that wait (default: if there is one)",
     },
     "--no-learning": {
         "dest": "learning",
         "action": "store_false",
-        "help": "forecasts do not learn from the answers that have ended",
+        "help": "forecasts do not learn from answers",
     },
     "--forecast-sigma": {
         "type": float,
@@ -132,8 +136,7 @@ _ENGINE_LIMITS: Flags = {
     "--scheduling-policy": {
         "choices": ("fcfs", "priority"),
         "default": "priority",
-        "help": "order of vLLM's own queue for every policy but stock (default %(default)s, which "
-        "the gateway expects)",
+        "help": "order of vLLM's own queue for every policy but stock (default %(default)s)",
     },
 }
 
@@ -159,8 +162,8 @@ _POLICIES: Flags = {
     "--kv-overflow": {
         "default": f"{KV_OVERFLOW_PROBABILITY:g}",
         "metavar": "P,...",
-        "help": "values of scheduling.kv_overflow to try with each policy of the gateway: accepted "
-        "probability that running requests outgrow the KV cache (default %(default)s)",
+        "help": "values of scheduling.kv_overflow to try with each policy of the gateway "
+        "(default %(default)s)",
     },
     "--engine-queue": {
         "type": int,
@@ -172,8 +175,7 @@ _POLICIES: Flags = {
         "type": float,
         "default": 0.0,
         "metavar": "SECONDS",
-        "help": "seconds from the gateway's decision until the engine has the request, for every "
-        "policy but stock (default 0); a larger --engine-queue hides this latency",
+        "help": "seconds from the gateway's decision until the engine has the request (default 0)",
     },
 }
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from random import Random
 
 from gateway.simulate.arrival_process import ArrivalProcess
 from gateway.simulate.engine_setup import EngineSetup
@@ -22,7 +23,10 @@ OWN_LOAD = "own"
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """Arms x loads x seeds; a load of None is the load of the trace as recorded."""
+    """Arms x loads x seeds; a load of None is the load of the trace as recorded.
+
+    ``streamed`` is the share of the answers that are streamed.
+    """
 
     source: RequestSource
     setup: EngineSetup
@@ -31,6 +35,7 @@ class Experiment:
     loads: Sequence[float | None]
     seeds: range
     count: int
+    streamed: float = 1.0
 
     @property
     def runs(self) -> int:
@@ -39,7 +44,9 @@ class Experiment:
 
     def draw(self, seed: int) -> list[Request]:
         """The requests of a seed."""
-        return self.source.draw(self.count, seed, in_order=self.arrivals.own)
+        drawn = self.source.draw(self.count, seed, in_order=self.arrivals.own)
+        rng = Random(seed)
+        return [replace(request, streamed=rng.random() < self.streamed) for request in drawn]
 
     def rows(self, observe: Observer = lambda row, outcome: None) -> Iterator[ReportRow]:
         """The report rows of all runs; the arms of a seed share requests and arrivals.

@@ -86,6 +86,17 @@ def request_count(args: argparse.Namespace, source: RequestSource) -> int:
     return CASTILLO_COUNT if args.requests is None else source.size
 
 
+def streamed_share(args: argparse.Namespace) -> float:
+    """The share of the answers that are streamed.
+
+    Raises:
+        ValueError: ``--streamed`` is no share.
+    """
+    if not 0 <= args.streamed <= 1:
+        raise ValueError(f"--streamed {args.streamed}: give a share from 0 to 1")
+    return float(args.streamed)
+
+
 def arrival_process(args: argparse.Namespace, source: RequestSource) -> ArrivalProcess:
     """The arrivals of ``--arrivals``; by default the requests' own, else Poisson.
 

@@ -71,6 +71,7 @@ def _experiment(args: argparse.Namespace) -> Experiment:
         loads=arm_options.loads(args, arrivals),
         seeds=range(args.seeds),
         count=options.request_count(args, source),
+        streamed=options.streamed_share(args),
     )
 
 

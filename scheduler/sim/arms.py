@@ -139,5 +139,6 @@ class Arm:
             arrival=now,
             prompt_tokens=request.prompt_tokens,
             length=length or request.length,
+            streams=request.streamed,
             tenant=request.tenant if self.tenants else "",
         )

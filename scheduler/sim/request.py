@@ -19,6 +19,7 @@ class Request:
         tenant: who pays for the request.
         number: the request's number in its source, by which a ``Forecaster`` finds the prompt.
         cut: whether the answer was cut, so that it would have had more than ``output_tokens``.
+        streamed: whether the answer is streamed, so that its progress is known.
     """
 
     prompt_tokens: int
@@ -28,3 +29,4 @@ class Request:
     tenant: str = ""
     number: int = 0
     cut: bool = False
+    streamed: bool = True

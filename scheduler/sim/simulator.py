@@ -203,13 +203,15 @@ class _Simulation:
             record.last_token = record.finished = now
         if scheduler is None:
             return
+        self._carry_out(scheduler.tick(now))
         for name in step.finished:
             record, request = records[int(name)], self._requests[int(name)]
             service_s = now - (record.dispatched or now)
             self._carry_out(scheduler.release(name, request.output_tokens, service_s=service_s))
             self._forecaster.learn(name, request.output_tokens, censored=request.cut)
         for name, generated in step.reached:
-            self._carry_out(scheduler.progress(name, generated))
+            if self._requests[int(name)].streamed:
+                self._carry_out(scheduler.progress(name, generated))
 
     @property
     def _generated(self) -> int:

@@ -6,9 +6,9 @@ from tests.faults.fault import Fault
 
 FAULTS: tuple[Fault, ...] = (
     Fault(
-        file="scheduler/scheduler.py",
-        old="            reserved.update(worker.id for worker in candidates)\n",
-        new="            pass\n",
+        file="scheduler/next_job.py",
+        old="        reserved.update(worker.id for worker in candidates)\n",
+        new="        pass\n",
         test=(
             "tests/scheduler/test_scheduler.py::"
             "test_a_wide_job_is_not_passed_by_narrow_jobs_of_another_model_on_its_worker"
@@ -34,8 +34,8 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         file="scheduler/scheduler.py",
-        old="queued=bool(self._waiting.queue(job.model))",
-        new="queued=bool(actions)",
+        old="queued = bool(self._waiting.queue(job.model))",
+        new="queued = bool(actions)",
         test=(
             "tests/scheduler/test_scheduler.py::"
             "test_arrivals_that_meet_no_queue_keep_admission_bold"
@@ -92,9 +92,29 @@ FAULTS: tuple[Fault, ...] = (
         new="spec.deviations",
         test=(
             "tests/scheduler/test_worker.py::"
-            "test_without_caution_an_uncertain_length_needs_no_margin"
+            "test_less_caution_raises_the_limit_and_lowers_the_margin"
         ),
-        why="Uncertain requests wait in front of an idle cache",
+        why="Forecasts that are hardly trusted hold uncertain requests back",
+    ),
+    Fault(
+        file="scheduler/worker.py",
+        old=" - self._check.bias * self._kv.now",
+        new="",
+        test=(
+            "tests/scheduler/test_worker.py::"
+            "test_forecasts_that_are_too_long_do_not_keep_the_cache_empty"
+        ),
+        why="Forecasts that are all too long hold requests back from an empty cache",
+    ),
+    Fault(
+        file="scheduler/worker.py",
+        old="        if self.spec.kv_tokens is not None and job.streams:\n",
+        new="        if self.spec.kv_tokens is not None:\n",
+        test=(
+            "tests/scheduler/test_worker.py::"
+            "test_estimated_progress_proves_nothing_and_the_count_at_the_end_does"
+        ),
+        why="The gateway's own estimates count as evidence of its forecasts",
     ),
     Fault(
         file="scheduler/worker.py",

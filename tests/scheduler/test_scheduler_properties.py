@@ -24,7 +24,7 @@ from scheduler.placement import Placement
 from scheduler.policy import LEVEL, POLICIES
 from scheduler.scheduler import Scheduler
 from scheduler.traffic import FULL_CAUTION_SHARE
-from scheduler.worker import KV_LIMIT_CAUTIOUS, KV_LIMIT_UNCAUTIOUS, Worker
+from scheduler.worker import KV_LIMIT, Worker
 from scheduler.worker_spec import WorkerSpec
 from tests.scheduler.builders import distributions, job, running_count, spec, survival
 
@@ -78,8 +78,12 @@ def kv_fits(
     """
     if at.spec.kv_tokens is None:
         return True
-    limit = KV_LIMIT_UNCAUTIOUS - caution * (KV_LIMIT_UNCAUTIOUS - KV_LIMIT_CAUTIOUS)
-    capacity = at.spec.kv_tokens * limit
+    if not caution:
+        return True
+    half = (at.spec.kv_block - 1) / 2
+    now = sum(one.prompt_tokens + one.sequences * (n + half) for one, n in counted)
+    capacity = at.spec.kv_tokens * KV_LIMIT / caution - at._check.bias * now
+    deviations = caution * at.spec.deviations * at._check.scale
     for step in STEPS:
         mean = variance = 0.0
         for one, attained in [*counted, (new, 0)]:
@@ -90,7 +94,7 @@ def kv_fits(
             )
             mean += alive * size
             variance += size * size * alive * (1 - alive)
-        peak = mean + caution * at.spec.deviations * math.sqrt(max(variance, 0.0))
+        peak = mean + deviations * math.sqrt(max(variance, 0.0))
         if peak > capacity + margin:
             return False
     return True
@@ -152,8 +156,8 @@ class AnyInterleaving(RuleBasedStateMachine):
     def serves(self, model: str) -> bool:
         return any(w.healthy and model in w.spec.models for w in self.workers.values())
 
-    def caution(self, model: str) -> float:
-        return min(1.0, self.crowded[model] / FULL_CAUTION_SHARE)
+    def caution(self, model: str, at: Worker) -> float:
+        return at.trust * min(1.0, self.crowded[model] / FULL_CAUTION_SHARE)
 
     def counted(self, at: Worker) -> list[tuple[Job, int]]:
         here = [(id, tokens) for id, (where, _, tokens) in self.running.items() if where == at.id]
@@ -169,7 +173,8 @@ class AnyInterleaving(RuleBasedStateMachine):
         if sequences + waiting.sequences > at.spec.slots + at.spec.engine_queue:
             return False
         # Within this margin of rounding, neither "fits" nor "does not fit" is checked.
-        return kv_fits(here, waiting, at, -1e-3, self.caution(waiting.model))
+        real = self.scheduler.workers[at.id]
+        return kv_fits(here, waiting, real, -1e-3, self.caution(waiting.model, real))
 
     def of_model(self, model: str) -> list[str]:
         return [id for id in self.waiting if self.jobs[id].model == model]
@@ -194,7 +199,8 @@ class AnyInterleaving(RuleBasedStateMachine):
         sequences = sum(running.sequences for running, _ in others)
         if others:
             assert sequences + sent.sequences <= at.spec.slots + at.spec.engine_queue
-            assert kv_fits(others, sent, at, 1e-3, self.caution(sent.model))
+            real = self.scheduler.workers[at.id]
+            assert kv_fits(others, sent, real, 1e-3, self.caution(sent.model, real))
         for id in self.of_model(sent.model):
             assert sent.urgency <= self.jobs[id].urgency, "a job of a higher class was sent first"
             if (self.jobs[id].urgency, self.jobs[id].tenant) != (sent.urgency, sent.tenant):
@@ -236,7 +242,11 @@ class AnyInterleaving(RuleBasedStateMachine):
             assert self.scheduler.waiting <= max(before, self.max_waiting)
             refused = [a.reason for a in actions if isinstance(a, Reject) and a.job is new]
             if "no_healthy_worker" not in refused:
-                queued = bool(refused or self.of_model(new.model))
+                able = [
+                    w.id for w in self.workers.values() if w.healthy and new.model in w.spec.models
+                ]
+                full = [self.scheduler.workers[id].overfull for id in able]
+                queued = bool(refused or self.of_model(new.model)) or (bool(full) and all(full))
                 self.crowded[new.model] += 0.01 * (queued - self.crowded[new.model])
 
     @precondition(lambda self: self.waiting or self.running)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from scheduler.kv_forecast import deviations_for
 from scheduler.length import LengthDistribution
-from scheduler.worker import KV_LIMIT_CAUTIOUS, KV_LIMIT_UNCAUTIOUS, Worker
+from scheduler.worker import KV_LIMIT, Worker
 from tests.scheduler.builders import distributions, job, spec
 
 
@@ -33,7 +33,7 @@ def test_jobs_fit_while_their_common_peak_stays_within_the_cache() -> None:
     # Both end at step 64. The largest sum is at step 32, the last of ``STEPS`` before the end.
     w = Worker(spec(slots=100, kv_tokens=1000, kv_block=1))
     w.add(job("a", prompt=400, tokens=64))
-    left = int(KV_LIMIT_CAUTIOUS * 1000) - 400 - 2 * 32
+    left = int(KV_LIMIT * 1000) - 400 - 2 * 32
     assert w.fits(job("b", prompt=left, tokens=64))
     assert not w.fits(job("c", prompt=left + 1, tokens=64))
 
@@ -58,24 +58,73 @@ def test_a_higher_overflow_probability_admits_more_jobs() -> None:
     assert admitted[0] < admitted[1]
 
 
-def test_without_caution_the_expected_peak_may_exceed_the_cache() -> None:
+def test_without_caution_the_engine_gets_what_it_has_slots_for() -> None:
+    w = Worker(spec(slots=3, kv_tokens=1000))
+    for n in range(3):
+        assert w.fits(job(f"j{n}", prompt=900, tokens=500), caution=0.0)
+        w.add(job(f"j{n}", prompt=900, tokens=500))
+    assert not w.fits(job("no slot"), caution=0.0)
+
+
+def test_less_caution_raises_the_limit_and_lowers_the_margin() -> None:
     w = Worker(spec(slots=100, kv_tokens=1000, kv_block=1))
     w.add(job("a", prompt=400, tokens=64))
-    whole = int(KV_LIMIT_UNCAUTIOUS * 1000) - 400 - 2 * 32
-    assert w.fits(job("b", prompt=whole, tokens=64), caution=0.0)
-    assert not w.fits(job("b", prompt=whole, tokens=64), caution=1.0)
-    assert not w.fits(job("c", prompt=whole + 1, tokens=64), caution=0.0)
-    between = whole - int((KV_LIMIT_UNCAUTIOUS - KV_LIMIT_CAUTIOUS) * 500) - 1
-    assert w.fits(job("d", prompt=between - 1, tokens=64), caution=0.5)
-    assert not w.fits(job("e", prompt=between + 1, tokens=64), caution=0.5)
-
-
-def test_without_caution_an_uncertain_length_needs_no_margin() -> None:
+    twice = int(KV_LIMIT / 0.5 * 1000) - 400 - 2 * 32
+    assert w.fits(job("b", prompt=twice, tokens=64), caution=0.5)
+    assert not w.fits(job("b", prompt=twice, tokens=64), caution=1.0)
+    assert not w.fits(job("c", prompt=twice + 1, tokens=64), caution=0.5)
+    uncertain = LengthDistribution((1, 1000), (0.5, 0.5))
     w = Worker(spec(slots=100, kv_tokens=1000, kv_block=1))
     w.add(job("a", prompt=400, tokens=10))
-    uncertain = job("b", prompt=400, tokens=LengthDistribution((1, 1000), (0.5, 0.5)))
-    assert w.fits(uncertain, caution=0.0)
-    assert not w.fits(uncertain, caution=1.0)
+    assert w.fits(job("b", prompt=300, tokens=uncertain), caution=0.5)
+    assert not w.fits(job("b", prompt=300, tokens=uncertain), caution=1.0)
+
+
+def answers(w: Worker, *, forecast: float, tokens: int, count: int) -> None:
+    """Jobs of a known forecast that end after so many tokens, ten at a time."""
+    for first in range(0, count, 10):
+        names = [f"j{first + n}" for n in range(10)]
+        for name in names:
+            w.add(job(name, prompt=50, tokens=forecast))
+        for attained in range(16, tokens + 1, 16):
+            for name in names:
+                w.progress(name, attained)
+        for name in names:
+            w.remove(name, tokens)
+
+
+def test_trust_in_the_kv_forecasts_is_earned_by_right_ones_and_lost_by_wrong_ones() -> None:
+    w = Worker(spec(slots=100, kv_tokens=1000))
+    assert w.trust == 0, "no evidence yet"
+    answers(w, forecast=400, tokens=400, count=400)
+    assert w.trust == 1
+    for _ in range(20):
+        answers(w, forecast=400, tokens=160, count=20)
+        answers(w, forecast=100, tokens=800, count=20)
+    assert w.trust == 0
+
+
+def test_estimated_progress_proves_nothing_and_the_count_at_the_end_does() -> None:
+    w = Worker(spec(slots=100, kv_tokens=1000))
+    for known in (False, True):
+        for n in range(200):
+            w.add(replace(job(f"{known}{n}", prompt=50, tokens=400), streams=False))
+            w.progress(f"{known}{n}", 320)
+            w.remove(f"{known}{n}", 400 if known else None)
+        assert (w.trust > 0.9) == known
+
+
+def test_forecasts_that_are_too_long_do_not_keep_the_cache_empty() -> None:
+    right, biased = (Worker(spec(slots=100, kv_tokens=1000, kv_block=1)) for _ in range(2))
+    answers(right, forecast=192, tokens=192, count=400)
+    answers(biased, forecast=500, tokens=192, count=400)
+    unaware = Worker(spec(slots=100, kv_tokens=1000, kv_block=1))
+    admitted = []
+    for w, forecast in ((right, 192), (biased, 500), (unaware, 500)):
+        while w.fits(job("next", prompt=50, tokens=forecast)):
+            w.add(job(f"n{len(w)}", prompt=50, tokens=forecast))
+        admitted.append(len(w))
+    assert admitted == [5, 5, 2]
 
 
 def test_a_shared_prefix_counts_once() -> None:
@@ -128,7 +177,7 @@ def test_a_new_block_size_recounts_the_jobs() -> None:
     w.replace_spec(spec(slots=9, kv_tokens=10_000, kv_block=116))
     assert w.kv_peak == before + 2 * 50, "a half-full last block for each sequence"
     # The peak is 317 tokens of a and 164 of b; with the old block size of b it would fit.
-    w.replace_spec(spec(slots=9, kv_tokens=470, kv_block=116))
+    w.replace_spec(spec(slots=9, kv_tokens=455, kv_block=116))
     assert not w.fits(waiting)
 
 

@@ -163,3 +163,23 @@ async def test_the_tokens_of_a_whole_answer_are_split_among_its_sequences(
     (job,) = jobs
     assert job.sequences == 2
     assert job.attained == 40 / 2, "the scheduler charges attained tokens once for each sequence"
+
+
+async def test_only_streamed_answers_are_expected_to_report_progress(
+    emulator: EmbeddedEmulator, session: aiohttp.ClientSession
+) -> None:
+    jobs: list[Job] = []
+    async with gateway(emulator.url) as running:
+        submit = running.scheduler.submit
+
+        def noted(job: Job) -> Any:
+            jobs.append(job)
+            return submit(job)
+
+        running.scheduler.submit = noted  # type: ignore[method-assign]
+        for stream in (True, False):
+            body = chat(max_tokens=3, stream=stream)
+            async with session.post(running.url + "/v1/chat/completions", json=body) as response:
+                assert response.status == 200
+                await response.read()
+    assert [job.streams for job in jobs] == [True, False]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Iterator
+from dataclasses import replace
 from typing import TypeVar
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from gateway.scheduling.dispatcher import Dispatcher, Rejected
 from scheduler.policy import fcfs
 from scheduler.scheduler import Scheduler
+from tests.gateway.harness import until
 from tests.scheduler.builders import job, running_count, spec
 
 T = TypeVar("T")
@@ -201,6 +203,16 @@ async def test_a_job_past_its_deadline_is_rejected_by_the_watch(dispatcher: Disp
     watch.cancel()
     first.go.set()
     await soon(first.task)
+
+
+async def test_the_watch_tells_the_time_so_that_silent_answers_grow(dispatcher: Dispatcher) -> None:
+    pace = dispatcher.scheduler._silent
+    async with dispatcher.slot(replace(job("1", tokens=10**6), streams=False)) as slot:
+        await slot.wait()
+        pace._pace(pace._silent["1"]).observe(1000, 0.001)
+        watch = asyncio.create_task(dispatcher.watch_deadlines())
+        await until(lambda: slot.job.attained > 1000, "the answer has grown")
+        watch.cancel()
 
 
 async def test_a_better_forecast_moves_a_waiting_job_and_not_a_running_one(

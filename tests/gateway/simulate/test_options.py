@@ -127,6 +127,13 @@ def test_a_load_of_none_stands_for_the_recorded_rate() -> None:
     assert arm_options.loads(flags("--loads", "own,0.5"), arrivals) == [None, 0.5]
 
 
+def test_the_share_of_streamed_answers_is_one_unless_given() -> None:
+    assert options.streamed_share(flags()) == 1
+    assert options.streamed_share(flags("--streamed", 0.25)) == 0.25
+    with pytest.raises(ValueError, match=r"--streamed 1.5: give a share from 0 to 1"):
+        options.streamed_share(flags("--streamed", 1.5))
+
+
 def test_the_prompts_and_the_predictor_are_those_of_the_flags() -> None:
     words = ("--model", "m", "--prompts", "all", "--tier", "refined", "--model-dir", "d")
     read = options.read_options(flags(*words, "--forecast-sigma", 0.2, "--data", "folder"))

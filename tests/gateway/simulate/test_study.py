@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -76,6 +77,14 @@ def test_an_answer_is_cut_where_the_context_ends() -> None:
     cut = cut_at_context(long, 105)
     assert (cut.output_tokens, cut.length.mean) == (100, 100)
     assert cut_at_context(long, 305) == long
+
+
+def test_the_share_of_streamed_answers_is_drawn_by_seed() -> None:
+    half = replace(experiment(ArrivalProcess(), [1.0], 1), streamed=0.5)
+    streamed = [one.streamed for one in half.draw(0)]
+    assert 5 < sum(streamed) < 25
+    assert streamed == [one.streamed for one in half.draw(0)]
+    assert all(one.streamed for one in experiment(ArrivalProcess(), [1.0], 1).draw(0))
 
 
 def test_length_classes_take_the_load_nearest_to_1_and_split_the_requests_in_three() -> None:

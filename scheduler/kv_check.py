@@ -1,0 +1,124 @@
+"""KvCheck: a worker's KV forecasts compared with what came, for a full cache of jobs at a time.
+
+Each job is a bet: so many tokens are expected to be held ``HORIZON`` tokens of that job later. The
+bet ends when the job has grown so far, or has ended. A job's own tokens count time, so that a job
+which the engine holds back or preempts tells nothing false. The errors are added up over as many
+bets as fill the cache: admission depends on the error of the sum, in which single errors cancel and
+common errors do not.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from scheduler.kv_forecast import STEPS, KvProfile
+
+HORIZON = 256
+"""Tokens of a job between its forecast and the comparison."""
+
+_AT = STEPS.index(HORIZON)
+
+_HALF_LIFE = 30.0
+"""Full caches after which a comparison weighs half."""
+
+_PRIOR_WEIGHT = 1.0
+"""Weight of the first assumption, in full caches."""
+
+_PRIOR_SPREAD = 0.2
+"""Standard deviation of a sum's error as a share of the cache, assumed before any comparison: a
+forecast must show its skill before it may hold a request back."""
+
+_CLAIM = 0.1
+"""Standard deviation that forecasts claim of a sum, as a share of the cache, before any."""
+
+_LEAST_CLAIM = 1e-6
+"""Least sum of claimed variances: forecasts that are sure of every length claim none."""
+
+_FULL_TRUST = 0.18
+_NO_TRUST = 0.28
+"""Margins, as shares of the cache, up to which a forecast is fully trusted and from which on not at
+all. A margin keeps so much of the cache empty; what the engine wastes on preemptions without
+admission is a tenth to a fifth of its work. Measured: see scheduler/RESULTS.md."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Bet:
+    """What one job holds now, in tokens, and is expected to hold at ``until`` attained tokens."""
+
+    until: int
+    now: float
+    expected: float
+    variance: float
+
+
+@dataclass(slots=True)
+class _Sums:
+    """Sums over bets that have ended: tokens held at the time, errors in tokens, variances."""
+
+    now: float = 0.0
+    error: float = 0.0
+    variance: float = 0.0
+
+
+@dataclass(slots=True)
+class KvCheck:
+    """Bias and spread of a worker's KV forecasts, learned online.
+
+    ``bias`` and ``spread`` are mean and standard deviation of the sum's error, as shares of the
+    cache. ``scale`` is ``spread`` over the standard deviation that the forecasts claim.
+    """
+
+    bias: float = 0.0
+    spread: float = _PRIOR_SPREAD
+    scale: float = 1.0
+    _bets: dict[str, _Bet] = field(default_factory=dict)
+    _sums: _Sums = field(default_factory=_Sums)
+    _weight: float = _PRIOR_WEIGHT
+    _error: float = 0.0
+    _square: float = _PRIOR_WEIGHT * _PRIOR_SPREAD**2
+    _claimed: float = _PRIOR_WEIGHT * _CLAIM**2
+
+    def trust(self, deviations: float) -> float:
+        """How far the forecasts may hold requests back, 0 to 1, with this margin in deviations."""
+        margin = deviations * self.spread
+        return min(1.0, max(0.0, (_NO_TRUST - margin) / (_NO_TRUST - _FULL_TRUST)))
+
+    def observe(self, job_id: str, attained: int, profile: KvProfile, kv_tokens: int) -> None:
+        """Take the forecast of a job that has ``attained`` tokens in a cache of ``kv_tokens``."""
+        bet = self._bets.get(job_id)
+        if bet is not None:
+            if attained < bet.until:
+                return
+            self._end(bet, profile.mean[0], kv_tokens)
+        until = attained + HORIZON
+        mean, variance = profile.mean[_AT], profile.variance[_AT]
+        self._bets[job_id] = _Bet(until, profile.mean[0], mean, variance)
+
+    def ended(self, job_id: str, kv_tokens: int) -> None:
+        """Take the end of a job, which now holds nothing."""
+        bet = self._bets.pop(job_id, None)
+        if bet is not None:
+            self._end(bet, 0.0, kv_tokens)
+
+    def _end(self, bet: _Bet, held: float, kv_tokens: int) -> None:
+        sums = self._sums
+        sums.now += bet.now
+        sums.error += held - bet.expected
+        sums.variance += bet.variance
+        if sums.now >= kv_tokens:
+            self._learn(sums)
+            self._sums = _Sums()
+
+    def _learn(self, sums: _Sums) -> None:
+        """Learn from a full cache of bets."""
+        keep = 0.5 ** (1.0 / _HALF_LIFE)
+        share = sums.error / sums.now
+        self._weight = keep * self._weight + 1.0
+        self._error = keep * self._error + share
+        self._square = keep * self._square + share * share
+        self._claimed = keep * self._claimed + sums.variance / sums.now**2
+        self.bias = self._error / self._weight
+        variance = max(self._square / self._weight - self.bias**2, 0.0)
+        self.spread = math.sqrt(variance)
+        self.scale = math.sqrt(variance * self._weight / max(self._claimed, _LEAST_CLAIM))
