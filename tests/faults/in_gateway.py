@@ -228,8 +228,8 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         file="gateway/simulate/study.py",
-        old="length=request.length.capped(room))",
-        new="length=request.length)",
+        old="length=request.length.capped(room), cut=True)",
+        new="length=request.length, cut=True)",
         test=("tests/gateway/simulate/test_study.py::test_an_answer_is_cut_where_the_context_ends"),
         why="The scheduler expects more tokens than the context leaves",
     ),

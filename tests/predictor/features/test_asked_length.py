@@ -187,3 +187,8 @@ def test_a_number_at_the_end_of_a_text_does_not_count_the_next_text() -> None:
         together[0], extract([Prompt("m", "Add 50 a")]).lexical[0], equal_nan=True
     )
     assert asked("Add 50 a")["asked_number"] == pytest.approx(50)
+
+
+def test_a_number_that_no_answer_can_reach_states_no_length() -> None:
+    assert limit("Write an essay on tea in 2000 words.") > 1000
+    assert np.isnan(limit("Write an essay on tea in 2000000000 words."))
