@@ -7,14 +7,16 @@ mostly a quoted text, so it is not read.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from functools import reduce
+from itertools import pairwise
 from operator import or_
 
 import numpy as np
 
-from predictor.arrays import Array
+from predictor.arrays import Array, Indices
 from predictor.features.demand_words import FORMS, GROUPS, PIECES, TABLE
+from predictor.features.phrase_table import Masks
 from predictor.features.tokens import Tokens
 
 NAMES = tuple(f"asks {form}" for form in FORMS)
@@ -34,8 +36,8 @@ _ALL, _PIECES = _bits(*GROUPS), _bits(*PIECES)
 _ONLY, _ANSWER, _BARE, _CREATE = map(_bits, ("only", "answer", "bare", "create"))
 _ONLY_WHEN = _bits("only_when")
 _OPTIONS, _CHOICE = _bits("option_b", "option_c"), _bits("choice")
-_NEGATIONS = _bits("not"), _bits("not2")
-_NEVER_NEGATED = _bits("not", "not2", "bare", "answer")
+_NOT, _NOT_OF_TWO, _NEGATIONS = _bits("not"), _bits("not2"), TABLE.bits("not", "not2")
+_NEVER_NEGATED = TABLE.bits("not", "not2", "bare", "answer")
 _NOUNS = tuple(
     (_bits(f"n_{form.removesuffix('_only')}"), _bits(form))
     for form in ("number", "label", "letter", "code_only")
@@ -68,7 +70,7 @@ def demands(tokens: Tokens) -> Array:
     """The strengths (0 to 1) of the demands NAMES in n messages of a user, n x len(NAMES)."""
     sizes = (tokens.last - tokens.first).tolist()
     found = [_demanded(hits, size) for hits, size in zip(_read(tokens), sizes, strict=True)]
-    masks = np.array(found, dtype=np.uint64)[:, :, None]
+    masks = np.array(found, dtype=np.uint64).reshape(-1, 2, 1)
     columns = ((masks >> _SHIFTS) & _ONE).astype(np.float64)
     return np.asarray(columns[:, 0] + _ALONE * columns[:, 1])
 
@@ -82,21 +84,18 @@ def _read(tokens: Tokens) -> list[_Hits]:
     """The phrases near the ends of each text; a negated phrase does not count."""
     masks = TABLE.find(tokens, tokens.near_ends(_ENDS - 1, _ENDS).nonzero()[0])
     at = masks.nonzero()[0]
-    found = dict(zip(at.tolist(), masks[at].tolist(), strict=True))
-    starts, texts = tokens.starts[at].tolist(), tokens.text[at].tolist()
-    out: list[_Hits] = [[] for _ in range(len(tokens))]
-    for (token, groups), start, text in zip(found.items(), starts, texts, strict=True):
-        negated = _is_negated(found, token, int(tokens.offsets[text]))
-        out[text].append((start, groups & _NEVER_NEGATED if negated else groups))
-    return out
+    _negate(masks, tokens.text, at)
+    hits = list(zip(tokens.starts[at].tolist(), masks[at].tolist(), strict=True))
+    return [hits[a:b] for a, b in pairwise(at.searchsorted(tokens.offsets).tolist())]
 
 
-def _is_negated(found: Mapping[int, int], token: int, first: int) -> bool:
-    """Whether a phrase before ``token``, in the text that begins at ``first``, negates it."""
-    return any(
-        found.get(token - back, 0) & bits and token - back >= first
-        for back, bits in enumerate(_NEGATIONS, start=1)
-    )
+def _negate(masks: Masks, text: Indices, at: Indices) -> None:
+    """Take from the phrases behind a negation, in place, the groups that it denies."""
+    negations = at[(masks[at] & _NEGATIONS).nonzero()[0]].tolist()
+    for token in negations:
+        for bits, ahead in ((_NOT, token + 1), (_NOT_OF_TWO, token + 2)):
+            if int(masks[token]) & bits and ahead < len(text) and text[ahead] == text[token]:
+                masks[ahead] &= _NEVER_NEGATED
 
 
 def _demanded(hits: _Hits, size: int) -> tuple[int, int]:
@@ -104,18 +103,23 @@ def _demanded(hits: _Hits, size: int) -> tuple[int, int]:
     if not hits:
         return 0, 0
     found = _union(hits)
-    sure = _beside(hits, _PIECES, _starts(hits, _CREATE), _FAR)
-    sure |= _beside(hits, _STRICT, _starts(hits, _ASKING), _FAR)
-    sure &= _PIECES | _STRICT
-    sure |= _only(hits) | (found & _STRICT & ~_YES_NO if size <= _BRIEF else 0)
+    sure = _only(hits) if found & (_BARE | _ONLY) else 0
+    if found & _PIECES and found & _CREATE:
+        sure |= _beside(hits, _PIECES, _starts(hits, _CREATE), _FAR) & (_PIECES | _STRICT)
+    if found & _STRICT and found & _ASKING:
+        sure |= _beside(hits, _STRICT, _starts(hits, _ASKING), _FAR) & (_PIECES | _STRICT)
+    sure |= found & _STRICT & ~_YES_NO if size <= _BRIEF else 0
     weak = (found & _YES_NO if size <= _BRIEF else 0) | (found & _PIECES if size <= _TITLED else 0)
     found = sure | (found & ~(_PIECES | _STRICT | _ONLY))
     found |= _CHOICE if found & _OPTIONS == _OPTIONS else 0
     return _shortened(found, size), weak & ~sure
 
 
-def _union(hits: Iterable[tuple[int, int]]) -> int:
-    return reduce(or_, (groups for _, groups in hits), 0)
+def _union(hits: _Hits) -> int:
+    found = 0
+    for _, groups in hits:
+        found |= groups
+    return found
 
 
 def _starts(hits: _Hits, bits: int) -> list[int]:
@@ -125,9 +129,7 @@ def _starts(hits: _Hits, bits: int) -> list[int]:
 
 def _beside(hits: _Hits, bits: int, others: Sequence[int], reach: int) -> int:
     """All groups of the phrases of the groups ``bits`` within ``reach`` bytes of ``others``."""
-    if not others:
-        return 0
-    return _union(hit for hit in hits if hit[1] & bits and _is_near(others, hit[0], reach))
+    return _union([hit for hit in hits if hit[1] & bits and _is_near(others, hit[0], reach)])
 
 
 def _is_near(others: Sequence[int], start: int, reach: int) -> bool:
