@@ -44,8 +44,8 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         file="scheduler/scheduler.py",
-        old=("        return self._fill() if changed else []\n\n    def release"),
-        new=("        return []\n\n    def release"),
+        old=("worker.progress(job_id, attained)\n        return self._fill() if changed else []"),
+        new="worker.progress(job_id, attained)\n        return []",
         test="tests/scheduler/test_scheduler.py::test_a_job_about_to_end_lets_the_next_job_in",
         why="Memory that a running job will not need stays empty until the job ends",
     ),
