@@ -4,11 +4,13 @@ import re
 import zlib
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from predictor import LengthPredictor, Prompt
-from predictor.data import castillo, splits
+from predictor.data import castillo, sources, splits
 from predictor.data.castillo import LICENSED_CORPORA
+from predictor.data.kinds.licences import SOURCES as KINDS
 from predictor.evaluation.metrics import metrics_by_model
 from predictor.fast.predictor import DEFAULT
 from predictor.features.definition import feature_hash
@@ -38,8 +40,20 @@ def test_the_training_data_is_licensed(shipped: LengthPredictor) -> None:
     manifest = shipped.manifest
     assert manifest["licensed_only"]
     assert not manifest["held_out_in_training"]  # benchmarks ask for those prompts
-    assert set(manifest["corpora"]) == set(LICENSED_CORPORA)
-    assert set(manifest["models"]) == SHIPPED_MODELS
+    corpora = set(manifest["corpora"])
+    assert corpora >= set(LICENSED_CORPORA)
+    assert corpora - set(LICENSED_CORPORA) <= set(KINDS)
+    assert set(manifest["sources"]) == corpora
+    assert set(manifest["models"]) >= SHIPPED_MODELS
+    bound = re.compile(r"llama|gemma|command|claude|gemini|gpt-[345]", re.IGNORECASE)
+    assert not [name for name in manifest["models"] if bound.search(name)]
+
+
+def test_no_source_drowns_the_others(shipped: LengthPredictor) -> None:
+    shares = {name: facts["share"] for name, facts in shipped.manifest["sources"].items()}
+    assert sum(shares.values()) == pytest.approx(1, abs=0.01)
+    assert max(shares.values()) < 0.5
+    assert len(set(shares) - set(LICENSED_CORPORA)) >= 4
 
 
 def test_the_model_is_small(shipped: LengthPredictor) -> None:
@@ -54,11 +68,18 @@ def test_the_model_is_small(shipped: LengthPredictor) -> None:
 def test_the_accuracy_on_the_corpora_and_models_of_the_training_data_is_high(
     shipped: LengthPredictor,
 ) -> None:
-    figures = shipped.manifest["metrics_in_scope"]["mean"]
-    assert shipped.manifest["held_out"]["prompts"] == 340
+    assert shipped.manifest["held_out"]["prompts"] > 340  # CASTILLO's, and those of other kinds
+    figures = mean_of_shipped_models(shipped, "metrics_in_scope")
     assert figures["tau"] >= 0.50
     assert figures["crps_skill"] >= 0.45
-    assert figures["coverage"] == pytest.approx(0.8, abs=0.02)
+    assert figures["coverage"] == pytest.approx(0.8, abs=0.03)
+
+
+def mean_of_shipped_models(shipped: LengthPredictor, name: str) -> dict[str, float]:
+    """The means of the figures over CASTILLO's models; others answered some kinds only."""
+    rows = [shipped.manifest[name][model] for model in sorted(SHIPPED_MODELS)]
+    figures = ("tau", "crps", "crps_skill", "coverage")
+    return {figure: float(np.mean([row[figure] for row in rows])) for figure in figures}
 
 
 def test_the_card_names_data_licences_and_limits(shipped: LengthPredictor) -> None:
@@ -92,10 +113,10 @@ def test_everyday_requests_are_ranked_by_what_they_ask_for(shipped: LengthPredic
 def test_the_published_figures_are_reproduced_on_the_held_out_prompts(
     shipped: LengthPredictor, castillo_data: Path, tier: str
 ) -> None:
-    records = castillo.read_castillo(castillo_data)
+    records = sources.read_all([castillo_data])
     threshold = shipped.manifest["held_out"]["threshold"]
     held = records.of_prompts(splits.held_out(records, threshold))
-    assert len(held.texts) == 340
+    assert len(held.texts) == shipped.manifest["held_out"]["prompts"]
     measured = load_predictor(None, tier)
     found = metrics_by_model(measured, castillo.licensed(held, castillo_data))["mean"]
     name = "metrics_in_scope" if tier == "fast" else "metrics_refined_in_scope"
@@ -105,8 +126,8 @@ def test_the_published_figures_are_reproduced_on_the_held_out_prompts(
 
 
 def test_waiting_requests_get_better_forecasts(shipped: LengthPredictor) -> None:
-    metrics = shipped.manifest["metrics_in_scope"]["mean"]
-    refined = shipped.manifest["metrics_refined_in_scope"]["mean"]
+    metrics = mean_of_shipped_models(shipped, "metrics_in_scope")
+    refined = mean_of_shipped_models(shipped, "metrics_refined_in_scope")
     assert refined["tau"] > metrics["tau"] + 0.01
     assert refined["crps"] < metrics["crps"]
     assert refined["coverage"] == pytest.approx(0.8, abs=0.03)

@@ -7,7 +7,7 @@ from predictor.features.definition import Prompt, extract
 from predictor.features.demand_words import FORMS
 from predictor.features.prior import Prior, priors
 from predictor.features.prior_table import LINES
-from tests.predictor.features.requests import REQUESTS
+from tests.predictor.features.requests import LADDERS, REQUESTS
 
 TEXT = "The council met on Tuesday and heard from residents for three hours. "
 
@@ -28,72 +28,7 @@ def test_the_prior_of_a_request_is_plausible(form: str, text: str, least: int, m
     assert least <= tokens(text)[0] <= most, form
 
 
-@pytest.mark.parametrize(
-    ("word", "sentence", "free", "detail"),
-    [
-        (
-            "Explain tides. Answer in one word.",
-            "Explain tides in one sentence.",
-            "Explain tides.",
-            "Explain tides in detail.",
-        ),
-        (
-            "Erkläre Ebbe und Flut. Antworte mit einem Wort.",
-            "Erkläre Ebbe und Flut in einem Satz.",
-            "Erkläre Ebbe und Flut.",
-            "Erkläre Ebbe und Flut ausführlich.",
-        ),
-        (
-            "Explique les marées. Réponds en un mot.",
-            "Explique les marées en une phrase.",
-            "Explique les marées.",
-            "Explique les marées en détail.",
-        ),
-        (
-            "Explica las mareas. Responde en una palabra.",
-            "Explica las mareas en una frase.",
-            "Explica las mareas.",
-            "Explica las mareas en detalle.",
-        ),
-        (
-            "Explique as marés. Responda em uma palavra.",
-            "Explique as marés em uma frase.",
-            "Explique as marés.",
-            "Explique as marés em detalhes.",
-        ),
-        (
-            "Объясни приливы. Ответь одним словом.",
-            "Объясни приливы одним предложением.",
-            "Объясни приливы.",
-            "Объясни приливы подробно.",
-        ),
-        ("解释潮汐，用一个词回答。", "用一句话解释潮汐。", "解释潮汐。", "详细解释潮汐。"),
-        (
-            "潮の満ち引きを一言で説明して。",
-            "潮の満ち引きを一文で説明して。",
-            "潮の満ち引きを説明して。",
-            "潮の満ち引きを詳しく説明して。",
-        ),
-        (
-            "밀물과 썰물을 한 단어로 설명해줘.",
-            "밀물과 썰물을 한 문장으로 설명해줘.",
-            "밀물과 썰물을 설명해줘.",
-            "밀물과 썰물을 자세히 설명해줘.",
-        ),
-        (
-            "اشرح المد والجزر بكلمة واحدة.",
-            "اشرح المد والجزر في جملة واحدة.",
-            "اشرح المد والجزر.",
-            "اشرح المد والجزر بالتفصيل.",
-        ),
-        (
-            "ज्वार को एक शब्द में समझाओ।",
-            "ज्वार को एक वाक्य में समझाओ।",
-            "ज्वार को समझाओ।",
-            "ज्वार को विस्तार से समझाओ।",
-        ),
-    ],
-)
+@pytest.mark.parametrize(("word", "sentence", "free", "detail"), LADDERS)
 def test_a_word_is_shorter_than_a_sentence_than_a_free_answer_than_a_detailed_one(
     word: str, sentence: str, free: str, detail: str
 ) -> None:
