@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import isnan, nan
 
 import numpy as np
@@ -19,6 +20,7 @@ LIMIT = NAMES.index("asked_limit")
 
 _ASSENT_REACH = 3  # words between "reply" and "OK"
 _DIGITS = 5  # the most digits of a number; a longer number states no length
+_TEN = np.uint8(10)
 _PLACES = np.arange(_DIGITS)
 _POWERS = np.arange(_DIGITS + 1)[:, None] - 1 - np.arange(_DIGITS)
 _WORTH = 10.0**_POWERS * (_POWERS >= 0)
@@ -31,6 +33,8 @@ _NUMERAL, _ARTICLE, _MEASURE, _UNIT, _BEFORE = (np.uint8(1 << bit) for bit in ra
 _GATE_MIX, _GATE_SHIFT = np.uint64(0x9E6C63D0876A9A47), np.uint64(45)
 _AFTER_NUMBER, _AFTER_ARTICLE, _BEFORE_NUMBER = 4, 3, 4
 """Tokens between a number and what it counts."""
+_AROUND = max(_AFTER_NUMBER, _BEFORE_NUMBER)
+_STEPS = np.array([*range(-_BEFORE_NUMBER, 0), *range(1, _AFTER_NUMBER + 1)])
 _READ_BEFORE, _READ_AFTER = 12, 14
 """Tokens around such a number that are read."""
 _GATED = (
@@ -59,6 +63,20 @@ def _slots(hashes: Hashes) -> Hashes:
 _GATE = _gate()
 
 
+def _beside() -> NDArray[np.uint8]:
+    """By what a token may be: what it looks for at each of the _STEPS."""
+    kinds = np.arange(1 << len(_GATED), dtype=np.uint8)[:, None]
+    ahead = np.where(kinds & _NUMERAL, _MEASURE, np.uint8(0)) * (_STEPS > 0)
+    ahead |= (
+        np.where(kinds & _ARTICLE, _UNIT, np.uint8(0)) * (_STEPS > 0) * (_STEPS <= _AFTER_ARTICLE)
+    )
+    back = np.where(kinds & _NUMERAL, _BEFORE, np.uint8(0)) * (_STEPS < 0)
+    return np.asarray(ahead | back, dtype=np.uint8)
+
+
+_BESIDE = _beside()
+
+
 def asked_lengths(tokens: Tokens, matches: LexiconMatches) -> Array:
     """The features NAMES of n texts, n x len(NAMES), as log(1 + x); NaN where a text asks nothing.
 
@@ -67,58 +85,55 @@ def asked_lengths(tokens: Tokens, matches: LexiconMatches) -> Array:
     a bound for the whole answer ("in 50 words", "at most 800 characters", "reply OK").
     ``asked_low``: tokens of "at least 50 words".
     """
-    words = tokens.word.nonzero()[0]
     brief = tokens.last - tokens.first <= _BRIEF
-    text, entry = tokens.text[words], matches.unigrams[words]
-    outer = _near_an_end(tokens)
+    # A prompt states a demand at the beginning or the end, around a quoted text.
+    outer = tokens.near_ends(_BRIEF, _BRIEF)
+    digits = tokens.data[tokens.starts] - np.uint8(48) < _TEN
     out = np.full((len(tokens), len(NAMES)), nan)
-    out[:, 2] = _largest_numbers(tokens, words, LEXICON.number[entry])
-    _fill_stated(out, tokens, _windows(tokens, outer), brief)
-    demands = LEXICON.yes_or_no[matches.trigrams].nonzero()[0]
-    yes_or_no = tokens.text[demands[brief[tokens.text[demands]]]]
-    for rows, limit in ((yes_or_no, _YES_OR_NO), (_assents(text, entry, outer[words]), _ASSENT)):
-        out[rows, LIMIT] = np.where(np.isnan(out[rows, LIMIT]), limit, out[rows, LIMIT])
+    out[:, 2] = _largest_numbers(tokens, matches, digits.nonzero()[0])
+    _fill_stated(out, tokens, _windows(tokens, outer, digits), brief)
+    yes_or_no = matches.text[LEXICON.yes_or_no[matches.entry]]
+    for rows, limit in (
+        (yes_or_no[brief[yes_or_no]], _YES_OR_NO),
+        (_assents(tokens, matches, outer), _ASSENT),
+    ):
+        if len(rows):
+            out[rows, LIMIT] = np.where(np.isnan(out[rows, LIMIT]), limit, out[rows, LIMIT])
     return np.asarray(np.log1p(out))
 
 
-def _near_an_end(tokens: Tokens) -> Flags:
-    """Whether each token is near the beginning or the end of its text.
+def _stating(tokens: Tokens, outer: Flags, digits: Flags) -> Indices:
+    """The tokens, near an end of their text, that are numbers near what they may count.
 
-    A prompt states a demand at the beginning or the end, around a quoted text.
+    ``digits`` (t): whether a token begins with a digit.
     """
-    before = tokens.starts - tokens.first[tokens.text]
-    behind = tokens.last[tokens.text] - tokens.starts
-    return np.asarray((before <= _BRIEF) | (behind <= _BRIEF))
-
-
-def _stating(tokens: Tokens, outer: Flags) -> Indices:
-    """The tokens, near an end of their text, that are numbers near what they may count."""
     near = outer.nonzero()[0]
-    kinds = _GATE[_slots(tokens.hashes[near])]
-    kinds[tokens.data[tokens.starts[near]] - np.uint8(48) < 10] = _NUMERAL
-    stated, text = np.zeros(len(near), dtype=bool), tokens.text[near]
-    for step in range(1, _AFTER_NUMBER + 1):
-        pairs = (kinds[:-step] & _NUMERAL > 0) & (kinds[step:] & _MEASURE > 0)
-        if step <= _AFTER_ARTICLE:
-            pairs |= (kinds[:-step] & _ARTICLE > 0) & (kinds[step:] & _UNIT > 0)
-        stated[:-step] |= pairs & (text[:-step] == text[step:])
-    for step in range(1, _BEFORE_NUMBER + 1):
-        pairs = (kinds[step:] & _NUMERAL > 0) & (kinds[:-step] & _BEFORE > 0)
-        stated[step:] |= pairs & (text[:-step] == text[step:])
-    return np.asarray(near[stated])
+    kinds = np.zeros(len(near) + 2 * _AROUND, dtype=np.uint8)
+    inner = kinds[_AROUND : _AROUND + len(near)]
+    inner[:] = _GATE[_slots(tokens.hashes[near])]
+    inner[digits[near]] = _NUMERAL
+    numbers = (inner & (_NUMERAL | _ARTICLE)).nonzero()[0]
+    around, text = numbers[:, None] + _STEPS, tokens.text[near]
+    beside = kinds[around + _AROUND] & _BESIDE[inner[numbers]]
+    own = text.take(around, mode="clip") == text[numbers][:, None]
+    return np.asarray(near[numbers[((beside > 0) & own).any(axis=1)]])
 
 
-def _windows(tokens: Tokens, outer: Flags) -> list[Indices]:
+def _windows(tokens: Tokens, outer: Flags, digits: Flags) -> list[Indices]:
     """Runs of tokens of one text around the numbers that may state lengths."""
-    stated = _stating(tokens, outer)
+    stated = _stating(tokens, outer, digits)
+    if not len(stated):
+        return []
     read = np.zeros(len(outer), dtype=bool)
     around = stated[:, None] + np.arange(-_READ_BEFORE, _READ_AFTER + 1)
     inside = (around >= 0) & (around < len(outer))
     own = tokens.text.take(around, mode="clip") == tokens.text[stated][:, None]
     read[around[inside & own]] = True
     kept = (read & outer).nonzero()[0]
-    edges = (np.diff(kept) > 1) | (np.diff(tokens.text[kept]) > 0)
-    return np.split(kept, edges.nonzero()[0] + 1) if len(kept) else []
+    text = tokens.text[kept]
+    edges = (kept[1:] - kept[:-1] > 1) | (text[1:] > text[:-1])
+    cuts = [0, *(edges.nonzero()[0] + 1).tolist(), len(kept)]
+    return [kept[a:b] for a, b in pairwise(cuts)]
 
 
 def _read_part(tokens: Tokens, part: Indices, *, brief: bool) -> Found:
@@ -168,36 +183,43 @@ def _limit(lengths: list[Stated], times: float) -> float:
     return min(limits, default=nan)
 
 
-def _assents(text: Indices, entry: Indices, outer: Flags) -> Indices:
+def _assents(tokens: Tokens, matches: LexiconMatches, outer: Flags) -> Indices:
     """The texts that ask for one word of assent: "limit your response to 'acknowledged'"."""
-    words = (LEXICON.assent[entry] & outer).nonzero()[0]
-    before = np.maximum(0, words[:, None] - 1 - np.arange(_ASSENT_REACH + 1))
-    same_text = text[before] == text[words][:, None]
-    demanded = (LEXICON.replying[entry[before]] & same_text).any(axis=1)
-    return np.asarray(text[words[demanded]])
+    found = matches.first[LEXICON.assent[matches.entry]]
+    found = found[outer[found]]
+    if not len(found):
+        return found
+    words = tokens.word.nonzero()[0]
+    at = words.searchsorted(found)[:, None] - 1 - np.arange(_ASSENT_REACH + 1)
+    before = words[np.maximum(0, at)]
+    text = tokens.text[found]
+    same_text = tokens.text[before] == text[:, None]
+    demanded = (LEXICON.replying[matches.unigrams[before]] & same_text).any(axis=1)
+    return np.asarray(text[demanded])
 
 
-def _largest_numbers(tokens: Tokens, words: Indices, spelt: Array) -> Array:
-    """The largest number above 1 among the words of each text (n); 0 for none."""
-    value = _numbers(tokens, words, spelt)
-    large = (value > 1).nonzero()[0]
+def _largest_numbers(tokens: Tokens, matches: LexiconMatches, digits: Indices) -> Array:
+    """The largest number above 1 among the words of each text (n); 0 for none.
+
+    ``digits`` are the tokens that begin with a digit.
+    """
     out = np.zeros(len(tokens))
-    np.maximum.at(out, tokens.text[words[large]], value[large])
+    spelt = LEXICON.number[matches.entry]
+    named, value = _numbers(tokens, digits)
+    for text, number in ((matches.text, spelt), (tokens.text[named], value)):
+        large = (number > 1).nonzero()[0]
+        if len(large):
+            np.maximum.at(out, text[large], number[large])
     return out
 
 
-def _numbers(tokens: Tokens, words: Indices, spelt: Array) -> Array:
-    """The number that each word names, in digits or else in letters (``spelt``); NaN for none."""
-    starts = tokens.starts[words]
-    digits = (tokens.data[starts] - 48 < 10).nonzero()[0]
-    starts = starts[digits]
-    sizes = tokens.ends[words[digits]] - starts
+def _numbers(tokens: Tokens, digits: Indices) -> tuple[Indices, Array]:
+    """The tokens among ``digits`` that have few digits, and the number of each; NaN for none."""
+    starts = tokens.starts[digits]
+    sizes = tokens.ends[digits] - starts
     few = sizes <= _DIGITS
-    if not few.any():
-        return spelt
-    digits, starts, sizes = digits[few], starts[few], sizes[few]
-    digit = tokens.data.take(starts[:, None] + _PLACES, mode="clip") - 48
+    starts, sizes = starts[few], sizes[few]
+    digit = tokens.data.take(starts[:, None] + _PLACES, mode="clip") - np.uint8(48)
     worth = _WORTH[sizes]
-    out = spelt.copy()
-    out[digits] = np.where(np.all((digit < 10) | (worth == 0), axis=1), (digit * worth).sum(1), nan)
-    return out
+    plain = ((digit < _TEN) | (worth == 0)).all(axis=1)
+    return digits[few], np.where(plain, (digit * worth).sum(axis=1), nan)

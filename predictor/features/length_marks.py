@@ -12,7 +12,15 @@ _THOUSANDS = re.compile(rb"(\d+)k")
 _MOST_DIGITS = 7
 _DIGIT_BYTES = frozenset(b"0123456789")
 
+_NUMERIC = NUMERAL | Kind.NUMBER
+
 _OTHER = Mark(0)
+_SINGLE = {
+    word: MARKS.get(word) or mark_of(word)
+    for word, entry in TABLE.items()
+    if entry.longest == 1 and b" " not in word and word[0] not in _DIGIT_BYTES
+}
+"""The marks of words that begin no phrase."""
 
 
 def read_marks(data: bytes, starts: Sequence[int], ends: Sequence[int]) -> list[Mark]:
@@ -20,9 +28,11 @@ def read_marks(data: bytes, starts: Sequence[int], ends: Sequence[int]) -> list[
     marks: list[Mark] = []
     parts = [data[a:b] for a, b in zip(starts, ends, strict=True)]
     at = 0
-    while at < len(starts):
-        digits = data[starts[at]] in _DIGIT_BYTES and _digits(data, starts, ends, at)
-        mark, taken = digits or _word(parts, at)
+    while at < len(parts):
+        taken, mark = 1, _SINGLE.get(parts[at])
+        if mark is None:
+            digits = parts[at][0] in _DIGIT_BYTES and _digits(data, starts, ends, at)
+            mark, taken = digits or _word(parts, at)
         marks.append(mark)
         at += taken
     return _join_numbers(marks)
@@ -66,13 +76,12 @@ def _join_numbers(marks: list[Mark]) -> list[Mark]:
     out: list[Mark] = []
     at = 0
     while at < len(marks):
-        numeral = marks[at].kind & (NUMERAL | Kind.NUMBER)
-        value, end = _compose(marks, at) if numeral else (0.0, at)
+        first = marks[at]
+        value, end = _compose(marks, at) if first.kind & _NUMERIC else (0.0, at)
         if end == at:
-            out.append(marks[at])
+            out.append(first)
         else:
-            kept = marks[at].kind if end == at + 1 else 0
-            first = marks[at]
+            kept = first.kind if end == at + 1 else 0
             kind = kept | Kind.NUMBER
             out.append(Mark(kind, value, first.unit, first.eastern, first.alone, first.digits))
         at = max(end, at + 1)
@@ -117,7 +126,7 @@ def _compose(marks: Sequence[Mark], start: int) -> tuple[float, int]:
     total, at, end = _Sum(), start, start
     while at < len(marks):
         mark = marks[at]
-        if mark.kind & (NUMERAL | Kind.NUMBER) and total.fits(mark):
+        if mark.kind & _NUMERIC and total.fits(mark):
             if mark.kind & Kind.VALUE and marks[at - 1].kind & Kind.ARTICLE and at > start:
                 total = _Sum()
             total.add(mark)

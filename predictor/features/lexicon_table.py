@@ -57,25 +57,16 @@ class LexiconTable:
 
 @dataclass(frozen=True, slots=True)
 class LexiconMatches:
-    """The lexicon's entries for the t tokens, t - 1 bigrams and t - 2 trigrams of a batch.
+    """The lexicon's entries for the tokens, bigrams and trigrams of a batch of t tokens.
 
-    ``entry`` (0: none) and ``text`` hold the tokens first, then the bigrams, then the trigrams;
-    ``tokens`` is t.
+    Each of the m matches has its ``entry``, its ``first`` token, and its ``text``: words first,
+    then bigrams, then trigrams. ``unigrams`` (t) is the entry of each token (0: none).
     """
 
     entry: Indices
+    first: Indices
     text: Indices
-    tokens: int
-
-    @property
-    def unigrams(self) -> Indices:
-        """The entry of each token (t)."""
-        return self.entry[: self.tokens]
-
-    @property
-    def trigrams(self) -> Indices:
-        """The entry of each trigram (t - 2)."""
-        return self.entry[max(0, 2 * self.tokens - 1) :]
+    unigrams: Indices
 
 
 def match_lexicon(tokens: Tokens, pairs: Hashes) -> LexiconMatches:
@@ -83,14 +74,19 @@ def match_lexicon(tokens: Tokens, pairs: Hashes) -> LexiconMatches:
 
     A bigram or trigram across the border of two texts has no entry.
     """
-    text = tokens.text
-    count = len(text)
+    count = len(tokens.text)
     entry = LEXICON.find(np.concatenate([tokens.hashes, pairs, trigrams(tokens.hashes, pairs)]))
-    of_pairs = entry[count : 2 * count - 1]
-    of_pairs[text[1:] != text[:-1]] = 0
-    of_trigrams = entry[count + len(of_pairs) :]
-    of_trigrams[text[2:] != text[:-2]] = 0
-    return LexiconMatches(entry, np.concatenate([text, text[:-1], text[:-2]]), count)
+    at = entry.nonzero()[0]
+    words, short = at.searchsorted((count, 2 * count - 1)).tolist() if count else (0, 0)
+    first = at.copy()
+    first[words:short] -= count
+    first[short:] -= 2 * count - 1
+    last = first.copy()
+    last[words:short] += 1
+    last[short:] += 2
+    text = tokens.text[first]
+    whole = text == tokens.text[last]
+    return LexiconMatches(entry[at[whole]], first[whole], text[whole], entry[:count])
 
 
 def _hash(phrase: str) -> int:

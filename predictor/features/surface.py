@@ -12,6 +12,7 @@ from predictor.features.tokens import NEWLINE, Tokens
 _COUNTED = "?!.,:;\"'`()[]{}<>=+-*/\\_|#$%&@^~"
 _COUNTED_BYTES = np.frombuffer(_COUNTED.encode(), dtype=np.uint8)
 _WIDTH = len(GROUPS) + 1
+_NOTHING = np.zeros(1, dtype=np.intp)
 
 
 def _among(symbols: str) -> Flags:
@@ -79,16 +80,19 @@ def surface_features(
 
 def _lines(tokens: Tokens, paragraph: Indices) -> list[Array]:
     """Features of the lines of each text, read from the first bytes of each line."""
-    breaks = (tokens.data == NEWLINE).nonzero()[0]
-    starts = np.sort(np.concatenate([tokens.first, breaks + 1]))
-    sizes = np.sort(np.concatenate([breaks, tokens.last])) - starts
-    first = starts.searchsorted(tokens.first)
-    last = np.append(first[1:], len(starts)) - 1
-    where = np.append(tokens.starts, [len(tokens.data) - 1] * 2)
+    breaks = tokens.data == NEWLINE
+    breaks[tokens.last] = True
+    ends = breaks.nonzero()[0]
+    starts = np.concatenate([_NOTHING, ends[:-1] + 1])
+    sizes = ends - starts
+    last = ends.searchsorted(tokens.last)
+    first = np.concatenate([_NOTHING, last[:-1] + 1])
+    where = np.concatenate([tokens.starts, [len(tokens.data) - 1] * 2])
     opens = np.minimum(tokens.starts.searchsorted(starts), len(where) - 2)
     first_token, second_token = where[opens], where[opens + 1]
-    text_of_token = np.append(tokens.text, [-1, -1])
-    text_of_line = np.repeat(np.arange(len(tokens)), last - first + 1)
+    text_of_token = np.concatenate([tokens.text, [-1, -1]])
+    lines = last - first + 1
+    text_of_line = np.arange(len(tokens)).repeat(lines)
     # The tokens behind a text's last line are those of the next text of the batch.
     opened = text_of_token[opens] == text_of_line
     stop = _STOP[tokens.data[second_token]] & (text_of_token[opens + 1] == text_of_line)
@@ -106,7 +110,6 @@ def _lines(tokens: Tokens, paragraph: Indices) -> list[Array]:
     indented, bullets, numbered, options, filled = np.add.reduceat(
         marks, first, axis=1, dtype=np.intp
     )
-    lines = last - first + 1
     return [
         lines,
         np.maximum.reduceat(sizes, first),
@@ -123,8 +126,8 @@ def _lines(tokens: Tokens, paragraph: Indices) -> list[Array]:
 
 def _last_paragraphs(tokens: Tokens) -> Indices:
     """The position in ``data`` at which the last paragraph of each text starts (n)."""
-    twice = (tokens.data[1:] == NEWLINE) & (tokens.data[:-1] == NEWLINE)
-    after = twice.nonzero()[0] + 2
+    breaks = (tokens.data == NEWLINE).nonzero()[0]
+    after = breaks[1:][breaks[1:] - breaks[:-1] == 1] + 1
     out = tokens.first.copy()
     out[tokens.last.searchsorted(after)] = after  # the last assignment of a text stays
     return out
@@ -133,9 +136,10 @@ def _last_paragraphs(tokens: Tokens) -> Indices:
 def _ends(tokens: Tokens, size: Indices) -> list[Array]:
     """Sentences, last byte, first byte, and the distance of the last question mark to the end."""
     data, final = tokens.data, tokens.data[tokens.last - 1]
-    stops = (_ENDS_SENTENCE[data[:-1]] & _GAP[data[1:]]).nonzero()[0]
+    marks = _ENDS_SENTENCE[data[:-1]].nonzero()[0]
+    stops = marks[_GAP[data[marks + 1]]]
     sentences = np.bincount(tokens.last.searchsorted(stops), minlength=len(tokens))
-    asks = (data == ord("?")).nonzero()[0]
+    asks = marks[data[marks] == ord("?")]
     asking = tokens.last.searchsorted(asks)
     question = np.zeros(len(tokens))
     question[asking] = asks - tokens.first[asking] + 1
@@ -153,9 +157,9 @@ def _openers(tokens: Tokens, entry: Indices, paragraph: Indices) -> list[Array]:
     A word that is no opener has code -1, a missing word -2.
     """
     words = tokens.word.nonzero()[0]
-    code = np.append(LEXICON.opener[entry[words]], [-2.0, -2.0])
+    code = np.concatenate([LEXICON.opener[entry[words]], [-2.0, -2.0]])
     offsets = words.searchsorted(tokens.offsets)
-    last = tokens.starts[words].searchsorted(paragraph)
+    last = words.searchsorted(tokens.starts.searchsorted(paragraph))
     return [
         np.where(word < offsets[1:], code[np.minimum(word, len(words))], -2.0)
         for word in (offsets[:-1], offsets[:-1] + 1, last)
@@ -164,8 +168,7 @@ def _openers(tokens: Tokens, entry: Indices, paragraph: Indices) -> list[Array]:
 
 def groups(tokens: Tokens, matches: LexiconMatches) -> Array:
     """The number of words and phrases of each group in each text, n x len(GROUPS)."""
-    some = matches.entry.nonzero()[0]
-    entry, row = matches.entry[some], matches.text[some] * _WIDTH + 1
+    entry, row = matches.entry, matches.text * _WIDTH + 1
     cells = np.concatenate([row + LEXICON.group[entry], row + LEXICON.second_group[entry]])
     counts = np.bincount(cells, minlength=len(tokens) * _WIDTH)  # the first cell of a row: no group
     return counts.reshape(-1, _WIDTH)[:, 1:].astype(np.float64)

@@ -130,7 +130,7 @@ def tokenise(texts: Sequence[str]) -> Tokens:
         data=data,
         first=last - sizes,
         last=last,
-        text=np.repeat(np.arange(len(encoded)), np.diff(offsets)),
+        text=np.arange(len(encoded)).repeat(offsets[1:] - offsets[:-1]),
         starts=starts,
         ends=ends,
         word=kinds[visible] == WORD,

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -91,11 +92,11 @@ def mean_vectors(tokens: Tokens) -> Single:
     Words without a vector do not count; a text whose words all lack a vector has zeros.
     """
     table = shipped_table()
-    early = (np.arange(len(tokens.text)) - tokens.offsets[tokens.text] < _READ).nonzero()[0]
+    early = _first_tokens(tokens)
     word = table.find(tokens.hashes[early])
     known = word.nonzero()[0]
     offsets = early[known].searchsorted(tokens.offsets)
-    vectors = table.vectors[np.append(word[known], 0)]
+    vectors = table.vectors[np.concatenate([word[known], _NO_WORD])]
     start, end = offsets[:-1], offsets[1:]
     edge = np.minimum(start + _FIRST, end)
     sums = np.add.reduceat(vectors, np.array([start, edge]).T.ravel()).reshape(-1, 2, SIZE + 1)
@@ -105,7 +106,17 @@ def mean_vectors(tokens: Tokens) -> Single:
     return np.concatenate(both, axis=1)
 
 
+def _first_tokens(tokens: Tokens) -> Indices:
+    """The first _READ tokens of each text."""
+    early = np.ones(len(tokens.text), dtype=bool)
+    offsets = tokens.offsets.tolist()
+    for start, end in pairwise(offsets):
+        early[start + _READ : end] = False
+    return early.nonzero()[0]
+
+
 _TINY = np.float32(1e-9)
+_NO_WORD = np.zeros(1, dtype=np.intp)
 
 
 def write(path: Path, words: Sequence[str], vectors: Single, weights: Single) -> None:
