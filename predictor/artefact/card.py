@@ -98,7 +98,8 @@ def _measured(manifest: dict[str, Any]) -> list[str]:
     lines = [
         "## Measured",
         "",
-        f"Measured on {held['prompts']} held-out prompts of all corpora. Rule for holding out: "
+        f"Measured on {held['prompts']} held-out prompts of all kinds; the tables by model are of "
+        "CASTILLO, if it is in the data. Rule for holding out: "
         f"{held['rule']} `{held['threshold']}`. {note}",
         "",
         *_rows(metrics),
@@ -107,6 +108,8 @@ def _measured(manifest: dict[str, Any]) -> list[str]:
         "",
         f"Kendall tau within a corpus: {corpora}.",
         "",
+        *_kinds("By kind of traffic, fast tier:", manifest.get("kinds")),
+        *_kinds("By kind of traffic, refined tier:", manifest.get("kinds_refined")),
     ]
     if refined:
         lines += ["The refined tier on the same prompts:", "", *_rows(refined), ""]
@@ -117,6 +120,20 @@ def _measured(manifest: dict[str, Any]) -> list[str]:
             refined_rows = _rows(manifest["metrics_refined_in_scope"])
             lines += ["The same, refined tier:", "", *refined_rows, ""]
     return lines
+
+
+def _kinds(title: str, kinds: dict[str, dict[str, float]] | None) -> list[str]:
+    """The metrics by kind of traffic; nothing where they were not measured."""
+    rows = [
+        f"| {name} | {row['prompts']:.0f} | {row['models']:.0f} | {row['tau']:.3f} | "
+        f"{row['tau_pooled']:.3f} | {row['factor']:.2f} | {100 * row['coverage']:.1f} % |"
+        for name, row in (kinds or {}).items()
+    ]
+    head = [
+        "| kind | prompts | models | tau, mean over models | tau of all | actual / median | 80 % |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    return [title, "", *head, *rows, ""] if rows else []
 
 
 _EXPLAINED = (

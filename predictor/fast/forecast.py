@@ -13,6 +13,7 @@ from predictor.fast.inputs import (
     correction_share,
     location_base,
     scales,
+    widened,
 )
 from predictor.raw_forecast import RawForecasts
 
@@ -41,7 +42,7 @@ def forecast(
     weights = matches.weights
     return RawForecasts(
         location=location_base(inputs) + correction_share(inputs) * boosted(location, inputs),
-        scale=scales(inputs, boosted(scale, inputs)),
+        scale=widened(inputs, scales(inputs, boosted(scale, inputs))),
         shape=shapes[models.group(matches.routes, weights.argmax(axis=1))],
         endless=weights @ endless_rates[:-1] + (1 - weights.sum(axis=1)) * endless_rates[-1],
         inputs=inputs,

@@ -13,12 +13,13 @@ from predictor.arrays import Array
 
 THINKING_TOKENS, THINKING_POWER = 25.0, 0.7
 """Thinking at full effort takes THINKING_TOKENS x (tokens of the answer) ** THINKING_POWER tokens:
-166 before a greeting of 15 tokens, 2,500 before a solution of 700."""
+166 before a greeting of 15 tokens, 2,500 before a solution of 700. Less effort counts squared:
+makers' figures for low, medium and high effort (0.3, 0.6, 1) are about 1 to 4 to 10."""
 
 USUAL = 5.5
 """Log tokens of a usual answer, from which the text model's score counts."""
 
-_FIRM = 0.8  # share of the boosters' correction that a fully trusted prior takes away
+_FIRM = 0.9  # share of the boosters' correction that a fully trusted prior takes away
 _LONGEST = 11.0  # log tokens; bounds an answer before the thinking phase is added
 _STEPS = 40
 
@@ -29,7 +30,7 @@ def with_thinking(answer: Array, effort: Array) -> Array:
     ``answer`` (n) are the answer's log tokens, ``effort`` (n, 0 to 1) the effort of the thinking.
     """
     bounded = np.minimum(answer, _LONGEST)
-    thinking = effort * THINKING_TOKENS * np.exp(THINKING_POWER * bounded)
+    thinking = effort**2 * THINKING_TOKENS * np.exp(THINKING_POWER * bounded)
     return np.asarray(answer + np.log1p(thinking * np.exp(-bounded)))
 
 
@@ -49,5 +50,8 @@ def toward_prior(answer: Array, prior: Array, trust: Array) -> Array:
 
 
 def damping(trust: Array) -> Array:
-    """The share (n) of the boosters' correction that stays beside a prior of this ``trust``."""
-    return np.asarray(1.0 - _FIRM * trust**2)
+    """The share (n) of the boosters' correction that stays beside a prior of this ``trust``.
+
+    Only a firm prior silences the boosters: a trust of 0.6 leaves 0.88, one of 0.95 leaves 0.27.
+    """
+    return np.asarray(1.0 - _FIRM * trust**4)

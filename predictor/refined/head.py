@@ -149,13 +149,25 @@ class RefinedTier:
     """
 
     def __init__(self, encoder: Encoder, head: RefinedHead) -> None:
-        if tuple(canonical(name) for name in encoder.models) != head.models.names:
+        names = [canonical(name) for name in encoder.models]
+        if not names or not set(names) <= set(head.models.names):
             raise ArtefactError(
                 "the encoder and the refined head were trained on different models "
                 f"({', '.join(encoder.models)} and {', '.join(head.models.names)}); {_RETRAIN}"
             )
         self.encoder = encoder
         self.head = head
+        self._columns = [names.index(name) if name in names else -1 for name in head.models.names]
+
+    def _outputs(self, texts: Sequence[str]) -> Single:
+        """The encoder's outputs with a column for each of the head's models.
+
+        A model that the encoder was not trained on has the mean column of those it was.
+        """
+        encoded = self.encoder.encode(texts)
+        own, others = np.split(encoded, [len(self.encoder.models)], axis=1)
+        everyone = np.column_stack([own, own.mean(axis=1)])
+        return np.column_stack([everyone[:, self._columns], others])
 
     @classmethod
     def load(
@@ -190,7 +202,7 @@ class RefinedTier:
         """
         if not prompts:
             return fast
-        encoded = self.encoder.encode([prompt.text for prompt in prompts])
+        encoded = self._outputs([prompt.text for prompt in prompts])
         give_way()
         matches = [self.head.models.match(prompt.model) for prompt in prompts]
         return self.head.refine(fast, encoded, matches)

@@ -27,7 +27,7 @@ LOCATION_SETTINGS = {
     "objective": "huber",
     "alpha": 0.2,
     "learning_rate": LOCATION_RATE,
-    "num_leaves": 31,
+    "num_leaves": 47,
     "feature_fraction": 0.3,
     "bagging_fraction": 0.7,
     "bagging_freq": 1,
@@ -82,7 +82,7 @@ class Rows:
 class CellInputs:
     """The source of rows: the cells, and the prompts' features and text scores.
 
-    ``evident`` (P x 4) are the columns of ``Evidence`` for each prompt. ``names`` (N) are the names
+    ``evident`` (P x 5) are the columns of ``Evidence`` for each prompt. ``names`` (N) are the names
     of the cells' models, the trained ``models`` (M) first.
     """
 

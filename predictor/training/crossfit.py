@@ -9,9 +9,10 @@ import lightgbm as lgb
 import numpy as np
 
 from predictor.arrays import Array, Flags, Indices
-from predictor.fast.inputs import scales
+from predictor.fast.inputs import ModelMatch, scales
 from predictor.training.boosters import CellInputs, Rows, fit_location, fit_scale, locate, predict
 from predictor.training.interval_calibration import residual_quantiles
+from predictor.training.model_choice import families_of
 from predictor.training.progress import log
 
 FOLDS = 5
@@ -68,9 +69,9 @@ def fit_head(
     """Fit location and scale on all cells, and the shapes on out-of-fold residuals.
 
     ``fold`` (P) is each prompt's fold. Forecasts for unseen models are measured on hidden models:
-    the fit of fold k leaves out every FOLDS-th model as well. ``apart`` are the inputs by a text
-    model that saw no prompt of the same ``kind`` (P): from forecasts of whole kinds left out the
-    scale learns how much a novel prompt widens the forecast.
+    further fits of fold k leave out every FOLDS-th model, and every FOLDS-th family. ``apart`` are
+    the inputs by a text model that saw no prompt of the same ``kind`` (P): from forecasts of whole
+    kinds left out the scale learns how much a novel prompt widens the forecast.
     """
     cells = np.arange(len(inputs.cells))
     parts = []
@@ -82,7 +83,7 @@ def fit_head(
     novel = _kinds_left_out(apart, kind, threads)
     scale = _out_of_fold_scale(inputs, located, novel, threads)
     rows, rng = located.rows, np.random.default_rng(0)
-    everything = _joined([located, novel])
+    everything = _joined([located, *novel])
     return FittedHead(
         fit_location(inputs.training_rows(cells, _NONE_HIDDEN, rng), inputs.cells, threads=threads),
         fit_scale(everything.rows, inputs.cells, everything.location, threads=threads),
@@ -96,42 +97,43 @@ def _fit_fold(
 ) -> list[_LocatedRows]:
     """Fit on the cells ``inside`` and locate the cells ``outside``, once for each route.
 
-    Every FOLDS-th model is hidden from the second fit, which forecasts that model's cells.
+    Further fits hide models, whose cells they forecast as unseen: every FOLDS-th model as a related
+    one, and whole families as generic ones.
     """
-    rng, known = np.random.default_rng(part), len(inputs.models.names)
-    every = np.arange(len(inputs.names))
-    hidden = every[every % FOLDS == part]
-    model = inputs.cells.model
+    rng, model = np.random.default_rng(part), inputs.cells.model
 
-    def fit(cells: Indices, hidden_models: Indices) -> lgb.Booster:
-        rows = inputs.training_rows(cells, hidden_models, rng)
-        return fit_location(rows, inputs.cells, threads=threads)
-
-    def located(booster: lgb.Booster, rows: Rows) -> _LocatedRows:
+    def located(hidden: Indices, unseen: Indices, matches: list[ModelMatch]) -> _LocatedRows:
+        seen = inside[~np.isin(model[inside], hidden)]
+        rows = inputs.training_rows(seen, hidden, rng)
+        booster = fit_location(rows, inputs.cells, threads=threads, hasty=len(hidden) > 0)
+        rows = inputs.rows(unseen, matches)
         location = locate(booster, rows, threads=threads)
         return _LocatedRows(rows, location, np.full(len(rows.cell), part, dtype=np.intp))
 
-    own = outside[model[outside] < known]
-    out = [located(fit(inside, _NONE_HIDDEN), inputs.rows(own, inputs.matches()))]
-    seen = inside[~np.isin(model[inside], hidden)]
-    unseen = outside[np.isin(model[outside], hidden)]
-    if len(seen) and len(unseen):
-        booster = fit(seen, hidden)
-        for matches in (inputs.unseen(hidden), inputs.generic()):
-            out.append(located(booster, inputs.rows(unseen, matches)))
+    own = outside[model[outside] < len(inputs.models.names)]
+    out = [located(_NONE_HIDDEN, own, inputs.matches())]
+    every = np.arange(len(inputs.names))
+    families = np.flatnonzero(families_of(inputs.names) % FOLDS == part)
+    for hidden, matches in (
+        (every[every % FOLDS == part], inputs.unseen),
+        (families, lambda _: inputs.generic()),
+    ):
+        unseen = outside[np.isin(model[outside], hidden)]
+        if len(unseen) and not np.isin(model[inside], hidden).all():
+            out.append(located(hidden, unseen, matches(hidden)))
     return out
 
 
-def _kinds_left_out(apart: CellInputs, kind: Indices, threads: int) -> _LocatedRows:
-    """Rows of every kind's cells, located by a fit that saw nothing of the kind.
+def _kinds_left_out(apart: CellInputs, kind: Indices, threads: int) -> list[_LocatedRows]:
+    """For each kind, rows of its cells, located by a fit that saw nothing of the kind.
 
-    The rows weigh ``_NOVEL_WEIGHT``. Their fold is -1: they are in no shape, and every fit of the
-    scale may use them.
+    Data of one kind gives none. The rows weigh ``_NOVEL_WEIGHT``. Their fold is -1: they are in no
+    shape, and every fit of the scale may use them.
     """
-    cells, rng = np.arange(len(apart.cells)), np.random.default_rng(0)
-    of_cell = kind[apart.cells.prompt]
-    none = apart.rows(_NONE_HIDDEN, apart.matches())  # data of one kind has no kind to leave out
-    parts = [_LocatedRows(none, none.base, _NONE_HIDDEN)]
+    scored: Flags = np.asarray(~np.isnan(apart.scores).any(axis=1))
+    cells, rng = np.flatnonzero(scored[apart.cells.prompt]), np.random.default_rng(0)
+    of_cell = kind[apart.cells.prompt[cells]]
+    parts = []
     for part in np.unique(of_cell):
         inside, outside = cells[of_cell != part], cells[of_cell == part]
         if not len(inside):
@@ -141,8 +143,8 @@ def _kinds_left_out(apart: CellInputs, kind: Indices, threads: int) -> _LocatedR
         rows = apart.rows(outside, apart.matches(), _NOVEL_WEIGHT)
         location = locate(booster, rows, threads=threads)
         parts.append(_LocatedRows(rows, location, np.full(len(outside), -1, dtype=np.intp)))
-    log.info("%d kinds left out in turn", len(parts) - 1)
-    return _joined(parts)
+    log.info("%d kinds left out in turn", len(parts))
+    return parts
 
 
 def _joined(parts: Sequence[_LocatedRows]) -> _LocatedRows:
@@ -154,13 +156,13 @@ def _joined(parts: Sequence[_LocatedRows]) -> _LocatedRows:
 
 
 def _out_of_fold_scale(
-    inputs: CellInputs, located: _LocatedRows, novel: _LocatedRows, threads: int
+    inputs: CellInputs, located: _LocatedRows, novel: list[_LocatedRows], threads: int
 ) -> Array:
     """The scale of each row of ``located`` (n, log tokens) by fits on other folds and ``novel``."""
     scale = np.empty(len(located.location))
     for part in np.unique(located.fold):
         inside = located.fold != part
-        fitted = _joined([located.where(inside), novel])
+        fitted = _joined([located.where(inside), *novel])
         booster = fit_scale(fitted.rows, inputs.cells, fitted.location, threads=threads)
         outside = located.rows.where(~inside)
         scale[~inside] = scales(outside.inputs, predict(booster, outside, threads=threads))

@@ -31,6 +31,7 @@ from predictor.training.text_model import FittedTextModel, TextTargets
 
 _LEAST_PROMPTS = 50
 _TEXT_FOLDS = 10
+_MOST_PROMPTS = 9_000
 _TEXT_MODEL_SOURCES = ("oasst_eval",)
 """The data sets of other models whose prompts the text model is fitted on."""
 
@@ -91,39 +92,48 @@ def fit(records: Records, effects: Sequence[PromptEffects], *, threads: int) -> 
     prompts = len(np.unique(cells.prompt))
     if prompts < _LEAST_PROMPTS:
         raise DataError(f"{prompts} prompts are left to train on, need {_LEAST_PROMPTS}")
-    other_texts, other_effects = _text_model_prompts(effects)
-    features = extract([*records.prompts, *(Prompt("", text) for text in other_texts)])
+    features, kind = extract(records.prompts), np.unique(records.corpus, return_inverse=True)[1]
     log.info("features read; fitting the text model")
-    kind = np.unique(records.corpus, return_inverse=True)[1]
     answers = answer_effects(cells, len(records.prompts), len(records.models))
-    targets = TextTargets(
-        effect=answers.prompt,
-        answered=answers.answered,
-        departures=table_of(cells, answers.departures(cells), len(kind), known),
-        fold=splits.folds(records, _TEXT_FOLDS),
-        kind=kind,
-        others=other_effects,
-    )
-    text = text_model.fit(features, targets)
+    departures = table_of(cells, answers.departures(cells), len(kind), known)
+    fold = splits.folds(records, _TEXT_FOLDS)
+    targets = TextTargets(answers.prompt, answers.answered, departures, fold, kind)
+    text = _fit_text(records, targets, effects)
     log.info("text model fitted; fitting location and scale")
     weights = trait_weights(cells.model, len(records.models))
     levels = fit_levels(records.models, answers.model, weights)
     models = TrainedModels(records.models[:known], answers.model[:known], levels)
-    known_prompts = features.first(len(kind))
-    evidence, strange = fit_evidence(
-        known_prompts, answers.prompt, text.scores[:, ALL], answers.answered, kind
-    )
-    evident = evidence.columns(known_prompts)
+    evidence, novel = fit_evidence(features, targets, text.scores[:, ALL])
+    evident = evidence.columns(features)
     inputs = CellInputs(cells, features, text.scores, evident, models, records.models)
-    apart = replace(
-        inputs,
-        scores=text.kind_scores,
-        evident=np.column_stack([strange, evident[:, 1:]]),
-    )
-    fold = splits.folds(records, FOLDS)
-    head = fit_head(inputs, fold, apart, kind, threads=threads)
+    novel = np.column_stack([novel, evident[:, novel.shape[1] :]])
+    apart = replace(inputs, scores=text.kind_scores, evident=novel)
+    head = fit_head(inputs, splits.folds(records, FOLDS), apart, kind, threads=threads)
     rates = endless_rates(records.model, records.tokens, records.censored, known)
     return FittedFastTier(records, cells, answers, evidence, models, text, head, rates)
+
+
+def _fit_text(
+    records: Records, targets: TextTargets, effects: Sequence[PromptEffects]
+) -> FittedTextModel:
+    """The text model, fitted on at most ``_MOST_PROMPTS``; the scores of all prompts.
+
+    The time of a fit grows with the cube of the prompts. The other prompts' scores are those of the
+    fitted model, which did not see them; they have no ``kind_scores`` (NaN).
+    """
+    count = len(records.prompts)
+    chosen = np.unique(np.linspace(0, count - 1, min(count, _MOST_PROMPTS)).astype(np.intp))
+    texts, others = _text_model_prompts(effects)
+    prompts = [records.prompts[index] for index in chosen]
+    features = extract([*prompts, *(Prompt("", text) for text in texts)])
+    fitted = text_model.fit(features, targets.rows(chosen), others)
+    rest = np.setdiff1d(np.arange(count), chosen)
+    if not len(rest):
+        return fitted
+    scores, apart = np.full((2, count, fitted.scores.shape[1]), np.nan)
+    scores[chosen], apart[chosen] = fitted.scores, fitted.kind_scores
+    scores[rest] = fitted.model.scores(extract([records.prompts[index] for index in rest]))
+    return FittedTextModel(fitted.model, scores, apart)
 
 
 def _text_model_prompts(effects: Sequence[PromptEffects]) -> tuple[list[str], Array]:

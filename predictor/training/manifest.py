@@ -16,8 +16,10 @@ from predictor.data import castillo, other_models
 from predictor.data.kinds.licences import SOURCES as KINDS
 from predictor.data.other_models import PromptEffects
 from predictor.data.records import Records
+from predictor.evaluation.forecasts import forecasts_by_model
+from predictor.evaluation.kinds import metrics_by_kind
 from predictor.evaluation.metrics import metrics_by_model, tau_by_corpus
-from predictor.fast.predictor import LengthPredictor
+from predictor.fast.predictor import LengthPredictor, Predictor
 from predictor.training.fast import FittedFastTier
 
 if TYPE_CHECKING:
@@ -27,8 +29,8 @@ if TYPE_CHECKING:
 CASTILLO = "CASTILLO (arXiv 2505.16881), CC-BY-4.0, data set danfperam/castillo"
 
 _HOLDOUT_RULE = (
-    "split is validate and SHA-256 of the prompt's UTF-8 text, in hexadecimal, is at most the "
-    "threshold"
+    "of other kinds of traffic a quarter of the groups of near-duplicates; of CASTILLO, split is "
+    "validate and SHA-256 of the prompt's UTF-8 text, in hexadecimal, is at most the threshold"
 )
 
 
@@ -105,24 +107,33 @@ def held_out_metrics(
     held: Records,
     licences: Path | None,
 ) -> dict[str, dict[str, Any]]:
-    """Metrics on all prompts and models of ``held``, and "in scope".
+    """Metrics on the prompts and models of ``held``: of CASTILLO, "in scope", and by kind.
 
-    In scope are the corpora and models of the training data: with ``licences`` (a folder) the
-    licensed corpora and models, else all.
+    The metrics by model are of CASTILLO's corpora if there are any, else of all. In scope are the
+    corpora and models of the training data: with ``licences`` (a folder) the licensed ones, else
+    all.
     """
     if len(held.texts) < 2:
-        return {"metrics": {}, "metrics_in_scope": {}, "tau_by_corpus": {}}
-    metrics = metrics_by_model(predictor, held)
-    scope = held if licences is None else castillo.licensed(held, licences)
+        return {"metrics": {}, "metrics_in_scope": {}, "tau_by_corpus": {}, "kinds": {}}
+    inside = np.isin(held.corpus, castillo.CORPORA)
+    main = held.of_prompts(inside) if inside.any() else held
+    scope = main if licences is None else castillo.licensed(main, licences)
+    metrics = metrics_by_model(predictor, main)
     facts: dict[str, dict[str, Any]] = {
         "metrics": metrics,
-        "metrics_in_scope": metrics if scope is held else metrics_by_model(predictor, scope),
-        "tau_by_corpus": tau_by_corpus(predictor, held),
+        "metrics_in_scope": metrics if scope is main else metrics_by_model(predictor, scope),
+        "tau_by_corpus": tau_by_corpus(predictor, main),
+        "kinds": _by_kind(predictor, held),
     }
     if refined is not None:
         with tempfile.TemporaryDirectory() as folder:
             forecaster = refined.beside(predictor, Path(folder))
-            facts["metrics_refined"] = metrics_by_model(forecaster, held)
-            if scope is not held:
+            facts["metrics_refined"] = metrics_by_model(forecaster, main)
+            facts["kinds_refined"] = _by_kind(forecaster, held)
+            if scope is not main:
                 facts["metrics_refined_in_scope"] = metrics_by_model(forecaster, scope)
     return facts
+
+
+def _by_kind(predictor: Predictor, held: Records) -> dict[str, Any]:
+    return metrics_by_kind(list(forecasts_by_model(predictor, held)), held)

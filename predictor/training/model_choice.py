@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from predictor.arrays import Array, Indices
 from predictor.data.records import Records
+from predictor.features.model_names import canonical, traits
 
 MOST_MODELS = 16
 """The most models with a text column of their own; each adds to the artefact's size."""
@@ -39,3 +42,9 @@ def trait_weights(model: Indices, models: int) -> Array:
     """How much each model counts in the fit of the traits (M), by its number of cells."""
     cells = np.bincount(model, minlength=models)
     return np.asarray(cells / (cells + _FEW), dtype=np.float64)
+
+
+def families_of(names: Sequence[str]) -> Indices:
+    """A number for the family of each model (N); a model of no known family is one of its own."""
+    known = [traits(name).family or canonical(name) for name in names]
+    return np.asarray(np.unique(known, return_inverse=True)[1], dtype=np.intp)

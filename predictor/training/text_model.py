@@ -27,8 +27,7 @@ class TextTargets:
 
     ``effect`` (P, NaN: no answer) is each prompt's effect, ``answered`` (P) the number of models
     that answered it. ``departures`` (P x M, NaN: not answered) are the M models' lengths beyond
-    prompt and model. ``fold`` and ``kind`` (P) are two partitions of the prompts. ``others`` (Q)
-    are the effects, up to a constant, of Q prompts that only other models answered.
+    prompt and model. ``fold`` and ``kind`` (P) are two partitions of the prompts.
     """
 
     effect: Array
@@ -36,7 +35,16 @@ class TextTargets:
     departures: Array
     fold: Indices
     kind: Indices
-    others: Array
+
+    def rows(self, rows: Indices) -> TextTargets:
+        """The targets of the prompts ``rows``."""
+        return TextTargets(
+            self.effect[rows],
+            self.answered[rows],
+            self.departures[rows],
+            self.fold[rows],
+            self.kind[rows],
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +59,13 @@ class FittedTextModel:
     kind_scores: Array
 
 
-def fit(features: TextFeatures, targets: TextTargets) -> FittedTextModel:
-    """Fit all columns; ``features`` (P + Q) has the P prompts first."""
-    count, others = len(targets.effect), len(targets.others)
+def fit(features: TextFeatures, targets: TextTargets, other_effects: Array) -> FittedTextModel:
+    """Fit all columns; ``features`` (P + Q) has the P prompts first.
+
+    ``other_effects`` (Q) are the effects, up to a constant, of Q prompts that only other models
+    answered; the shared columns are fitted on these prompts as well.
+    """
+    count, others = len(targets.effect), len(other_effects)
     folds = tuple(
         np.append(part, np.full(others, NEVER_SCORED)) for part in (targets.fold, targets.kind)
     )
@@ -61,8 +73,8 @@ def fit(features: TextFeatures, targets: TextTargets) -> FittedTextModel:
     inputs = kernel_inputs(features, answered, folds[1])
     word_gram = gram(inputs.words)
     noise = 1 + _FEW_MODELS / np.maximum(1, targets.answered)
-    level = _level(word_gram, targets.effect, noise, targets.others) if others else 0.0
-    prompt = np.append(targets.effect, level + targets.others)
+    level = _level(word_gram, targets.effect, noise, other_effects) if others else 0.0
+    prompt = np.append(targets.effect, level + other_effects)
     noise = np.append(noise, np.full(others, _OTHER_MODELS))
     words = fit_ridge(word_gram, prompt, _WORDS_PENALTY * noise, *folds)
 

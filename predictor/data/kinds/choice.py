@@ -17,6 +17,7 @@ SAMPLES = 6
 """Answers that are read of one model to one request, at most."""
 
 _FEW = 3  # models of one base that count in full; more of them share that weight
+_SHARE = 0.25  # CASTILLO's answers weigh 1 each: its prompts have answers of more models
 _MOST = 8_000.0  # answers that a whole set weighs, at most; CASTILLO's answers weigh 1 each
 
 Names = NDArray[np.object_]
@@ -98,4 +99,4 @@ def weights(models: Sequence[str], prompt: Indices, model: Indices) -> Array:
     shared, count = np.unique(key, return_counts=True)
     rows = np.searchsorted(shared, prompt * (bases.max() + 1) + bases[model])
     weight = np.minimum(1.0, _FEW / count[rows])
-    return np.asarray(weight * min(1.0, _MOST / float(weight.sum())))
+    return np.asarray(_SHARE * weight * min(1.0, _MOST / float(weight.sum())))

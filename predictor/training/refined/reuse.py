@@ -54,7 +54,7 @@ def reuse_encoder(folder: Path, fast: FittedFastTier) -> ReusedRefinedTier:
     """
     arrays, contents = format.read(folder, any_features=True).arrays, _encoder_files(folder)
     names = Encoder.load(folder).models
-    if tuple(canonical(name) for name in names) != fast.models.names:
+    if not {canonical(name) for name in names} <= set(fast.models.names):
         raise DataError(
             f"the encoder in {folder} was trained on {', '.join(names)}, this data has "
             f"{', '.join(fast.models.names)}; train with --encoder"
