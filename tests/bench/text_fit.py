@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from predictor.arrays import Array, Indices
+from predictor.arrays import Array
 from predictor.data import splits
 from predictor.data.records import Records
 from predictor.fast.inputs import TrainedModels
@@ -26,16 +26,15 @@ _FOLDS = 10
 class TextFit:
     """A text model of ``records``, all of whose models have a column, and what it was fitted on.
 
-    ``offsets`` (M) are the models' effects, ``effect`` (P) and ``answered`` (P) the prompts'.
+    ``offsets`` (M) are the models' effects.
     """
 
     records: Records
     cells: Cells
     features: TextFeatures
     text: FittedTextModel
+    targets: TextTargets
     offsets: Array
-    effect: Array
-    answered: Indices
 
     def inputs(self, records: Records, cells: Cells) -> tuple[CellInputs, CellInputs]:
         """The boosters' inputs of ``cells``; as seen by all kinds, and by all other kinds.
@@ -43,10 +42,8 @@ class TextFit:
         The scores of the records fitted on are out of fold. Other records have no second inputs of
         their own: both are the same.
         """
-        kind = np.unique(self.records.corpus, return_inverse=True)[1]
-        own = self.features.first(len(kind))
-        expected = self.text.scores[:, ALL]
-        evidence, strange = fit_evidence(own, self.effect, expected, self.answered, kind)
+        own = self.features
+        evidence, novel = fit_evidence(own, self.targets, self.text.scores[:, ALL])
         models = TrainedModels(records.models, self.offsets)
         if records is not self.records:
             own = extract(records.prompts)
@@ -56,7 +53,7 @@ class TextFit:
         evident = evidence.columns(own)
         scores, names = self.text.scores, records.models
         seen = CellInputs(cells, own, scores, evident, models, names)
-        apart = np.column_stack([strange, evident[:, 1:]])
+        apart = np.column_stack([novel, evident[:, novel.shape[1] :]])
         return seen, replace(seen, scores=self.text.kind_scores, evident=apart)
 
 
@@ -71,7 +68,6 @@ def fit_text(records: Records, cells: Cells) -> TextFit:
         departures=table_of(cells, answers.departures(cells), count, models),
         fold=splits.folds(records, _FOLDS),
         kind=np.unique(records.corpus, return_inverse=True)[1],
-        others=np.zeros(0),
     )
-    text = text_model.fit(features, targets)
-    return TextFit(records, cells, features, text, answers.model, answers.prompt, answers.answered)
+    text = text_model.fit(features, targets, np.zeros(0))
+    return TextFit(records, cells, features, text, targets, answers.model)

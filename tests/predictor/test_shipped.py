@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from predictor import LengthPredictor, Prompt
-from predictor.data import castillo, sources, splits
+from predictor.data import castillo, splits
 from predictor.data.castillo import LICENSED_CORPORA
 from predictor.data.kinds.licences import SOURCES as KINDS
 from predictor.evaluation.metrics import metrics_by_model
@@ -75,6 +75,18 @@ def test_the_accuracy_on_the_corpora_and_models_of_the_training_data_is_high(
     assert figures["coverage"] == pytest.approx(0.8, abs=0.03)
 
 
+@pytest.mark.parametrize("tier", TIERS)
+def test_every_kind_of_traffic_is_ranked_and_its_intervals_are_honest(
+    shipped: LengthPredictor, tier: str
+) -> None:
+    kinds = shipped.manifest["kinds" if tier == "fast" else "kinds_refined"]
+    assert set(kinds) >= set(shipped.manifest["sources"]) - set(LICENSED_CORPORA)
+    for name, figures in kinds.items():
+        assert figures["tau"] > 0.05, name
+        assert 0.65 <= figures["coverage"] <= 0.92, name
+        assert 1 / 2.5 <= figures["factor"] <= 2.5, name
+
+
 def mean_of_shipped_models(shipped: LengthPredictor, name: str) -> dict[str, float]:
     """The means of the figures over CASTILLO's models; others answered some kinds only."""
     rows = [shipped.manifest[name][model] for model in sorted(SHIPPED_MODELS)]
@@ -113,10 +125,10 @@ def test_everyday_requests_are_ranked_by_what_they_ask_for(shipped: LengthPredic
 def test_the_published_figures_are_reproduced_on_the_held_out_prompts(
     shipped: LengthPredictor, castillo_data: Path, tier: str
 ) -> None:
-    records = sources.read_all([castillo_data])
+    records = castillo.read_castillo(castillo_data)
     threshold = shipped.manifest["held_out"]["threshold"]
     held = records.of_prompts(splits.held_out(records, threshold))
-    assert len(held.texts) == shipped.manifest["held_out"]["prompts"]
+    assert len(held.texts) == 340
     measured = load_predictor(None, tier)
     found = metrics_by_model(measured, castillo.licensed(held, castillo_data))["mean"]
     name = "metrics_in_scope" if tier == "fast" else "metrics_refined_in_scope"

@@ -48,6 +48,28 @@ def test_each_source_has_its_title_licence_counts_and_share() -> None:
     assert "674 sampled answers to 331 prompts" in card
 
 
+def test_each_kind_has_its_accuracy_by_tier_where_it_was_measured() -> None:
+    row = {"prompts": 9.0, "models": 3.0, "tau": 0.25, "tau_pooled": 0.5, "factor": 1.1}
+    figures = {
+        "tau": 0.3,
+        "mae": 9.0,
+        "crps": 8.0,
+        "crps_skill": 0.2,
+        "coverage": 0.8,
+        "prompts": 9.0,
+    }
+    card = model_card(
+        manifest(
+            metrics={"mean": figures},
+            metrics_in_scope={"mean": figures},
+            kinds={"tea_chat": row | {"coverage": 0.77}},
+        )
+    )
+    assert "By kind of traffic, fast tier:" in card
+    assert "| tea_chat | 9 | 3 | 0.250 | 0.500 | 1.10 | 77.0 % |" in card
+    assert "By kind of traffic, refined tier:" not in card
+
+
 def test_the_card_says_what_is_stated_and_not_learned() -> None:
     card = model_card(manifest())
     for file in ("features/prior_table.py", "fast/location.py", "features/length_words.py"):

@@ -1,14 +1,16 @@
 """Evidence: the stated prior as the data moved it, and how strange a request is."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from predictor.fast.evidence import NAMES, WATCHED, Evidence, strangeness, watched
+from predictor.fast.evidence import NAMES, WATCHED, Evidence, is_code, novelty, watched
 from predictor.features.definition import Prompt, extract
 from predictor.features.prior import priors
 from predictor.features.prior_table import LINES
 
-STRANGENESS, PRIOR, SPREAD, TRUST = range(len(NAMES))
+STRANGENESS, UNFAMILIAR, PRIOR, SPREAD, TRUST = range(len(NAMES))
 STATED = np.array([line.trust for line in LINES])
 PROMPTS = [
     Prompt("m", "What is the capital of France? Answer in one word."),
@@ -24,14 +26,40 @@ def evidence(**parts: float) -> Evidence:
 
 
 def test_strangeness_counts_the_features_outside_of_their_ranges() -> None:
-    low, high = np.zeros(4), np.ones(4)
-    values = np.array([[0.5, 0, 1, np.nan], [2, 0.5, 0.5, 0.5], [2, -1, 0.5, 3]])
-    assert strangeness(values, low, high) == pytest.approx(np.log1p([0, 1, 3]))
+    low, high = np.zeros(len(WATCHED)), np.ones(len(WATCHED))
+    values = np.full((3, len(WATCHED)), 0.5)
+    values[0, :2] = np.nan, 1.0
+    values[1, 0] = 2.0
+    values[2, :3] = 2.0, -1.0, 3.0
+    assert novelty(values, low, high)[:, STRANGENESS] == pytest.approx(np.log1p([0, 1, 3]))
+
+
+def test_only_scripts_and_kinds_of_request_are_unfamiliar() -> None:
+    made = evidence()
+    usual = np.nan_to_num(watched(extract(PROMPTS)))
+    known = replace(made, low=usual.min(axis=0), high=usual.max(axis=0))
+    long = Prompt("m", PROMPTS[1].text * 40)
+    others = [Prompt("m", "日本語"), Prompt("m", PROMPTS[1].text, tools=3), long]
+    rows = known.columns(extract([*PROMPTS, *others]))
+    assert np.all(rows[2:, STRANGENESS] > 0)
+    assert rows[:2, UNFAMILIAR].tolist() == [0, 0]
+    assert np.all(rows[2:4, UNFAMILIAR] > 0)
+    assert rows[4, UNFAMILIAR] == 0
+
+
+def test_a_demand_in_a_task_with_code_is_trusted_little() -> None:
+    code = "Write a Python function that takes a class and asserts its input. Print one word."
+    features = extract([Prompt("m", code), PROMPTS[0]])
+    assert is_code(features).tolist() == [True, False]
+    prior = priors(features.lexical, features.context)
+    rows = evidence().columns(features)
+    assert rows[0, TRUST] < 0.2 * prior.trust[0]
+    assert rows[1, TRUST] == pytest.approx(prior.trust[1])
 
 
 def test_limits_and_sampling_are_not_watched() -> None:
     plain = Prompt("m", PROMPTS[1].text)
-    odd = Prompt("m", PROMPTS[1].text, temperature=1.7, top_p=0.2, max_tokens=9, system="Be kind.")
+    odd = Prompt("m", PROMPTS[1].text, temperature=1.7, top_p=0.2, max_tokens=9)
     first, second = watched(extract([plain, odd]))
     np.testing.assert_array_equal(first, second)
     (tools,) = watched(extract([Prompt("m", PROMPTS[1].text, tools=40)]))

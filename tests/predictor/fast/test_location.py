@@ -12,7 +12,7 @@ ANSWERS = np.log([2.0, 15.0, 300.0, 3000.0])
 def test_thinking_adds_tokens_and_the_inverse_takes_them_away(effort: float) -> None:
     efforts = np.full(len(ANSWERS), effort)
     total = with_thinking(ANSWERS, efforts)
-    assert np.all(np.exp(total) > np.exp(ANSWERS) + 10 * effort)
+    assert np.all(np.exp(total) > np.exp(ANSWERS) + 10 * effort**2)
     assert np.all(np.diff(total) > 0)
     assert without_thinking(total, efforts) == pytest.approx(ANSWERS, abs=1e-6)
 

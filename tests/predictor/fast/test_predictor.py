@@ -78,7 +78,6 @@ def test_fields_that_say_nothing_of_the_length_do_not_change_the_forecast(
         temperature=1.5,
         top_p=0.1,
         reasoning=1.0,  # the model cannot think
-        system="Be kind to tea.",
     )
     first, second = small_predictor.predict([plain, odd])
     assert first == second
@@ -105,7 +104,8 @@ def test_a_model_that_thinks_is_longer_than_the_same_model_told_not_to(
     off, low, high = small_predictor.predict(
         [Prompt("qwen3-8b", TEXTS[0], reasoning=effort) for effort in (0.0, 0.3, 1.0)]
     )
-    assert off.quantile(0.5) + 50 < low.quantile(0.5) < high.quantile(0.5)
+    assert 1.2 * off.quantile(0.5) < low.quantile(0.5)
+    assert 2 * low.quantile(0.5) < high.quantile(0.5)
 
 
 def test_a_request_unlike_all_training_data_gets_a_wider_interval(

@@ -21,6 +21,7 @@ from predictor.fast.text_model import SHARED
 from predictor.features.definition import Prompt, extract
 from predictor.training.boosters import CellInputs, Rows, fit_location, locate
 from predictor.training.cells import Cells
+from tests.predictor.training.builders import no_evidence
 
 NAMES = ["qwen2.5-7b", "qwen2.5-14b", "mistral-7b"]
 LEVEL = 0.7
@@ -35,7 +36,7 @@ def inputs() -> CellInputs:
         Cells(prompt, model, ones, ones[:, None], 0 * ones, ones, ones, ones),
         extract([Prompt("", f"prompt {number}") for number in range(400)]),
         np.zeros((400, SHARED + 3)),
-        np.tile([0.0, np.nan, np.nan, 0.0], (400, 1)),
+        no_evidence(400),
         TrainedModels(NAMES, np.array([0.1, 0.2, 0.3]), np.append(np.zeros(TRAITS), LEVEL)),
         NAMES,
     )

@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from predictor.arrays import Indices
+from predictor.arrays import Flags, Indices
 from predictor.data import splits
+from predictor.fast.evidence import NAMES as NAMES_OF_EVIDENCE
 from predictor.fast.inputs import (
     COLUMNS,
     GENERIC,
@@ -22,11 +23,19 @@ from predictor.raw_forecast import LEVELS
 from predictor.training.boosters import CellInputs, locate, predict
 from predictor.training.cells import Cells
 from predictor.training.crossfit import FOLDS, FittedHead, fit_head
+from predictor.training.model_choice import families_of
+from tests.predictor.training.builders import no_evidence
 
 NOISE = 1.0
 NAMES = ["qwen2.5-7b", "qwen2.5-14b", "mistral-7b"]
 ONE_KIND = np.zeros(200, np.intp)
 STRANGENESS = COLUMNS.index("strangeness")
+
+
+def hidden(model: Indices, fold: Indices) -> Flags:
+    """Which of n rows are of a model that the fit of their fold did not see."""
+    family = families_of(NAMES)[model]
+    return np.asarray((model % FOLDS == fold) | (family % FOLDS == fold))
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +52,7 @@ def inputs() -> CellInputs:
         Cells(prompt, model, centre, centre[:, None], 0 * ones, ones, ones, ones),
         extract([Prompt("", text) for text in texts]),
         scores,  # random: by them a booster tells the prompts apart
-        np.tile([0.0, np.nan, np.nan, 0.0], (prompts, 1)),
+        no_evidence(prompts),
         TrainedModels(NAMES, np.zeros(len(NAMES))),
         NAMES,
     )
@@ -87,7 +96,7 @@ def test_only_hidden_models_are_forecast_as_unseen(inputs: CellInputs, head: Fit
     out = head.out_of_fold
     unseen = out.inputs[:, ROUTE] != KNOWN
     model = inputs.cells.model[out.cell]
-    assert np.all(model[unseen] % FOLDS == out.fold[unseen])
+    assert np.all(hidden(model, out.fold)[unseen])
     assert set(out.inputs[unseen, ROUTE]) == {RELATED, GENERIC}
     related = out.inputs[:, ROUTE] == RELATED
     assert set(model[related]) == {0, 1}  # mistral has no relative
@@ -120,7 +129,8 @@ def test_models_without_a_text_column_are_hidden_in_turn_as_well(
     assert set(model[route == KNOWN]) == {0}
     assert set(model[route == RELATED]) == {1}
     assert set(model[route == GENERIC]) == {0, 1, 2}
-    assert np.all(model[route != KNOWN] % FOLDS == out.fold[route != KNOWN])
+    assert np.all(hidden(model, out.fold)[route != KNOWN])
+    assert np.all(model[route == RELATED] % FOLDS == out.fold[route == RELATED])
 
 
 def test_kinds_left_out_widen_strange_forecasts_and_are_in_nothing_else(
@@ -133,7 +143,9 @@ def test_kinds_left_out_widen_strange_forecasts_and_are_in_nothing_else(
         inputs, cells=replace(inputs.cells, centre=long, values=long[:, None]), scores=scores
     )
     evident = inputs.evident.copy()
-    evident[:, 0] = 2.0  # what the prompts are to all other kinds
+    evident[:, NAMES_OF_EVIDENCE.index("strangeness")] = (
+        2.0  # what the prompts are to all other kinds
+    )
     found = fit_head(two, fold, replace(two, evident=evident), kind, threads=1)
     out = found.out_of_fold
     assert set(out.fold) == set(range(FOLDS))

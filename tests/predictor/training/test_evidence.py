@@ -3,13 +3,15 @@
 import numpy as np
 import pytest
 
-from predictor.arrays import Array
+from predictor.arrays import Array, Indices
 from predictor.fast.evidence import Evidence, watched
 from predictor.features.definition import Prompt, TextFeatures, extract
 from predictor.features.prior import priors
 from predictor.features.prior_table import LINES
 from predictor.training.evidence import fit_evidence
+from predictor.training.text_model import TextTargets
 
+MANY = 6000
 USUAL = 5.5
 """What the text model expects of every prompt, in log tokens."""
 
@@ -23,9 +25,13 @@ def demands(count: int) -> TextFeatures:
 
 
 def fitted(features: TextFeatures, effect: Array, answered: int = 10) -> Evidence:
+    made = targets(effect, np.zeros(len(effect), np.intp), answered)
+    return fit_evidence(features, made, np.full(len(effect), USUAL))[0]
+
+
+def targets(effect: Array, kind: Indices, answered: int = 10) -> TextTargets:
     count = len(effect)
-    one_kind, score = np.zeros(count, np.intp), np.full(count, USUAL)
-    return fit_evidence(features, effect, score, np.full(count, answered), one_kind)[0]
+    return TextTargets(effect, np.full(count, answered), np.zeros((count, 0)), kind, kind)
 
 
 def line_of(features: TextFeatures) -> int:
@@ -34,10 +40,10 @@ def line_of(features: TextFeatures) -> int:
 
 
 def test_much_data_moves_the_prior_of_its_line_and_no_other() -> None:
-    features = demands(600)
+    features = demands(MANY)
     line = line_of(features)
     stated = float(priors(features.lexical, features.context).location[0])
-    found = fitted(features, np.full(600, stated + 1.5))
+    found = fitted(features, np.full(MANY, stated + 1.5))
     assert found.shifts[line] == pytest.approx(1.5, abs=0.15)
     assert found.shares[line] > 0.9
     others = np.arange(len(LINES)) != line
@@ -47,9 +53,9 @@ def test_much_data_moves_the_prior_of_its_line_and_no_other() -> None:
 
 
 def test_a_line_that_data_contradicts_loses_its_share() -> None:
-    features = demands(600)
+    features = demands(MANY)
     rng = np.random.default_rng(0)
-    found = fitted(features, USUAL + rng.normal(0, 0.1, 600))
+    found = fitted(features, USUAL + rng.normal(0, 0.1, MANY))
     # The text model alone is right: shifted to it, or trusted little.
     line, stated = line_of(features), float(priors(features.lexical, features.context).location[0])
     left = (1 - found.shares[line]) * USUAL + found.shares[line] * (stated + found.shifts[line])
@@ -81,13 +87,14 @@ def test_strangeness_is_outside_of_the_ranges_of_all_kinds_and_apart_from_the_ow
     short = [Prompt("", f"Tell me of {TOPICS[at % 6]}.") for at in range(40)]
     tools = [Prompt("", f"Tell me of {TOPICS[at % 6]}.", tools=5, turns=9) for at in range(40)]
     features, kind = extract([*short, *tools]), np.repeat([0, 1], 40)
-    effect, score = np.full(80, USUAL), np.full(80, USUAL)
-    found, apart = fit_evidence(features, effect, score, np.full(80, 3), kind)
-    both = found.columns(features)[:, 0]
-    assert np.median(both) == 0
+    flat = np.full(80, USUAL)
+    found, apart = fit_evidence(features, targets(flat, kind), flat)
+    both = found.columns(features)[:, :2]
+    assert np.median(both, axis=0).tolist() == [0, 0]
     # Tools and turns are strange to the plain kind, and no tools at all to the other.
-    assert apart == pytest.approx(np.log1p(2), abs=0.8)
+    assert apart[:, 0] == pytest.approx(np.log1p(2), abs=0.8)
     assert np.all(apart >= both)
+    assert np.all(apart[:, 1] >= 1)
     strange = extract([Prompt("", f"Tell me of {TOPICS[0]}.", tools=90, turns=50, schema_fields=9)])
     assert found.columns(strange)[0, 0] >= np.log1p(3)
     values = watched(features)
@@ -97,6 +104,12 @@ def test_strangeness_is_outside_of_the_ranges_of_all_kinds_and_apart_from_the_ow
 
 def test_one_kind_alone_is_strange_to_nothing() -> None:
     features = demands(30)
-    zeros = np.zeros(30, np.intp)
-    _, apart = fit_evidence(features, np.full(30, 1.0), np.full(30, USUAL), zeros + 5, zeros)
-    assert apart.tolist() == [0.0] * 30
+    flat = np.full(30, USUAL)
+    _, apart = fit_evidence(features, targets(flat, np.zeros(30, np.intp)), flat)
+    assert np.all(apart == 0)
+
+
+def test_tasks_with_code_say_nothing_of_how_far_a_prior_holds() -> None:
+    texts = [f"Write a Python class with input {at} and assert. One word only." for at in range(60)]
+    found = fitted(extract([Prompt("", text) for text in texts]), np.full(60, USUAL + 2))
+    assert np.all(found.shifts == 0)

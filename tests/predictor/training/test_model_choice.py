@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 
 from predictor.data.records import Records
-from predictor.training.model_choice import MOST_MODELS, own_models_first, trait_weights
+from predictor.training.model_choice import (
+    MOST_MODELS,
+    families_of,
+    own_models_first,
+    trait_weights,
+)
 
 CORPORA = ("tea", "code", "law", "chess")
 
@@ -68,3 +73,11 @@ def test_a_small_data_set_of_one_model_has_a_column() -> None:
 def test_a_model_with_few_cells_counts_less_in_the_fit_of_the_traits() -> None:
     weights = trait_weights(np.repeat([0, 1], [20, 2000]), 3)
     assert weights == pytest.approx([0.5, 1.0, 0.0], abs=0.02)
+
+
+def test_models_of_one_family_have_one_number_and_nameless_ones_their_own() -> None:
+    names = ("qwen2.5-7b", "zeta", "Qwen/Qwen3-8B", "mistral-7b", "omega", "mixtral-8x7b")
+    family = families_of(names).tolist()
+    assert family[0] == family[2]
+    assert family[3] == family[5]
+    assert len(set(family)) == 4

@@ -9,6 +9,7 @@ from predictor.training import text_model
 from predictor.training.text_model import TextTargets
 
 VERBS = ("Describe", "Explain how to paint", "Name the price of", "Sketch a history of", "Sell")
+NO_OTHERS = np.zeros(0)
 NOUNS = ("sea", "bridge", "old mill", "quick fox", "teapot in the kitchen", "moon")
 
 
@@ -20,7 +21,6 @@ def targets(count: int, **parts: object) -> TextTargets:
         "departures": np.zeros((count, 2)),
         "fold": np.arange(count) % 5,
         "kind": np.zeros(count, np.intp),
-        "others": np.zeros(0),
     }
     return TextTargets(**(usual | parts))  # type: ignore[arg-type]
 
@@ -30,7 +30,8 @@ def test_prompts_that_other_models_answered_are_put_on_the_level_of_their_words(
     others = [f"write an essay on theme {number}" for number in range(10)]
     fitted = text_model.fit(
         extract([Prompt("", text) for text in (*texts, *others)]),
-        targets(30, others=np.zeros(10)),  # effects are relative: 0 is the data set's own mean
+        targets(30),
+        np.zeros(10),  # effects are relative: 0 is the data set's own mean
     )
     assert fitted.scores.shape[0] == 30
     assert fitted.scores[:, :2] == pytest.approx(6.0, abs=0.2)
@@ -40,7 +41,7 @@ def test_a_prompt_that_no_model_answered_is_scored_as_well() -> None:
     texts = [f"{verb} the {noun}" for verb in VERBS for noun in NOUNS]
     effect = np.where(np.arange(len(texts)) == 3, np.nan, 6.0)
     features = extract([Prompt("", text) for text in texts])
-    fitted = text_model.fit(features, targets(len(texts), effect=effect))
+    fitted = text_model.fit(features, targets(len(texts), effect=effect), NO_OTHERS)
     assert fitted.scores[3, ALL] == pytest.approx(6.0, abs=0.2)
 
 
@@ -51,6 +52,7 @@ def test_scores_of_a_kind_left_out_know_nothing_of_the_kind() -> None:
     fitted = text_model.fit(
         extract([Prompt("", text) for text in (*essays, *codes)]),
         targets(80, effect=np.where(kind == 0, 7.0, 4.0), kind=kind),
+        NO_OTHERS,
     )
     code = kind == 1
     assert fitted.scores[code, ALL].mean() == pytest.approx(4.0, abs=0.5)

@@ -85,6 +85,23 @@ def test_the_location_is_the_blend_of_both_tiers_and_the_rest_is_the_fast_tiers(
     np.testing.assert_allclose(found.shape, raw.shape)
 
 
+def test_a_model_that_the_encoder_was_not_trained_on_has_the_mean_of_those_it_was(
+    tmp_path: Path, fitted: FittedFastTier
+) -> None:
+    names = list(fitted.models.names)
+    folder = published(tmp_path / "old", names[1:])
+    predictor = fitted.predictor({})
+    prompts = [Prompt(names[0], text) for text in TEXTS]
+    raw = predictor.raw_forecasts(prompts)
+    tier = reuse_encoder(folder, fitted).beside(predictor, tmp_path).tier
+    encoded = Encoder.load(folder).encode(TEXTS).astype(np.float64)
+    mean = encoded[:, : len(names) - 1].mean(axis=1)
+    first, second, constant = BLEND[KNOWN]
+    change = (first - 1) * raw.location + second * mean + constant
+    wanted = raw.location + (1 - CAUTION) * correction_share(raw.inputs) * change
+    np.testing.assert_allclose(tier.refine(prompts, raw).location, wanted, atol=1e-4)
+
+
 def test_the_encoders_files_are_taken_as_they_are(tmp_path: Path, fitted: FittedFastTier) -> None:
     folder = published(tmp_path / "old", list(fitted.models.names))
     files = reuse_encoder(folder, fitted).files()
@@ -94,7 +111,7 @@ def test_the_encoders_files_are_taken_as_they_are(tmp_path: Path, fitted: Fitted
 
 def test_an_encoder_of_other_models_is_refused(tmp_path: Path, fitted: FittedFastTier) -> None:
     names = list(fitted.models.names)
-    folder = published(tmp_path / "old", names[::-1])
+    folder = published(tmp_path / "old", [*names, "other-7b"])
     with pytest.raises(DataError, match=r"was trained on .*; train with --encoder"):
         reuse_encoder(folder, fitted)
     fewer = replace(fitted, models=TrainedModels(names[:1], np.zeros(1)))
