@@ -25,9 +25,13 @@ _HALF_LIFE = 30.0
 _PRIOR_WEIGHT = 1.0
 """Weight of the first assumption, in full caches."""
 
-_PRIOR_SPREAD = 0.2
-"""Standard deviation of a sum's error as a share of the cache, assumed before any comparison: a
-forecast must show its skill before it may hold a request back."""
+_PRIOR_SPREAD = 0.109
+"""Standard deviation of a sum's error as a share of the cache, assumed before any comparison: that
+of a cache of some forty jobs and honest forecasts."""
+
+_TOLERATED_BIAS = 0.08
+"""Mean error, as a share of the cache, up to which nothing is corrected: the limit of admission was
+measured with forecasts that are too low by that much."""
 
 _CLAIM = 0.1
 """Standard deviation that forecasts claim of a sum, as a share of the cache, before any."""
@@ -65,8 +69,9 @@ class _Sums:
 class KvCheck:
     """Bias and spread of a worker's KV forecasts, learned online.
 
-    ``bias`` and ``spread`` are mean and standard deviation of the sum's error, as shares of the
-    cache. ``scale`` is ``spread`` over the standard deviation that the forecasts claim.
+    ``bias`` is the mean of the sum's error beyond ``_TOLERATED_BIAS``, ``spread`` the standard
+    deviation, as shares of the cache. ``scale`` is ``spread`` over the standard deviation that the
+    forecasts claim, at least 1: an honest doubt about each job is no reason to fill up the cache.
     """
 
     bias: float = 0.0
@@ -118,7 +123,9 @@ class KvCheck:
         self._error = keep * self._error + share
         self._square = keep * self._square + share * share
         self._claimed = keep * self._claimed + sums.variance / sums.now**2
-        self.bias = self._error / self._weight
-        variance = max(self._square / self._weight - self.bias**2, 0.0)
+        mean = self._error / self._weight
+        self.bias = mean - min(max(mean, -_TOLERATED_BIAS), _TOLERATED_BIAS)
+        variance = max(self._square / self._weight - mean**2, 0.0)
         self.spread = math.sqrt(variance)
-        self.scale = math.sqrt(variance * self._weight / max(self._claimed, _LEAST_CLAIM))
+        claimed = max(self._claimed, _LEAST_CLAIM) / self._weight
+        self.scale = max(1.0, math.sqrt(variance / claimed))

@@ -11,7 +11,7 @@ from scheduler.kv_forecast import KvForecast, KvProfile, kv_profile
 from scheduler.length import LengthDistribution
 from scheduler.worker_spec import WorkerSpec
 
-KV_LIMIT = 1.03
+KV_LIMIT = 0.97
 """With full caution, admit until the KV peak plus its margin, both corrected, is so much of the
 cache. Measured: see "How full to fill the KV cache" in scheduler/RESULTS.md."""
 

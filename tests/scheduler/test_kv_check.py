@@ -34,21 +34,25 @@ def full_caches(check: KvCheck, count: int, *, expected: float, came: float) -> 
                 check.ended(name, CACHE)
 
 
-def test_without_evidence_there_is_little_trust() -> None:
-    assert KvCheck().trust(1.645) < 0.1
-
-
-def test_right_forecasts_earn_trust_within_a_few_full_caches() -> None:
+def test_without_evidence_forecasts_count_as_honest() -> None:
     check = KvCheck()
-    full_caches(check, 10, expected=0.6, came=0.6)
+    assert (check.trust(1.645), check.bias, check.scale) == (1, 0, 1)
+
+
+def test_right_forecasts_earn_trust_again_within_a_few_full_caches() -> None:
+    check = KvCheck()
+    for n in range(10):
+        full_caches(check, 1, expected=0.6, came=0.1 if n % 2 else 1.1)
+    assert check.trust(1.645) == 0
+    full_caches(check, 150, expected=0.6, came=0.6)
     assert check.trust(1.645) == 1
-    assert abs(check.bias) < 0.1
+    assert check.bias == 0
 
 
 def test_common_errors_are_a_bias_and_cost_no_trust() -> None:
     check = KvCheck()
     full_caches(check, 80, expected=0.9, came=0.5)
-    assert check.bias == pytest.approx(-0.4, abs=0.05)
+    assert check.bias == pytest.approx(-0.32, abs=0.05), "a small bias is tolerated"
     assert check.spread < 0.05
     assert check.trust(1.645) == 1
 
@@ -72,6 +76,8 @@ def test_trust_is_lost_when_the_traffic_changes() -> None:
 
 def test_a_smaller_margin_needs_less_skill() -> None:
     check = KvCheck()
+    for n in range(10):
+        full_caches(check, 1, expected=0.6, came=0.4 if n % 2 else 0.9)
     assert check.trust(0.5) > check.trust(1.645)
 
 

@@ -166,7 +166,7 @@ def test_the_engine_orders_its_own_queue_by_the_key_only_under_priority(
 def test_reports_of_progress_let_the_next_request_in() -> None:
     requests = [request(330, prompt=830, forecast=300), request(4, prompt=100, forecast=400)]
     arm = Arm("fcfs", full_caution=0)
-    outcome = simulate(requests, [0.0, 0.5], [server(slots=9, blocks=75)], arm)
+    outcome = simulate(requests, [0.0, 0.5], [server(slots=9, blocks=80)], arm)
     assert outcome.records[1].dispatched == 288.0, "at the eighteenth report"
 
 
@@ -178,7 +178,7 @@ def test_progress_of_answers_that_are_not_streamed_is_estimated_by_their_worker_
     for streamed in (True, False):
         requests = [replace(r, streamed=streamed) for r in [request(40), *long]]
         arm = Arm("fcfs", full_caution=0)
-        engine = server(slots=9, blocks=75)
+        engine = server(slots=9, blocks=80)
         outcome = simulate(requests, [0.0, 50.0, 50.5], [engine], arm)
         dispatched[streamed] = outcome.records[2].dispatched
     assert dispatched[True] == 50.0 + 288.0
