@@ -15,12 +15,10 @@ _DIGIT_BYTES = frozenset(b"0123456789")
 _NUMERIC = NUMERAL | Kind.NUMBER
 
 _OTHER = Mark(0)
-_SINGLE = {
-    word: MARKS.get(word) or mark_of(word)
-    for word, entry in TABLE.items()
-    if entry.longest == 1 and b" " not in word and word[0] not in _DIGIT_BYTES
-}
-"""The marks of words that begin no phrase."""
+_SIMPLE_BYTES = frozenset(range(128)) - _DIGIT_BYTES
+_LONGER = frozenset(word for word, entry in TABLE.items() if entry.longest > 1)
+_SINGLE = {word: MARKS.get(word, _OTHER) for word in TABLE}
+"""The first words of phrases, and the marks of all other words that begin in ASCII."""
 
 
 def read_marks(data: bytes, starts: Sequence[int], ends: Sequence[int]) -> list[Mark]:
@@ -29,10 +27,13 @@ def read_marks(data: bytes, starts: Sequence[int], ends: Sequence[int]) -> list[
     parts = [data[a:b] for a, b in zip(starts, ends, strict=True)]
     at = 0
     while at < len(parts):
-        taken, mark = 1, _SINGLE.get(parts[at])
-        if mark is None:
-            digits = parts[at][0] in _DIGIT_BYTES and _digits(data, starts, ends, at)
-            mark, taken = digits or _word(parts, at)
+        word = parts[at]
+        if word[0] in _SIMPLE_BYTES and word not in _LONGER:
+            marks.append(_SINGLE.get(word, _OTHER))
+            at += 1
+            continue
+        digits = word[0] in _DIGIT_BYTES and _digits(data, starts, ends, at)
+        mark, taken = digits or _word(parts, at)
         marks.append(mark)
         at += taken
     return _join_numbers(marks)
@@ -74,18 +75,18 @@ def _word(parts: Sequence[bytes], at: int) -> tuple[Mark, int]:
 def _join_numbers(marks: list[Mark]) -> list[Mark]:
     """The marks with the words of each number as one mark of the kind NUMBER."""
     out: list[Mark] = []
-    at = 0
-    while at < len(marks):
-        first = marks[at]
-        value, end = _compose(marks, at) if first.kind & _NUMERIC else (0.0, at)
-        if end == at:
-            out.append(first)
-        else:
-            kept = first.kind if end == at + 1 else 0
+    done = 0
+    for at in [at for at, mark in enumerate(marks) if mark.kind & _NUMERIC]:
+        if at < done:
+            continue
+        value, end = _compose(marks, at)
+        if end > at:
+            first, kept = marks[at], marks[at].kind if end == at + 1 else 0
             kind = kept | Kind.NUMBER
-            out.append(Mark(kind, value, first.unit, first.eastern, first.alone, first.digits))
-        at = max(end, at + 1)
-    return out
+            joined = Mark(kind, value, first.unit, first.eastern, first.alone, first.digits)
+            out += [*marks[done:at], joined]
+            done = end
+    return out + marks[done:]
 
 
 class _Sum:
