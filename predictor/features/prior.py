@@ -64,6 +64,9 @@ _FORM_AT, _PRESENT_AT, _SIZE_AT = (
 )
 _SCRIPT_AT = _at(f"script {name}" for name in SCRIPTS)
 _SCRIPT_LOGS = np.array([log(SCRIPT_FACTORS.get(name, 1.0)) for name in SCRIPTS])
+_JSON_FIELD, _ITEMS = _COLUMNS.index("json"), _COLUMNS.index("asked_items")
+_TWO_ITEMS = log(3) - 1e-9  # of ``asked_items``: two or more
+_PREVIOUS = list(_SIZES).index("previous")
 _ACCENTED_AT, _JSON = SCRIPTS.index("accented"), FORMS.index("json")
 _OTHER_SCRIPTS = np.array([name != "accented" for name in SCRIPTS], dtype=np.float64)
 
@@ -111,7 +114,8 @@ def priors(lexical: Array, context: Array) -> Prior:
     columns = np.concatenate([lexical, context], axis=1)
     scripts = columns[:, _SCRIPT_AT]
     marks = _marks(columns, scripts)
-    trusts = _TRUST * marks[:, _NEEDED].min(axis=2) * ((marks >= 1) @ _BARRED == 0)
+    least = np.minimum(marks[:, _NEEDED[:, 0]], marks[:, _NEEDED[:, 1]])
+    trusts = _TRUST * least * ((marks >= 1) @ _BARRED == 0)
     best, rows = trusts.argmax(axis=1), np.arange(len(columns))
     trust = trusts[rows, best]
     tokens = _TOKENS[best] + _PER[best] * _quantities(columns)[rows, _OF[best]]
@@ -125,20 +129,26 @@ def priors(lexical: Array, context: Array) -> Prior:
 
 def _marks(columns: Array, scripts: Array) -> Array:
     """The strengths of the forms, and 0 or 1 for what else a line may ask for, n x _MARKS."""
-    forms = columns[:, _FORM_AT]
-    forms[:, _JSON] = np.maximum(forms[:, _JSON], columns[:, _COLUMNS.index("json")] > 0)
-    items = columns[:, _COLUMNS.index("asked_items")] >= log(3) - 1e-9  # two or more
+    marks = np.empty((len(columns), len(_MARKS)))
+    marks[:, : len(FORMS)] = columns[:, _FORM_AT]
+    marks[:, _JSON] = np.maximum(marks[:, _JSON], columns[:, _JSON_FIELD] > 0)
+    marks[:, len(FORMS) : -2] = columns[:, _PRESENT_AT] > 0
+    marks[:, -2] = columns[:, _ITEMS] >= _TWO_ITEMS
     accented = scripts[:, _ACCENTED_AT] > _ACCENTED
-    foreign = accented | (scripts @ _OTHER_SCRIPTS > _FOREIGN)
-    return np.column_stack([forms, columns[:, _PRESENT_AT] > 0, items, foreign])
+    marks[:, -1] = accented | (scripts @ _OTHER_SCRIPTS > _FOREIGN)
+    return marks
 
 
 def _quantities(columns: Array) -> Array:
     """What lines multiply, n x _QUANTITIES: tokens, items, fields, or nothing."""
-    sizes = np.nan_to_num(columns[:, _SIZE_AT])
+    out = np.zeros((len(columns), len(_QUANTITIES)))
+    sizes = out[:, : len(_SIZES)]
+    sizes[:] = columns[:, _SIZE_AT]
+    sizes[np.isnan(sizes)] = 0.0
     sizes[:, :-1] = np.expm1(sizes[:, :-1])
-    sizes[:, list(_SIZES).index("previous")] /= _CHARS_PER_TOKEN
-    return np.column_stack([sizes, sizes[:, 0] ** _GIST, np.zeros(len(sizes))])
+    sizes[:, _PREVIOUS] /= _CHARS_PER_TOKEN
+    out[:, len(_SIZES)] = sizes[:, 0] ** _GIST
+    return out
 
 
 def _script_logs(scripts: Array) -> Array:
