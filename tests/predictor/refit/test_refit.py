@@ -33,7 +33,7 @@ def test_a_model_that_occurs_in_traffic_only_is_learned_and_promoted(
     tmp_path: Path, small_model: Path, small_predictor: LengthPredictor
 ) -> None:
     log, store = tmp_path / "log", tmp_path / "store"
-    serve(log, small_predictor, 800, models=WITH_FRESH)
+    serve(log, small_predictor, 1600, models=WITH_FRESH)
     outcome = refit(log, store, model=small_model)
     assert outcome.action == "promoted", outcome
     assert outcome.version == "000002"
@@ -72,7 +72,7 @@ def test_a_refit_keeps_the_refined_tier(
     whole = replace(EditableArtefact.read(small_model), files={"encoder.onnx": b"a graph"})
     whole = replace(whole, boosters={**whole.boosters, "refined_scale": whole.boosters["scale"]})
     whole.write(tmp_path / "model")
-    serve(log, LengthPredictor.load(tmp_path / "model"), 800, models=WITH_FRESH)
+    serve(log, LengthPredictor.load(tmp_path / "model"), 1600, models=WITH_FRESH)
     assert refit(log, store, model=tmp_path / "model").version == "000002"
     refitted = EditableArtefact.read(store / "current")
     assert refitted.files == {"encoder.onnx": b"a graph"}
