@@ -115,10 +115,11 @@ def location_base(inputs: Array) -> Array:
     ``inputs`` (n x len(COLUMNS)) are the boosters' inputs; a column of the model that is NaN counts
     as 0. The boosters' output times ``correction_share`` is added to the base.
     """
-    score = inputs[:, TEXT_ALL] + np.nan_to_num(inputs[:, OWN]) - USUAL
-    answer = USUAL + np.nan_to_num(inputs[:, OFFSET]) + _SCORE_SHARE * score
+    own, offset = inputs[:, OWN], inputs[:, OFFSET]
+    score = inputs[:, TEXT_ALL] + np.where(np.isnan(own), 0.0, own) - USUAL
+    answer = USUAL + np.where(np.isnan(offset), 0.0, offset) + _SCORE_SHARE * score
     answer = toward_prior(answer, inputs[:, PRIOR], inputs[:, TRUST])
-    return with_thinking(answer, np.nan_to_num(inputs[:, THINKING]))
+    return with_thinking(answer, inputs[:, THINKING])
 
 
 def correction_share(inputs: Array) -> Array:

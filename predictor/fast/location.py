@@ -46,7 +46,7 @@ def without_thinking(total: Array, effort: Array) -> Array:
 
 def toward_prior(answer: Array, prior: Array, trust: Array) -> Array:
     """``answer`` (n, log tokens) moved by ``trust`` (n) towards ``prior`` (n; NaN: no prior)."""
-    return np.where(np.isnan(prior), answer, answer + trust * (np.nan_to_num(prior) - answer))
+    return answer + np.where(np.isnan(prior), 0.0, trust * (prior - answer))
 
 
 def damping(trust: Array) -> Array:

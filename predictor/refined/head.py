@@ -25,14 +25,12 @@ from predictor.fast.inputs import (
     ModelMatch,
     ModelMatches,
     TrainedModels,
-    correction_share,
-    latin_share,
 )
 from predictor.features.model_names import canonical
 from predictor.prompt import Prompt
 from predictor.raw_forecast import LEVELS, RawForecasts
 from predictor.refined.encoder import Encoder
-from predictor.refined.head_inputs import head_inputs, own_column, whole_lengths
+from predictor.refined.head_inputs import encoder_share, head_inputs, own_column, whole_lengths
 from predictor.threads import give_way
 
 if TYPE_CHECKING:
@@ -81,8 +79,7 @@ class RefinedHead:
         location = base + boosted(self.location, rows)
         scale = shrunk_scale(raw.scale, boosted(self.scale, rows), self.mean_log_scale, self.trust)
         near = knot_weights(np.log(scale), self.knots)
-        # Beside a trusted prior the encoder says as little as the boosters; it reads Latin script.
-        share = (1 - self.fast_share) * correction_share(raw.inputs) * latin_share(raw.inputs)
+        share = (1 - self.fast_share) * encoder_share(raw.inputs)
         return replace(
             raw,
             location=raw.location + share * (location - raw.location),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from predictor.arrays import Array, Single
-from predictor.fast.inputs import THINKING
+from predictor.fast.inputs import THINKING, TRUST, latin_share
 from predictor.fast.location import with_thinking
 from predictor.raw_forecast import RawForecasts
 
@@ -37,6 +37,15 @@ def whole_lengths(encoded: Single, inputs: Array) -> Array:
     effort = np.nan_to_num(inputs[:, THINKING])[:, None]
     columns = np.asarray(encoded, dtype=np.float64)
     return np.column_stack([with_thinking(columns[:, :-1], effort), columns[:, -1]])
+
+
+def encoder_share(inputs: Array) -> Array:
+    """The share of what the encoder changes that counts in the location (n, 0 to 1).
+
+    The encoder says little beside a trusted prior, and it reads Latin script only. ``inputs``
+    (n x len(COLUMNS)) are the fast tier's.
+    """
+    return np.asarray(latin_share(inputs) * (1 - inputs[:, TRUST] ** 2))
 
 
 def own_column(columns: Array, weights: Array) -> Array:

@@ -16,7 +16,8 @@ from predictor.fast.text_model import (
     novelty,
     tf_idf_matrix,
 )
-from predictor.features.definition import TextFeatures
+from predictor.features import demands, script
+from predictor.features.definition import LEXICAL_NAMES, TextFeatures
 from predictor.features.word_vectors import PARTS, SIZE
 from predictor.training.kernel_ridge import single
 
@@ -25,6 +26,8 @@ _SHARPNESS = (1.5, 0.5, 1.0)  # by view: the kernel is exp(-1.5) at the prompts'
 _LANDMARKS = 1024
 _MANY = 0.6  # share of the largest number of answering models that a landmark should have
 _UNEXPLAINED_SHARE = 0.3
+_COMMON = ~np.isin(LEXICAL_NAMES, [*demands.NAMES, *script.NAMES])
+"""The hand-made features that the kernels read."""
 _JITTER = 1e-3  # added to the landmarks' kernel diagonal: keeps the inverse small
 
 
@@ -125,9 +128,13 @@ def _scaling(features: TextFeatures) -> Scaling:
 
 
 def _spread(values: Array) -> Array:
-    """Standard deviations; infinite for a constant feature, which then has no effect."""
+    """Standard deviations; infinite for a feature that has no effect.
+
+    These are constant features, and demands and scripts: most are rare, and a rare mark is many
+    standard deviations from its mean, so it would rule the distances between prompts.
+    """
     spread = values.std(axis=0)
-    return np.where(spread > 1e-6, spread, np.inf)
+    return np.where((spread > 1e-6) & _COMMON, spread, np.inf)
 
 
 def choose_landmarks(answered: Indices, kind: Indices) -> Indices:

@@ -55,7 +55,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         file="predictor/fast/inputs.py",
-        old="return with_thinking(answer, np.nan_to_num(inputs[:, THINKING]))",
+        old="return with_thinking(answer, inputs[:, THINKING])",
         new="return answer",
         test=(
             "tests/predictor/fast/test_inputs.py::"

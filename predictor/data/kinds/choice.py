@@ -17,7 +17,7 @@ SAMPLES = 6
 """Answers that are read of one model to one request, at most."""
 
 _FEW = 3  # models of one base that count in full; more of them share that weight
-_SHARE = 0.25  # CASTILLO's answers weigh 1 each: its prompts have answers of more models
+_SHARE = 0.5  # CASTILLO's answers weigh 1 each: its prompts have answers of more models
 _MOST = 8_000.0  # answers that a whole set weighs, at most; CASTILLO's answers weigh 1 each
 
 Names = NDArray[np.object_]

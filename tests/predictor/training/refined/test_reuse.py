@@ -14,9 +14,10 @@ from predictor.artefact import format
 from predictor.artefact.format import ArtefactError
 from predictor.data import castillo
 from predictor.data.records import DataError
-from predictor.fast.inputs import GENERIC, KNOWN, RELATED, TrainedModels, correction_share
+from predictor.fast.inputs import GENERIC, KNOWN, RELATED, TrainedModels
 from predictor.prompt import Prompt
 from predictor.refined.encoder import GRAPH, MANIFEST, TOKENIZER, Encoder
+from predictor.refined.head_inputs import encoder_share
 from predictor.training import fast
 from predictor.training.fast import FittedFastTier
 from predictor.training.refined.reuse import reuse_encoder
@@ -73,7 +74,7 @@ def test_the_location_is_the_blend_of_both_tiers_and_the_rest_is_the_fast_tiers(
     encoded = Encoder.load(folder).encode([prompt.text for prompt in prompts]).astype(np.float64)
     matches = [predictor.match(prompt.model) for prompt in prompts]
     assert [match.route for match in matches[::3]] == [KNOWN, RELATED, GENERIC]
-    shares = (1 - CAUTION) * correction_share(raw.inputs)
+    shares = (1 - CAUTION) * encoder_share(raw.inputs)
     for at, match in enumerate(matches):
         columns = encoded[at, : len(names)]
         own = columns @ match.weights if match.weights.any() else columns.mean()
@@ -98,7 +99,7 @@ def test_a_model_that_the_encoder_was_not_trained_on_has_the_mean_of_those_it_wa
     mean = encoded[:, : len(names) - 1].mean(axis=1)
     first, second, constant = BLEND[KNOWN]
     change = (first - 1) * raw.location + second * mean + constant
-    wanted = raw.location + (1 - CAUTION) * correction_share(raw.inputs) * change
+    wanted = raw.location + (1 - CAUTION) * encoder_share(raw.inputs) * change
     np.testing.assert_allclose(tier.refine(prompts, raw).location, wanted, atol=1e-4)
 
 
