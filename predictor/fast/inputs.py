@@ -112,14 +112,15 @@ class ModelMatches:
 def location_base(inputs: Array) -> Array:
     """The part of the location that needs no trees, in log tokens (n).
 
-    ``inputs`` (n x len(COLUMNS)) are the boosters' inputs; a column of the model that is NaN counts
-    as 0. The boosters' output times ``correction_share`` is added to the base.
+    ``inputs`` (n x len(COLUMNS)) are the boosters' inputs; a column that is NaN counts as 0. The
+    boosters' output times ``correction_share`` is added to the base.
     """
-    own, offset = inputs[:, OWN], inputs[:, OFFSET]
-    score = inputs[:, TEXT_ALL] + np.where(np.isnan(own), 0.0, own) - USUAL
-    answer = USUAL + np.where(np.isnan(offset), 0.0, offset) + _SCORE_SHARE * score
+    known = inputs[:, [OWN, OFFSET, THINKING]]
+    own, offset, effort = np.where(np.isnan(known), 0.0, known).T
+    score = inputs[:, TEXT_ALL] + own - USUAL
+    answer = USUAL + offset + _SCORE_SHARE * score
     answer = toward_prior(answer, inputs[:, PRIOR], inputs[:, TRUST])
-    return with_thinking(answer, inputs[:, THINKING])
+    return with_thinking(answer, effort)
 
 
 def correction_share(inputs: Array) -> Array:

@@ -55,7 +55,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         file="predictor/fast/inputs.py",
-        old="return with_thinking(answer, inputs[:, THINKING])",
+        old="return with_thinking(answer, effort)",
         new="return answer",
         test=(
             "tests/predictor/fast/test_inputs.py::"

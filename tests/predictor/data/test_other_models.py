@@ -71,7 +71,7 @@ def test_prompts_of_other_models_improve_forecasts_of_their_kind(tmp_path: Path)
         assert bool(manifest["auxiliary"]) == (name == "with")
         greeting, game = LengthPredictor.load(tmp_path / name).predict(asked)
         gaps.append(np.log(game.quantile(0.5) / greeting.quantile(0.5)))
-    assert gaps[1] > gaps[0] + 0.5
+    assert gaps[1] > gaps[0] + 0.3
     assert "OpenAssistant" in (tmp_path / "with" / "README.md").read_text()
 
 

@@ -134,8 +134,9 @@ def test_fine_tunes_of_one_base_share_a_weight(tmp_path: Path) -> None:
     write_set(tmp_path, "shaberi_ja", [{"prompt_id": "a", "prompt": "お茶"}], lengths)
     records = sources.read_all([tmp_path])
     of_qwen = records.model == records.models.index(FREE)
-    assert records.weight[of_qwen].tolist() == [1.0]
-    assert records.weight[~of_qwen].sum() <= 3.0 + 1e-9
+    (full,) = records.weight[of_qwen].tolist()
+    assert full > records.weight[~of_qwen].max()
+    assert records.weight[~of_qwen].sum() <= 3 * full + 1e-9
 
 
 def test_the_same_rows_are_read_every_time(tmp_path: Path) -> None:
