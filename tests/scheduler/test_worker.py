@@ -76,7 +76,7 @@ def test_less_caution_raises_the_limit_and_lowers_the_margin() -> None:
     uncertain = LengthDistribution((1, 1000), (0.5, 0.5))
     w = Worker(spec(slots=100, kv_tokens=1000, kv_block=1))
     w.add(job("a", prompt=400, tokens=10))
-    assert w.fits(job("b", prompt=300, tokens=uncertain), caution=0.5)
+    assert w.fits(job("b", prompt=720, tokens=uncertain), caution=0.5)  # the whole margin would not
     assert not w.fits(job("b", prompt=300, tokens=uncertain), caution=1.0)
 
 
