@@ -14,7 +14,8 @@ from predictor.arrays import Array
 THINKING_TOKENS, THINKING_POWER = 25.0, 0.7
 """Thinking at full effort takes THINKING_TOKENS x (tokens of the answer) ** THINKING_POWER tokens:
 166 before a greeting of 15 tokens, 2,500 before a solution of 700. Less effort counts squared:
-makers' figures for low, medium and high effort (0.3, 0.6, 1) are about 1 to 4 to 10."""
+low, medium and high effort (0.3, 0.6, 1) then differ as 1, 4 and 11. These numbers are stated
+guesses, which the boosters correct; no data measured them."""
 
 USUAL = 5.5
 """Log tokens of a usual answer, from which the text model's score counts."""
