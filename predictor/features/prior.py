@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from math import log
+from math import expm1, isnan, log, nan, pow
 
 import numpy as np
 
@@ -50,46 +49,51 @@ _SIZES = {
     "fields": "schema_fields",
 }
 """Quantities that lines multiply, and their columns (logarithms but for ``fields``)."""
-_QUANTITIES = (*_SIZES, "gist", "")
 
 
-def _at(names: Iterable[str]) -> Indices:
-    return np.array([_COLUMNS.index(name) for name in names])
+def _at(*names: str) -> list[int]:
+    return [_COLUMNS.index(name) for name in names]
 
 
-_FORM_AT, _PRESENT_AT, _SIZE_AT = (
-    _at(f"asks {x}" for x in FORMS),
-    _at(_PRESENT.values()),
-    _at(_SIZES.values()),
+_READ = np.array(
+    [
+        *_at(*(f"asks {form}" for form in FORMS), *_PRESENT.values(), "asked_items", "json"),
+        *_at(*(f"script {name}" for name in SCRIPTS), *_SIZES.values()),
+    ]
 )
-_SCRIPT_AT = _at(f"script {name}" for name in SCRIPTS)
-_SCRIPT_LOGS = np.array([log(SCRIPT_FACTORS.get(name, 1.0)) for name in SCRIPTS])
-_JSON_FIELD, _ITEMS = _COLUMNS.index("json"), _COLUMNS.index("asked_items")
+"""The columns that are read. The first are those of _MARKS, with the field JSON as the last."""
+_ITEMS, _FOREIGN_TEXT, _JSON = (_MARKS.index(mark) for mark in ("items", "foreign", "json"))
+_JSON_FIELD = _FOREIGN_TEXT
+_SCRIPTS = slice(len(_MARKS), len(_MARKS) + len(SCRIPTS))
 _TWO_ITEMS = log(3) - 1e-9  # of ``asked_items``: two or more
-_PREVIOUS = list(_SIZES).index("previous")
-_ACCENTED_AT, _JSON = SCRIPTS.index("accented"), FORMS.index("json")
-_OTHER_SCRIPTS = np.array([name != "accented" for name in SCRIPTS], dtype=np.float64)
-
-_NEEDED = np.array([[_MARKS.index(line.forms[at]) for at in (0, -1)] for line in LINES])
-_BARRED = np.array([[mark in line.unless for line in LINES] for mark in _MARKS], dtype=np.float64)
-_TRUST = np.array([line.trust for line in LINES])
-_SPREAD = np.array([line.spread for line in LINES])
-_TOKENS, _PER = np.array([(line.tokens, line.per) for line in LINES]).T
-_OF = np.array([_QUANTITIES.index(line.of) for line in LINES])
-_WORDED = np.array([not line.of for line in LINES])
-"""Lines in tokens of English; the others follow the request's own lengths."""
+_ACCENTED_AT = _SCRIPTS.start + SCRIPTS.index("accented")
+_SIZE_AT = {of: at for at, of in enumerate(_SIZES, _SCRIPTS.stop)}
+_SCRIPT_LOGS = [log(SCRIPT_FACTORS.get(name, 1.0)) for name in SCRIPTS]
 
 
-def _move(form: str, line: Line) -> float:
-    """What a form adds to the log length of a line."""
-    if line.fixed or form in line.forms:
-        return 0.0
-    piece = form == "brief" and bool(set(line.forms) & set(PIECES))
-    return log(BRIEF_PIECE if piece else MOVES[form])
+def _candidates(mark: str) -> tuple[tuple[int, int, int], ...]:
+    """The lines whose first form is ``mark``: index, other form, and bits of what bars the line."""
+    return tuple(
+        (at, _MARKS.index(line.forms[-1]), sum(1 << _MARKS.index(bar) for bar in line.unless))
+        for at, line in enumerate(LINES)
+        if line.forms[0] == mark
+    )
 
 
-_MOVE_AT = np.array([FORMS.index(form) for form in MOVES])
-_MOVES = np.array([[_move(form, line) for form in MOVES] for line in LINES])
+_CANDIDATES = tuple(map(_candidates, _MARKS))
+
+
+def _moves(line: Line) -> tuple[tuple[int, float], ...]:
+    """The forms that move the length of a line, and what each adds to its logarithm."""
+    if line.fixed:
+        return ()
+    piece = bool(set(line.forms) & set(PIECES))
+    factors = MOVES | ({"brief": BRIEF_PIECE} if piece else {})
+    moving = [form for form in factors if form not in line.forms]
+    return tuple((_MARKS.index(form), log(factors[form])) for form in moving)
+
+
+_MOVES = tuple(map(_moves, LINES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,47 +115,68 @@ class Prior:
 
 def priors(lexical: Array, context: Array) -> Prior:
     """The priors of n requests from ``TextFeatures.lexical`` and ``TextFeatures.context``."""
-    columns = np.concatenate([lexical, context], axis=1)
-    scripts = columns[:, _SCRIPT_AT]
-    marks = _marks(columns, scripts)
-    least = np.minimum(marks[:, _NEEDED[:, 0]], marks[:, _NEEDED[:, 1]])
-    trusts = _TRUST * least * ((marks >= 1) @ _BARRED == 0)
-    best, rows = trusts.argmax(axis=1), np.arange(len(columns))
-    trust = trusts[rows, best]
-    tokens = _TOKENS[best] + _PER[best] * _quantities(columns)[rows, _OF[best]]
-    location = np.log(np.maximum(_LEAST, tokens))
-    location += (marks[:, _MOVE_AT] * _MOVES[best]).sum(axis=1)
-    location += np.where(_WORDED[best], _script_logs(scripts), 0.0)
-    location[trust == 0] = np.nan
-    spread = np.where(trust > 0, _SPREAD[best], np.nan)
-    return Prior(location, spread, trust, best, trust / _TRUST[best])
+    read = np.concatenate([lexical, context], axis=1).take(_READ, axis=1).tolist()
+    found = np.array([_prior(row) for row in read], dtype=np.float64).reshape(-1, 5)
+    location, spread, trust, line, strength = found.T
+    return Prior(location, spread, trust, line.astype(np.intp), strength)
 
 
-def _marks(columns: Array, scripts: Array) -> Array:
-    """The strengths of the forms, and 0 or 1 for what else a line may ask for, n x _MARKS."""
-    marks = np.empty((len(columns), len(_MARKS)))
-    marks[:, : len(FORMS)] = columns[:, _FORM_AT]
-    marks[:, _JSON] = np.maximum(marks[:, _JSON], columns[:, _JSON_FIELD] > 0)
-    marks[:, len(FORMS) : -2] = columns[:, _PRESENT_AT] > 0
-    marks[:, -2] = columns[:, _ITEMS] >= _TWO_ITEMS
-    accented = scripts[:, _ACCENTED_AT] > _ACCENTED
-    marks[:, -1] = accented | (scripts @ _OTHER_SCRIPTS > _FOREIGN)
+def _prior(row: list[float]) -> tuple[float, float, float, int, float]:
+    """The fields of ``Prior`` for one request, whose columns _READ are ``row``."""
+    marks = _marks(row)
+    trust, at = _most_trusted(marks)
+    if not trust:
+        return nan, nan, 0.0, 0, 0.0
+    line = LINES[at]
+    tokens = line.tokens + (line.per * _quantity(line.of, row) if line.of else 0.0)
+    location = log(max(_LEAST, tokens))
+    location += sum(marks[form] * move for form, move in _MOVES[at] if form in marks)
+    location += 0.0 if line.of else _script_log(row)
+    return location, line.spread, trust, at, trust / line.trust
+
+
+def _marks(row: list[float]) -> dict[int, float]:
+    """The marks that hold, by index: the strengths of the forms, and 1 for the others."""
+    marks = {mark: value for mark, value in enumerate(row[:_ITEMS]) if value > 0}
+    for mark in marks:
+        if mark >= len(FORMS):
+            marks[mark] = 1.0
+    if row[_ITEMS] >= _TWO_ITEMS:
+        marks[_ITEMS] = 1.0
+    if row[_JSON_FIELD] > 0:
+        marks[_JSON] = 1.0
+    others = sum(row[_SCRIPTS]) - row[_ACCENTED_AT]
+    if row[_ACCENTED_AT] > _ACCENTED or others > _FOREIGN:
+        marks[_FOREIGN_TEXT] = 1.0
     return marks
 
 
-def _quantities(columns: Array) -> Array:
-    """What lines multiply, n x _QUANTITIES: tokens, items, fields, or nothing."""
-    out = np.zeros((len(columns), len(_QUANTITIES)))
-    sizes = out[:, : len(_SIZES)]
-    sizes[:] = columns[:, _SIZE_AT]
-    sizes[np.isnan(sizes)] = 0.0
-    sizes[:, :-1] = np.expm1(sizes[:, :-1])
-    sizes[:, _PREVIOUS] /= _CHARS_PER_TOKEN
-    out[:, len(_SIZES)] = sizes[:, 0] ** _GIST
-    return out
+def _most_trusted(marks: dict[int, float]) -> tuple[float, int]:
+    """Trust and index of the most trusted line, the first of equals; a trust of 0 for none."""
+    sure = sum(1 << mark for mark, strength in marks.items() if strength >= 1)
+    best, first = 0.0, len(LINES)
+    for mark, strength in marks.items():
+        for line, other, barred in _CANDIDATES[mark]:
+            if other in marks and not barred & sure:
+                trust = LINES[line].trust * min(strength, marks[other])
+                if trust > best or (trust == best and line < first):
+                    best, first = trust, line
+    return best, first
 
 
-def _script_logs(scripts: Array) -> Array:
-    """What the scripts of n texts add to the log length of an answer in tokens of English."""
-    accented = scripts[:, _ACCENTED_AT] > _ACCENTED
-    return np.asarray(scripts @ _SCRIPT_LOGS + accented * log(ACCENTED_FACTOR))
+def _quantity(of: str, row: list[float]) -> float:
+    """What a line multiplies: tokens, items or fields of the request; 0 where it has none."""
+    size = row[_SIZE_AT["input" if of == "gist" else of]]
+    if isnan(size) or of == "fields":
+        return 0.0 if isnan(size) else size
+    number = expm1(size)
+    if of == "gist":
+        return pow(number, _GIST)
+    return number / _CHARS_PER_TOKEN if of == "previous" else number
+
+
+def _script_log(row: list[float]) -> float:
+    """What the scripts of a text add to the log length of an answer in tokens of English."""
+    accented = log(ACCENTED_FACTOR) if row[_ACCENTED_AT] > _ACCENTED else 0.0
+    shares = zip(row[_SCRIPTS], _SCRIPT_LOGS, strict=True)
+    return sum(share * more for share, more in shares) + accented
