@@ -28,7 +28,7 @@ WATCHED = np.array([_ALL.index(name) for name in dict.fromkeys((*LEXICAL_NAMES, 
 
 Limits and sampling are not: a request that sets them is no stranger for it.
 """
-_KINDS = np.isin(WATCHED, [_ALL.index(name) for name in _FAMILIAR])
+_KINDS = np.isin(WATCHED, [_ALL.index(name) for name in _FAMILIAR]).nonzero()[0]
 
 
 _CODE = [
@@ -45,12 +45,12 @@ knows them well: moved by the priors, its out-of-fold errors on Apps and Mbpp do
 
 def is_code(features: TextFeatures) -> Flags:
     """Whether each of n texts is a task with code: two words of programming or more."""
-    return np.asarray(features.lexical[:, _CODE].sum(axis=1) >= 2)
+    return np.asarray(features.lexical.take(_CODE, axis=1).sum(axis=1) >= 2)
 
 
 def watched(features: TextFeatures) -> Array:
     """The watched features of n prompts, n x len(WATCHED)."""
-    return np.concatenate([features.lexical, features.context], axis=1)[:, WATCHED]
+    return np.concatenate([features.lexical, features.context], axis=1).take(WATCHED, axis=1)
 
 
 def novelty(values: Array, low: Array, high: Array) -> Array:
@@ -62,7 +62,10 @@ def novelty(values: Array, low: Array, high: Array) -> Array:
     NaN is in its range.
     """
     outside = (values < low) | (values > high)
-    return np.column_stack([np.log1p(outside.sum(axis=1)), outside[:, _KINDS].sum(axis=1)])
+    out = np.empty((len(values), 2))
+    out[:, 0] = np.log1p(outside.sum(axis=1))
+    out[:, 1] = outside.take(_KINDS, axis=1).sum(axis=1)
+    return out
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +86,12 @@ class Evidence:
         """The columns NAMES of n requests."""
         prior = priors(features.lexical, features.context)
         strength = prior.strength * np.where(is_code(features), _IN_CODE, 1.0)
-        return np.column_stack(
-            [
-                novelty(watched(features), self.low, self.high),
-                prior.location + self.shifts[prior.line],
-                prior.spread,
-                self.shares[prior.line] * strength,
-            ]
-        )
+        out = np.empty((len(strength), len(NAMES)))
+        out[:, :2] = novelty(watched(features), self.low, self.high)
+        out[:, 2] = prior.location + self.shifts.take(prior.line)
+        out[:, 3] = prior.spread
+        out[:, 4] = self.shares.take(prior.line) * strength
+        return out
 
     @classmethod
     def from_arrays(cls, stored: Mapping[str, NDArray[Any]]) -> Evidence:

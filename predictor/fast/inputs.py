@@ -51,6 +51,7 @@ _OTHER_SCRIPTS = [COLUMNS.index(f"script {name}") for name in SCRIPTS if name !=
 MODEL = slice(COLUMNS.index("model_size"), len(COLUMNS))
 OFFSET, OWN, ROUTE = (COLUMNS.index(f) for f in ("model_offset", "text_own", "model_route"))
 """Indices of columns of the boosters' inputs; MODEL are those of the requested model."""
+_OF_BASE = np.array([OWN, OFFSET, THINKING])
 
 
 _UNFAMILIAR = 0.9
@@ -116,8 +117,9 @@ def location_base(inputs: Array) -> Array:
     ``inputs`` (n x len(COLUMNS)) are the boosters' inputs; a column that is NaN counts as 0. The
     boosters' output times ``correction_share`` is added to the base.
     """
-    known = inputs[:, [OWN, OFFSET, THINKING]]
-    own, offset, effort = np.where(np.isnan(known), 0.0, known).T
+    known = inputs.take(_OF_BASE, axis=1)
+    known[np.isnan(known)] = 0.0
+    own, offset, effort = known.T
     score = inputs[:, TEXT_ALL] + own - USUAL
     answer = USUAL + offset + _SCORE_SHARE * score
     answer = toward_prior(answer, inputs[:, PRIOR], inputs[:, TRUST])
@@ -218,15 +220,8 @@ class TrainedModels:
         of ``Evidence``; ``matches`` (n) are the matches of the prompts' models.
         """
         own = np.einsum("nm,nm->n", scores[:, SHARED:], matches.weights)
-        return np.column_stack(
-            [
-                features.lexical,
-                features.context,
-                scores[:, :SHARED],
-                evident,
-                self.model_inputs(matches, own),
-            ]
-        )
+        shared = (features.lexical, features.context, scores[:, :SHARED], evident)
+        return np.concatenate([*shared, self.model_inputs(matches, own)], axis=1)
 
     def model_inputs(self, matches: ModelMatches, own: Array) -> Array:
         """The columns MODEL (n x 5).
@@ -234,4 +229,8 @@ class TrainedModels:
         ``own`` (n) is the text model's score for each prompt's own model.
         """
         unknown = np.where(matches.routes == GENERIC, nan, 0.0)
-        return np.column_stack([matches.numbers, own + unknown, matches.routes])
+        out = np.empty((len(own), len(COLUMNS) - MODEL.start))
+        out[:, :3] = matches.numbers
+        out[:, 3] = own + unknown
+        out[:, 4] = matches.routes
+        return out

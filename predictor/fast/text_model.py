@@ -73,9 +73,8 @@ def _tf_idf_product(counts: BucketCounts, idf: Single, weights: Single) -> Singl
 
 def standardise(lexical: Array, centre: Array, spread: Array) -> Array:
     """Hand-made features (n x d) in clipped standard deviations; NaN counts as a feature of 0."""
-    return np.asarray(
-        np.clip((np.where(np.isnan(lexical), 0.0, lexical) - centre) / spread, -_CLIP, _CLIP)
-    )
+    known = np.where(np.isnan(lexical), 0.0, lexical)
+    return np.asarray(np.minimum(np.maximum((known - centre) / spread, -_CLIP), _CLIP))
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,4 +216,4 @@ def with_axes(columns: Array, middle: Array, axes: Array, novel: Array) -> Array
     ``columns`` are n x K; the result is n x (SHARED + M).
     """
     common = (columns[:, 2:] - middle) @ axes
-    return np.column_stack([columns[:, :2], common, novel, columns[:, 2:]])
+    return np.concatenate([columns[:, :2], common, novel[:, None], columns[:, 2:]], axis=1)
