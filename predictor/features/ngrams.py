@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from predictor.arrays import Indices
 from predictor.features.tokens import Hashes, Tokens
 
-Buckets = NDArray[np.uint32]
+Keys = NDArray[np.uint32]
+"""The row of a count in the higher bits, and the bucket in the lower BITS."""
 
 BITS = 16
 BUCKETS = 1 << BITS
@@ -20,7 +21,7 @@ BUCKETS = 1 << BITS
 _MIX = np.uint64(0xD6E8FEB86659FD93)
 _RUN_MIX = np.uint32(0x9E3779B1)
 _FIRST, _LAST = np.uint64(0x165667B19E3779F9), np.uint64(0x27D4EB2F165667C5)
-_SHIFT = np.uint64(64 - BITS)
+_SHIFT, _ROW = np.uint64(64 - BITS), np.uint32(BITS)
 _FOLD = np.arange(256, dtype=np.uint8)
 _FOLD[ord("0") : ord("9") + 1] = ord("0")
 _RUN = 4  # bytes of a run
@@ -64,75 +65,94 @@ class NgramCounts:
 def count_ngrams(tokens: Tokens, pairs: Hashes) -> NgramCounts:
     """Count all n-grams in one pass; ``pairs`` are ``bigrams(tokens.hashes)``."""
     texts = len(tokens)
-    mixed = (tokens.hashes * _MIX) >> _SHIFT
-    words, word_rows = _words(tokens, mixed, pairs)
-    runs, run_rows = _runs(tokens)
-    buckets = np.concatenate([words, runs, mixed[tokens.word].astype(np.uint32)])
-    kinds = [word_rows, run_rows + texts, tokens.text[tokens.word] + 2 * texts]
-    sorts = _separate_sorts(len(words), run_rows, texts)
-    counted = _count(buckets, np.concatenate(kinds), 3 * texts, sorts)
+    rows = tokens.text.astype(np.uint32) << _ROW
+    words = _buckets(tokens.hashes) | rows
+    rest, runs = _rest(tokens, pairs, rows), _runs(tokens)
+    vocabulary = words.take(tokens.word.nonzero()[0])
+    runs += np.uint32(texts) << _ROW
+    vocabulary += np.uint32(2 * texts) << _ROW
+    keys = np.concatenate([words, rest, runs, vocabulary])
+    counted = _count(keys, 3 * texts, _separate_sorts(tokens, len(words) + len(rest)))
     return NgramCounts(
         counted.part(0, texts),
         counted.part(texts, 2 * texts),
-        np.diff(counted.offsets[2 * texts :]),
+        _differences(counted.offsets[2 * texts :]),
     )
 
 
-def _separate_sorts(words: int, run_rows: Indices, texts: int) -> list[slice]:
-    """The slices of the keys to sort one by one.
+def _buckets(hashes: Hashes) -> Keys:
+    return ((hashes * _MIX) >> _SHIFT).astype(np.uint32)
+
+
+def _separate_sorts(tokens: Tokens, words: int) -> list[slice]:
+    """The slices of the keys to sort one by one: first those of ``words`` words and pairs.
 
     The runs of each text are contiguous, so each text's runs are sorted alone and stay in a faster
     cache.
     """
-    if texts == 1:
+    if len(tokens) == 1:
         return [slice(None)]
-    ends = words + run_rows.searchsorted(np.arange(texts + 1))
-    cuts = [0, *ends.tolist()]
+    cuts = [0, words, *(words + _run_counts(tokens).cumsum()).tolist()]
     return [slice(a, b) for a, b in pairwise(cuts)] + [slice(cuts[-1], None)]
 
 
-def _words(tokens: Tokens, mixed: Hashes, pairs: Hashes) -> tuple[Buckets, Indices]:
-    """Buckets and text of all words and pairs, and of each text's first and last word and pair."""
-    hashes, text, offsets = tokens.hashes, tokens.text, tokens.offsets
-    same = text[1:] == text[:-1]
-    sizes = offsets[1:] - offsets[:-1]
-    with_words, with_pairs = sizes.nonzero()[0], (sizes > 1).nonzero()[0]
-    first, last = offsets[with_words], offsets[with_words + 1] - 1
-    first_pair, last_pair = offsets[with_pairs], offsets[with_pairs + 1] - 2
-    ends = [hashes[first] * _FIRST, hashes[last] * _LAST]
-    ends += [pairs[first_pair] * _FIRST, pairs[last_pair] * _LAST]
-    rest = (np.concatenate([pairs[same], *ends]) * _MIX) >> _SHIFT
-    rows = [text, text[1:][same], with_words, with_words, with_pairs, with_pairs]
-    return np.concatenate([mixed, rest]).astype(np.uint32), np.concatenate(rows)
-
-
-def _runs(tokens: Tokens) -> tuple[Buckets, Indices]:
-    """Buckets and text of all runs of four bytes, with one value for all digits."""
-    data = _FOLD[tokens.data]
-    if len(data) < _RUN:
-        return np.zeros(0, np.uint32), np.zeros(0, np.intp)
-    fours = np.ndarray(len(data) - _RUN + 1, "<u4", data.data, strides=(1,))
-    buckets = (fours * _RUN_MIX) >> np.uint32(32 - BITS)
-    lengths = np.maximum(0, tokens.last - tokens.first - _RUN + 1)
-    rows = np.repeat(np.arange(len(tokens)), lengths)
+def _rest(tokens: Tokens, pairs: Hashes, rows: Keys) -> Keys:
+    """Keys of all pairs of words, and of each text's first and last word and pair."""
     if len(tokens) == 1:
-        return buckets[: len(rows)], rows
-    start = np.arange(len(rows)) + np.repeat(tokens.first - np.cumsum(lengths) + lengths, lengths)
-    return buckets[start], rows
+        return _buckets(np.concatenate([pairs, *_outer(tokens.hashes), *_outer(pairs)]))
+    same = (rows[1:] == rows[:-1]).nonzero()[0]
+    offsets = tokens.offsets
+    sizes = offsets[1:] - offsets[:-1]
+    of_words, of_pairs = sizes.nonzero()[0], (sizes > 1).nonzero()[0]
+    hashes = [pairs.take(same)]
+    at = [rows.take(same)]
+    for values, own, step in ((tokens.hashes, of_words, 1), (pairs, of_pairs, 2)):
+        hashes.append(values.take(offsets.take(own)) * _FIRST)
+        hashes.append(values.take(offsets.take(own + 1) - step) * _LAST)
+        at += [own.astype(np.uint32) << _ROW] * 2
+    return np.asarray(_buckets(np.concatenate(hashes)) | np.concatenate(at))
 
 
-def _count(buckets: Buckets, rows: Indices, texts: int, sorts: Sequence[slice]) -> BucketCounts:
-    """Count equal (row, bucket) pairs; each slice of ``sorts`` holds whole rows."""
-    keys = (rows.astype(np.uint32) << np.uint32(BITS)) | buckets
+def _outer(hashes: Hashes) -> tuple[Hashes, Hashes]:
+    """The first and the last of some hashes, marked as such."""
+    return hashes[:1] * _FIRST, hashes[-1:] * _LAST
+
+
+def _runs(tokens: Tokens) -> Keys:
+    """Keys of all runs of four bytes, text by text, with one value for all digits."""
+    data = _FOLD.take(tokens.data)
+    if len(data) < _RUN:
+        return np.zeros(0, np.uint32)
+    fours = np.ndarray(len(data) - _RUN + 1, "<u4", data.data, strides=(1,))
+    buckets: Keys = (fours * _RUN_MIX) >> np.uint32(32 - BITS)
+    lengths = _run_counts(tokens)
+    if len(tokens) == 1:
+        return buckets[: lengths[0]]
+    rows = np.arange(len(tokens)).repeat(lengths)
+    start = np.arange(len(rows)) + (tokens.first - lengths.cumsum() + lengths).take(rows)
+    return np.asarray(buckets.take(start) | (rows.astype(np.uint32) << _ROW))
+
+
+def _run_counts(tokens: Tokens) -> Indices:
+    """The number of runs of each text (n)."""
+    return np.asarray(np.maximum(0, tokens.last - tokens.first - (_RUN - 1)))
+
+
+def _count(keys: Keys, texts: int, sorts: Sequence[slice]) -> BucketCounts:
+    """Count equal keys, in place; each slice of ``sorts`` holds whole rows."""
     for part in sorts:
         keys[part].sort()
     edge = np.ones(len(keys) + 1, dtype=bool)
     np.not_equal(keys[1:], keys[:-1], out=edge[1:-1])
     edges = edge.nonzero()[0]
-    distinct = keys[edges[:-1]]
-    offsets = distinct.searchsorted(np.arange(texts + 1, dtype=np.uint32) << np.uint32(BITS))
+    distinct = keys.take(edges[:-1])
+    offsets = distinct.searchsorted(np.arange(texts + 1, dtype=np.uint32) << _ROW)
     bucket = (distinct & np.uint32(BUCKETS - 1)).astype(np.intp)
-    return BucketCounts(bucket, np.diff(edges), offsets)
+    return BucketCounts(bucket, _differences(edges), offsets)
+
+
+def _differences(values: Indices) -> Indices:
+    return values[1:] - values[:-1]
 
 
 def merge(parts: Sequence[BucketCounts]) -> BucketCounts:

@@ -116,14 +116,14 @@ def tokenise(texts: Sequence[str]) -> Tokens:
     raw = np.frombuffer(b"\0".join([*encoded, b""]), dtype=np.uint8)
     sizes = np.fromiter(map(len, encoded), dtype=np.intp, count=len(encoded))
     last = np.cumsum(sizes + 1) - 1
-    data = _LOWER[raw]
+    data = _LOWER.take(raw)
     sums = np.zeros(len(data) + 1, dtype=np.uint64)
-    np.cumsum(_VALUE[data] * _POWERS[: len(data)], out=sums[1:])
-    kind = _KIND[data]
+    np.multiply(_VALUE.take(data), _POWERS[: len(data)]).cumsum(out=sums[1:])
+    kind = _KIND.take(data)
     edges = _edges(data, kind)
-    kinds = kind[edges[:-1]]
-    visible = kinds != SPACE
-    starts, ends = edges[:-1][visible], edges[1:][visible]
+    kinds = kind.take(edges[:-1])
+    at = (kinds != SPACE).nonzero()[0]
+    starts, ends = edges.take(at), edges.take(at + 1)
     offsets = np.concatenate([[0], starts.searchsorted(last)])
     return Tokens(
         raw=raw,
@@ -133,8 +133,8 @@ def tokenise(texts: Sequence[str]) -> Tokens:
         text=np.arange(len(encoded)).repeat(offsets[1:] - offsets[:-1]),
         starts=starts,
         ends=ends,
-        word=kinds[visible] == WORD,
-        hashes=(sums[ends] - sums[starts]) * _INVERSE[starts],
+        word=kinds.take(at) == WORD,
+        hashes=(sums.take(ends) - sums.take(starts)) * _INVERSE.take(starts),
         offsets=offsets,
     )
 
