@@ -132,8 +132,10 @@ def most_tokens(prompt: Prompt) -> int | None:
 
     Guided decoding bounds what comes after the thinking.
     """
-    limits = (prompt.max_tokens, None if thinking(prompt) > 0 else prompt.answer_limit)
-    return min((limit for limit in limits if limit is not None), default=None)
+    if prompt.answer_limit is None or thinking(prompt) > 0:
+        return prompt.max_tokens
+    limits = (prompt.max_tokens, prompt.answer_limit)
+    return min(limit for limit in limits if limit is not None)
 
 
 _COMPILED = tuple((re.compile(rule), kind, effort) for rule, kind, effort in RULES)

@@ -47,15 +47,17 @@ def request_features(prompts: Sequence[Prompt]) -> Array:
 
 def first_chars(prompt: Prompt) -> int:
     """Characters of the first user message before clipping."""
-    return prompt.first_chars or _only(prompt) or len(prompt.text)
+    return prompt.first_chars or _own(prompt)
 
 
-def _only(prompt: Prompt) -> int:
-    """Characters of the one message of a request of one turn."""
-    return max(prompt.chars - len(prompt.system), len(prompt.text)) if prompt.turns <= 1 else 0
+def _own(prompt: Prompt) -> int:
+    """Characters of the text; of the one message, clipped or not, of a request of one turn."""
+    size = len(prompt.text)
+    return size if prompt.turns > 1 else max(prompt.chars - len(prompt.system), size)
 
 
 def _row(prompt: Prompt) -> list[float]:
+    own = _own(prompt)
     return [
         float(prompt.turns),
         log1p(_history(prompt)),
@@ -68,8 +70,8 @@ def _row(prompt: Prompt) -> list[float]:
         _log(prompt.max_tokens),
         _number(prompt.reasoning),
         log1p(prompt.previous_chars),
-        log1p(prompt.last_chars or _only(prompt) or len(prompt.text)),
-        log1p(first_chars(prompt)),
+        log1p(prompt.last_chars or own),
+        log1p(prompt.first_chars or own),
         float(prompt.tool_results),
         log1p(prompt.tool_chars),
         float(prompt.forced_tool),
