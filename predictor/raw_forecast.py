@@ -31,6 +31,7 @@ CAP_TOKENS = 15_000
 MOST_TOKENS = 131_072
 """No forecast is longer: the context of most large models. Answers of reasoning models with 50,000
 tokens are real."""
+_MOST_LOG = np.log(MOST_TOKENS)
 
 ATOMS = len(MASS) + 1
 """Atoms of a forecast: one for each quantile level, and one for endless answers."""
@@ -74,7 +75,8 @@ class RawForecasts:
         mass[:, -1] = self.endless
         np.multiply((1 - self.endless)[:, None], MASS, out=mass[:, :-1])
         logs = self.location[:, None] + self.scale[:, None] * self.shape
-        np.exp(np.clip(logs, 0.0, np.log(MOST_TOKENS)), out=tokens[:, :-1])
+        np.minimum(np.maximum(logs, 0.0, out=logs), _MOST_LOG, out=logs)
+        np.exp(logs, out=tokens[:, :-1])
         np.maximum(CAP_TOKENS, tokens[:, -2], out=tokens[:, -1])
         return tokens, mass
 

@@ -6,8 +6,8 @@ import math
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise, repeat
-from operator import mul
+from itertools import accumulate, repeat
+from operator import lt, mul
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class LengthDistribution:
             )
         if not self.tokens[0] > 0:
             raise ValueError(f"token counts must be positive, got {self.tokens[0]}")
-        if not all(a < b for a, b in pairwise((*self.tokens, float("inf")))):
+        if not (all(map(lt, self.tokens, self.tokens[1:])) and self.tokens[-1] < math.inf):
             raise ValueError(f"token counts must increase and be finite, got {self.tokens}")
         if min(self.mass) < 0 or not abs(sum(self.mass) - 1) < 1e-6:
             raise ValueError(f"masses must be probabilities that sum to 1, got {self.mass}")
@@ -69,8 +69,8 @@ class LengthDistribution:
             ValueError: the weights have no positive sum, or the atoms form no distribution.
         """
         merged: dict[float, float] = {}
-        for value, weight in zip(tokens, weights, strict=True):
-            merged[float(value)] = merged.get(float(value), 0.0) + weight
+        for value, weight in zip(map(float, tokens), weights, strict=True):
+            merged[value] = merged.get(value, 0.0) + weight
         total = sum(merged.values())
         if not total > 0:
             raise ValueError(f"weights must have a positive sum, got {total}")
