@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from predictor.arrays import Array
 from predictor.fast.inputs import (
     ModelMatches,
@@ -15,6 +13,7 @@ from predictor.fast.inputs import (
     scales,
     widened,
 )
+from predictor.fast.trees import boosted
 from predictor.raw_forecast import RawForecasts
 
 if TYPE_CHECKING:
@@ -47,8 +46,3 @@ def forecast(
         endless=weights @ endless_rates[:-1] + (1 - weights.sum(axis=1)) * endless_rates[-1],
         inputs=inputs,
     )
-
-
-def boosted(booster: Booster, inputs: Array) -> Array:
-    """The output of ``booster`` for n rows of inputs (n), on the calling thread."""
-    return np.asarray(booster.predict(inputs, num_threads=1), dtype=np.float64)

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from predictor.arrays import Array, Indices, Single
 from predictor.artefact.format import Artefact, ArtefactError
-from predictor.fast.forecast import boosted
 from predictor.fast.inputs import (
     GENERIC,
     ROUTES,
@@ -26,6 +25,7 @@ from predictor.fast.inputs import (
     ModelMatches,
     TrainedModels,
 )
+from predictor.fast.trees import boosted
 from predictor.features.model_names import canonical
 from predictor.prompt import Prompt
 from predictor.raw_forecast import LEVELS, RawForecasts

@@ -8,7 +8,6 @@ import lightgbm as lgb
 import numpy as np
 
 from predictor.arrays import Array, Flags, Indices
-from predictor.fast.forecast import boosted
 from predictor.fast.inputs import (
     GENERIC,
     KNOWN,
@@ -19,6 +18,7 @@ from predictor.fast.inputs import (
     location_base,
     scales,
 )
+from predictor.fast.trees import boosted
 from predictor.raw_forecast import LEVELS
 from predictor.refit.censoring import impute_from_forecast, kaplan_meier
 from predictor.refit.editable import EditableArtefact

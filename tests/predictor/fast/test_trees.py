@@ -1,4 +1,4 @@
-"""The forecast formula gives every row the same forecast, alone, in a batch and on any thread."""
+"""Every row gets the same output of the trees, alone, in a batch and on any thread."""
 
 import threading
 
@@ -6,7 +6,7 @@ import lightgbm as lgb
 import numpy as np
 import pytest
 
-from predictor.fast.forecast import boosted
+from predictor.fast.trees import boosted
 
 ROWS = np.random.default_rng(1).normal(size=(64, 5))
 
@@ -41,3 +41,16 @@ def test_threads_share_a_booster(booster: lgb.Booster) -> None:
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+def test_the_output_is_that_of_lightgbm(booster: lgb.Booster) -> None:
+    assert np.array_equal(boosted(booster, ROWS), np.asarray(booster.predict(ROWS)))
+
+
+def test_rows_in_another_order_of_memory_are_read_as_rows(booster: lgb.Booster) -> None:
+    assert np.array_equal(boosted(booster, np.asfortranarray(ROWS)), boosted(booster, ROWS))
+
+
+def test_rows_without_the_columns_of_the_trees_are_refused(booster: lgb.Booster) -> None:
+    with pytest.raises(lgb.basic.LightGBMError, match="number of features"):
+        boosted(booster, ROWS[:, :3])
