@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from predictor.arrays import Array, Flags, Indices
 from predictor.features.lexicon import GROUPS
@@ -11,8 +12,9 @@ from predictor.features.tokens import NEWLINE, Tokens
 
 _COUNTED = "?!.,:;\"'`()[]{}<>=+-*/\\_|#$%&@^~"
 _COUNTED_BYTES = np.frombuffer(_COUNTED.encode(), dtype=np.uint8)
+_MISSING = -2.0  # the code of a missing opener
 _WIDTH = len(GROUPS) + 1
-_NOTHING = np.zeros(1, dtype=np.intp)
+_NOTHING, _NO_TOKENS = np.zeros(1, dtype=np.intp), np.zeros(2, dtype=np.intp)
 
 
 def _among(symbols: str) -> Flags:
@@ -25,6 +27,8 @@ _DIGIT, _UPPER = _among("0123456789"), _among("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 
 _KINDS = np.array([_UPPER, _DIGIT, np.arange(256) >= 128], dtype=np.float64).T
 _FINAL = np.array([_among("?"), _among(":"), _among("."), _among("`>")])
+
+_BOTH_GROUPS = np.array([LEXICON.group, LEXICON.second_group], dtype=np.intp).T.copy()
 
 _SHAPE = (
     "log_chars log_words word_len unique_words upper digits non_ascii log_lines max_line "
@@ -55,27 +59,33 @@ def surface_features(
     before clipping, ``distinct`` (n) the numbers of different words.
     """
     size = np.maximum(1, tokens.last - tokens.first)
-    words, paragraph = tokens.per_text(tokens.word), _last_paragraphs(tokens)
-    lengths = np.where(tokens.word, tokens.ends - tokens.starts, 0)
-    letters = np.bincount(tokens.text, lengths, minlength=len(tokens))
-    some = np.maximum(1, words)
+    words, paragraph = tokens.word.nonzero()[0], _last_paragraphs(tokens)
+    offsets = words.searchsorted(tokens.offsets)
+    some = np.maximum(1, offsets[1:] - offsets[:-1])
     shape = [
         np.maximum(chars, tokens.last - tokens.first),
-        words,
-        letters / some,
+        offsets[1:] - offsets[:-1],
+        _letters(tokens, words, offsets) / some,
         distinct / some,
         *((counts @ _KINDS).T / size),
         *_lines(tokens, paragraph),
         *_ends(tokens, size),
-        *_openers(tokens, matches.unigrams, paragraph),
+        *_openers(tokens, words, offsets, matches.unigrams, paragraph),
     ]
     out = np.empty((len(tokens), len(NAMES)))
     split = len(_SHAPE.split())
-    out[:, :split] = np.array(shape).T
-    out[:, split : split + len(_COUNTED)] = counts[:, _COUNTED_BYTES]
+    out[:, :split] = np.concatenate(shape).reshape(split, -1).T
+    out[:, split : split + len(_COUNTED)] = counts.take(_COUNTED_BYTES, axis=1)
     np.log1p(out, out=out, where=_LOGS)
     out[:, split + len(_COUNTED) :] = groups(tokens, matches)
     return out
+
+
+def _letters(tokens: Tokens, words: Indices, offsets: Indices) -> Indices:
+    """The bytes of the words of each text (n); ``offsets`` (n + 1) are the texts' first words."""
+    sums = np.zeros(len(words) + 1, dtype=np.intp)
+    (tokens.ends.take(words) - tokens.starts.take(words)).cumsum(out=sums[1:])
+    return sums.take(offsets[1:]) - sums.take(offsets[:-1])
 
 
 def _lines(tokens: Tokens, paragraph: Indices) -> list[Array]:
@@ -87,25 +97,8 @@ def _lines(tokens: Tokens, paragraph: Indices) -> list[Array]:
     sizes = ends - starts
     last = ends.searchsorted(tokens.last)
     first = np.concatenate([_NOTHING, last[:-1] + 1])
-    where = np.concatenate([tokens.starts, [len(tokens.data) - 1] * 2])
-    opens = np.minimum(tokens.starts.searchsorted(starts), len(where) - 2)
-    first_token, second_token = where[opens], where[opens + 1]
-    text_of_token = np.concatenate([tokens.text, [-1, -1]])
     lines = last - first + 1
-    text_of_line = np.arange(len(tokens)).repeat(lines)
-    # The tokens behind a text's last line are those of the next text of the batch.
-    opened = text_of_token[opens] == text_of_line
-    stop = _STOP[tokens.data[second_token]] & (text_of_token[opens + 1] == text_of_line)
-    opening = tokens.data[first_token]
-    marks = np.array(
-        [
-            _BLANK[tokens.data[starts]],
-            _BULLET[opening] & opened,
-            _DIGIT[opening] & stop,
-            _LETTER[opening] & (second_token == first_token + 1) & stop,
-            np.ones(len(starts), dtype=np.bool_),
-        ]
-    )
+    marks = _openings(tokens, starts, lines)
     marks &= sizes > 0
     indented, bullets, numbered, options, filled = np.add.reduceat(
         marks, first, axis=1, dtype=np.intp
@@ -113,8 +106,8 @@ def _lines(tokens: Tokens, paragraph: Indices) -> list[Array]:
     return [
         lines,
         np.maximum.reduceat(sizes, first),
-        sizes[first],
-        sizes[last],
+        sizes.take(first),
+        sizes.take(last),
         tokens.last - paragraph,
         lines - filled,
         indented / lines,
@@ -124,51 +117,75 @@ def _lines(tokens: Tokens, paragraph: Indices) -> list[Array]:
     ]
 
 
+def _openings(tokens: Tokens, starts: Indices, lines: Indices) -> NDArray[np.bool_]:
+    """Whether each line from ``starts`` on is indented, a bullet, numbered, an option, or a line.
+
+    ``lines`` (n) are the numbers of lines of the texts.
+    """
+    data, at = tokens.data, tokens.starts.searchsorted(starts)
+    where = np.concatenate([tokens.starts, _NO_TOKENS])
+    first, second = where.take(at), where.take(at + 1)
+    # The tokens behind a text's last line are those of the next text of the batch.
+    left = tokens.offsets[1:].repeat(lines) - at
+    opening, stop = data.take(first), _STOP.take(data.take(second)) & (left > 1)
+    marks = np.empty((5, len(starts)), dtype=np.bool_)
+    marks[4] = True
+    _BLANK.take(data.take(starts), out=marks[0])
+    np.logical_and(_BULLET.take(opening), left > 0, out=marks[1])
+    np.logical_and(_DIGIT.take(opening), stop, out=marks[2])
+    np.logical_and(_LETTER.take(opening), stop & (second == first + 1), out=marks[3])
+    return marks
+
+
 def _last_paragraphs(tokens: Tokens) -> Indices:
     """The position in ``data`` at which the last paragraph of each text starts (n)."""
     breaks = (tokens.data == NEWLINE).nonzero()[0]
     after = breaks[1:][breaks[1:] - breaks[:-1] == 1] + 1
     out = tokens.first.copy()
-    out[tokens.last.searchsorted(after)] = after  # the last assignment of a text stays
+    if len(after):
+        out[tokens.last.searchsorted(after)] = after  # the last assignment of a text stays
     return out
 
 
 def _ends(tokens: Tokens, size: Indices) -> list[Array]:
     """Sentences, last byte, first byte, and the distance of the last question mark to the end."""
-    data, final = tokens.data, tokens.data[tokens.last - 1]
-    marks = _ENDS_SENTENCE[data[:-1]].nonzero()[0]
-    stops = marks[_GAP[data[marks + 1]]]
+    data = tokens.data
+    marks = _ENDS_SENTENCE.take(data[:-1]).nonzero()[0]
+    stops = marks[_GAP.take(data.take(marks + 1))]
     sentences = np.bincount(tokens.last.searchsorted(stops), minlength=len(tokens))
-    asks = marks[data[marks] == ord("?")]
+    asks = marks[data.take(marks) == ord("?")]
     asking = tokens.last.searchsorted(asks)
     question = np.zeros(len(tokens))
-    question[asking] = asks - tokens.first[asking] + 1
+    question[asking] = asks - tokens.first.take(asking) + 1
     return [
         sentences,
-        *_FINAL[:, final],
-        _UPPER[tokens.raw[tokens.first]],
+        *_FINAL.take(data.take(tokens.last - 1), axis=1),
+        _UPPER.take(tokens.raw.take(tokens.first)),
         1.0 - question / size,
     ]
 
 
-def _openers(tokens: Tokens, entry: Indices, paragraph: Indices) -> list[Array]:
+def _openers(
+    tokens: Tokens, words: Indices, offsets: Indices, entry: Indices, paragraph: Indices
+) -> list[Array]:
     """Opener codes of the first two words and of the last paragraph's first word.
 
-    A word that is no opener has code -1, a missing word -2.
+    ``words`` are the tokens that are words, ``offsets`` (n + 1) the texts' first of them. A word
+    that is no opener has code -1, a missing word -2.
     """
-    words = tokens.word.nonzero()[0]
-    code = np.concatenate([LEXICON.opener[entry[words]], [-2.0, -2.0]])
-    offsets = words.searchsorted(tokens.offsets)
+    first, end = offsets[:-1], offsets[1:]
     last = words.searchsorted(tokens.starts.searchsorted(paragraph))
-    return [
-        np.where(word < offsets[1:], code[np.minimum(word, len(words))], -2.0)
-        for word in (offsets[:-1], offsets[:-1] + 1, last)
-    ]
+    word = np.concatenate([first, first + 1, last])
+    missing = word >= np.concatenate([end, end, end])
+    at = np.concatenate([words, _NOTHING]).take(np.minimum(word, len(words)))
+    code = LEXICON.opener.take(entry.take(at, mode="clip")) if len(entry) else np.empty(len(word))
+    code[missing] = _MISSING
+    return [*code.reshape(3, -1)]
 
 
 def groups(tokens: Tokens, matches: LexiconMatches) -> Array:
     """The number of words and phrases of each group in each text, n x len(GROUPS)."""
     entry, row = matches.entry, matches.text * _WIDTH + 1
-    cells = np.concatenate([row + LEXICON.group[entry], row + LEXICON.second_group[entry]])
+    cells = (row[:, None] + _BOTH_GROUPS.take(entry, axis=0)).ravel()
     counts = np.bincount(cells, minlength=len(tokens) * _WIDTH)  # the first cell of a row: no group
     return counts.reshape(-1, _WIDTH)[:, 1:].astype(np.float64)
