@@ -56,8 +56,8 @@ def _gate() -> NDArray[np.uint8]:
     return gate
 
 
-def _slots(hashes: Hashes) -> Hashes:
-    return (hashes * _GATE_MIX) >> _GATE_SHIFT
+def _slots(hashes: Hashes) -> Indices:
+    return ((hashes * _GATE_MIX) >> _GATE_SHIFT).view(np.intp)
 
 
 _GATE = _gate()
@@ -88,11 +88,11 @@ def asked_lengths(tokens: Tokens, matches: LexiconMatches) -> Array:
     brief = tokens.last - tokens.first <= _BRIEF
     # A prompt states a demand at the beginning or the end, around a quoted text.
     outer = tokens.near_ends(_BRIEF, _BRIEF)
-    digits = tokens.data[tokens.starts] - np.uint8(48) < _TEN
+    digits = tokens.data.take(tokens.starts) - np.uint8(48) < _TEN
     out = np.full((len(tokens), len(NAMES)), nan)
     out[:, 2] = _largest_numbers(tokens, matches, digits.nonzero()[0])
     _fill_stated(out, tokens, _windows(tokens, outer, digits), brief)
-    yes_or_no = matches.text[LEXICON.yes_or_no[matches.entry]]
+    yes_or_no = matches.text[LEXICON.yes_or_no.take(matches.entry)]
     for rows, limit in (
         (yes_or_no[brief[yes_or_no]], _YES_OR_NO),
         (_assents(tokens, matches, outer), _ASSENT),
@@ -110,13 +110,15 @@ def _stating(tokens: Tokens, outer: Flags, digits: Flags) -> Indices:
     near = outer.nonzero()[0]
     kinds = np.zeros(len(near) + 2 * _AROUND, dtype=np.uint8)
     inner = kinds[_AROUND : _AROUND + len(near)]
-    inner[:] = _GATE[_slots(tokens.hashes[near])]
-    inner[digits[near]] = _NUMERAL
+    _GATE.take(_slots(tokens.hashes.take(near)), out=inner)
+    inner[digits.take(near)] = _NUMERAL
     numbers = (inner & (_NUMERAL | _ARTICLE)).nonzero()[0]
-    around, text = numbers[:, None] + _STEPS, tokens.text[near]
-    beside = kinds[around + _AROUND] & _BESIDE[inner[numbers]]
-    own = text.take(around, mode="clip") == text[numbers][:, None]
-    return np.asarray(near[numbers[((beside > 0) & own).any(axis=1)]])
+    if not len(numbers):
+        return numbers
+    around, text = numbers[:, None] + _STEPS, tokens.text.take(near)
+    beside = kinds.take(around + _AROUND) & _BESIDE.take(inner.take(numbers), axis=0)
+    beside *= text.take(around, mode="clip") == text.take(numbers)[:, None]
+    return np.asarray(near.take(numbers.take(beside.any(axis=1).nonzero()[0])))
 
 
 def _windows(tokens: Tokens, outer: Flags, digits: Flags) -> list[Indices]:
@@ -185,7 +187,7 @@ def _limit(lengths: list[Stated], times: float) -> float:
 
 def _assents(tokens: Tokens, matches: LexiconMatches, outer: Flags) -> Indices:
     """The texts that ask for one word of assent: "limit your response to 'acknowledged'"."""
-    found = matches.first[LEXICON.assent[matches.entry]]
+    found = matches.first[LEXICON.assent.take(matches.entry)]
     found = found[outer[found]]
     if not len(found):
         return found
@@ -204,9 +206,11 @@ def _largest_numbers(tokens: Tokens, matches: LexiconMatches, digits: Indices) -
     ``digits`` are the tokens that begin with a digit.
     """
     out = np.zeros(len(tokens))
-    spelt = LEXICON.number[matches.entry]
-    named, value = _numbers(tokens, digits)
-    for text, number in ((matches.text, spelt), (tokens.text[named], value)):
+    found = [(matches.text, LEXICON.number.take(matches.entry))]
+    if len(digits):
+        named, value = _numbers(tokens, digits)
+        found.append((tokens.text.take(named), value))
+    for text, number in found:
         large = (number > 1).nonzero()[0]
         if len(large):
             np.maximum.at(out, text[large], number[large])
@@ -215,11 +219,11 @@ def _largest_numbers(tokens: Tokens, matches: LexiconMatches, digits: Indices) -
 
 def _numbers(tokens: Tokens, digits: Indices) -> tuple[Indices, Array]:
     """The tokens among ``digits`` that have few digits, and the number of each; NaN for none."""
-    starts = tokens.starts[digits]
-    sizes = tokens.ends[digits] - starts
-    few = sizes <= _DIGITS
-    starts, sizes = starts[few], sizes[few]
+    starts = tokens.starts.take(digits)
+    sizes = tokens.ends.take(digits) - starts
+    few = (sizes <= _DIGITS).nonzero()[0]
+    starts, sizes = starts.take(few), sizes.take(few)
     digit = tokens.data.take(starts[:, None] + _PLACES, mode="clip") - np.uint8(48)
-    worth = _WORTH[sizes]
+    worth = _WORTH.take(sizes, axis=0)
     plain = ((digit < _TEN) | (worth == 0)).all(axis=1)
-    return digits[few], np.where(plain, (digit * worth).sum(axis=1), nan)
+    return digits.take(few), np.where(plain, (digit * worth).sum(axis=1), nan)

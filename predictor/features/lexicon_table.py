@@ -50,8 +50,9 @@ class LexiconTable:
 
     def find(self, hashes: Hashes) -> Indices:
         """The entry of each hash; 0 for none."""
-        entry: Indices = self.slots[(hashes * np.uint64(_MIX)) >> _SHIFT].astype(np.intp)
-        entry[self.hashes[entry] != hashes] = 0
+        slots = ((hashes * np.uint64(_MIX)) >> _SHIFT).view(np.intp)
+        entry: Indices = self.slots.take(slots).astype(np.intp)
+        entry *= self.hashes.take(entry) == hashes
         return entry
 
 
@@ -84,9 +85,11 @@ def match_lexicon(tokens: Tokens, pairs: Hashes) -> LexiconMatches:
     last = first.copy()
     last[words:short] += 1
     last[short:] += 2
-    text = tokens.text[first]
-    whole = text == tokens.text[last]
-    return LexiconMatches(entry[at[whole]], first[whole], text[whole], entry[:count])
+    text = tokens.text.take(first)
+    whole = (text == tokens.text.take(last)).nonzero()[0]
+    return LexiconMatches(
+        entry.take(at.take(whole)), first.take(whole), text.take(whole), entry[:count]
+    )
 
 
 def _hash(phrase: str) -> int:

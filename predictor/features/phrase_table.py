@@ -60,15 +60,15 @@ class PhraseTable:
         """
         found: list[tuple[Indices, Indices, Hashes]] = []
         at = last = starts
-        keys = tokens.hashes[starts]
+        keys = tokens.hashes.take(starts)
         while len(at):
-            known = self.slots[_slot(keys)]
+            known = self.slots.take(_slot(keys))
             ends = (known >= _ENDS).nonzero()[0]
             if len(ends):
-                found.append((at[ends], last[ends], keys[ends]))
+                found.append((at.take(ends), last.take(ends), keys.take(ends)))
             goes_on = (known & _GOES_ON).nonzero()[0]
-            at, last = at[goes_on], last[goes_on] + 1
-            keys = (keys[goes_on] * _NEXT) ^ tokens.hashes.take(last, mode="clip")
+            at, last = at.take(goes_on), last.take(goes_on) + 1
+            keys = (keys.take(goes_on) * _NEXT) ^ tokens.hashes.take(last, mode="clip")
         return self._masks(tokens, found)
 
     def _masks(self, tokens: Tokens, found: Sequence[tuple[Indices, Indices, Hashes]]) -> Masks:

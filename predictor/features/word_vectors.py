@@ -28,7 +28,8 @@ PARTS = 2
 _FIRST = 16  # tokens with a vector in the mean of the first words
 _READ = 160  # tokens of a text that are read; later tokens count in neither mean
 _STEPS = 127.0  # the largest stored integer of a vector
-_BITS = np.uint64(17)
+_BITS = 17
+_SHIFT = np.uint64(64 - _BITS)
 _MIX = np.uint64(0xC6A4A7935BD1E995)
 
 
@@ -57,7 +58,7 @@ class WordTable:
                 "a word of the table is not one token; make the table again with "
                 "`python -m predictor.training.word_vectors`"
             )
-        slots = np.zeros(1 << int(_BITS), dtype=np.uint16)
+        slots = np.zeros(1 << _BITS, dtype=np.uint16)
         slots[_slot(hashes)[::-1]] = np.arange(len(words), 0, -1)
         rows = np.column_stack([vectors * weights[:, None], weights])
         return cls(
@@ -68,13 +69,13 @@ class WordTable:
 
     def find(self, hashes: Hashes) -> Indices:
         """The word of each hash; 0 for none."""
-        word: Indices = self.slots[_slot(hashes)].astype(np.intp)
-        word[self.hashes[word] != hashes] = 0
+        word: Indices = self.slots.take(_slot(hashes)).astype(np.intp)
+        word *= self.hashes.take(word) == hashes
         return word
 
 
-def _slot(hashes: Hashes) -> Hashes:
-    return (hashes * _MIX) >> (np.uint64(64) - _BITS)
+def _slot(hashes: Hashes) -> Indices:
+    return ((hashes * _MIX) >> _SHIFT).view(np.intp)
 
 
 @cache
@@ -93,14 +94,15 @@ def mean_vectors(tokens: Tokens) -> Single:
     """
     table = shipped_table()
     early = _first_tokens(tokens)
-    word = table.find(tokens.hashes[early])
+    word = table.find(tokens.hashes.take(early))
     known = word.nonzero()[0]
-    offsets = early[known].searchsorted(tokens.offsets)
-    vectors = table.vectors[np.concatenate([word[known], _NO_WORD])]
-    start, end = offsets[:-1], offsets[1:]
-    edge = np.minimum(start + _FIRST, end)
-    sums = np.add.reduceat(vectors, np.array([start, edge]).T.ravel()).reshape(-1, 2, SIZE + 1)
-    sums *= np.array([edge > start, end > edge]).T[:, :, None]  # reduceat has no empty range
+    offsets = early.take(known).searchsorted(tokens.offsets)
+    vectors = table.vectors.take(np.concatenate([word.take(known), _NO_WORD]), axis=0)
+    edges = np.empty((len(tokens), 3), dtype=np.intp)
+    edges[:, 0], edges[:, 2] = offsets[:-1], offsets[1:]
+    np.minimum(edges[:, 0] + _FIRST, edges[:, 2], out=edges[:, 1])
+    sums = np.add.reduceat(vectors, edges[:, :2].ravel()).reshape(-1, 2, SIZE + 1)
+    sums *= (edges[:, 1:] > edges[:, :-1])[:, :, None]  # reduceat has no empty range
     whole = sums[:, 0] + sums[:, 1]
     both = [part[:, :SIZE] / np.maximum(part[:, SIZE:], _TINY) for part in (whole, sums[:, 0])]
     return np.concatenate(both, axis=1)
