@@ -23,6 +23,7 @@ NAMES = tuple(f"asks {form}" for form in FORMS)
 
 _ENDS = 400  # bytes at the beginning and at the end of a message that are read
 _BESIDE, _NEAR, _FAR = 26, 34, 90  # bytes between two phrases that belong together
+_LAST, _NAMED = 16, 14  # bytes of the last word of a text, and between it and what it limits
 _BRIEF = 250  # bytes of a message in which a demand needs no word for answering beside it
 _TITLED = 120  # bytes of a message that may name the piece alone: "haiku about rain"
 _ALONE = 0.5  # strength of a piece without a word for writing
@@ -42,7 +43,7 @@ _NOUNS = tuple(
     (_bits(f"n_{form.removesuffix('_only')}"), _bits(form))
     for form in ("number", "label", "letter", "code_only")
 )
-_ANY_NOUN = _bits("n_number", "n_label", "n_letter", "n_code")
+_ANY_NOUN, _JSON = _bits("n_number", "n_label", "n_letter", "n_code"), _bits("json")
 _YES_NO, _GREETING, _FACT = map(_bits, ("yes_no", "greeting", "fact"))
 _STRICT = _YES_NO | _bits("one_word", "letter", "number", "label", "one_sentence")
 _ASKING = _bits("answer", "only", "bare", "summarise", "explain", "translate", "classify")
@@ -103,7 +104,7 @@ def _demanded(hits: _Hits, size: int) -> tuple[int, int]:
     if not hits:
         return 0, 0
     found = _union(hits)
-    sure = _only(hits) if found & (_BARE | _ONLY) else 0
+    sure = _only(hits, size) if found & (_BARE | _ONLY) else 0
     if found & _PIECES and found & _CREATE:
         sure |= _beside(hits, _PIECES, _starts(hits, _CREATE), _FAR) & (_PIECES | _STRICT)
     if found & _STRICT and found & _ASKING:
@@ -137,14 +138,24 @@ def _is_near(others: Sequence[int], start: int, reach: int) -> bool:
     return at < len(others) and others[at] <= start + reach
 
 
-def _only(hits: _Hits) -> int:
-    """Whether nothing but the answer is demanded, and the form that is named beside that."""
-    answers = _starts(hits, _ANSWER)
+def _only(hits: _Hits, size: int) -> int:
+    """Whether nothing but the answer is demanded, and the form that is named beside that.
+
+    The last words of a text of ``size`` bytes need no word for answering: "number only".
+    """
+    answers, named = _starts(hits, _ANSWER), _starts(hits, _ANY_NOUN | _JSON)
     demanded = [
         start
         for start, groups in hits
         if groups & _BARE
-        or (groups & _ONLY and not groups & _ONLY_WHEN and _is_near(answers, start, _BESIDE))
+        or (
+            groups & _ONLY
+            and not groups & _ONLY_WHEN
+            and (
+                _is_near(answers, start, _BESIDE)
+                or (start >= size - _LAST and _is_near(named, start, _NAMED))
+            )
+        )
     ]
     nouns = _beside(hits, _ANY_NOUN, demanded, _NEAR)
     forms = [form for noun, form in _NOUNS if nouns & noun]

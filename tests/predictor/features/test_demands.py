@@ -61,6 +61,22 @@ def test_a_negated_demand_does_not_count(form: str, text: str) -> None:
     assert form not in demanded(text)
 
 
+@pytest.mark.parametrize(
+    ("form", "text"),
+    [
+        ("number", "How many moons has Mars? Number only."),
+        ("code_only", "A command that counts the files of this folder. Command only, please."),
+        ("json", "The towns of this sentence: she left Bonn for Kiel. JSON only."),
+    ],
+)
+def test_what_alone_is_wanted_may_stand_at_the_end(form: str, text: str) -> None:
+    assert {form, "only"} <= demanded(text)
+
+
+def test_what_is_limited_elsewhere_is_no_demand() -> None:
+    assert "only" not in demanded("This command only lists hidden files. Why does it do that?")
+
+
 def test_a_greeting_with_a_task_is_no_greeting() -> None:
     assert "greeting" in demanded("Hi!")
     assert "greeting" not in demanded("Hi, write a poem")
