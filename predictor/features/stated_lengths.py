@@ -9,10 +9,9 @@ from math import nan
 from predictor.features.length_table import BOUND, UNIT, Kind, Mark
 from predictor.features.length_words import MINUTE
 
-_REACH = 2  # words between a number and its unit: "three short funny sentences"
-_SENTENCE = 12  # marks between a demand and its number
+_REACH, _SENTENCE = 2, 12  # words between a number and its unit; marks between demand and number
 _YEARS = 1500.0, 2100.0
-_MOST_ITEMS, _MOST_COUNTED = 1000.0, 5000.0
+_MOST_ITEMS, _MOST_COUNTED, _PERSONS = 1000.0, 5000.0, 5.0
 _LONG_UNIT, _MOST_PARTS = 100.0, 60.0  # tokens of a part, such as a paragraph; parts of an answer
 _BREAK = Kind.STOP | Kind.COMMA
 _COUNTED = UNIT | Kind.ITEM | Kind.COUNTER | Kind.MINUTE
@@ -103,7 +102,8 @@ class Reader:
         """A number without a unit: "word count: 500", "count from 1 to 9", "one" behind a unit."""
         value, before = self._marks[at].value, self._marks[at - 1] if at else None
         if start < at and self._says(Kind.COUNTING, start, at):
-            found.items = min(_MOST_COUNTED, value - self._marks[start].value + 1)
+            count = min(_MOST_COUNTED, value - self._marks[start].value + 1)
+            found.lengths.append(Stated(3 * count, count, Kind.TARGET))  # figures and a comma
         elif before and value == 1 and before.kind & Kind.WORD_UNIT:
             found.lengths.append(self._stated(at - 1, at, before.unit, 1.0))
         else:
@@ -176,6 +176,8 @@ class Reader:
             return bound if sure or self._is_demanded(start, unit) else 0
         if self._marks[start].kind & Kind.ARTICLE:
             return self._article_bound(bound, start, unit)
+        if self._marks[unit].unit < 1 and self._marks[start].value <= _PERSONS:
+            return 0  # "two characters" speak in a story
         loose = self._marks[unit].kind & Kind.LOOSE_UNIT and not self._brief
         sure = (bound and not loose) or self._is_fragment(start, unit)
         return Kind.TARGET if sure or self._is_demanded(start, unit) else 0

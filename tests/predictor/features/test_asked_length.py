@@ -121,8 +121,6 @@ def test_a_lower_bound_is_no_limit(text: str) -> None:
         "アイデアを5つ挙げて",
         "방법 5가지 알려 줘",
         "5 तरीके बताओ",
-        "Count from 1 to 5.",
-        "从1数到5",
     ],
 )
 def test_the_items_of_a_list_are_read(text: str) -> None:
@@ -192,3 +190,26 @@ def test_a_number_at_the_end_of_a_text_does_not_count_the_next_text() -> None:
 def test_a_number_that_no_answer_can_reach_states_no_length() -> None:
     assert limit("Write an essay on tea in 2000 words.") > 1000
     assert np.isnan(limit("Write an essay on tea in 2000000000 words."))
+
+
+@pytest.mark.parametrize("text", ["Count from 1 to 50.", "从1数到50", "Zähle von 1 bis 50."])
+def test_counting_takes_some_tokens_for_each_number(text: str) -> None:
+    assert 100 <= limit(text) <= 250
+    assert np.isnan(asked(text)["asked_items"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Create a dialogue between two characters about the tide.",
+        "Write a story with three characters who meet on a train.",
+        "2つの文字列で一番長い部分を求めてください。",
+    ],
+)
+def test_persons_of_a_story_are_no_length(text: str) -> None:
+    assert np.isnan(limit(text))
+
+
+def test_some_characters_are_a_length() -> None:
+    assert limit("Write a user name of 16 characters.") == pytest.approx(4)
+    assert limit("Write a title of at most 5 characters.") < 2
