@@ -13,6 +13,8 @@ from predictor.arrays import Array, Flags
 from predictor.features.characters import SCRIPTS
 from predictor.features.definition import CONTEXT_NAMES, LEXICAL_NAMES, TextFeatures
 from predictor.features.prior import priors
+from predictor.features.prior_factors import BARE_FORMS
+from predictor.features.prior_table import LINES
 
 NAMES = ("strangeness", "unfamiliar", "prior", "prior_spread", "prior_trust")
 """The columns of ``Evidence.columns``."""
@@ -41,11 +43,22 @@ _IN_CODE = 0.1
 Such tasks mention words, lines, items and limits that are not of the answer, and the text model
 knows them well: moved by the priors, its out-of-fold errors on Apps and Mbpp doubled.
 """
+_BARE = np.array([bool(BARE_FORMS & set(line.forms)) for line in LINES])
+_SHORT, _LOG_TOKENS = np.log(150), LEXICAL_NAMES.index("log_tokens")
+"""Log tokens of a message in which a demand for a bare answer is the user's own.
+
+What "print YES or NO" demands of a program stands in long tasks: no short one of the training data
+with a line of _BARE is of Apps, Mbpp, BigCodeBench or DS1000."""
 
 
 def is_code(features: TextFeatures) -> Flags:
     """Whether each of n texts is a task with code: two words of programming or more."""
     return np.asarray(features.lexical.take(_CODE, axis=1).sum(axis=1) >= 2)
+
+
+def is_short(features: TextFeatures) -> Flags:
+    """Whether each of n texts is so short that its demands are for the answer."""
+    return np.asarray(features.lexical[:, _LOG_TOKENS] < _SHORT)
 
 
 def watched(features: TextFeatures) -> Array:
@@ -85,7 +98,8 @@ class Evidence:
     def columns(self, features: TextFeatures) -> Array:
         """The columns NAMES of n requests."""
         prior = priors(features.lexical, features.context)
-        strength = prior.strength * np.where(is_code(features), _IN_CODE, 1.0)
+        doubtful = is_code(features) & ~(_BARE.take(prior.line) & is_short(features))
+        strength = prior.strength * np.where(doubtful, _IN_CODE, 1.0)
         out = np.empty((len(strength), len(NAMES)))
         out[:, :2] = novelty(watched(features), self.low, self.high)
         out[:, 2] = prior.location + self.shifts.take(prior.line)
@@ -95,8 +109,13 @@ class Evidence:
 
     @classmethod
     def from_arrays(cls, stored: Mapping[str, NDArray[Any]]) -> Evidence:
-        """The inverse of ``arrays``; raises KeyError if a part is absent."""
-        return cls(*(stored[name] for name in _STORED))
+        """The inverse of ``arrays``; raises KeyError if a part is absent.
+
+        Lines that the table gained since then, behind all others, are lines without data.
+        """
+        shares, shifts, low, high = (stored[name] for name in _STORED)
+        added = [line.trust for line in LINES[len(shares) :]]
+        return cls(np.append(shares, added), np.append(shifts, np.zeros(len(added))), low, high)
 
     def arrays(self) -> dict[str, Array]:
         """The arrays to store."""

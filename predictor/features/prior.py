@@ -11,14 +11,8 @@ from predictor.arrays import Array, Indices
 from predictor.features.characters import SCRIPTS
 from predictor.features.definition import CONTEXT_NAMES, LEXICAL_NAMES
 from predictor.features.demand_words import FORMS, PIECES
-from predictor.features.prior_table import (
-    ACCENTED_FACTOR,
-    BRIEF_PIECE,
-    LINES,
-    MOVES,
-    SCRIPT_FACTORS,
-    Line,
-)
+from predictor.features.prior_factors import ACCENTED_FACTOR, BRIEF_PIECE, MOVES, SCRIPT_FACTORS
+from predictor.features.prior_table import LINES, Line
 
 _CHARS_PER_TOKEN = 4.0
 _LEAST = 2.0  # tokens of the shortest answer: a token and the end

@@ -57,6 +57,17 @@ def test_a_demand_in_a_task_with_code_is_trusted_little() -> None:
     assert rows[1, TRUST] == pytest.approx(prior.trust[1])
 
 
+def test_a_demand_for_bare_code_is_trusted_in_a_short_request_alone() -> None:
+    table, demand = "The table has a class and an input. ", "Write an SQL query for it. Query only."
+    features = extract([Prompt("m", table + demand), Prompt("m", table * 30 + demand)])
+    assert is_code(features).tolist() == [True, True]
+    prior = priors(features.lexical, features.context)
+    assert prior.trust[0] == prior.trust[1] > 0.6
+    rows = evidence().columns(features)
+    assert rows[0, TRUST] == pytest.approx(prior.trust[0])
+    assert rows[1, TRUST] < 0.2 * prior.trust[1]
+
+
 def test_limits_and_sampling_are_not_watched() -> None:
     plain = Prompt("m", PROMPTS[1].text)
     odd = Prompt("m", PROMPTS[1].text, temperature=1.7, top_p=0.2, max_tokens=9)
@@ -90,3 +101,12 @@ def test_stored_evidence_says_the_same() -> None:
     np.testing.assert_array_equal(again.columns(features), made.columns(features))
     with pytest.raises(KeyError):
         Evidence.from_arrays({})
+
+
+def test_evidence_of_a_shorter_table_has_what_the_new_lines_state() -> None:
+    stored = evidence(shift=0.3, share=0.2).arrays()
+    for name in ("prior_shares", "prior_shifts"):
+        stored[name] = stored[name][:-2]
+    again = Evidence.from_arrays(stored)
+    assert again.shares[-3:].tolist() == [0.2, *STATED[-2:]]
+    assert again.shifts[-3:].tolist() == [0.3, 0, 0]
