@@ -11,7 +11,7 @@ from predictor.features.prior_table import LINES
 from predictor.training.evidence import fit_evidence
 from predictor.training.text_model import TextTargets
 
-MANY = 6000
+MANY = 30_000
 USUAL = 5.5
 """What the text model expects of every prompt, in log tokens."""
 
