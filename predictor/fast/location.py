@@ -20,7 +20,7 @@ guesses, which the boosters correct; no data measured them."""
 USUAL = 5.5
 """Log tokens of a usual answer, from which the text model's score counts."""
 
-_FIRM = 0.9  # share of the boosters' correction that a fully trusted prior takes away
+_FIRM = 0.97  # share of the boosters' correction that a fully trusted prior takes away
 _LONGEST = 11.0  # log tokens; bounds an answer before the thinking phase is added
 _STEPS = 40
 
@@ -53,6 +53,7 @@ def toward_prior(answer: Array, prior: Array, trust: Array) -> Array:
 def damping(trust: Array) -> Array:
     """The share (n) of the boosters' correction that stays beside a prior of this ``trust``.
 
-    Only a firm prior silences the boosters: a trust of 0.6 leaves 0.88, one of 0.95 leaves 0.27.
+    The boosters learned from other requests than those that state their form: a trust of 0.3
+    leaves 0.91 of their correction, one of 0.6 leaves 0.65, one of 0.95 leaves 0.12.
     """
-    return np.asarray(1.0 - _FIRM * trust**4)
+    return np.asarray(1.0 - _FIRM * trust**2)

@@ -42,10 +42,11 @@ def whole_lengths(encoded: Single, inputs: Array) -> Array:
 def encoder_share(inputs: Array) -> Array:
     """The share of what the encoder changes that counts in the location (n, 0 to 1).
 
-    The encoder says little beside a trusted prior, and it reads Latin script only. ``inputs``
-    (n x len(COLUMNS)) are the fast tier's.
+    The encoder was trained on tasks that seldom state their form, and draws a forecast beside a
+    prior to their lengths; it reads Latin script only. A trust of 0.3 leaves half of its change,
+    one of 0.6 a sixth. ``inputs`` (n x len(COLUMNS)) are the fast tier's.
     """
-    return np.asarray(latin_share(inputs) * (1 - inputs[:, TRUST] ** 2))
+    return np.asarray(latin_share(inputs) * (1 - inputs[:, TRUST]) ** 2)
 
 
 def own_column(columns: Array, weights: Array) -> Array:
