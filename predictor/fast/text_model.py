@@ -51,10 +51,10 @@ def inverse_document_frequencies(counts: BucketCounts) -> Single:
 
 def tf_idf(counts: BucketCounts, idf: Single) -> Single:
     """TF-IDF weights of the buckets in ``counts``; the weights of a text have unit length."""
-    weights = _DAMPED[np.minimum(counts.counts, len(_DAMPED) - 1)] * idf[counts.buckets]
-    row = np.repeat(np.arange(len(counts)), np.diff(counts.offsets))
+    weights = _DAMPED.take(counts.counts, mode="clip") * idf.take(counts.buckets)
+    row = np.arange(len(counts)).repeat(counts.offsets[1:] - counts.offsets[:-1])
     length = np.sqrt(np.bincount(row, weights * weights, minlength=len(counts)))
-    weights /= np.maximum(1e-9, length).astype(np.float32)[row]
+    weights /= np.maximum(1e-9, length).astype(np.float32).take(row)
     return np.asarray(weights)
 
 
@@ -67,7 +67,7 @@ def tf_idf_matrix(counts: BucketCounts, idf: Single) -> csr_array:
 def _tf_idf_product(counts: BucketCounts, idf: Single, weights: Single) -> Single:
     """``tf_idf_matrix`` times ``weights`` (BUCKETS x K), faster without building the matrix."""
     terms, offsets = tf_idf(counts, idf), counts.offsets.tolist()
-    rows = weights[counts.buckets]
+    rows = weights.take(counts.buckets, axis=0)
     return np.array([terms[start:end] @ rows[start:end] for start, end in pairwise(offsets)])
 
 
