@@ -74,7 +74,8 @@ def novelty(values: Array, low: Array, high: Array) -> Array:
     scripts and kinds of request (tools, JSON, a system message, ...) among these. A feature that is
     NaN is in its range.
     """
-    outside = (values < low) | (values > high)
+    outside = values < low
+    outside |= values > high
     out = np.empty((len(values), 2))
     out[:, 0] = np.log1p(outside.sum(axis=1))
     out[:, 1] = outside.take(_KINDS, axis=1).sum(axis=1)

@@ -57,11 +57,13 @@ def script_features(tokens: Tokens, *, counts: Indices, chars: Indices) -> Array
     texts' ``byte_counts``.
     """
     estimate, letters, read = (counts @ _SUMS).T
-    of_scripts = _script_counts(tokens)
-    letters += of_scripts[:, :SYMBOL].sum(axis=1)
-    estimate += of_scripts @ _WORTH
-    out = np.empty((len(tokens), len(NAMES)))
-    out[:, :SYMBOL] = of_scripts[:, :SYMBOL] / np.maximum(1, letters)[:, None]
+    out = np.zeros((len(tokens), len(NAMES)))
+    where = leads(tokens.raw)
+    if len(where):
+        of_scripts = _script_counts(tokens, where)
+        letters += of_scripts[:, :SYMBOL].sum(axis=1)
+        estimate += of_scripts @ _WORTH
+        out[:, :SYMBOL] = of_scripts[:, :SYMBOL] / np.maximum(1, letters)[:, None]
     out[:, -3] = estimate * np.maximum(1, chars / np.maximum(1, read))
     out[:, -2] = np.bincount(tokens.last.searchsorted(_stops(tokens.data)), minlength=len(tokens))
     out[:, -1] = counts[:, ord("?")]
@@ -69,11 +71,8 @@ def script_features(tokens: Tokens, *, counts: Indices, chars: Indices) -> Array
     return out
 
 
-def _script_counts(tokens: Tokens) -> Array:
-    """The characters beyond ASCII of each code in each text, n x _CODES."""
-    where = leads(tokens.raw)
-    if not len(where):
-        return np.zeros((len(tokens), _CODES))
+def _script_counts(tokens: Tokens, where: Indices) -> Array:
+    """The characters beyond ASCII, at ``where``, of each code in each text, n x _CODES."""
     row = tokens.last.searchsorted(where)
     cells = row * _CODES + scripts_at(tokens.raw, where)
     counts = np.bincount(cells, minlength=len(tokens) * _CODES)
@@ -82,6 +81,7 @@ def _script_counts(tokens: Tokens) -> Array:
 
 def _stops(data: Bytes) -> Indices:
     """Where sentences end: a stop before a gap, or after or before a character beyond ASCII."""
-    stops = _END[data[:-1]].nonzero()[0]
-    closed = _CLOSED[data[stops + 1]] | ((data[stops - 1] >= 128) & (stops > 0))
+    stops = _END.take(data[:-1]).nonzero()[0]
+    closed = _CLOSED.take(data.take(stops + 1))
+    closed |= (data.take(stops - 1, mode="clip") >= 128) & (stops > 0)
     return np.asarray(stops[closed])

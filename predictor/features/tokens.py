@@ -58,6 +58,7 @@ def _byte_classes() -> tuple[Bytes, Bytes, Hashes]:
 
 
 _LOWER, _KIND, _VALUE = _byte_classes()
+_ZERO = np.zeros(1, dtype=np.intp)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,7 @@ def tokenise(texts: Sequence[str]) -> Tokens:
     encoded = [_encode(text) for text in texts]
     raw = np.frombuffer(b"\0".join([*encoded, b""]), dtype=np.uint8)
     sizes = np.fromiter(map(len, encoded), dtype=np.intp, count=len(encoded))
-    last = np.cumsum(sizes + 1) - 1
+    last = (sizes + 1).cumsum() - 1
     data = _LOWER.take(raw)
     sums = np.zeros(len(data) + 1, dtype=np.uint64)
     np.multiply(_VALUE.take(data), _POWERS[: len(data)]).cumsum(out=sums[1:])
@@ -124,7 +125,7 @@ def tokenise(texts: Sequence[str]) -> Tokens:
     kinds = kind.take(edges[:-1])
     at = (kinds != SPACE).nonzero()[0]
     starts, ends = edges.take(at), edges.take(at + 1)
-    offsets = np.concatenate([[0], starts.searchsorted(last)])
+    offsets = np.concatenate([_ZERO, starts.searchsorted(last)])
     return Tokens(
         raw=raw,
         data=data,
@@ -147,7 +148,8 @@ def _encode(text: str) -> bytes:
 
 def _edges(data: Bytes, kind: Bytes) -> Indices:
     """Where runs of bytes of one kind start or end; corrects the ``kind`` of symbols in place."""
-    change = np.ones(len(data) + 1, dtype=bool)
+    change = np.empty(len(data) + 1, dtype=bool)
+    change[0] = change[-1] = True
     np.not_equal(kind[1:], kind[:-1], out=change[1:-1])
     change[:-1] |= kind == OTHER
     _separate_characters(data, kind, change)

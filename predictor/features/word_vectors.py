@@ -110,6 +110,8 @@ def mean_vectors(tokens: Tokens) -> Single:
 
 def _first_tokens(tokens: Tokens) -> Indices:
     """The first _READ tokens of each text."""
+    if len(tokens.text) <= _READ:
+        return np.arange(len(tokens.text))
     early = np.ones(len(tokens.text), dtype=bool)
     offsets = tokens.offsets.tolist()
     for start, end in pairwise(offsets):
