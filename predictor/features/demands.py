@@ -64,7 +64,7 @@ _OF_SYSTEM = np.array([0.0 if form in _NO_PART else 0.3 if form in _PART else 1 
 
 
 _Hits = list[tuple[int, int]]
-"""The phrases of one text in order: first byte and groups of each."""
+"""The phrases of one text in order: first byte, counted from the text's start, and groups."""
 
 
 def demands(tokens: Tokens) -> Array:
@@ -86,7 +86,8 @@ def _read(tokens: Tokens) -> list[_Hits]:
     masks = TABLE.find(tokens, tokens.near_ends(_ENDS - 1, _ENDS).nonzero()[0])
     at = masks.nonzero()[0]
     _negate(masks, tokens.text, at)
-    hits = list(zip(tokens.starts[at].tolist(), masks[at].tolist(), strict=True))
+    starts = tokens.starts.take(at) - tokens.first.take(tokens.text.take(at))
+    hits = list(zip(starts.tolist(), masks.take(at).tolist(), strict=True))
     return [hits[a:b] for a, b in pairwise(at.searchsorted(tokens.offsets).tolist())]
 
 

@@ -88,6 +88,12 @@ def test_a_piece_counts_beside_a_word_for_writing() -> None:
     assert "story" not in demanded(f"Which of these is the better story?\n{ARTICLE}")
 
 
+def test_the_end_of_a_message_is_told_from_the_end_of_another_of_its_batch() -> None:
+    before, after = f"{ARTICLE} {ARTICLE}", f"The number only counts guests. {ARTICLE}"
+    together = demands(tokenise([before, after]))
+    assert np.array_equal(together[1], demands(tokenise([after]))[0])
+
+
 def test_a_system_message_rules_the_form_but_is_no_task() -> None:
     rules = "You write essays and stories. Output only JSON, no explanation."
     assert demanded("Ann, 40", system=rules) == {"only", "json"}
