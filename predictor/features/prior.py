@@ -55,10 +55,9 @@ _READ = np.array(
         *_at(*(f"script {name}" for name in SCRIPTS), *_SIZES.values()),
     ]
 )
-"""The columns that are read. The first are those of _MARKS, with the field JSON as the last."""
+"""The columns that are read: those of the marks up to the items, the field JSON, and sizes."""
 _ITEMS, _FOREIGN_TEXT, _JSON = (_MARKS.index(mark) for mark in ("items", "foreign", "json"))
-_JSON_FIELD = _FOREIGN_TEXT
-_SCRIPTS = slice(len(_MARKS), len(_MARKS) + len(SCRIPTS))
+_JSON_FIELD, _SCRIPTS = 1, slice(2, 2 + len(SCRIPTS))
 _TWO_ITEMS = log(3) - 1e-9  # of ``asked_items``: two or more
 _ACCENTED_AT = _SCRIPTS.start + SCRIPTS.index("accented")
 _SIZE_AT = {of: at for at, of in enumerate(_SIZES, _SCRIPTS.stop)}
@@ -109,15 +108,24 @@ class Prior:
 
 def priors(lexical: Array, context: Array) -> Prior:
     """The priors of n requests from ``TextFeatures.lexical`` and ``TextFeatures.context``."""
-    read = np.concatenate([lexical, context], axis=1).take(_READ, axis=1).tolist()
-    found = np.array([_prior(row) for row in read], dtype=np.float64).reshape(-1, 5)
+    read = np.concatenate([lexical, context], axis=1).take(_READ, axis=1)
+    rows, at = (read[:, :_ITEMS] > 0).nonzero()
+    marks: list[dict[int, float]] = [{} for _ in read]
+    for row, mark, value in zip(rows.tolist(), at.tolist(), read[rows, at].tolist(), strict=True):
+        marks[row][mark] = value if mark < len(FORMS) else 1.0
+    others = read[:, _ITEMS:].tolist()
+    found = np.array(list(map(_prior, marks, others)), dtype=np.float64).reshape(-1, 5)
     location, spread, trust, line, strength = found.T
     return Prior(location, spread, trust, line.astype(np.intp), strength)
 
 
-def _prior(row: list[float]) -> tuple[float, float, float, int, float]:
-    """The fields of ``Prior`` for one request, whose columns _READ are ``row``."""
-    marks = _marks(row)
+def _prior(marks: dict[int, float], row: list[float]) -> tuple[float, float, float, int, float]:
+    """The fields of ``Prior`` for one request.
+
+    ``marks`` are the marks that hold, by index: the strengths of the forms, and 1 for those of
+    _PRESENT. ``row`` are the columns _READ from the items on.
+    """
+    _add_marks(marks, row)
     trust, at = _most_trusted(marks)
     if not trust:
         return nan, nan, 0.0, 0, 0.0
@@ -129,25 +137,22 @@ def _prior(row: list[float]) -> tuple[float, float, float, int, float]:
     return location, line.spread, trust, at, trust / line.trust
 
 
-def _marks(row: list[float]) -> dict[int, float]:
-    """The marks that hold, by index: the strengths of the forms, and 1 for the others."""
-    marks = {mark: value for mark, value in enumerate(row[:_ITEMS]) if value > 0}
-    for mark in marks:
-        if mark >= len(FORMS):
-            marks[mark] = 1.0
-    if row[_ITEMS] >= _TWO_ITEMS:
+def _add_marks(marks: dict[int, float], row: list[float]) -> None:
+    """Add, in place, the marks of items and of texts that are not English, and the field JSON."""
+    if row[0] >= _TWO_ITEMS:
         marks[_ITEMS] = 1.0
     if row[_JSON_FIELD] > 0:
         marks[_JSON] = 1.0
     others = sum(row[_SCRIPTS]) - row[_ACCENTED_AT]
     if row[_ACCENTED_AT] > _ACCENTED or others > _FOREIGN:
         marks[_FOREIGN_TEXT] = 1.0
-    return marks
 
 
 def _most_trusted(marks: dict[int, float]) -> tuple[float, int]:
     """Trust and index of the most trusted line, the first of equals; a trust of 0 for none."""
-    sure = sum(1 << mark for mark, strength in marks.items() if strength >= 1)
+    sure = 0
+    for mark, strength in marks.items():
+        sure |= (strength >= 1) << mark
     best, first = 0.0, len(LINES)
     for mark, strength in marks.items():
         for line, other, barred in _CANDIDATES[mark]:
