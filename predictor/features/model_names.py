@@ -83,9 +83,9 @@ def canonical(name: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _canonical(name: str) -> str:
-    base, before = _last_part(name.strip().rstrip("/").lower()), ""
+    base, before = _last_part(name.strip().rstrip("/").lower()).strip(), ""
     while base != before:  # a suffix may hide another
-        base, before = _plain(base), base
+        base, before = _plain(base).strip(), base
     return base
 
 

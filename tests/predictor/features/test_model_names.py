@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from predictor.features.model_names import TRAIT_NAMES, canonical, traits
@@ -84,6 +84,7 @@ def test_other_models_have_other_names(names: str) -> None:
 
 
 @given(st.text() | st.from_regex(r"([a-z]{2,6}[-_/:.]{1,2}(ibm|fp8|q4|qwen3|awq|8b)){1,6}"))
+@example("/\r0")
 def test_a_canonical_name_is_its_own(name: str) -> None:
     assert canonical(canonical(name)) == canonical(name)
     assert len(traits(name).columns()) == len(TRAIT_NAMES)
