@@ -45,7 +45,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         file="predictor/fast/location.py",
-        old="return np.asarray(1.0 - _FIRM * trust**4)",
+        old="return np.asarray(1.0 - _FIRM * trust**2)",
         new="return np.ones_like(trust)",
         test=(
             "tests/predictor/fast/test_location.py::"
