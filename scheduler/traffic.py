@@ -5,6 +5,7 @@ Policies use them instead of engine-specific constants.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from scheduler.job import Job
@@ -13,8 +14,8 @@ WINDOW_REQUESTS = 500
 """Requests over which means are taken, approximately: recent requests count more."""
 
 INITIAL_TURN_SECONDS = 10.0
-"""The length of a turn before the first request ends: the mean service time of an 8B model on a
-busy A100."""
+"""The length of a turn before the first request ends: about the service time of an answer of an
+8B model on a busy A100."""
 
 _INITIAL_REQUESTS = 20
 """Weight of the initial turn, as a number of measured requests. The first requests to end are the
@@ -77,7 +78,10 @@ class QueueingShare:
 
 @dataclass(slots=True)
 class TurnClock:
-    """A clock that counts in turns: the mean service time of recent requests.
+    """A clock that counts in turns: the typical service time of recent requests.
+
+    Typical is the geometric mean: where a few answers are very long, the mean would be theirs, and
+    waiting would hardly count for all others.
 
     Waiting counts in turns, so that one ageing rate suits fast and slow engines.
     """
@@ -97,7 +101,9 @@ class TurnClock:
     def observe(self, service_s: float) -> None:
         """Add the service time of a request: seconds from its dispatch to its end."""
         self._count = min(self._count + 1, WINDOW_REQUESTS)
-        self.turn_seconds += (max(service_s, 1e-3) - self.turn_seconds) / self._count
+        typical = math.log(self.turn_seconds)
+        typical += (math.log(max(service_s, 1e-3)) - typical) / self._count
+        self.turn_seconds = math.exp(typical)
 
 
 class Traffic:

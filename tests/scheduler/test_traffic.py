@@ -27,7 +27,7 @@ def test_the_mean_length_is_the_mean_of_recent_traffic_by_model() -> None:
     assert means.observe("a", 50.0) == pytest.approx(50, rel=0.2)
 
 
-def test_turns_count_in_mean_service_times() -> None:
+def test_turns_count_in_service_times() -> None:
     fast, slow = TurnClock(), TurnClock()
     for _ in range(5 * WINDOW_REQUESTS):
         fast.observe(2.0)
@@ -41,12 +41,19 @@ def test_turns_count_in_mean_service_times() -> None:
 
 def test_the_length_of_a_turn_follows_recent_service_times() -> None:
     clock = TurnClock()
-    clock.observe(INITIAL_TURN_SECONDS + 21)
-    assert clock.turn_seconds == pytest.approx(INITIAL_TURN_SECONDS + 1), "20 of 21 are the initial"
+    clock.observe(INITIAL_TURN_SECONDS * 2**21)
+    assert clock.turn_seconds == pytest.approx(2 * INITIAL_TURN_SECONDS), "20 of 21 are the initial"
     for seconds in (20.0, 2.0):
         for _ in range(5 * WINDOW_REQUESTS):
             clock.observe(seconds)
         assert clock.turn_seconds == pytest.approx(seconds, rel=0.1)
+
+
+def test_a_few_long_answers_do_not_set_the_length_of_a_turn() -> None:
+    clock = TurnClock()
+    for n in range(5 * WINDOW_REQUESTS):
+        clock.observe(200.0 if n % 10 == 0 else 2.0)
+    assert clock.turn_seconds == pytest.approx(2.0 * 100**0.1, rel=0.1), "the mean is 22"
 
 
 def test_service_times_of_zero_leave_a_turn_positive() -> None:
