@@ -14,7 +14,7 @@ its metrics."""
 
 @dataclass(frozen=True, slots=True)
 class Dispatch:
-    """Send this job to this worker. ``key`` orders the job inside the engine too."""
+    """Send this job to this worker, with ``key`` (smallest first) for the engine's own queue."""
 
     job: Job
     worker_id: str

@@ -39,11 +39,17 @@ _CLAIM = 0.1
 _LEAST_CLAIM = 1e-6
 """Least sum of claimed variances: forecasts that are sure of every length claim none."""
 
-_FULL_TRUST = 0.18
+_FULL_TRUST = 0.20
 _NO_TRUST = 0.28
 """Margins, as shares of the cache, up to which a forecast is fully trusted and from which on not at
 all. A margin keeps so much of the cache empty; what the engine wastes on preemptions without
 admission is a tenth to a fifth of its work. Measured: see scheduler/RESULTS.md."""
+
+_HONEST = 1.1
+_DISHONEST = 1.3
+"""Scales up to which a forecast is fully trusted and from which on not at all. Forecasts that claim
+to know more than they do also fail in ways that a wider margin does not mend: the error of a sum is
+that of its few longest jobs. Measured: see scheduler/RESULTS.md."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +92,9 @@ class KvCheck:
 
     def trust(self, deviations: float) -> float:
         """How far the forecasts may hold requests back, 0 to 1, with this margin in deviations."""
-        margin = deviations * self.spread
-        return min(1.0, max(0.0, (_NO_TRUST - margin) / (_NO_TRUST - _FULL_TRUST)))
+        small = (_NO_TRUST - deviations * self.spread) / (_NO_TRUST - _FULL_TRUST)
+        honest = (_DISHONEST - self.scale) / (_DISHONEST - _HONEST)
+        return max(0.0, min(1.0, small, honest))
 
     def observe(self, job_id: str, attained: int, profile: KvProfile, kv_tokens: int) -> None:
         """Take the forecast of a job that has ``attained`` tokens in a cache of ``kv_tokens``."""

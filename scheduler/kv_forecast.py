@@ -21,6 +21,10 @@ STEPS = (0, 16, 32, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 2048, 4096)
 
 _ZEROS = (0.0,) * len(STEPS)
 
+LEAST_STAKE = 0.1
+"""A job has no say at a step at which it is expected to hold less than this share of what it holds
+now."""
+
 PerStep = tuple[float, ...] | list[float]
 """One number for each of ``STEPS``."""
 
@@ -102,11 +106,18 @@ class KvForecast:
         return max(mean + deviations * math.sqrt(max(variance, 0.0)) for mean, variance in pairs)
 
     def admits(self, profile: KvProfile, capacity: float, deviations: float) -> bool:
-        """Whether ``peak(deviations)`` with one more ``profile`` is at most ``capacity`` tokens."""
+        """Whether the KV use with one more ``profile`` stays within ``capacity`` tokens.
+
+        Looks at the steps at which the new job is likely to run. A peak that comes after its end
+        is no reason to hold the job back: what is admitted later decides on that peak.
+        """
         squared = deviations * deviations
+        least = LEAST_STAKE * profile.mean[0]
         for mean, new_mean, variance, new_variance in zip(
             self._mean, profile.mean, self._variance, profile.variance, strict=True
         ):
+            if new_mean < least:
+                return True
             room = capacity - mean - new_mean
             if room < 0 or room * room < squared * (variance + new_variance):
                 return False

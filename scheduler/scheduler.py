@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from scheduler.actions import Action, Dispatch, Reason, Reject
 from scheduler.fairness import TokenCounters
 from scheduler.job import Job
+from scheduler.kv_report import KvReport
 from scheduler.length import LengthDistribution
 from scheduler.next_job import next_job
 from scheduler.outages import Outages
@@ -81,7 +82,7 @@ class Scheduler:
 
     @property
     def turn_seconds(self) -> float:
-        """The length of a turn: the mean service time of recent requests, in seconds."""
+        """The length of a turn: the typical service time of recent requests, in seconds."""
         return self._traffic.turn_clock.turn_seconds
 
     def waiting_by_model(self) -> dict[str, int]:
@@ -108,10 +109,9 @@ class Scheduler:
         self._workers.remove(worker_id)
         return self._fill()
 
-    def observe_kv(self, worker_id: str, used_tokens: float, prefix_hits: float) -> list[Action]:
-        """Take a worker's report of its KV use; see ``Worker.observe_kv``."""
-        changed = self._workers.by_id[worker_id].observe_kv(used_tokens, prefix_hits)
-        return self._fill() if changed else []
+    def observe_kv(self, worker_id: str, report: KvReport) -> list[Action]:
+        """Take a worker's report of its KV use."""
+        return self._fill() if self._workers.by_id[worker_id].observe_kv(report) else []
 
     def set_health(self, worker_id: str, healthy: bool) -> list[Action]:
         """Stop or resume sending jobs to a worker. The driver ends the jobs that run there."""
@@ -229,9 +229,9 @@ class Scheduler:
             _, key = self._waiting[job.id]
             self._running[job.id] = _Running(worker, key, self._counters.charge(job))
             self._waiting.remove(job.id)
+            actions.append(Dispatch(job, worker.id, worker.engine_key(key)))
             worker.add(job)
             self._silent.begin(job, worker.id)
-            actions.append(Dispatch(job, worker.id, key))
         return actions
 
     def _next(self) -> tuple[Job, Worker] | None:

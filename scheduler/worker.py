@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
+from scheduler.engine_priority import EngineKeys
 from scheduler.job import REPORT_TOKENS, Job
 from scheduler.kv_check import HORIZON, KvCheck
 from scheduler.kv_forecast import KvForecast, KvProfile, kv_profile
+from scheduler.kv_report import KvReport, KvReports
 from scheduler.length import LengthDistribution
 from scheduler.worker_spec import WorkerSpec
 
@@ -15,8 +17,11 @@ KV_LIMIT = 0.97
 """With full caution, admit until the KV peak plus its margin, both corrected, is so much of the
 cache. Measured: see "How full to fill the KV cache" in scheduler/RESULTS.md."""
 
-_REPORT_WEIGHT = 0.2
-"""Weight of a new KV report against the estimate so far."""
+KV_PRESENT = 0.92
+"""Share of the cache that the running jobs and a new job may hold at the moment of admission. No
+forecast is needed for this limit: without the rest, jobs that grow by a token a step fill the cache
+before the next one ends, and the engine preempts. Measured: see "How full to fill the KV cache" in
+scheduler/RESULTS.md."""
 
 
 @dataclass(slots=True)
@@ -38,7 +43,8 @@ class Worker:
     _sequences: int = 0
     _work: float = 0.0
     _prompt_tokens: int = 0
-    _shared: float = 0.0
+    _reports: KvReports = field(default_factory=KvReports)
+    _engine_keys: EngineKeys = field(default_factory=EngineKeys)
     _kv: KvForecast = field(default_factory=KvForecast)
     _check: KvCheck = field(default_factory=KvCheck)
     _last_profile: tuple[str, LengthDistribution, KvProfile] | None = None
@@ -99,10 +105,11 @@ class Worker:
     def fits(self, job: Job, caution: float = 1.0) -> bool:
         """Whether the job may be sent now. An idle worker takes any job.
 
-        With no ``caution`` (0) the engine gets what it has slots for, as without the gateway, and
-        preempts by priority. With full caution (1) the expected KV peak plus ``deviations``
-        standard deviations, both corrected by what came of earlier forecasts, must fit into
-        ``KV_LIMIT`` of the cache. In between the limit is higher and the margin smaller.
+        What the jobs hold now, the new one included, must fit into ``KV_PRESENT`` of the cache:
+        beyond, a job would wait in the engine, where its order can no longer change. With no
+        ``caution`` (0) nothing else counts. With full caution (1) the expected KV peak plus
+        ``deviations`` standard deviations, both corrected by what came of earlier forecasts, must
+        fit into ``KV_LIMIT`` of the cache. In between the limit is higher and the margin smaller.
         """
         spec = self.spec
         if not self._jobs:
@@ -111,11 +118,15 @@ class Worker:
             return False
         if spec.kv_tokens is None:
             return True
+        profile = self._initial_profile(job)
+        now = self._reports.used_per_counted * (self._kv.now + profile.mean[0])
+        if now > KV_PRESENT * spec.kv_tokens:
+            return False
         if not caution > 0:
             return True
         limit = spec.kv_tokens * KV_LIMIT / caution - self._check.bias * self._kv.now
         deviations = caution * spec.deviations * self._check.scale
-        return self._kv.admits(self._initial_profile(job), limit, deviations)
+        return self._kv.admits(profile, limit, deviations)
 
     def add(self, job: Job) -> None:
         """Count a job that is sent here."""
@@ -152,23 +163,28 @@ class Worker:
         self._judge(counted.job, known=attained is not None)
         return counted.job
 
-    def observe_kv(self, used_tokens: float, prefix_hits: float) -> bool:
-        """Estimate the shared part of prompts from the engine's report.
+    def observe_kv(self, report: KvReport) -> bool:
+        """Take the engine's report of its KV use; returns whether the forecast has changed."""
+        reports, kv_tokens = self._reports, self.spec.kv_tokens
+        changed = reports.observe_prefixes(
+            report, counted=self._kv.now, prompt_tokens=self._prompt_tokens
+        )
+        if changed:
+            self._recount()
+        if kv_tokens is not None:  # of what is left beside the prefixes
+            changed |= reports.observe_count(report, counted=self._kv.now, kv_tokens=kv_tokens)
+        return changed
 
-        KV tokens that the forecast counts and the engine does not use are shared prefixes, up to
-        the share of prompt tokens found cached. Reports lag behind, so each report moves the
-        estimate a little. Returns whether the forecast has changed.
+    def engine_key(self, key: float) -> float:
+        """The key for the engine's own queue of a job that is sent here now with the policy's."""
+        return self._engine_keys.next(key, rising=bool(self._jobs) and self._memory_is_scarcer)
 
-        Args:
-            used_tokens: KV tokens in use, shared prefixes counted once.
-            prefix_hits: share of prompt tokens found in the prefix cache, 0 to 1.
-        """
-        if not self._prompt_tokens or (prefix_hits <= 0 and self._shared <= 0):
+    @property
+    def _memory_is_scarcer(self) -> bool:
+        kv_tokens = self.spec.kv_tokens
+        if kv_tokens is None:
             return False
-        missing = (self._kv.now - used_tokens) / self._prompt_tokens + self._shared
-        self._shared += _REPORT_WEIGHT * (min(max(missing, 0.0), prefix_hits) - self._shared)
-        self._recount()
-        return True
+        return self._kv.now / kv_tokens > self._sequences / self.spec.slots
 
     def _judge(self, job: Job, *, known: bool) -> None:
         """Compare the forecast of an ended job with what came.
@@ -192,7 +208,7 @@ class Worker:
         return last[2]
 
     def _profile(self, job: Job) -> KvProfile:
-        return kv_profile(job, block=self.spec.kv_block, shared=self._shared)
+        return kv_profile(job, block=self.spec.kv_block, shared=self._reports.shared)
 
     def _count(self, counted: _Counted, profile: KvProfile) -> None:
         job = counted.job

@@ -21,9 +21,9 @@ class Scheduling(Section):
     come, first served. scheduler/README.md describes the other policies."""
     ageing: float = Field(default=AGEING, ge=0, le=100)
     """Weight of waiting: one turn of waiting counts as much as an expected length shorter by a
-    factor of e^ageing. A turn is the mean service time of recent requests. With 0.12 a request
-    expected to be 10 times longer than another request yields for at most 19 turns. 0 lets long
-    requests starve. fcfs and slo do not use ageing."""
+    factor of e^ageing. A turn is the typical service time (geometric mean) of recent requests. With
+    0.16 a request expected to be 10 times longer than another request yields for at most 14 turns.
+    0 lets long requests starve. fcfs and slo do not use ageing."""
     level: float = Field(default=LEVEL, gt=0, le=1000)
     """Requests expected to exceed `level` times the model's mean length all count as that long and
     go in arrival order. A lower level shortens the longest waits and raises the mean. Only sejf
@@ -31,7 +31,8 @@ class Scheduling(Section):
     kv_overflow: float = Field(default=KV_OVERFLOW_PROBABILITY, gt=0, le=0.5)
     """Probability, by the forecasts, that the requests on a worker outgrow its KV cache. The
     gateway sends a worker requests up to this probability. Lower: fewer preemptions, more empty
-    memory. While hardly any request waits, the gateway sends more."""
+    memory. While hardly any request waits, or while forecasts prove wrong, the gateway goes by what
+    the requests hold at the moment, up to 92 % of the cache."""
     affinity: Literal["none", "session", "prefix"] = "none"
     """Which requests go to the worker that has their prefix cached. session: requests with the same
     X-Session-Id header, `prompt_cache_key` or `user`. prefix: requests with the same system prompt,

@@ -11,6 +11,7 @@ from gateway.workers.backend import Backend
 from gateway.workers.estimates import DEFAULT_SLOTS, LearnedSlots, PrefixHits
 from scheduler.actions import Action
 from scheduler.kv_forecast import deviations_for
+from scheduler.kv_report import KvReport
 from scheduler.scheduler import Scheduler
 from scheduler.worker_spec import KV_BLOCK, WorkerSpec
 
@@ -82,8 +83,9 @@ class Member:
         self.prefix_hits.observe(report)
         if report.kv_usage is None or (capacity := worker.spec.kv_tokens) is None:
             return []
-        held = report.kv_usage * capacity
-        return scheduler.observe_kv(worker.id, held, self.prefix_hits.rate)
+        used = report.kv_usage * capacity
+        told = KvReport(used, self.prefix_hits.rate, settled=report.waiting == 0)
+        return scheduler.observe_kv(worker.id, told)
 
     def is_learning(self, scheduler: Scheduler) -> bool:
         """Whether requests wait for a full worker whose real number of slots is unknown."""

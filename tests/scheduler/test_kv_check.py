@@ -75,10 +75,17 @@ def test_trust_is_lost_when_the_traffic_changes() -> None:
 
 
 def test_a_smaller_margin_needs_less_skill() -> None:
-    check = KvCheck()
-    for n in range(10):
-        full_caches(check, 1, expected=0.6, came=0.4 if n % 2 else 0.9)
-    assert check.trust(0.5) > check.trust(1.645)
+    check = KvCheck(spread=0.15)
+    assert check.trust(0.5) > check.trust(1.645) > check.trust(2.0)
+
+
+def test_forecasts_that_claim_more_than_they_know_lose_trust_at_any_margin() -> None:
+    check = KvCheck(spread=0.05)
+    assert [KvCheck(spread=0.05, scale=scale).trust(1.645) for scale in (1.1, 1.4)] == [1, 0]
+    for n in range(20):
+        full_caches(check, 1, expected=0.6, came=0.45 if n % 2 else 0.75)
+    assert 1.645 * check.spread < 0.28
+    assert check.trust(1.645) == 0, "ten jobs in a cache claim a spread of 0.06"
 
 
 def test_a_job_that_the_engine_holds_back_tells_nothing() -> None:

@@ -18,13 +18,13 @@ from hypothesis.stateful import (
 
 from scheduler.actions import Action, Dispatch, Reject
 from scheduler.job import REPORT_TOKENS, Job
-from scheduler.kv_forecast import STEPS
+from scheduler.kv_forecast import LEAST_STAKE, STEPS
 from scheduler.length import LengthDistribution
 from scheduler.placement import Placement
 from scheduler.policy import LEVEL, POLICIES
 from scheduler.scheduler import Scheduler
 from scheduler.traffic import FULL_CAUTION_SHARE
-from scheduler.worker import KV_LIMIT, Worker
+from scheduler.worker import KV_LIMIT, KV_PRESENT, Worker
 from scheduler.worker_spec import WorkerSpec
 from tests.scheduler.builders import distributions, job, running_count, spec, survival
 
@@ -78,13 +78,19 @@ def kv_fits(
     """
     if at.spec.kv_tokens is None:
         return True
-    if not caution:
-        return True
     half = (at.spec.kv_block - 1) / 2
     now = sum(one.prompt_tokens + one.sequences * (n + half) for one, n in counted)
+    own = new.prompt_tokens + new.sequences * half
+    if now + own > at.spec.kv_tokens * KV_PRESENT + margin:
+        return False
+    if not caution:
+        return True
     capacity = at.spec.kv_tokens * KV_LIMIT / caution - at._check.bias * now
     deviations = caution * at.spec.deviations * at._check.scale
     for step in STEPS:
+        alive = survival(new.length, step) if step else 1.0
+        if alive * (own + new.sequences * step) < LEAST_STAKE * own:
+            return True
         mean = variance = 0.0
         for one, attained in [*counted, (new, 0)]:
             before = survival(one.length, attained)
@@ -141,6 +147,7 @@ class AnyInterleaving(RuleBasedStateMachine):
         self.running: dict[str, tuple[str, float, int]] = {}  # id -> worker, key, counted at
         self.repriced: set[str] = set()
         self.dispatches: dict[str, int] = {}
+        self.latest_key: dict[str, float] = {}  # by worker
         self.rejected: set[str] = set()
         self.left: set[str] = set()  # released while waiting
         self.retried: dict[str, int] = {}
@@ -192,7 +199,7 @@ class AnyInterleaving(RuleBasedStateMachine):
 
     def take_dispatch(self, action: Dispatch, key: float) -> None:
         sent, at = action.job, self.workers[action.worker_id]
-        assert action.key == key
+        self.take_engine_key(action, key)
         assert at.healthy
         assert sent.model in at.spec.models
         others = self.counted(at)
@@ -211,6 +218,18 @@ class AnyInterleaving(RuleBasedStateMachine):
         self.running[sent.id] = (at.id, key, 0)
         self.dispatches[sent.id] = self.dispatches.get(sent.id, 0) + 1
         assert self.dispatches[sent.id] == 1 + self.retried.get(sent.id, 0), "dispatched twice"
+
+    def take_engine_key(self, action: Dispatch, key: float) -> None:
+        """The key is the policy's; where memory is scarcer than slots, keys rise."""
+        at, here = self.workers[action.worker_id], self.counted(self.workers[action.worker_id])
+        half = (at.spec.kv_block - 1) / 2
+        held = sum(one.prompt_tokens + one.sequences * (n + half) for one, n in here)
+        sequences = sum(one.sequences for one, _ in here)
+        if at.spec.kv_tokens is None or held / at.spec.kv_tokens < sequences / at.spec.slots - 1e-9:
+            assert action.key == key
+        elif held / at.spec.kv_tokens > sequences / at.spec.slots + 1e-9:
+            assert action.key == max(key, self.latest_key.get(at.id, -math.inf))
+        self.latest_key[at.id] = action.key
 
     def take_reject(self, refused: Job, reason: str) -> None:
         self.rejected.add(refused.id)

@@ -79,7 +79,7 @@ def test_estimates_come_at_most_every_tick() -> None:
 def test_a_silent_answer_grows_by_the_clock_and_lets_the_next_job_in(
     make_scheduler: MakeScheduler,
 ) -> None:
-    scheduler = make_scheduler([spec(slots=9, kv_tokens=1060)], full_caution=0)
+    scheduler = make_scheduler([spec(slots=9, kv_tokens=1110)], full_caution=0)
     taught(scheduler)
     scheduler.submit(replace(silent("a", tokens=300), prompt_tokens=600, arrival=10.0))
     assert scheduler.submit(job("b", prompt=100, tokens=400, arrival=10.0)) == []

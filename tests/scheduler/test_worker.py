@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scheduler.kv_forecast import deviations_for
+from scheduler.kv_report import KvReport
 from scheduler.length import LengthDistribution
-from scheduler.worker import KV_LIMIT, Worker
+from scheduler.worker import KV_LIMIT, KV_PRESENT, Worker
 from tests.scheduler.builders import distributions, job, spec
 
 
@@ -58,25 +59,77 @@ def test_a_higher_overflow_probability_admits_more_jobs() -> None:
     assert admitted[0] < admitted[1]
 
 
-def test_without_caution_the_engine_gets_what_it_has_slots_for() -> None:
-    w = Worker(spec(slots=3, kv_tokens=1000))
-    for n in range(3):
-        assert w.fits(job(f"j{n}", prompt=900, tokens=500), caution=0.0)
-        w.add(job(f"j{n}", prompt=900, tokens=500))
+def test_without_caution_the_engine_gets_what_it_has_room_for_now() -> None:
+    w = Worker(spec(slots=3, kv_tokens=1000, kv_block=1))
+    present = int(KV_PRESENT * 1000)
+    for n in range(2):
+        assert w.fits(job(f"j{n}", prompt=300, tokens=5000), caution=0.0)
+        w.add(job(f"j{n}", prompt=300, tokens=5000))
+    w.progress("j0", 100)
+    assert w.fits(job("all", prompt=present - 700), caution=0.0)
+    assert not w.fits(job("more", prompt=present - 699), caution=0.0)
+    w.add(job("third"))
     assert not w.fits(job("no slot"), caution=0.0)
 
 
-def test_less_caution_raises_the_limit_and_lowers_the_margin() -> None:
+def test_a_job_waits_for_no_peak_that_comes_after_its_end() -> None:
+    w = Worker(spec(slots=100, kv_tokens=4000, kv_block=1))
+    w.add(job("endless", prompt=100, tokens=LengthDistribution((16, 6000), (0.1, 0.9))))
+    assert w.fits(job("short", prompt=100, tokens=200))
+    assert not w.fits(job("long", prompt=100, tokens=4000))
+
+
+def test_the_engine_preempts_the_latest_job_where_memory_is_scarce() -> None:
+    w = Worker(spec(slots=10, kv_tokens=1000))
+    keys = []
+    for name, key in (("a", 5.0), ("b", 3.0), ("c", 7.0), ("d", 1.0)):
+        keys.append(w.engine_key(key))
+        w.add(job(name, prompt=200))
+    assert keys == [5.0, 5.0, 7.0, 7.0]
+    for name in "abcd":
+        w.remove(name)
+    assert w.engine_key(2.0) == 2.0, "an idle engine has nobody to preempt"
+
+
+def test_the_engine_gets_the_keys_of_the_policy_where_slots_are_scarce() -> None:
+    for kv_tokens in (None, 100_000):
+        w = Worker(spec(slots=4, kv_tokens=kv_tokens))
+        w.add(job("a"))
+        assert [w.engine_key(key) for key in (5.0, 3.0, 7.0, 1.0)] == [5.0, 3.0, 7.0, 1.0]
+
+
+def test_a_count_that_the_engine_contradicts_does_not_keep_the_cache_empty() -> None:
     w = Worker(spec(slots=100, kv_tokens=1000, kv_block=1))
+    w.add(job("a", prompt=850))
+    another = job("b", prompt=100)
+    assert not w.fits(another, caution=0.0)
+    for _ in range(20):
+        w.observe_kv(KvReport(200.0, settled=False))
+    assert not w.fits(another, caution=0.0), "a request that waits in the engine holds nothing"
+    assert [w.observe_kv(KvReport(425.0, settled=True)) for _ in range(20)][-1]
+    assert w.fits(another, caution=0.0)
+    for _ in range(20):
+        w.observe_kv(KvReport(1000.0, settled=True))
+    assert not w.fits(another, caution=0.0)
+
+
+def test_a_report_of_a_nearly_idle_engine_says_nothing_about_the_count() -> None:
+    w = Worker(spec(slots=100, kv_tokens=1000, kv_block=1))
+    w.add(job("a", prompt=50))
+    assert not w.observe_kv(KvReport(500.0, settled=True))
+
+
+def test_less_caution_raises_the_limit_and_lowers_the_margin() -> None:
+    w = Worker(spec(slots=100, kv_tokens=3000, kv_block=1))
     w.add(job("a", prompt=400, tokens=64))
-    twice = int(KV_LIMIT / 0.5 * 1000) - 400 - 2 * 32
-    assert w.fits(job("b", prompt=twice, tokens=64), caution=0.5)
-    assert not w.fits(job("b", prompt=twice, tokens=64), caution=1.0)
-    assert not w.fits(job("c", prompt=twice + 1, tokens=64), caution=0.5)
+    left = int(KV_LIMIT / 0.5 * 3000) - 4096
+    assert w.fits(job("b", prompt=left, tokens=5000), caution=0.5)
+    assert not w.fits(job("b", prompt=left, tokens=5000), caution=1.0)
+    assert not w.fits(job("c", prompt=left + 1, tokens=5000), caution=0.5)
     uncertain = LengthDistribution((1, 1000), (0.5, 0.5))
     w = Worker(spec(slots=100, kv_tokens=1000, kv_block=1))
     w.add(job("a", prompt=400, tokens=10))
-    assert w.fits(job("b", prompt=720, tokens=uncertain), caution=0.5)  # the whole margin would not
+    assert w.fits(job("b", prompt=500, tokens=uncertain), caution=0.5)
     assert not w.fits(job("b", prompt=300, tokens=uncertain), caution=1.0)
 
 
@@ -134,7 +187,7 @@ def test_a_shared_prefix_counts_once() -> None:
     another = job("another", prompt=600, tokens=20)
     assert not w.fits(another)
     for _ in range(30):
-        w.observe_kv(used_tokens=600.0, prefix_hits=0.9)
+        w.observe_kv(KvReport(600.0, prefix_hits=0.9))
     assert w.fits(another)
     assert w.kv_peak == pytest.approx(600 + 3 * 16, rel=0.01)
 
@@ -143,7 +196,7 @@ def test_the_shared_part_of_prompts_is_at_most_the_prefix_hits() -> None:
     w = Worker(spec(slots=100, kv_tokens=2000, kv_block=1))
     w.add(job("a", prompt=1000, tokens=20))
     for _ in range(30):
-        w.observe_kv(used_tokens=0.0, prefix_hits=0.25)
+        w.observe_kv(KvReport(0.0, prefix_hits=0.25))
     assert w.kv_peak == pytest.approx(750 + 16, rel=0.01)
 
 
@@ -153,10 +206,10 @@ def test_prompts_count_in_full_again_once_the_engine_reports_no_prefix_hits() ->
         w.add(job(f"j{n}", prompt=600, tokens=20))
     without_sharing = w.kv_peak
     for _ in range(30):
-        w.observe_kv(used_tokens=600.0, prefix_hits=0.9)
+        w.observe_kv(KvReport(600.0, prefix_hits=0.9))
     assert w.kv_peak < without_sharing / 2
     for _ in range(30):
-        assert w.observe_kv(used_tokens=1800.0, prefix_hits=0.0), "the forecast changes"
+        assert w.observe_kv(KvReport(1800.0)), "the forecast changes"
     assert w.kv_peak == pytest.approx(without_sharing, rel=0.01)
 
 
@@ -164,7 +217,7 @@ def test_a_lagging_report_does_not_count_as_sharing() -> None:
     w = Worker(spec(slots=100, kv_tokens=2000, kv_block=1))
     w.add(job("a", prompt=1500, tokens=20))
     for _ in range(30):
-        w.observe_kv(used_tokens=0.0, prefix_hits=0.0)
+        w.observe_kv(KvReport(0.0))
     assert not w.fits(job("b", prompt=600, tokens=20))
 
 

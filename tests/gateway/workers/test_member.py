@@ -43,6 +43,24 @@ def test_what_the_engine_shares_between_prompts_is_not_counted_twice() -> None:
     scheduler.check()
 
 
+@pytest.mark.parametrize(("waiting", "corrected"), [(0, True), (3, False), (None, False)])
+def test_the_engines_own_use_corrects_the_count_while_no_request_waits_there(
+    waiting: int | None, corrected: bool
+) -> None:
+    scheduler = Scheduler(policy(Config()))
+    member = Member(Backend(WorkerConfig.model_validate({"url": "http://w", "kv_tokens": 10_000})))
+    member.backend.models = {"m": {}}
+    member.healthy = True
+    scheduler.set_worker(member.spec(Config().scheduling))
+    (worker,) = scheduler.workers.values()
+    scheduler.submit(job("j", prompt=8000))
+    assert not worker.fits(job("next", prompt=4000), caution=0.0)
+    for _ in range(30):
+        member.backend.report = EngineReport(kv_usage=0.2, waiting=waiting)
+        member.observe_kv(scheduler)
+    assert worker.fits(job("next", prompt=4000), caution=0.0) == corrected
+
+
 @pytest.mark.parametrize(
     ("configured", "slots", "engine_queue"), [({}, 8, 1), ({"max_num_seqs": 20}, 20, 0)]
 )

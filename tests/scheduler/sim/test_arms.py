@@ -70,7 +70,7 @@ def test_the_level_cuts_the_key_and_the_oracle_has_no_level() -> None:
 
 
 def test_full_caution_of_0_keeps_a_burst_out_of_a_full_cache() -> None:
-    burst = [request(16, prompt=490)] * 2
+    burst = [request(100, prompt=440)] * 2
     assert dispatched(Arm("fcfs"), *burst) == 2
     assert dispatched(Arm("fcfs", full_caution=0.0), *burst) == 1
 

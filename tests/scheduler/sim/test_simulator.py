@@ -164,16 +164,16 @@ def test_the_engine_orders_its_own_queue_by_the_key_only_under_priority(
 
 
 def test_reports_of_progress_let_the_next_request_in() -> None:
-    requests = [request(330, prompt=830, forecast=300), request(4, prompt=100, forecast=400)]
+    requests = [request(330, prompt=700, forecast=300), request(4, prompt=100, forecast=400)]
     arm = Arm("fcfs", full_caution=0)
     outcome = simulate(requests, [0.0, 0.5], [server(slots=9, blocks=80)], arm)
-    assert outcome.records[1].dispatched == 288.0, "at the eighteenth report"
+    assert outcome.records[1].dispatched == 112.0, "at the seventh report"
 
 
 def test_progress_of_answers_that_are_not_streamed_is_estimated_by_their_worker_s_pace() -> None:
     # The first request shows the pace: a token a second. The second one's end is then near enough
     # for the third at about the time at which reports would have shown it.
-    long = [request(330, prompt=830, forecast=300), request(4, prompt=100, forecast=400)]
+    long = [request(330, prompt=700, forecast=300), request(4, prompt=100, forecast=400)]
     dispatched = {}
     for streamed in (True, False):
         requests = [replace(r, streamed=streamed) for r in [request(40), *long]]
@@ -181,8 +181,8 @@ def test_progress_of_answers_that_are_not_streamed_is_estimated_by_their_worker_
         engine = server(slots=9, blocks=80)
         outcome = simulate(requests, [0.0, 50.0, 50.5], [engine], arm)
         dispatched[streamed] = outcome.records[2].dispatched
-    assert dispatched[True] == 50.0 + 288.0
-    assert dispatched[False] == pytest.approx(50.0 + 288.0, abs=20)
+    assert dispatched[True] == 50.0 + 112.0
+    assert dispatched[False] == pytest.approx(50.0 + 112.0, abs=20)
 
 
 def test_service_times_set_the_length_of_a_turn() -> None:
