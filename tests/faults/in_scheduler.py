@@ -117,8 +117,8 @@ FAULTS: tuple[Fault, ...] = (
         why="The gateway's own estimates count as evidence of its forecasts",
     ),
     Fault(
-        file="scheduler/worker.py",
-        old="min(max(missing, 0.0), prefix_hits)",
+        file="scheduler/kv_report.py",
+        old="min(max(missing, 0.0), report.prefix_hits)",
         new="max(missing, 0.0)",
         test=(
             "tests/scheduler/test_worker.py::"
@@ -190,13 +190,72 @@ FAULTS: tuple[Fault, ...] = (
         why="The simulated engine orders its own queue by arrival under the priority policy",
     ),
     Fault(
-        file="scheduler/worker.py",
-        old="(prefix_hits <= 0 and self._shared <= 0)",
-        new="prefix_hits <= 0",
+        file="scheduler/kv_report.py",
+        old="(report.prefix_hits <= 0 and self.shared <= 0)",
+        new="report.prefix_hits <= 0",
         test=(
             "tests/scheduler/test_worker.py::"
             "test_prompts_count_in_full_again_once_the_engine_reports_no_prefix_hits"
         ),
         why="Prompts count as shared for ever after the last prefix hit",
+    ),
+    Fault(
+        file="scheduler/worker.py",
+        old="        if now > KV_PRESENT * spec.kv_tokens:\n            return False\n",
+        new="",
+        test=(
+            "tests/scheduler/test_worker.py::"
+            "test_without_caution_the_engine_gets_what_it_has_room_for_now"
+        ),
+        why="Requests wait in a full engine, where their place can no longer change",
+    ),
+    Fault(
+        file="scheduler/worker.py",
+        old="rising=bool(self._jobs) and self._memory_is_scarcer",
+        new="rising=False",
+        test=(
+            "tests/scheduler/test_worker.py::"
+            "test_the_engine_preempts_the_latest_job_where_memory_is_scarce"
+        ),
+        why="The engine preempts the longest job again and again",
+    ),
+    Fault(
+        file="scheduler/kv_report.py",
+        old="if not report.settled or counted",
+        new="if counted",
+        test=(
+            "tests/scheduler/test_worker.py::"
+            "test_a_count_that_the_engine_contradicts_does_not_keep_the_cache_empty"
+        ),
+        why="An engine with waiting requests seems to have room, and gets more of them",
+    ),
+    Fault(
+        file="scheduler/kv_check.py",
+        old="min(1.0, small, honest)",
+        new="min(1.0, small)",
+        test=(
+            "tests/scheduler/test_kv_check.py::"
+            "test_forecasts_that_claim_more_than_they_know_lose_trust_at_any_margin"
+        ),
+        why="Forecasts that know less than they claim hold requests back from a quiet engine",
+    ),
+    Fault(
+        file="scheduler/kv_forecast.py",
+        old="            if new_mean < least:\n                return True\n",
+        new="",
+        test=(
+            "tests/scheduler/test_worker.py::test_a_job_waits_for_no_peak_that_comes_after_its_end"
+        ),
+        why="Short requests wait for a peak that comes after their end",
+    ),
+    Fault(
+        file="scheduler/traffic.py",
+        old="(math.log(max(service_s, 1e-3)) - typical) / self._count",
+        new="math.log1p((service_s - self.turn_seconds) / self.turn_seconds / self._count)",
+        test=(
+            "tests/scheduler/test_traffic.py::"
+            "test_a_few_long_answers_do_not_set_the_length_of_a_turn"
+        ),
+        why="A few long answers set the pace at which all waiting counts",
     ),
 )
