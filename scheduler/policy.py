@@ -16,7 +16,7 @@ from scheduler.job import Job
 Policy = Callable[[Job], float]
 """Job -> key. The key must not change while the job waits, except by a new forecast."""
 
-AGEING = 0.16
+AGEING = 0.1
 """Default ageing rate, in e-folds of length per turn of waiting. Measured: see "Level and ageing"
 in scheduler/RESULTS.md."""
 

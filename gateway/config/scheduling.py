@@ -22,7 +22,7 @@ class Scheduling(Section):
     ageing: float = Field(default=AGEING, ge=0, le=100)
     """Weight of waiting: one turn of waiting counts as much as an expected length shorter by a
     factor of e^ageing. A turn is the typical service time (geometric mean) of recent requests. With
-    0.16 a request expected to be 10 times longer than another request yields for at most 14 turns.
+    0.1 a request expected to be 10 times longer than another request yields for at most 23 turns.
     0 lets long requests starve. fcfs and slo do not use ageing."""
     level: float = Field(default=LEVEL, gt=0, le=1000)
     """Requests expected to exceed `level` times the model's mean length all count as that long and

@@ -40,7 +40,7 @@ Draws = dict[str, Callable[[int], list[Request]]]
 
 AMPLE_KV_TOKENS = 2_000_000
 LEVELS = (1.2, 0.85, 0.7, 0.5, 0.35, 0.25)
-RATES = (0.06, 0.16, 0.4)
+RATES = (0.05, 0.1, 0.2)
 
 
 def engine_setup(regime: Regime) -> EngineSetup:

@@ -62,11 +62,11 @@ def test_the_tokens_of_all_sequences_count(name: str) -> None:
     assert policy(job("a", tokens=100, sequences=4)) == pytest.approx(policy(job("b", tokens=400)))
 
 
-def test_a_job_ten_times_longer_yields_for_about_14_turns_at_the_default_rate() -> None:
+def test_a_job_ten_times_longer_yields_for_about_23_turns_at_the_default_rate() -> None:
     policy = sejf(AGEING)
     long = job("a", arrival=0, tokens=1000)
-    assert policy(job("b", arrival=14, tokens=100)) < policy(long)
-    assert policy(job("c", arrival=15, tokens=100)) > policy(long)
+    assert policy(job("b", arrival=22, tokens=100)) < policy(long)
+    assert policy(job("c", arrival=24, tokens=100)) > policy(long)
 
 
 @given(jobs(), jobs(), RATES, SECONDS)
