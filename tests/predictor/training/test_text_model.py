@@ -58,3 +58,19 @@ def test_scores_of_a_kind_left_out_know_nothing_of_the_kind() -> None:
     assert fitted.scores[code, ALL].mean() == pytest.approx(4.0, abs=0.5)
     assert fitted.kind_scores[code, ALL].mean() > 5.0
     assert fitted.kind_scores[code, NOVELTY].mean() > fitted.scores[code, NOVELTY].mean() + 0.1
+
+
+def test_a_loud_kind_blurs_what_is_learned_of_a_quiet_one_less_than_with_one_noise() -> None:
+    rng = np.random.default_rng(0)
+    texts = [f"{verb} the {noun} {number}" for verb in VERBS for noun in NOUNS for number in "123"]
+    quiet = np.array([5.0 + 0.3 * (VERBS.index(verb)) for verb in VERBS for _ in range(18)])
+    kind = np.arange(len(texts)) % 2
+    effect = np.where(kind == 0, quiet, quiet + rng.normal(0, 1.5, len(texts)))
+    features, fold = extract([Prompt("", text) for text in texts]), np.arange(len(texts)) // 2 % 5
+    errors = []
+    for parts in (kind, np.zeros(len(texts), np.intp)):
+        made = targets(len(texts), effect=effect, kind=parts, fold=fold)
+        scores = text_model.fit(features, made, NO_OTHERS).scores[:, ALL]
+        errors.append(np.abs(scores - quiet)[kind == 0].mean())
+    apart, together = errors
+    assert apart < 0.95 * together
