@@ -25,9 +25,9 @@ from predictor.training.cells import Cells
 LOCATION_RATE = 0.0625
 LOCATION_SETTINGS = {
     "objective": "huber",
-    "alpha": 0.2,
+    "alpha": 0.35,
     "learning_rate": LOCATION_RATE,
-    "num_leaves": 47,
+    "num_leaves": 95,
     "feature_fraction": 0.3,
     "bagging_fraction": 0.7,
     "bagging_freq": 1,
