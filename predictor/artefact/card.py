@@ -78,8 +78,9 @@ def _stated() -> list[str]:
     return [
         '**Stated, not learned:** the lengths that demands such as "one word" or "in full" '
         "start from (`predictor/features/prior_table.py`), the tokens in which a model thinks "
-        "before it answers (`predictor/fast/location.py`), and the tokens of a unit of length "
-        "(`predictor/features/length_words.py`). Data moves all of them.",
+        "before it answers (`predictor/fast/location.py`), the tokens of a unit of length "
+        "(`predictor/features/length_words.py`), and by how much new models and unfamiliar kinds "
+        "of request widen a forecast (`predictor/fast/doubt.py`). Data moves all but the last.",
         "",
     ]
 

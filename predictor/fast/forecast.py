@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from predictor.arrays import Array
+from predictor.fast.doubt import stretched, widened
 from predictor.fast.inputs import (
     ModelMatches,
     TrainedModels,
     correction_share,
     location_base,
     scales,
-    widened,
 )
 from predictor.fast.trees import boosted
 from predictor.raw_forecast import RawForecasts
@@ -39,10 +39,13 @@ def forecast(
     generic models.
     """
     weights = matches.weights
+    located = location_base(inputs) + correction_share(inputs) * boosted(location, inputs)
+    wide = widened(inputs, scales(inputs, boosted(scale, inputs)), located)
+    shape = shapes[models.group(matches.routes, weights.argmax(axis=1))]
     return RawForecasts(
-        location=location_base(inputs) + correction_share(inputs) * boosted(location, inputs),
-        scale=widened(inputs, scales(inputs, boosted(scale, inputs))),
-        shape=shapes[models.group(matches.routes, weights.argmax(axis=1))],
+        location=located,
+        scale=wide,
+        shape=stretched(inputs, wide, located, shape),
         endless=weights @ endless_rates[:-1] + (1 - weights.sum(axis=1)) * endless_rates[-1],
         inputs=inputs,
     )

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from predictor.arrays import Array, Indices, Single
 from predictor.artefact.format import Artefact, ArtefactError
+from predictor.fast.doubt import stretched
 from predictor.fast.inputs import (
     GENERIC,
     ROUTES,
@@ -80,11 +81,13 @@ class RefinedHead:
         scale = shrunk_scale(raw.scale, boosted(self.scale, rows), self.mean_log_scale, self.trust)
         near = knot_weights(np.log(scale), self.knots)
         share = (1 - self.fast_share) * encoder_share(raw.inputs)
+        located = raw.location + share * (location - raw.location)
+        shape = np.einsum("nk,knl->nl", near, self.shapes[:, group])
         return replace(
             raw,
-            location=raw.location + share * (location - raw.location),
+            location=located,
             scale=scale,
-            shape=np.einsum("nk,knl->nl", near, self.shapes[:, group]),
+            shape=stretched(raw.inputs, scale, raw.location, shape),
         )
 
     def arrays(self) -> dict[str, Array]:

@@ -20,7 +20,6 @@ from predictor.fast.inputs import (
     latin_share,
     location_base,
     scales,
-    widened,
 )
 from predictor.fast.location import USUAL
 from predictor.fast.model_level import TRAITS
@@ -137,17 +136,6 @@ def test_letters_of_other_scripts_lower_the_latin_share() -> None:
     assert latin_share(np.concatenate(rows)) == pytest.approx([1.0, 0.0, 1.0])
 
 
-def test_new_models_and_unfamiliar_requests_widen_a_scale_but_not_beside_a_trusted_prior() -> None:
-    prior = {"prior": 1.0, "prior_spread": 0.3, "prior_trust": 0.97, "unfamiliar": 1.0}
-    rows = [
-        row(),
-        row(model_route=RELATED),
-        row(unfamiliar=1.0),
-        row(unfamiliar=5.0),
-        row(**prior, model_route=GENERIC),
-    ]
-    usual, unseen, strange, very_strange, ruled = widened(np.concatenate(rows), np.full(5, 0.4))
-    assert usual == 0.4
-    assert usual < unseen < strange
-    assert very_strange == strange  # one unfamiliar feature says all
-    assert ruled == pytest.approx(0.4, abs=0.05)
+def test_half_of_the_boosters_correction_counts_for_an_unfamiliar_request() -> None:
+    inputs = np.concatenate([row(), row(unfamiliar=1.0), row(unfamiliar=4.0)])
+    assert correction_share(inputs) == pytest.approx([1.0, 0.5, 0.5])

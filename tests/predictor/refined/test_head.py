@@ -11,7 +11,16 @@ import pytest
 from predictor.arrays import Array, Single
 from predictor.artefact.format import ArtefactError
 from predictor.evaluation.scores import kendall_tau
-from predictor.fast.inputs import COLUMNS, GENERIC, KNOWN, THINKING, TRUST, TrainedModels
+from predictor.fast.inputs import (
+    COLUMNS,
+    GENERIC,
+    KNOWN,
+    ROUTE,
+    THINKING,
+    TRUST,
+    UNFAMILIAR,
+    TrainedModels,
+)
 from predictor.raw_forecast import LEVELS, RawForecasts
 from predictor.refined.head import RefinedHead
 from predictor.refined.head_inputs import whole_lengths
@@ -50,7 +59,8 @@ def world(prompts: int, *, seed: int, route: int = KNOWN) -> World:
         endless=np.full(count, ENDLESS),
         inputs=rng.normal(size=(count, len(COLUMNS))),
     )
-    raw_forecasts.inputs[:, [THINKING, TRUST, *SCRIPTS]] = 0.0
+    raw_forecasts.inputs[:, [THINKING, TRUST, UNFAMILIAR, *SCRIPTS]] = 0.0
+    raw_forecasts.inputs[:, ROUTE] = route
     known, generic = ([of(name) for name in NAMES] for of in (models.match, models.generic))
     matches = [known[at] if route == KNOWN else generic[at] for at in model]
     values = truth[:, None] + rng.normal(0, 0.2, (count, 5))
@@ -193,3 +203,12 @@ def test_one_prompt_is_refined_as_in_a_batch(head: RefinedHead) -> None:
     )
     assert one.location[0] == pytest.approx(whole.location[0])
     assert one.scale[0] == pytest.approx(whole.scale[0])
+
+
+def test_the_lower_tail_of_a_new_model_is_as_long_as_in_the_fast_tier(head: RefinedHead) -> None:
+    new = world(20, seed=9)
+    known = refined(head, new).shape
+    new.cells.raw_forecasts.inputs[:, ROUTE] = GENERIC
+    doubted = refined(head, new).shape
+    assert np.median(doubted[:, 0] / known[:, 0]) > 1.5
+    np.testing.assert_array_equal(doubted[:, -1], known[:, -1])

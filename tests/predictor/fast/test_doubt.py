@@ -1,0 +1,59 @@
+"""Doubt about new models and unfamiliar kinds of request: wider scales, longer lower tails."""
+
+import numpy as np
+import pytest
+
+from predictor.arrays import Array
+from predictor.fast.doubt import stretched, widened
+from predictor.fast.inputs import COLUMNS, GENERIC, RELATED
+
+SHAPE = np.array([-2.0, -1.0, 0.1, 1.0, 2.0])
+
+
+def rows(*each: dict[str, float]) -> Array:
+    """The inputs of one request for each of the given columns by name; the others are 0."""
+    inputs = np.zeros((len(each), len(COLUMNS)))
+    for row, columns in zip(inputs, each, strict=True):
+        for name, value in columns.items():
+            row[COLUMNS.index(name)] = value
+    return inputs
+
+
+def quantiles(inputs: Array, location: Array) -> tuple[Array, Array]:
+    """The widened scales, and the quantiles from the location on, in log tokens."""
+    scale = widened(inputs, np.full(len(inputs), 0.4), location)
+    shape = stretched(inputs, scale, location, np.tile(SHAPE, (len(inputs), 1)))
+    return scale, shape * scale[:, None]
+
+
+def test_new_models_and_unfamiliar_requests_widen_a_forecast_but_not_beside_a_trusted_prior() -> (
+    None
+):
+    firm: dict[str, float] = {"prior_trust": 0.97, "unfamiliar": 1, "model_route": GENERIC}
+    strange = [{"unfamiliar": 1.0}, {"unfamiliar": 5.0}]
+    inputs = rows({}, {"model_route": RELATED}, {"model_route": GENERIC}, *strange, firm)
+    scale, wide = quantiles(inputs, np.full(6, 6.0))
+    usual, related, generic, once, often, ruled = scale
+    assert usual == 0.4
+    assert usual < related < generic < once
+    assert often == once  # one unfamiliar feature says all
+    assert ruled == pytest.approx(0.4, abs=0.05)
+    np.testing.assert_allclose(wide[0], 0.4 * SHAPE)
+
+
+def test_a_new_model_is_doubted_below_the_forecast_more_than_above() -> None:
+    inputs = rows({"model_route": RELATED}, {"model_route": GENERIC}, {"unfamiliar": 1.0})
+    _, wide = quantiles(inputs, np.full(3, 6.0))
+    assert np.all(wide[:2, 0] < -1.2 * wide[:2, -1])
+    assert wide[2, 0] == pytest.approx(-wide[2, -1])
+    assert np.all(np.diff(wide, axis=1) > 0)
+
+
+def test_the_longer_an_answer_the_more_its_length_depends_on_a_new_model() -> None:
+    location = np.log([4, 100, 1000, 30_000])
+    scale, wide = quantiles(np.repeat(rows({"model_route": GENERIC}), 4, axis=0), location)
+    assert scale[0] == 0.4
+    np.testing.assert_allclose(wide[0], 0.4 * SHAPE)
+    assert np.all(np.diff(wide[:3, 0]) < -0.4)
+    assert np.all(np.diff(wide[:3, -1]) > 0.05)
+    assert scale[3] < 2
