@@ -83,7 +83,7 @@ class Prompt:
         worker, not the predictor, accepts or refuses a request.
         """
         said = read_conversation(body)
-        tools, demanded = read_tools(body), read_answer_format(body)
+        tools, demanded = read_tools(body, said.system), read_answer_format(body)
         text, system = clip(said.text), clip(said.system)
         reasoning, budget = read_thinking(body, text, system)
         return cls(

@@ -8,6 +8,9 @@ from predictor.request.fields import Object, items, mapping, measure
 
 _MEASURED = 16  # tools whose text is measured; further ones count as their mean
 
+_SCHEMAS = ('"parameters"', '"input_schema"', '"inputSchema"')
+"""What names the arguments in a tool's JSON: OpenAI's word, Anthropic's, and MCP's."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tools:
@@ -19,13 +22,18 @@ class Tools:
     parallel: bool | None = None
 
 
-def read_tools(body: Object) -> Tools:
-    """The tools of an OpenAI or Anthropic request; none where ``tool_choice`` forbids their use."""
+def read_tools(body: Object, system: str) -> Tools:
+    """The tools of an OpenAI or Anthropic request; none where ``tool_choice`` forbids their use.
+
+    Where the request offers none, those count that its ``system`` message describes.
+    """
     offered = items(body.get("tools")) or items(body.get("functions"))
     choice = body.get("tool_choice", body.get("function_call"))
     named = mapping(choice)
     kind = named.get("mode", named.get("type")) if named else choice
-    if not offered or kind == "none":
+    if not offered:
+        return _described(system)
+    if kind == "none":
         return Tools()
     measured = [measure(tool)[0] for tool in offered[:_MEASURED]]
     return Tools(
@@ -34,6 +42,12 @@ def read_tools(body: Object) -> Tools:
         forced=kind in ("required", "any") or bool(named and kind != "auto"),
         parallel=_parallel(body, named),
     )
+
+
+def _described(system: str) -> Tools:
+    """The tools that a system message describes in JSON, for models that take no field of tools."""
+    number = max(map(system.count, _SCHEMAS)) if '"name"' in system else 0
+    return Tools(number, len(system)) if number else Tools()
 
 
 def _parallel(body: Object, choice: Object) -> bool | None:

@@ -65,3 +65,16 @@ def test_a_long_list_of_tools_is_measured_in_part_and_counted_whole() -> None:
     few, many = read(tools=[TOOL] * 10), read(tools=[TOOL] * 10_000)
     assert many.tools == 10_000
     assert many.tool_chars == 1_000 * few.tool_chars
+
+
+@pytest.mark.parametrize("key", ["parameters", "input_schema", "inputSchema"])
+def test_tools_that_the_system_message_describes_count_where_none_are_offered(key: str) -> None:
+    described = json.dumps([{"name": name, key: SCHEMA} for name in ("weather", "time")])
+    system = {"role": "system", "content": f"You can call these functions:\n{described}"}
+    prompt = read(tools=[], messages=[system])
+    assert prompt.tools == 2
+    assert prompt.tool_chars > len(described)
+    assert read(messages=[system]).tools == 3
+    assert read(messages=[system], tool_choice="none").tools == 0
+    plain = {"role": "system", "content": 'Name the "parameters" of the model.'}
+    assert read(tools=[], messages=[plain]).tools == 0
