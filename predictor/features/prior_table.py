@@ -159,9 +159,9 @@ LINES: tuple[Line, ...] = (
     ),
     Line(("continue",), 300, 1.0, 0.2, "an answer of middle length"),
     # Tools.
-    _fixed("forced_tool", 45, 0.94, "name, braces, and two to four short arguments"),
+    Line(("forced_tool",), 12, 0.6, 0.94, "name, braces, arguments", "gist", 6, (), True),
     # A call of the Berkeley function-calling set has 37 tokens in the median, an agent's step 80.
-    Line(("tools",), 50, 0.8, 0.8, "mostly a call, some a sentence or two before it", fixed=True),
+    Line(("tools",), 15, 0.8, 0.8, "a call: arguments repeat the request", "gist", 6, (), True),
     # Lists.
     Line(("items",), 10, 0.5, 0.6, "a number, a name and a remark", of="items", per=11),
     Line(("items", "many"), 30, 0.5, 0.62, "a headline and two sentences", of="items", per=45),
@@ -240,5 +240,8 @@ LINES: tuple[Line, ...] = (
         fixed=True,
     ),
     Line(("program", "application"), 1500, 0.5, 0.65, "as above, where its language is named"),
+    # In three sets of chat and agents, log length rises by 0.4 to 0.6 of that of the last answer.
+    Line(("previous",), 0, 0.8, 0.5, "answers of one conversation are alike", "previous", 1),
+    Line(("previous", "tools"), 30, 0.8, 0.82, "half a call, half the last step", "previous", 0.5),
 )
 """The most trusted line that holds for a request is the request's prior."""

@@ -1,5 +1,7 @@
 """Stated priors: plausible for single requests, in the right order for demands."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -71,6 +73,22 @@ def test_a_forced_tool_call_is_shorter_than_a_chat_answer() -> None:
     )
     assert found.location.tolist() == sorted(found.location)
     assert found.location[0] < found.location[2]
+
+
+def test_a_call_is_the_longer_the_more_its_request_says() -> None:
+    short, long = prior(
+        Prompt("m", "Trains to Rome?", tools=2), Prompt("m", TEXT * 8, tools=2)
+    ).location
+    assert 1.2 < np.exp(long - short) < 5
+
+
+def test_an_answer_starts_from_the_last_one_but_for_a_firm_demand_and_a_call() -> None:
+    turn = Prompt("m", TEXT, turns=2, previous_chars=400)
+    short, long = prior(turn, replace(turn, previous_chars=4000)).location
+    assert np.exp([short, long]) == pytest.approx([100, 1000], rel=0.02)
+    word, call = prior(replace(turn, text="Who? One word."), replace(turn, tools=2)).location
+    assert np.exp(word) < 10
+    assert 50 < np.exp(call) < 100
 
 
 def test_more_fields_of_a_schema_make_a_longer_answer() -> None:
