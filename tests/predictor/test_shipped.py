@@ -70,20 +70,20 @@ def test_the_accuracy_on_the_corpora_and_models_of_the_training_data_is_high(
 ) -> None:
     assert shipped.manifest["held_out"]["prompts"] > 340  # CASTILLO's, and those of other kinds
     figures = mean_of_shipped_models(shipped, "metrics_in_scope")
-    assert figures["tau"] >= 0.50
-    assert figures["crps_skill"] >= 0.45
+    assert figures["tau"] >= 0.54
+    assert figures["crps_skill"] >= 0.52
     assert figures["coverage"] == pytest.approx(0.8, abs=0.03)
 
 
 @pytest.mark.parametrize("tier", TIERS)
 def test_every_kind_of_the_training_data_is_ranked(shipped: LengthPredictor, tier: str) -> None:
-    """Kinds without training data, and intervals that are too narrow, are in RESULTS.md."""
+    """Kinds without training data are in RESULTS.md."""
     kinds = shipped.manifest["kinds" if tier == "fast" else "kinds_refined"]
     trained = set(shipped.manifest["sources"]) - set(LICENSED_CORPORA)
     assert len(trained) >= 4
     for name in trained:
         assert kinds[name]["tau"] >= 0.18, name
-        assert kinds[name]["coverage"] >= 0.55, name
+        assert 0.67 <= kinds[name]["coverage"] <= 0.92, name
         assert 1 / 1.8 <= kinds[name]["factor"] <= 1.8, name
     assert np.mean([kinds[name]["tau"] for name in trained]) >= 0.30
 
