@@ -1,6 +1,6 @@
 """A real vLLM server for the tests that need one."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -32,3 +32,31 @@ def vllm_server(vllm_home: Path, tmp_path_factory: pytest.TempPathFactory) -> It
         extra_args=[*ENGINE_FLAGS],
     ) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def cramped_server(
+    vllm_home: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., VllmServer]]:
+    """A function that returns a server whose KV cache is too small for its sequences.
+
+    All tests share the server, because a start takes half a minute: the function starts it where a
+    test has ended it, or where it has another scheduling policy than the one asked for.
+    """
+    server = VllmServer(
+        home=vllm_home,
+        log_dir=tmp_path_factory.mktemp("cramped"),
+        max_num_seqs=12,
+        max_model_len=2048,
+        num_gpu_blocks_override=22,
+        extra_args=["--no-enable-prefix-caching", *ENGINE_FLAGS],
+    )
+
+    def started(policy: str | None = None) -> VllmServer:
+        if not server.running or policy not in (None, server.scheduling_policy):
+            server.scheduling_policy = policy or server.scheduling_policy
+            server.restart()
+        return server
+
+    yield started
+    server.stop()

@@ -6,7 +6,6 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,12 +25,12 @@ CONTEXT = 4096
 
 
 @pytest.fixture(scope="module")
-def servers(vllm_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+def servers(vllm_server: VllmServer) -> Iterator[tuple[str, str]]:
     """The addresses of a real server and of an emulated server with the same limits."""
-    engine = EngineConfig(max_model_len=CONTEXT)
-    emulated = EmbeddedEmulator(EmulatorConfig(models=("tiny",), engine=engine, speed=50.0))
-    with VllmServer(home=vllm_home, log_dir=tmp_path_factory.mktemp("vllm")) as real, emulated:
-        yield real.url, emulated.url
+    models = tuple(vllm_server.served_model_names)
+    engine = EngineConfig(max_model_len=vllm_server.max_model_len)
+    with EmbeddedEmulator(EmulatorConfig(models=models, engine=engine, speed=50.0)) as emulated:
+        yield vllm_server.url, emulated.url
 
 
 def call(url: str, path: str, body: Any = None) -> tuple[int, str]:

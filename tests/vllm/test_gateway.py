@@ -6,12 +6,9 @@ import random
 import signal
 import sys
 from asyncio.subprocess import PIPE
-from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 from openai import AsyncOpenAI, OpenAI
 
@@ -151,50 +148,6 @@ async def test_a_thousand_requests_with_random_hang_ups_leave_vllm_idle(
         await until_idle(vllm_server)
         assert running.metric("requests_total") == counts.sent
         assert running.metric("requests_in_flight") == running.metric("queue_length") == 0
-
-
-@pytest.fixture
-def two_servers(vllm_home: Path, tmp_path: Path) -> Iterator[tuple[VllmServer, VllmServer]]:
-    with ExitStack() as stack:
-        first, second = (
-            stack.enter_context(VllmServer(home=vllm_home, log_dir=tmp_path)) for _ in range(2)
-        )
-        yield first, second
-
-
-async def test_a_killed_vllm_costs_only_the_streams_it_had_begun(
-    two_servers: tuple[VllmServer, VllmServer],
-) -> None:
-    survivor, victim = two_servers
-    outcomes: list[str] = []
-
-    async def ask(session: aiohttp.ClientSession, i: int) -> None:
-        request = body(100 + i, stream=i % 2 == 0)
-        async with session.post(running.url + "/v1/chat/completions", json=request) as response:
-            text = await response.text()
-        assert response.status == 200, text
-        broken = '"error": {' in text
-        assert not broken or text.startswith('data: {"id"'), text
-        outcomes.append("broken" if broken else "answered")
-
-    async with (
-        gateway(survivor.url, victim.url) as running,
-        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session,
-    ):
-        worker = running.scheduler.workers[victim.url]
-        tasks = [asyncio.create_task(ask(session, i)) for i in range(100)]
-        await until(lambda: len(outcomes) >= 5, "answers have begun to come")
-        had_begun = worker.sequences
-        await asyncio.to_thread(victim.kill)
-        await until(lambda: not worker.healthy, "the loss is known")
-        await asyncio.to_thread(victim.start)
-        await asyncio.gather(*tasks)
-        await until(lambda: worker.healthy, "it is back")
-        assert len(outcomes) == 100
-        assert outcomes.count("broken") <= had_begun
-        assert running.metric("requests_total", outcome="ok") == outcomes.count("answered")
-        await asyncio.gather(*(ask(session, i) for i in range(8)))
-        assert outcomes[100:] == ["answered"] * 8
 
 
 async def test_serve_model_starts_vllm_itself_and_ends_it(vllm_home: Path) -> None:

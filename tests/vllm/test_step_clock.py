@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
 from tests.bench.load import stream_all
-from tests.bench.step_clock import ENGINE_FLAGS, Step
+from tests.bench.step_clock import Step
 from tests.vllm.engine import VllmServer
 
 pytestmark = pytest.mark.vllm
@@ -38,22 +38,17 @@ def test_vllm_logs_every_step_and_token(vllm_server: VllmServer) -> None:
 
 
 def test_vllm_logs_tokens_computed_again_as_tokens_of_decoding_sequences(
-    vllm_home: Path, tmp_path: Path
+    cramped_server: Callable[..., VllmServer],
 ) -> None:
+    server = cramped_server()
+    begin = server.log.stat().st_size
+    before = server.metrics()["vllm:num_preemptions_total"]
     body = {"messages": [{"role": "user", "content": "hello"}], "model": "tiny"}
-    bodies = [{**body, "vllm_xargs": {"target_tokens": 300}} for _ in range(3)]
-    small = VllmServer(
-        home=vllm_home,
-        log_dir=tmp_path,
-        max_model_len=512,
-        num_gpu_blocks_override=5,
-        extra_args=["--no-enable-prefix-caching", *ENGINE_FLAGS],
-    )
-    with small as server:
-        records = asyncio.run(stream_all(server.url, bodies, [0.0] * 3))
-        preempted = server.metrics()["vllm:num_preemptions_total"]
-        steps = logged(server)
-    assert preempted > 0, "three answers of three blocks each do not fit"
+    bodies = [{**body, "vllm_xargs": {"target_tokens": 300}} for _ in range(12)]
+    records = asyncio.run(stream_all(server.url, bodies, [0.0] * len(bodies)))
+    preempted = server.metrics()["vllm:num_preemptions_total"] - before
+    steps = logged(server, begin)
+    assert preempted > 0, "twelve answers of three blocks each do not fit"
     again = [step.tokens - step.decoding for step in steps if step.tokens > step.decoding]
     assert 0 < len(again) <= preempted, "some may return together, or be preempted again"
     assert min(again) > 100, "whole contexts"
