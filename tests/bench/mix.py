@@ -93,7 +93,7 @@ def runs(path: Path, regimes: Sequence[str], streamed: float, tier: str | None) 
     """The rows of one file: every regime, load and arm."""
     source = json_lines_source(path, Forecasting(tier=tier))
     names = kinds([json.loads(line) for line in path.open() if line.strip()])
-    drawn = [_streamed(request, streamed) for request in source.draw(source.size, 0)]
+    drawn = [share_streamed(request, streamed) for request in source.draw(source.size, 0)]
     rows: list[ReportRow] = []
     for regime in regimes:
         study = Study(REGIMES[regime], lambda _: drawn, forecaster=source.forecaster)
@@ -105,7 +105,7 @@ def runs(path: Path, regimes: Sequence[str], streamed: float, tier: str | None) 
     return rows
 
 
-def _streamed(request: Request, share: float) -> Request:
+def share_streamed(request: Request, share: float) -> Request:
     """The request, streamed or not: spread evenly over the requests of the file."""
     return replace(request, streamed=request.number * 0.618 % 1.0 < share)
 
