@@ -72,7 +72,7 @@ class Forecaster:
         return self._predictor is not None and self._predictor.refines
 
     def prompt_tokens(self, prompt: Prompt) -> int:
-        """An estimate of the prompt's tokens, from its characters."""
+        """An estimate of the prompt's tokens, from its text and attachments."""
         return self._traffic.prompt_tokens(prompt)
 
     async def forecast(self, request: ApiRequest, prompt: Prompt, room: float) -> RequestForecast:

@@ -1,6 +1,6 @@
-"""Recent traffic: lengths of each model's recent answers, and the tokens per character of prompts.
+"""Recent traffic: lengths of each model's recent answers, and the tokens of its prompts.
 
-The forecaster uses the lengths without a predictor, and the tokens per character for every prompt.
+The forecaster uses the lengths without a predictor, and the prompts' tokens for every request.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import math
 from collections import deque
 from statistics import NormalDist
 
+from gateway.forecasting.prompt_tokens import PromptTokens
 from predictor import Prompt
 from scheduler.length import LengthDistribution
 
@@ -24,23 +25,13 @@ RECENT = 256
 ENOUGH = 20
 """Number of recent answers from which on their lengths replace ``PRIOR``."""
 
-TOKENS_PER_CHAR = 0.25
-"""Tokens in a character of a prompt, before the first answer of a model."""
-
-LEAST_CHARS = 64
-"""Characters of the shortest prompt that counts. In a shorter prompt most tokens are the chat
-template's."""
-
-TRUST = 0.05
-"""Weight of the latest prompt in the mean tokens per character."""
-
 
 class RecentTraffic:
     """Statistics of recent requests, by model."""
 
     def __init__(self) -> None:
         self._lengths: dict[str, deque[int]] = {}
-        self._tokens_per_char: dict[str, float] = {}
+        self._prompt_tokens: dict[str, PromptTokens] = {}
 
     def length(self, model: str) -> LengthDistribution:
         """The lengths of the model's recent answers, ``PRIOR`` while there are too few."""
@@ -48,10 +39,8 @@ class RecentTraffic:
         return LengthDistribution.from_samples(lengths) if len(lengths) >= ENOUGH else PRIOR
 
     def prompt_tokens(self, prompt: Prompt) -> int:
-        """An estimate of the prompt's tokens, from its characters."""
-        return (
-            math.ceil(prompt.chars * self._tokens_per_char.get(prompt.model, TOKENS_PER_CHAR)) + 1
-        )
+        """An estimate of the prompt's tokens, from its text and attachments."""
+        return self._prompt_tokens.get(prompt.model, PromptTokens()).estimate(prompt)
 
     def observe_length(self, model: str, tokens: int) -> None:
         """Take the length of a complete answer."""
@@ -59,8 +48,5 @@ class RecentTraffic:
 
     def observe_prompt(self, prompt: Prompt, tokens: int) -> None:
         """Take the number of a prompt's tokens, as the worker counted them; 0 is unknown."""
-        if prompt.chars < LEAST_CHARS or not tokens:
-            return
-        per_char = tokens / prompt.chars
-        mean = self._tokens_per_char.get(prompt.model, per_char)
-        self._tokens_per_char[prompt.model] = mean + TRUST * (per_char - mean)
+        if tokens:
+            self._prompt_tokens.setdefault(prompt.model, PromptTokens()).observe(prompt, tokens)

@@ -9,6 +9,7 @@ from math import ceil
 
 from gateway.config.settings import Config
 from gateway.forecasting.forecaster import Forecaster
+from gateway.forecasting.prompt_tokens import room
 from gateway.forecasting.request_forecast import RequestForecast
 from gateway.metrics import NO_MODEL, Metrics
 from gateway.protocol.errors import ApiError
@@ -81,20 +82,21 @@ class Lifecycle:
     async def _begin(self, relay: Relay, model: str) -> InFlightRequest:
         owner = self.tenancy.identify(relay.headers)
         prompt = replace(Prompt.from_request(relay.request.fields), tenant=owner.pseudonym)
-        room = self.fleet.max_model_len(model) - self.forecaster.prompt_tokens(prompt)
-        forecast = await self.forecaster.forecast(relay.request, prompt, room)
-        job = self._job(relay, model, prompt, forecast, owner.claim)
+        context = self.fleet.max_model_len(model)
+        tokens = int(min(self.forecaster.prompt_tokens(prompt), context))
+        forecast = await self.forecaster.forecast(relay.request, prompt, room(context, tokens))
+        job = self._job(relay, model, tokens, forecast, owner.claim)
         return InFlightRequest(relay, job, prompt, forecast)
 
     def _job(
-        self, relay: Relay, model: str, prompt: Prompt, forecast: RequestForecast, claim: Claim
+        self, relay: Relay, model: str, tokens: int, forecast: RequestForecast, claim: Claim
     ) -> Job:
         arrival, request = relay.record.arrival, relay.request
         return Job(
             id=f"{relay.reply.request_id}-{uuid.uuid4().hex[:8]}",  # clients may repeat their ids
             model=model,
             arrival=arrival,
-            prompt_tokens=self.forecaster.prompt_tokens(prompt),
+            prompt_tokens=tokens,
             length=forecast.length,
             sequences=request.sequences,
             streams=request.stream or not request.generates,

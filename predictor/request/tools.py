@@ -20,6 +20,8 @@ class Tools:
     chars: int = 0
     forced: bool = False
     parallel: bool | None = None
+    described: bool = False
+    """Whether the tools are in the system message, not in a field of their own."""
 
 
 def read_tools(body: Object, system: str) -> Tools:
@@ -47,7 +49,7 @@ def read_tools(body: Object, system: str) -> Tools:
 def _described(system: str) -> Tools:
     """The tools that a system message describes in JSON, for models that take no field of tools."""
     number = max(map(system.count, _SCHEMAS)) if '"name"' in system else 0
-    return Tools(number, len(system)) if number else Tools()
+    return Tools(number, len(system), described=True) if number else Tools()
 
 
 def _parallel(body: Object, choice: Object) -> bool | None:

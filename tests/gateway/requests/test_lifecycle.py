@@ -165,18 +165,37 @@ async def test_the_tokens_of_a_whole_answer_are_split_among_its_sequences(
     assert job.attained == 40 / 2, "the scheduler charges attained tokens once for each sequence"
 
 
+def _noted_jobs(running: Gateway) -> list[Job]:
+    """A list that grows by every job that the scheduler gets from now on."""
+    jobs: list[Job] = []
+    submit = running.scheduler.submit
+
+    def noted(job: Job) -> Any:
+        jobs.append(job)
+        return submit(job)
+
+    running.scheduler.submit = noted  # type: ignore[method-assign]
+    return jobs
+
+
+async def test_an_estimate_beyond_the_context_neither_outgrows_it_nor_cuts_the_forecast(
+    emulator: EmbeddedEmulator, session: aiohttp.ClientSession
+) -> None:
+    images = [{"type": "image_url", "image_url": {"url": "https://i/1.png"}}] * 500
+    async with gateway(emulator.url) as running:
+        jobs = _noted_jobs(running)
+        for content in ("Describe the pictures.", images):
+            await post(session, running.url, chat(messages=[{"role": "user", "content": content}]))
+        context = running.app.state.fleet.max_model_len(chat()["model"])
+    assert jobs[1].prompt_tokens == context
+    assert jobs[1].length.mean > jobs[0].length.mean / 10
+
+
 async def test_only_streamed_answers_are_expected_to_report_progress(
     emulator: EmbeddedEmulator, session: aiohttp.ClientSession
 ) -> None:
-    jobs: list[Job] = []
     async with gateway(emulator.url) as running:
-        submit = running.scheduler.submit
-
-        def noted(job: Job) -> Any:
-            jobs.append(job)
-            return submit(job)
-
-        running.scheduler.submit = noted  # type: ignore[method-assign]
+        jobs = _noted_jobs(running)
         for stream in (True, False):
             body = chat(max_tokens=3, stream=stream)
             async with session.post(running.url + "/v1/chat/completions", json=body) as response:
