@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from collections.abc import Iterable
 
 PRIORITY_STEPS = 1000
 """Steps of vLLM's integer priority per unit of the key: a key in seconds keeps its milliseconds."""
@@ -24,19 +23,11 @@ def priority(urgency: int, key: float) -> int:
     return urgency * CLASS_STEPS + max(-bound, min(bound, round(key * PRIORITY_STEPS)))
 
 
-@dataclass(slots=True)
-class EngineKeys:
-    """The keys of the jobs sent to one engine.
+def rising_key(key: float, running: Iterable[float]) -> float:
+    """The policy's ``key`` of a job, raised to the largest key of those ``running`` in the engine.
 
-    Where slots are scarce, the engine fills a free slot with the job of the smallest key. Where KV
-    memory is scarcer, the engine preempts the job of the largest key: then the keys rise from job
-    to job, so that the latest job yields. By the policy's keys the longest job would yield, again
-    and again, and lose the most work.
+    An engine short of KV memory preempts the job of the largest key. With rising keys the latest
+    job yields. By the policy's keys the longest job would yield, again and again, and lose the most
+    work.
     """
-
-    _latest: float = -math.inf
-
-    def next(self, key: float, *, rising: bool) -> float:
-        """The key of the next job, which has the policy's ``key``."""
-        self._latest = max(key, self._latest) if rising else key
-        return self._latest
+    return max(key, max(running, default=key))

@@ -44,7 +44,9 @@ class KvReports:
     shared: float = 0.0
     used_per_counted: float = 1.0
 
-    def observe_prefixes(self, report: KvReport, *, counted: float, prompt_tokens: int) -> bool:
+    def observe_prefixes(
+        self, report: KvReport, counted: float, prompt_tokens: int, *, alone: bool = False
+    ) -> bool:
         """Learn ``shared``; returns whether it may have changed.
 
         KV tokens that are counted and not used are shared prefixes, up to the share of prompt
@@ -54,18 +56,28 @@ class KvReports:
             report: the report.
             counted: KV tokens that the gateway counts, with ``shared`` as it is.
             prompt_tokens: tokens of the running jobs' prompts.
+            alone: whether a single job runs, which shares with the jobs before and after it only.
         """
         if not prompt_tokens or (report.prefix_hits <= 0 and self.shared <= 0):
             return False
         missing = (counted - report.used_tokens) / prompt_tokens + self.shared
-        self.shared += _WEIGHT * (min(max(missing, 0.0), report.prefix_hits) - self.shared)
+        shared = min(max(missing, 0.0), report.prefix_hits)
+        if alone and shared < self.shared:
+            return False
+        self.shared += _WEIGHT * (shared - self.shared)
         return True
 
-    def observe_count(self, report: KvReport, *, counted: float, kv_tokens: int) -> bool:
-        """Learn ``used_per_counted`` for a cache of ``kv_tokens``; returns whether it changed."""
-        if not report.settled or counted < _TELLING_SHARE * kv_tokens:
-            return False
+    def observe_count(self, report: KvReport, counted: float, kv_tokens: int) -> bool:
+        """Learn ``used_per_counted`` for a cache of ``kv_tokens``; returns whether it has changed.
+
+        While requests wait in the engine, its use is a lower bound of what they all will hold. A
+        nearly idle engine tells nothing, and what it told before is forgotten.
+        """
         least, most = _COUNT_BOUNDS
-        ratio = min(max(report.used_tokens / counted, least), most)
+        ratio = 1.0
+        if counted >= _TELLING_SHARE * kv_tokens:
+            ratio = min(max(report.used_tokens / counted, least), most)
+            if not report.settled and ratio < self.used_per_counted:
+                return False
         self.used_per_counted += _WEIGHT * (ratio - self.used_per_counted)
         return True

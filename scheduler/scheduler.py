@@ -115,7 +115,7 @@ class Scheduler:
 
     def set_health(self, worker_id: str, healthy: bool) -> list[Action]:
         """Stop or resume sending jobs to a worker. The driver ends the jobs that run there."""
-        self._workers.by_id[worker_id].healthy = healthy
+        self._workers.by_id[worker_id].set_health(healthy)
         self._outages.end(self._workers.serves)
         return self._fill()
 
@@ -229,8 +229,8 @@ class Scheduler:
             _, key = self._waiting[job.id]
             self._running[job.id] = _Running(worker, key, self._counters.charge(job))
             self._waiting.remove(job.id)
-            actions.append(Dispatch(job, worker.id, worker.engine_key(key)))
-            worker.add(job)
+            actions.append(Dispatch(job, worker.id, engine_key := worker.engine_key(key)))
+            worker.add(job, engine_key)
             self._silent.begin(job, worker.id)
         return actions
 

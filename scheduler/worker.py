@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from scheduler.engine_priority import EngineKeys
+from scheduler.engine_priority import rising_key
 from scheduler.job import REPORT_TOKENS, Job
 from scheduler.kv_check import HORIZON, KvCheck
 from scheduler.kv_forecast import KvForecast, KvProfile, kv_profile
@@ -31,6 +32,7 @@ class _Counted:
     job: Job
     attained: int = 0
     work: float = 0.0
+    engine_key: float = -math.inf
 
 
 @dataclass(slots=True)
@@ -44,7 +46,6 @@ class Worker:
     _work: float = 0.0
     _prompt_tokens: int = 0
     _reports: KvReports = field(default_factory=KvReports)
-    _engine_keys: EngineKeys = field(default_factory=EngineKeys)
     _kv: KvForecast = field(default_factory=KvForecast)
     _check: KvCheck = field(default_factory=KvCheck)
     _last_profile: tuple[str, LengthDistribution, KvProfile] | None = None
@@ -59,6 +60,13 @@ class Worker:
     def id(self) -> str:
         """The worker's name."""
         return self.spec.id
+
+    def set_health(self, healthy: bool) -> None:
+        """Note whether the worker is healthy. One that comes back has a cache of its own."""
+        if healthy and not self.healthy:
+            self._reports = KvReports()
+            self._recount()
+        self.healthy = healthy
 
     def replace_spec(self, spec: WorkerSpec) -> None:
         """Take a new spec; the jobs here stay, and a new block size recounts their KV memory."""
@@ -100,7 +108,12 @@ class Worker:
     @property
     def overfull(self) -> bool:
         """Whether the jobs here hold more than the KV cache, so that the engine preempts."""
-        return self.spec.kv_tokens is not None and self._kv.now > self.spec.kv_tokens
+        return self.spec.kv_tokens is not None and self._used > self.spec.kv_tokens
+
+    @property
+    def _used(self) -> float:
+        """KV tokens held now: the count, as corrected by the engine's reports."""
+        return self._reports.used_per_counted * self._kv.now
 
     def fits(self, job: Job, caution: float = 1.0) -> bool:
         """Whether the job may be sent now. An idle worker takes any job.
@@ -119,18 +132,19 @@ class Worker:
         if spec.kv_tokens is None:
             return True
         profile = self._initial_profile(job)
-        now = self._reports.used_per_counted * (self._kv.now + profile.mean[0])
-        if now > KV_PRESENT * spec.kv_tokens:
+        ratio = self._reports.used_per_counted
+        if self._used + ratio * profile.mean[0] > KV_PRESENT * spec.kv_tokens:
             return False
         if not caution > 0:
             return True
-        limit = spec.kv_tokens * KV_LIMIT / caution - self._check.bias * self._kv.now
+        counted = spec.kv_tokens / ratio  # the cache in tokens as they are counted here
+        limit = counted * KV_LIMIT / caution - self._check.bias * self._kv.now
         deviations = caution * spec.deviations * self._check.scale
         return self._kv.admits(profile, limit, deviations)
 
-    def add(self, job: Job) -> None:
-        """Count a job that is sent here."""
-        self._jobs[job.id] = counted = _Counted(job)
+    def add(self, job: Job, engine_key: float = -math.inf) -> None:
+        """Count a job that is sent here with this key for the engine's own queue."""
+        self._jobs[job.id] = counted = _Counted(job, engine_key=engine_key)
         self._sequences += job.sequences
         self._prompt_tokens += job.prompt_tokens
         self._count(counted, self._initial_profile(job))
@@ -166,18 +180,19 @@ class Worker:
     def observe_kv(self, report: KvReport) -> bool:
         """Take the engine's report of its KV use; returns whether the forecast has changed."""
         reports, kv_tokens = self._reports, self.spec.kv_tokens
-        changed = reports.observe_prefixes(
-            report, counted=self._kv.now, prompt_tokens=self._prompt_tokens
-        )
+        prompts, alone = self._prompt_tokens, len(self._jobs) < 2
+        changed = reports.observe_prefixes(report, self._kv.now, prompts, alone=alone)
         if changed:
             self._recount()
         if kv_tokens is not None:  # of what is left beside the prefixes
-            changed |= reports.observe_count(report, counted=self._kv.now, kv_tokens=kv_tokens)
+            changed |= reports.observe_count(report, self._kv.now, kv_tokens)
         return changed
 
     def engine_key(self, key: float) -> float:
         """The key for the engine's own queue of a job that is sent here now with the policy's."""
-        return self._engine_keys.next(key, rising=bool(self._jobs) and self._memory_is_scarcer)
+        if not self._memory_is_scarcer:
+            return key
+        return rising_key(key, (other.engine_key for other in self._jobs.values()))
 
     @property
     def _memory_is_scarcer(self) -> bool:

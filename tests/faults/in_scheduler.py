@@ -201,8 +201,8 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         file="scheduler/worker.py",
-        old="        if now > KV_PRESENT * spec.kv_tokens:\n            return False\n",
-        new="",
+        old="KV_PRESENT * spec.kv_tokens:\n            return False",
+        new="math.inf:\n            return False",
         test=(
             "tests/scheduler/test_worker.py::"
             "test_without_caution_the_engine_gets_what_it_has_room_for_now"
@@ -211,8 +211,8 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         file="scheduler/worker.py",
-        old="rising=bool(self._jobs) and self._memory_is_scarcer",
-        new="rising=False",
+        old="if not self._memory_is_scarcer:",
+        new="if True:",
         test=(
             "tests/scheduler/test_worker.py::"
             "test_the_engine_preempts_the_latest_job_where_memory_is_scarce"
@@ -221,8 +221,8 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         file="scheduler/kv_report.py",
-        old="if not report.settled or counted",
-        new="if counted",
+        old="if not report.settled and ratio",
+        new="if False and ratio",
         test=(
             "tests/scheduler/test_worker.py::"
             "test_a_count_that_the_engine_contradicts_does_not_keep_the_cache_empty"

@@ -147,7 +147,7 @@ class AnyInterleaving(RuleBasedStateMachine):
         self.running: dict[str, tuple[str, float, int]] = {}  # id -> worker, key, counted at
         self.repriced: set[str] = set()
         self.dispatches: dict[str, int] = {}
-        self.latest_key: dict[str, float] = {}  # by worker
+        self.engine_keys: dict[str, float] = {}
         self.rejected: set[str] = set()
         self.left: set[str] = set()  # released while waiting
         self.retried: dict[str, int] = {}
@@ -228,8 +228,9 @@ class AnyInterleaving(RuleBasedStateMachine):
         if at.spec.kv_tokens is None or held / at.spec.kv_tokens < sequences / at.spec.slots - 1e-9:
             assert action.key == key
         elif held / at.spec.kv_tokens > sequences / at.spec.slots + 1e-9:
-            assert action.key == max(key, self.latest_key.get(at.id, -math.inf))
-        self.latest_key[at.id] = action.key
+            running = (id for id, (where, _, _) in self.running.items() if where == at.id)
+            assert action.key == max(key, *(self.engine_keys[id] for id in running))
+        self.engine_keys[action.job.id] = action.key
 
     def take_reject(self, refused: Job, reason: str) -> None:
         self.rejected.add(refused.id)

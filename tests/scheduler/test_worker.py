@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -81,12 +82,13 @@ def test_a_job_waits_for_no_peak_that_comes_after_its_end() -> None:
 
 def test_the_engine_preempts_the_latest_job_where_memory_is_scarce() -> None:
     w = Worker(spec(slots=10, kv_tokens=1000))
+    w.add(job("long", prompt=200, tokens=5000), 9.0)
     keys = []
-    for name, key in (("a", 5.0), ("b", 3.0), ("c", 7.0), ("d", 1.0)):
+    for name, key in (("a", 5.0), ("b", 13.0), ("c", 7.0), ("d", 1.0)):
         keys.append(w.engine_key(key))
-        w.add(job(name, prompt=200))
-    assert keys == [5.0, 5.0, 7.0, 7.0]
-    for name in "abcd":
+        w.add(job(name, prompt=150), keys[-1])
+    assert keys == [9.0, 13.0, 13.0, 13.0]
+    for name in ("long", *"abcd"):
         w.remove(name)
     assert w.engine_key(2.0) == 2.0, "an idle engine has nobody to preempt"
 
@@ -94,7 +96,7 @@ def test_the_engine_preempts_the_latest_job_where_memory_is_scarce() -> None:
 def test_the_engine_gets_the_keys_of_the_policy_where_slots_are_scarce() -> None:
     for kv_tokens in (None, 100_000):
         w = Worker(spec(slots=4, kv_tokens=kv_tokens))
-        w.add(job("a"))
+        w.add(job("a"), 9.0)
         assert [w.engine_key(key) for key in (5.0, 3.0, 7.0, 1.0)] == [5.0, 3.0, 7.0, 1.0]
 
 
@@ -113,10 +115,51 @@ def test_a_count_that_the_engine_contradicts_does_not_keep_the_cache_empty() -> 
     assert not w.fits(another, caution=0.0)
 
 
-def test_a_report_of_a_nearly_idle_engine_says_nothing_about_the_count() -> None:
-    w = Worker(spec(slots=100, kv_tokens=1000, kv_block=1))
-    w.add(job("a", prompt=50))
-    assert not w.observe_kv(KvReport(500.0, settled=True))
+def overcounted(**settings: Any) -> Worker:
+    """A worker whose reports have told that half of what is counted is in use."""
+    w = Worker(spec(slots=100, kv_tokens=1000, kv_block=1, **settings))
+    w.add(job("a", prompt=800, tokens=64))
+    for _ in range(30):
+        w.observe_kv(KvReport(400.0, settled=True))
+    return w
+
+
+def test_forecasts_count_in_the_tokens_of_the_engine_too() -> None:
+    w = overcounted()
+    assert w.fits(job("b", prompt=800, tokens=64), caution=1.0)
+    w.add(job("b", prompt=800, tokens=64))
+    assert not w.overfull
+    assert not w.fits(job("c", prompt=800, tokens=64), caution=1.0)
+
+
+def test_what_reports_have_told_is_forgotten_where_it_no_longer_holds() -> None:
+    nearly_idle, returned, crowded = overcounted(), overcounted(), overcounted()
+    nearly_idle.remove("a")
+    nearly_idle.add(job("small", prompt=10))
+    for _ in range(30):
+        nearly_idle.observe_kv(KvReport(5.0, settled=True))
+    returned.set_health(False)
+    returned.set_health(True)
+    for _ in range(30):
+        crowded.observe_kv(KvReport(1000.0, settled=False))
+    for w in (nearly_idle, returned, crowded):
+        for running in list(w):
+            w.remove(running.id)
+        w.add(job("a", prompt=800))
+        assert not w.fits(job("b", prompt=200), caution=0.0)
+
+
+def test_a_prefix_stays_shared_while_a_single_job_runs() -> None:
+    w = Worker(spec(slots=100, kv_tokens=2000, kv_block=1))
+    for name in "ab":
+        w.add(job(name, prompt=600))
+    for _ in range(30):
+        w.observe_kv(KvReport(650.0, prefix_hits=0.95))
+    w.remove("b")
+    for _ in range(30):
+        w.observe_kv(KvReport(600.0, prefix_hits=0.95))
+    assert w.fits(job("c", prompt=600), caution=0.0)
+    assert w.kv_peak < 500
 
 
 def test_less_caution_raises_the_limit_and_lowers_the_margin() -> None:

@@ -116,7 +116,7 @@ def test_a_setting_is_tried_only_with_the_policies_it_matters_to(
         ("oracle", None),
     ]
     assert rows[1]["mean_e2e"] != rows[2]["mean_e2e"], "kv_overflow makes a difference"
-    assert "sejf, 0.12, kv_overflow 0.3" in capsys.readouterr().out
+    assert "sejf, 0.1, kv_overflow 0.3" in capsys.readouterr().out
 
 
 def test_a_regime_map_runs_stock_and_the_policy_in_every_cell(
