@@ -32,6 +32,9 @@ class EngineReport:
     """Sequences that wait in the engine."""
     kv_usage: float | None = None
     """Part of the KV cache in use, 0 to 1, of the fullest engine."""
+    kv_mean_usage: float | None = None
+    """Part of the KV caches in use, 0 to 1, over all engines: data-parallel engines have caches of
+    one size."""
     kv_tokens: int | None = None
     """Capacity of the KV caches in tokens."""
     preemptions: float | None = None
@@ -62,11 +65,13 @@ def parse_report(text: str) -> EngineReport:
         return sum(values[name]) if name in values else None
 
     running, waiting = total("vllm:num_requests_running"), total("vllm:num_requests_waiting")
+    usages = values.get("vllm:kv_cache_usage_perc", [])
     blocks = [block for labels in caches if (block := _number(labels, "block_size"))]
     return EngineReport(
         running=None if running is None else int(running),
         waiting=None if waiting is None else int(waiting),
-        kv_usage=max(values.get("vllm:kv_cache_usage_perc", ()), default=None),
+        kv_usage=max(usages, default=None),
+        kv_mean_usage=sum(usages) / len(usages) if usages else None,
         kv_tokens=sum(map(_kv_tokens, caches)) or None,
         preemptions=total("vllm:num_preemptions_total"),
         kv_block=blocks[-1] if blocks else None,

@@ -81,9 +81,10 @@ class Member:
         """Tell the scheduler the engine's KV use and the share of prompt tokens found cached."""
         report, worker = self.backend.report, scheduler.workers[self.id]
         self.prefix_hits.observe(report)
-        if report.kv_usage is None or (capacity := worker.spec.kv_tokens) is None:
+        usage, capacity = report.kv_mean_usage, worker.spec.kv_tokens
+        if usage is None or capacity is None:
             return []
-        used = report.kv_usage * capacity
+        used = usage * capacity
         told = KvReport(used, self.prefix_hits.rate, settled=report.waiting == 0)
         return scheduler.observe_kv(worker.id, told)
 

@@ -64,7 +64,13 @@ def cache(engine: int = 0, *, blocks: str, block_size: str = "16", more: str = "
 def test_the_report_of_one_engine_is_read() -> None:
     text = HEADER + gauges(running=7.0, waiting=3.0, kv_usage=0.25, preemptions=2.0)
     assert parse_report(text + cache(blocks="27680")) == EngineReport(
-        running=7, waiting=3, kv_usage=0.25, kv_tokens=27680 * 16, preemptions=2, kv_block=16
+        running=7,
+        waiting=3,
+        kv_usage=0.25,
+        kv_mean_usage=0.25,
+        kv_tokens=27680 * 16,
+        preemptions=2,
+        kv_block=16,
     )
 
 
@@ -77,7 +83,13 @@ def test_several_engines_are_summed_and_the_fullest_one_counts() -> None:
         + cache(1, blocks="200")
     )
     assert parse_report(text) == EngineReport(
-        running=12, waiting=4, kv_usage=0.75, kv_tokens=300 * 16, preemptions=3, kv_block=16
+        running=12,
+        waiting=4,
+        kv_usage=0.75,
+        kv_mean_usage=0.5,
+        kv_tokens=300 * 16,
+        preemptions=3,
+        kv_block=16,
     )
 
 
@@ -106,7 +118,9 @@ def test_a_server_without_these_metrics_says_nothing(text: str) -> None:
 
 def test_each_number_stands_alone() -> None:
     assert parse_report('vllm:num_requests_running{engine="0"} 3.0\n') == EngineReport(running=3)
-    assert parse_report("vllm:kv_cache_usage_perc 0.5\n") == EngineReport(kv_usage=0.5)
+    assert parse_report("vllm:kv_cache_usage_perc 0.5\n") == EngineReport(
+        kv_usage=0.5, kv_mean_usage=0.5
+    )
     assert parse_report("vllm:num_preemptions_total 4\n") == EngineReport(preemptions=4)
 
 

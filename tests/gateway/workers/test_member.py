@@ -8,7 +8,7 @@ from gateway.config.settings import Config
 from gateway.config.workers import WorkerConfig
 from gateway.scheduling.build_scheduler import policy
 from gateway.workers.backend import Backend
-from gateway.workers.engine_report import EngineReport
+from gateway.workers.engine_report import EngineReport, parse_report
 from gateway.workers.member import Member
 from scheduler.scheduler import Scheduler
 from tests.scheduler.builders import job
@@ -36,7 +36,7 @@ def test_what_the_engine_shares_between_prompts_is_not_counted_twice() -> None:
     before = worker.kv_peak
     for n in range(30):
         member.backend.report = EngineReport(
-            kv_usage=0.16, prefix_queries=1000.0 * n, prefix_hits=800.0 * n
+            kv_mean_usage=0.16, prefix_queries=1000.0 * n, prefix_hits=800.0 * n
         )
         member.observe_kv(scheduler)
     assert worker.kv_peak < before - 1500
@@ -56,9 +56,32 @@ def test_the_engines_own_use_corrects_the_count_while_no_request_waits_there(
     scheduler.submit(job("j", prompt=8000))
     assert not worker.fits(job("next", prompt=4000), caution=0.0)
     for _ in range(30):
-        member.backend.report = EngineReport(kv_usage=0.2, waiting=waiting)
+        member.backend.report = EngineReport(kv_mean_usage=0.2, waiting=waiting)
         member.observe_kv(scheduler)
     assert worker.fits(job("next", prompt=4000), caution=0.0) == corrected
+
+
+@pytest.mark.parametrize(("usages", "corrected"), [((0.6, 0.0), True), ((0.6, 0.6), False)])
+def test_the_use_of_several_engines_is_their_mean_of_the_summed_caches(
+    usages: tuple[float, ...], corrected: bool
+) -> None:
+    # Engines that use 3000 of 10,000 tokens leave room for 5000 more, however full the fullest is.
+    scheduler = Scheduler(policy(Config()))
+    member = Member(Backend(WorkerConfig.model_validate({"url": "http://w"})))
+    member.backend.models = {"m": {}}
+    member.healthy = True
+    gauges = [f'vllm:kv_cache_usage_perc{{engine="{n}"}} {use}' for n, use in enumerate(usages)]
+    caches = [
+        f'vllm:cache_config_info{{engine="{n}",kv_cache_size_tokens="5000"}} 1' for n in range(2)
+    ]
+    waiting = ['vllm:num_requests_waiting{engine="0"} 0']
+    member.backend.report = parse_report("\n".join(gauges + caches + waiting))
+    scheduler.set_worker(member.spec(Config().scheduling))
+    (worker,) = scheduler.workers.values()
+    scheduler.submit(job("j", prompt=8000))
+    for _ in range(30):
+        member.observe_kv(scheduler)
+    assert worker.fits(job("next", prompt=5000), caution=0.0) == corrected
 
 
 @pytest.mark.parametrize(
