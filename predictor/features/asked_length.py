@@ -12,12 +12,15 @@ from predictor.arrays import Array, Flags, Indices
 from predictor.features.length_marks import read_marks
 from predictor.features.length_table import TABLE, UNIT, Kind
 from predictor.features.lexicon_table import LEXICON, LexiconMatches
-from predictor.features.stated_lengths import Found, Reader, Stated, parts_of
+from predictor.features.stated_lengths import Found, Reader, Stated
 from predictor.features.tokens import Hashes, Tokens, tokenise
 
 NAMES = ("asked_tokens", "asked_items", "asked_number", "asked_limit", "asked_low")
 LIMIT = NAMES.index("asked_limit")
 
+MOST = 20_000.0
+"""The most tokens that a text can ask for: hardly a model writes more in one answer."""
+_LONG_UNIT, _MOST_PARTS = 100.0, 60.0  # tokens of a part, such as a paragraph; parts of an answer
 _ASSENT_REACH = 3  # words between "reply" and "OK"
 _DIGITS = 5  # the most digits of a number; a longer number states no length
 _TEN = np.uint8(10)
@@ -160,7 +163,7 @@ def _fill(row: Array, parts: list[Found]) -> None:
     row[2] = max([row[2], *(part.number for part in parts if part.number > 1)])
     lengths = [length for part in parts for length in part.lengths]
     row[1] = _largest([part.items for part in parts])
-    times = max(parts_of(part) for part in parts)
+    times = max(_parts(part) for part in parts)
     row[0] = _largest(
         [_whole(length, times) for length in lengths if length.bound or length.count == 1]
     )
@@ -168,8 +171,18 @@ def _fill(row: Array, parts: list[Found]) -> None:
     row[LIMIT] = _limit(lengths, times)
 
 
+def _parts(found: Found) -> float:
+    """The parts of the answer for which lengths of each part are stated; 1 if not known."""
+    whole = [
+        length.count
+        for length in found.lengths
+        if not length.each and length.tokens >= _LONG_UNIT * length.count
+    ]
+    return min(_MOST_PARTS, max([1.0, *whole, found.items if found.items == found.items else 1.0]))
+
+
 def _largest(values: list[float]) -> float:
-    return max((value for value in values if not isnan(value)), default=nan)
+    return min(max((value for value in values if not isnan(value)), default=nan), MOST)
 
 
 def _whole(length: Stated, times: float) -> float:
@@ -177,12 +190,13 @@ def _whole(length: Stated, times: float) -> float:
 
 
 def _limit(lengths: list[Stated], times: float) -> float:
-    """Tokens of the whole answer: the largest target, or the upper bound where that is less."""
+    """Tokens of the whole answer: the largest target or bound, whichever is less."""
     whole = [length for length in lengths if not length.each or times > 1]
-    targets = [_whole(length, times) for length in whole if length.bound == Kind.TARGET]
-    uppers = [_whole(length, times) for length in whole if length.bound == Kind.UPPER]
-    limits = [max(found) for found in (targets, uppers) if found]
-    return min(limits, default=nan)
+    found = [
+        [_whole(length, times) for length in whole if length.bound == bound]
+        for bound in (Kind.TARGET, Kind.UPPER)
+    ]
+    return min(min((max(limits) for limits in found if limits), default=nan), MOST)
 
 
 def _assents(tokens: Tokens, matches: LexiconMatches, outer: Flags) -> Indices:

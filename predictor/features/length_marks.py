@@ -98,7 +98,7 @@ class _Sum:
 
     def fits(self, mark: Mark) -> bool:
         if mark.kind & Kind.MULTIPLIER:
-            return bool(self.words) or mark.value < 10_000
+            return bool(self.words) or mark.value < 10_000 or not mark.alone
         if mark.kind & Kind.ARTICLE:
             return not self.words
         if mark.kind & Kind.NUMBER:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from predictor.features import length_context as context
 from predictor.features import length_words as words
 from predictor.features.number_words import AND, ARTICLES, MULTIPLIERS, SINO_KOREAN, VALUES
 from predictor.features.tokens import tokenise
@@ -122,8 +123,12 @@ _NUMERALS: tuple[tuple[int, Mapping[str, int]], ...] = (
 )
 
 
-def _phrases() -> Iterable[tuple[str, int, float, float]]:
-    """The phrase, kind, value as a number, and tokens as a unit of all words."""
+_Phrase = tuple[str, int, float, float]
+"""A phrase, its kind, its value as a number, and its tokens as a unit."""
+
+
+def _phrases() -> Iterable[_Phrase]:
+    """All words that training read."""
     for kind, listed in _LISTS:
         yield from ((phrase, kind, 0.0, 0.0) for phrase in listed.split("|"))
     for kind, units in _UNIT_LISTS:
@@ -133,20 +138,32 @@ def _phrases() -> Iterable[tuple[str, int, float, float]]:
         yield from ((word, kind, float(value), 0.0) for word, value in numerals.items())
 
 
-def _build() -> dict[bytes, Entry]:
-    table: dict[bytes, Entry] = {}
-    for phrase, kind, numeral, unit in _phrases():
+def _later_phrases() -> Iterable[_Phrase]:
+    """The words of ``length_context``."""
+    for value, listed in context.MILLIONS.items():
+        yield from ((word, Kind.MULTIPLIER, float(value), 0.0) for word in listed.split("|"))
+
+
+def _enter(table: dict[bytes, Entry], phrases: Iterable[_Phrase]) -> None:
+    """Add phrases to the table, in place."""
+    for phrase, kind, numeral, unit in phrases:
         key, length = _key(phrase)
         entry = table.setdefault(key, Entry())
         entry.kind |= kind
         entry.numeral, entry.unit = entry.numeral or numeral, entry.unit or unit
         first = table.setdefault(key.split(b" ")[0], Entry())
         first.longest = max(first.longest, length)
-    return table
 
 
-TABLE = _build()
+def _rows(table: dict[bytes, Entry]) -> list[list[object]]:
+    return [[key.decode(), it.kind, it.numeral, it.unit] for key, it in table.items()]
+
+
+TABLE: dict[bytes, Entry] = {}
 """Entries by phrase: the UTF-8 tokens of the phrase with spaces between."""
+_enter(TABLE, _phrases())
+_TRAINED = _rows(TABLE)
+_enter(TABLE, _later_phrases())
 
 _EASTERN, _ALONE = 0xE0, 0xE3  # first bytes: from Devanagari on, from kana on
 
@@ -161,6 +178,5 @@ MARKS = {key: mark_of(key, it.kind, it.numeral, it.unit) for key, it in TABLE.it
 
 
 def contents() -> list[list[object]]:
-    """All words with what they may be, in the order of the words."""
-    rows = ([key.decode(), it.kind, it.numeral, it.unit] for key, it in TABLE.items())
-    return sorted(rows, key=str)
+    """All words that training read with what they may be, in the order of the words."""
+    return sorted(_TRAINED, key=str)

@@ -8,6 +8,7 @@ from math import expm1, isnan, log, nan, pow
 import numpy as np
 
 from predictor.arrays import Array, Indices
+from predictor.features.asked_length import MOST
 from predictor.features.characters import SCRIPTS
 from predictor.features.definition import CONTEXT_NAMES, LEXICAL_NAMES
 from predictor.features.demand_words import FORMS, PIECES
@@ -32,7 +33,7 @@ _PRESENT = {
     "many": "group many",
 }
 """Marks that hold where a column is above 0."""
-_MARKS = (*FORMS, *_PRESENT, "items", "foreign")
+_MARKS = (*FORMS, *_PRESENT, "items", "foreign", "huge")
 _SIZES = {
     "input": "log_tokens",
     "items": "asked_items",
@@ -56,8 +57,10 @@ _READ = np.array(
     ]
 )
 """The columns that are read: those of the marks up to the items, the field JSON, and sizes."""
-_ITEMS, _FOREIGN_TEXT, _JSON = (_MARKS.index(mark) for mark in ("items", "foreign", "json"))
+_ITEMS, _FOREIGN_TEXT, _HUGE = map(_MARKS.index, ("items", "foreign", "huge"))
+_JSON, _LIMIT, _LOW = map(_MARKS.index, ("json", "limit", "low"))
 _JSON_FIELD, _SCRIPTS = 1, slice(2, 2 + len(SCRIPTS))
+_MOST_LOG = log(1 + MOST) - 1e-9  # of ``asked_limit``: as much as can be asked, or more
 _TWO_ITEMS = log(3) - 1e-9  # of ``asked_items``: two or more
 _ACCENTED_AT = _SCRIPTS.start + SCRIPTS.index("accented")
 _SIZE_AT = {of: at for at, of in enumerate(_SIZES, _SCRIPTS.stop)}
@@ -138,7 +141,7 @@ def _prior(marks: dict[int, float], row: list[float]) -> tuple[float, float, flo
 
 
 def _add_marks(marks: dict[int, float], row: list[float]) -> None:
-    """Add, in place, the marks of items and of texts that are not English, and the field JSON."""
+    """Add, in place, the marks of items, texts that are not English, JSON and huge lengths."""
     if row[0] >= _TWO_ITEMS:
         marks[_ITEMS] = 1.0
     if row[_JSON_FIELD] > 0:
@@ -146,6 +149,10 @@ def _add_marks(marks: dict[int, float], row: list[float]) -> None:
     others = sum(row[_SCRIPTS]) - row[_ACCENTED_AT]
     if row[_ACCENTED_AT] > _ACCENTED or others > _FOREIGN:
         marks[_FOREIGN_TEXT] = 1.0
+    if (_LIMIT in marks and row[_SIZE_AT["limit"]] >= _MOST_LOG) or (
+        _LOW in marks and row[_SIZE_AT["low"]] >= _MOST_LOG
+    ):
+        marks[_HUGE] = 1.0
 
 
 def _most_trusted(marks: dict[int, float]) -> tuple[float, int]:

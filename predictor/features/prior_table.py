@@ -243,5 +243,8 @@ LINES: tuple[Line, ...] = (
     # In three sets of chat and agents, log length rises by 0.4 to 0.6 of that of the last answer.
     Line(("previous",), 0, 0.8, 0.5, "answers of one conversation are alike", "previous", 1),
     Line(("previous", "tools"), 30, 0.8, 0.82, "half a call, half the last step", "previous", 0.5),
+    # Asked for a book, models write its beginning, or an outline: far less, and seldom the most.
+    Line(("limit", "huge"), 6000, 1.0, 0.95, "a beginning of 4,000 words", fixed=True),
+    Line(("low", "huge"), 6000, 1.0, 0.91, "as above", unless=("limit",), fixed=True),
 )
 """The most trusted line that holds for a request is the request's prior."""

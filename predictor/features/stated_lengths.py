@@ -12,7 +12,6 @@ from predictor.features.length_words import MINUTE
 _REACH, _SENTENCE = 2, 12  # words between a number and its unit; marks between demand and number
 _YEARS = 1500.0, 2100.0
 _MOST_ITEMS, _MOST_COUNTED, _PERSONS = 1000.0, 5000.0, 5.0
-_LONG_UNIT, _MOST_PARTS = 100.0, 60.0  # tokens of a part, such as a paragraph; parts of an answer
 _BREAK = Kind.STOP | Kind.COMMA
 _COUNTED = UNIT | Kind.ITEM | Kind.COUNTER | Kind.MINUTE
 
@@ -238,13 +237,3 @@ class Reader:
     def _is_each(self, start: int, unit: int) -> bool:
         marks = [*self._back(start, 4, Kind.STOP), *self._forth(unit, 3, Kind.STOP)]
         return any(mark.kind & Kind.EACH for mark in marks)
-
-
-def parts_of(found: Found) -> float:
-    """The parts of the answer for which lengths of each part are stated; 1 if not known."""
-    whole = [
-        length.count
-        for length in found.lengths
-        if not length.each and length.tokens >= _LONG_UNIT * length.count
-    ]
-    return min(_MOST_PARTS, max([1.0, *whole, found.items if found.items == found.items else 1.0]))
