@@ -190,11 +190,11 @@ def _whole(length: Stated, times: float) -> float:
 
 
 def _limit(lengths: list[Stated], times: float) -> float:
-    """Tokens of the whole answer: the largest target or bound, whichever is less."""
+    """Tokens of the whole answer: its form, the largest target or bound, whichever is least."""
     whole = [length for length in lengths if not length.each or times > 1]
     found = [
         [_whole(length, times) for length in whole if length.bound == bound]
-        for bound in (Kind.TARGET, Kind.UPPER)
+        for bound in (Kind.TARGET, Kind.UPPER, Kind.FORM)
     ]
     return min(min((max(limits) for limits in found if limits), default=nan), MOST)
 

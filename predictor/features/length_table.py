@@ -42,6 +42,23 @@ class Kind:
     PRICE = 1 << 25
     LABEL = 1 << 26
     NUMBER = 1 << 27
+    FORM = 1 << 28
+
+
+class Tie:
+    """Bits, beside those of ``Kind``, of words that tie a length to something or to the answer."""
+
+    MAKING = 1 << 29
+    READING = 1 << 30
+    GIVEN = 1 << 31
+    ABOUT = 1 << 32
+    DOCUMENT = 1 << 33
+    OF = 1 << 34
+    INTO = 1 << 35
+    ASKING = 1 << 36
+    DENYING = 1 << 37
+    ANSWERING = 1 << 38
+    BEYOND = 1 << 39
 
 
 UNIT = Kind.WORD_UNIT | Kind.LOOSE_UNIT
@@ -123,6 +140,20 @@ _NUMERALS: tuple[tuple[int, Mapping[str, int]], ...] = (
 )
 
 
+_TIES: tuple[tuple[int, str], ...] = (
+    (Tie.MAKING, context.MAKING),
+    (Tie.READING, context.READING),
+    (Tie.GIVEN, context.GIVEN),
+    (Tie.ABOUT, context.ABOUT),
+    (Tie.DOCUMENT, context.DOCUMENTS),
+    (Tie.OF, context.OF),
+    (Tie.INTO, context.INTO),
+    (Tie.ASKING, context.ASKING),
+    (Tie.DENYING, context.DENIALS),
+    (Tie.ANSWERING, context.ANSWERING),
+    (Tie.BEYOND, context.BEYOND),
+)
+
 _Phrase = tuple[str, int, float, float]
 """A phrase, its kind, its value as a number, and its tokens as a unit."""
 
@@ -142,6 +173,8 @@ def _later_phrases() -> Iterable[_Phrase]:
     """The words of ``length_context``."""
     for value, listed in context.MILLIONS.items():
         yield from ((word, Kind.MULTIPLIER, float(value), 0.0) for word in listed.split("|"))
+    for kind, listed in _TIES:
+        yield from ((phrase, kind, 0.0, 0.0) for phrase in listed.split("|"))
 
 
 def _enter(table: dict[bytes, Entry], phrases: Iterable[_Phrase]) -> None:

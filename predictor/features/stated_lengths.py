@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import nan
 
 from predictor.features.length_table import BOUND, UNIT, Kind, Mark
+from predictor.features.length_ties import is_form, ruled_bound
 from predictor.features.length_words import MINUTE
 
 _REACH, _SENTENCE = 2, 12  # words between a number and its unit; marks between demand and number
@@ -20,8 +21,8 @@ _COUNTED = UNIT | Kind.ITEM | Kind.COUNTER | Kind.MINUTE
 class Stated:
     """A stated length: ``tokens``, of which ``count`` units; ``low``: the least (NaN: none).
 
-    ``bound`` is TARGET, UPPER or LOWER, or 0 for a length that may not be the answer's. ``each``:
-    of each part of the answer.
+    ``bound`` is TARGET, FORM (of the whole answer), UPPER or LOWER, or 0 for a length that may not
+    be the answer's. ``each``: of each part of the answer.
     """
 
     tokens: float
@@ -90,6 +91,8 @@ class Reader:
 
     def _stated(self, start: int, unit: int, tokens: float, count: float) -> Stated:
         bound, each = self._bound(start, unit), self._is_each(start, unit)
+        if bound == Kind.TARGET and not each and is_form(self._marks, start, unit):
+            bound = Kind.FORM
         return Stated(tokens, count, bound, each, tokens if bound == Kind.LOWER else nan)
 
     def _add_speech(self, start: int, unit: int, value: float, found: Found) -> None:
@@ -169,6 +172,9 @@ class Reader:
 
     def _bound(self, start: int, unit: int) -> int:
         """How a length binds the answer: TARGET, UPPER or LOWER, or 0."""
+        ruled = ruled_bound(self._marks, start, unit)
+        if ruled is not None:
+            return ruled
         bound = self._bound_before(start) or self._bound_after(unit)
         if bound & BOUND:
             sure = self._brief or not self._marks[unit].kind & Kind.LOOSE_UNIT
