@@ -11,6 +11,7 @@ _DENIED, _ANSWERED, _INTO = 4, 5, 3  # marks between a word and the length that 
 _OPENED = 9  # marks between the first word of a question and a length, of those that are read
 _PAGE = 600.0  # tokens of a page
 _BREAK = Kind.STOP | Kind.COMMA
+_RULING = Tie.READING | Tie.ABOUT | Tie.GIVEN | Tie.ASKING | Tie.DENYING
 _TIES = Tie.MAKING | Tie.READING | Tie.ABOUT
 
 
@@ -20,6 +21,11 @@ def ruled_bound(marks: Sequence[Mark], start: int, unit: int) -> int | None:
     0: the length is not the answer's; UPPER: a denied lower bound ("do not write more than ...");
     None: the sentence forces nothing.
     """
+    seen = 0
+    for mark in marks[max(0, start - _SENTENCE) : unit + 1 + _SENTENCE]:
+        seen |= mark.kind
+    if not seen & _RULING:  # most lengths; this saves the other looks at the sentence
+        return None
     before = _sentence(marks, start)
     denied = _denied_bound(marks, before, unit)
     if denied is not None:
