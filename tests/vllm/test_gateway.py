@@ -1,6 +1,7 @@
 """The gateway with a real vLLM."""
 
 import asyncio
+import contextlib
 import os
 import random
 import signal
@@ -179,6 +180,15 @@ async def test_serve_model_starts_vllm_itself_and_ends_it(vllm_home: Path) -> No
         async with asyncio.timeout(60):
             assert await process.wait() == 0
     finally:
-        if process.returncode is None:
-            process.kill()
-        await process.communicate()
+        await ended(process)
+
+
+async def ended(process: asyncio.subprocess.Process) -> None:
+    """End a command that ends its own vLLM; a vLLM left behind would hold the output for ever."""
+    if process.returncode is None:
+        process.terminate()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(60):
+            await process.communicate()
+    with contextlib.suppress(ProcessLookupError):
+        process.kill()
