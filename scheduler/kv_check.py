@@ -49,7 +49,8 @@ _HONEST = 1.1
 _DISHONEST = 1.3
 """Scales up to which a forecast is fully trusted and from which on not at all. Forecasts that claim
 to know more than they do also fail in ways that a wider margin does not mend: the error of a sum is
-that of its few longest jobs. Measured: see scheduler/RESULTS.md."""
+that of its few longest jobs. Chosen by simulation: a mix of kinds had 1.2 to 2 for the most
+part, CASTILLO's requests 1.0 to 1.2."""
 
 
 @dataclass(frozen=True, slots=True)

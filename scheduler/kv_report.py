@@ -70,14 +70,16 @@ class KvReports:
     def observe_count(self, report: KvReport, counted: float, kv_tokens: int) -> bool:
         """Learn ``used_per_counted`` for a cache of ``kv_tokens``; returns whether it has changed.
 
-        While requests wait in the engine, its use is a lower bound of what they all will hold. A
-        nearly idle engine tells nothing, and what it told before is forgotten.
+        While requests wait in the engine, its use is a lower bound of what they all will hold, and
+        a ratio above 1 is no longer confirmed. A nearly idle engine tells nothing, and what it told
+        before is forgotten.
         """
         least, most = _COUNT_BOUNDS
         ratio = 1.0
         if counted >= _TELLING_SHARE * kv_tokens:
             ratio = min(max(report.used_tokens / counted, least), most)
-            if not report.settled and ratio < self.used_per_counted:
-                return False
-        self.used_per_counted += _WEIGHT * (ratio - self.used_per_counted)
-        return True
+            if not report.settled:
+                ratio = max(ratio, min(self.used_per_counted, 1.0))
+        before = self.used_per_counted
+        self.used_per_counted += _WEIGHT * (ratio - before)
+        return self.used_per_counted != before

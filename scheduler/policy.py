@@ -17,8 +17,8 @@ Policy = Callable[[Job], float]
 """Job -> key. The key must not change while the job waits, except by a new forecast."""
 
 AGEING = 0.1
-"""Default ageing rate, in e-folds of length per turn of waiting. Measured: see "Level and ageing"
-in scheduler/RESULTS.md."""
+"""Default ageing rate, in e-folds of length per turn of waiting. Effect: see "A mix of kinds of
+traffic" in scheduler/RESULTS.md."""
 
 LEVEL = 0.85
 """Default level of ``sejf``, in multiples of the model's mean expected length. Measured: see

@@ -21,7 +21,7 @@ cache. Measured: see "How full to fill the KV cache" in scheduler/RESULTS.md."""
 KV_PRESENT = 0.92
 """Share of the cache that the running jobs and a new job may hold at the moment of admission. No
 forecast is needed for this limit: without the rest, jobs that grow by a token a step fill the cache
-before the next one ends, and the engine preempts. Measured: see "How full to fill the KV cache" in
+before the next one ends, and the engine preempts. Effect: see "A mix of kinds of traffic" in
 scheduler/RESULTS.md."""
 
 
@@ -91,8 +91,8 @@ class Worker:
 
     @property
     def kv_peak(self) -> float:
-        """The coming KV peak in tokens, with the spec's margin of standard deviations."""
-        return self._kv.peak(self.spec.deviations)
+        """The coming KV peak in the engine's tokens, with the spec's standard deviations."""
+        return self._reports.used_per_counted * self._kv.peak(self.spec.deviations)
 
     @property
     def load(self) -> float:
@@ -184,7 +184,7 @@ class Worker:
         changed = reports.observe_prefixes(report, self._kv.now, prompts, alone=alone)
         if changed:
             self._recount()
-        if kv_tokens is not None:  # of what is left beside the prefixes
+        if kv_tokens is not None and not (alone and reports.shared):  # a lone job shares nothing
             changed |= reports.observe_count(report, self._kv.now, kv_tokens)
         return changed
 
@@ -199,7 +199,7 @@ class Worker:
         kv_tokens = self.spec.kv_tokens
         if kv_tokens is None:
             return False
-        return self._kv.now / kv_tokens > self._sequences / self.spec.slots
+        return self._used / kv_tokens > self._sequences / self.spec.slots
 
     def _judge(self, job: Job, *, known: bool) -> None:
         """Compare the forecast of an ended job with what came.

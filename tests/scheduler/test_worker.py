@@ -126,6 +126,7 @@ def overcounted(**settings: Any) -> Worker:
 
 def test_forecasts_count_in_the_tokens_of_the_engine_too() -> None:
     w = overcounted()
+    assert w.kv_peak == pytest.approx(0.5 * (800 + 48), rel=0.02)
     assert w.fits(job("b", prompt=800, tokens=64), caution=1.0)
     w.add(job("b", prompt=800, tokens=64))
     assert not w.overfull
@@ -147,6 +148,15 @@ def test_what_reports_have_told_is_forgotten_where_it_no_longer_holds() -> None:
             w.remove(running.id)
         w.add(job("a", prompt=800))
         assert not w.fits(job("b", prompt=200), caution=0.0)
+
+
+def test_a_crowded_engine_does_not_keep_what_it_told_while_it_shared_less() -> None:
+    w = Worker(spec(slots=100, kv_tokens=1000, kv_block=1))
+    w.add(job("a", prompt=400))
+    for used in (600.0, 400.0):
+        for _ in range(30):
+            w.observe_kv(KvReport(used, settled=False))
+    assert w.fits(job("b", prompt=500), caution=0.0)
 
 
 def test_a_prefix_stays_shared_while_a_single_job_runs() -> None:

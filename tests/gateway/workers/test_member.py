@@ -11,7 +11,18 @@ from gateway.workers.backend import Backend
 from gateway.workers.engine_report import EngineReport, parse_report
 from gateway.workers.member import Member
 from scheduler.scheduler import Scheduler
+from scheduler.worker import Worker
 from tests.scheduler.builders import job
+
+
+def healthy(**configured: int) -> tuple[Scheduler, Member, Worker]:
+    """A healthy worker of the model "m" as configured, and its scheduler."""
+    member = Member(Backend(WorkerConfig.model_validate({"url": "http://w", **configured})))
+    member.backend.models = {"m": {}}
+    member.healthy = True
+    scheduler = Scheduler(policy(Config()))
+    scheduler.set_worker(member.spec(Config().scheduling))
+    return scheduler, member, scheduler.workers[member.id]
 
 
 def test_the_configured_overflow_probability_sets_the_margin() -> None:
@@ -25,12 +36,7 @@ def test_the_configured_overflow_probability_sets_the_margin() -> None:
 
 
 def test_what_the_engine_shares_between_prompts_is_not_counted_twice() -> None:
-    scheduler = Scheduler(policy(Config()))
-    member = Member(Backend(WorkerConfig.model_validate({"url": "http://w", "kv_tokens": 10_000})))
-    member.backend.models = {"m": {}}
-    member.healthy = True
-    scheduler.set_worker(member.spec(Config().scheduling))
-    (worker,) = scheduler.workers.values()
+    scheduler, member, worker = healthy(kv_tokens=10_000)
     for n in range(4):
         scheduler.submit(job(f"j{n}", prompt=1000))
     before = worker.kv_peak
@@ -47,12 +53,7 @@ def test_what_the_engine_shares_between_prompts_is_not_counted_twice() -> None:
 def test_the_engines_own_use_corrects_the_count_while_no_request_waits_there(
     waiting: int | None, corrected: bool
 ) -> None:
-    scheduler = Scheduler(policy(Config()))
-    member = Member(Backend(WorkerConfig.model_validate({"url": "http://w", "kv_tokens": 10_000})))
-    member.backend.models = {"m": {}}
-    member.healthy = True
-    scheduler.set_worker(member.spec(Config().scheduling))
-    (worker,) = scheduler.workers.values()
+    scheduler, member, worker = healthy(kv_tokens=10_000)
     scheduler.submit(job("j", prompt=8000))
     assert not worker.fits(job("next", prompt=4000), caution=0.0)
     for _ in range(30):
@@ -66,10 +67,7 @@ def test_the_use_of_several_engines_is_their_mean_of_the_summed_caches(
     usages: tuple[float, ...], corrected: bool
 ) -> None:
     # Engines that use 3000 of 10,000 tokens leave room for 5000 more, however full the fullest is.
-    scheduler = Scheduler(policy(Config()))
-    member = Member(Backend(WorkerConfig.model_validate({"url": "http://w"})))
-    member.backend.models = {"m": {}}
-    member.healthy = True
+    scheduler, member, worker = healthy()
     gauges = [f'vllm:kv_cache_usage_perc{{engine="{n}"}} {use}' for n, use in enumerate(usages)]
     caches = [
         f'vllm:cache_config_info{{engine="{n}",kv_cache_size_tokens="5000"}} 1' for n in range(2)
@@ -77,7 +75,6 @@ def test_the_use_of_several_engines_is_their_mean_of_the_summed_caches(
     waiting = ['vllm:num_requests_waiting{engine="0"} 0']
     member.backend.report = parse_report("\n".join(gauges + caches + waiting))
     scheduler.set_worker(member.spec(Config().scheduling))
-    (worker,) = scheduler.workers.values()
     scheduler.submit(job("j", prompt=8000))
     for _ in range(30):
         member.observe_kv(scheduler)

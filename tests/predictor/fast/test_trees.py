@@ -43,10 +43,6 @@ def test_threads_share_a_booster(booster: lgb.Booster) -> None:
     assert wrong == []
 
 
-def test_the_output_is_that_of_lightgbm(booster: lgb.Booster) -> None:
-    assert np.array_equal(boosted(booster, ROWS), np.asarray(booster.predict(ROWS)))
-
-
 def test_rows_in_another_order_of_memory_are_read_as_rows(booster: lgb.Booster) -> None:
     assert np.array_equal(boosted(booster, np.asfortranarray(ROWS)), boosted(booster, ROWS))
 

@@ -3,20 +3,8 @@
 import numpy as np
 import pytest
 
-from predictor.features.asked_length import NAMES
-from predictor.features.definition import LEXICAL_NAMES, Prompt, extract
-
-COLUMNS = [LEXICAL_NAMES.index(name) for name in NAMES]
-
-
-def asked(text: str) -> dict[str, float]:
-    row = np.expm1(extract([Prompt("m", text)]).lexical[0, COLUMNS])
-    return {name: float(value) for name, value in zip(NAMES, row, strict=True)}
-
-
-def limit(text: str) -> float:
-    return asked(text)["asked_limit"]
-
+from predictor.features.definition import Prompt, extract
+from tests.predictor.features.asked import asked, limit
 
 SAME_LENGTH = {
     "English": [

@@ -3,16 +3,10 @@
 import numpy as np
 import pytest
 
-from predictor.features.asked_length import MOST, NAMES
-from predictor.features.definition import LEXICAL_NAMES, Prompt, extract
+from predictor.features.asked_length import MOST
+from predictor.features.definition import Prompt, extract
 from predictor.features.prior import priors
-
-COLUMNS = [LEXICAL_NAMES.index(name) for name in NAMES]
-LIMIT = NAMES.index("asked_limit")
-
-
-def limit(text: str) -> float:
-    return float(np.expm1(extract([Prompt("m", text)]).lexical[0, COLUMNS])[LIMIT])
+from tests.predictor.features.asked import limit
 
 
 @pytest.mark.parametrize(

@@ -3,15 +3,7 @@
 import numpy as np
 import pytest
 
-from predictor.features.asked_length import NAMES
-from predictor.features.definition import LEXICAL_NAMES, Prompt, extract
-
-COLUMNS = [LEXICAL_NAMES.index(name) for name in NAMES]
-LIMIT = NAMES.index("asked_limit")
-
-
-def limit(text: str) -> float:
-    return float(np.expm1(extract([Prompt("m", text)]).lexical[0, COLUMNS])[LIMIT])
+from tests.predictor.features.asked import limit
 
 
 @pytest.mark.parametrize(
