@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -11,6 +13,41 @@ from typing import IO
 
 PARTIAL = ".partial"
 """Suffix of a file that ``atomic_write`` has not finished; a crash leaves the file behind."""
+
+
+PRIVATE_FOLDER, PRIVATE_FILE = 0o700, 0o600
+"""Modes of what holds prompts, salts or keys."""
+
+
+def private_folder(path: Path) -> None:
+    """Make the folder ``path`` if absent, and keep other users out of it and of all that is in it.
+
+    What an earlier version made with wider modes is narrowed. What belongs to another user stays
+    as it is.
+
+    Raises:
+        OSError: the folder cannot be made.
+    """
+    path.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
+    narrow(path)
+    for folder, folders, files in os.walk(path):
+        for name in (*folders, *files):
+            narrow(Path(folder, name))
+
+
+def narrow(path: Path) -> None:
+    """Take the rights of other users from a file or a folder, if it is there and this user's."""
+    if path.is_symlink() or not path.exists():
+        return
+    mode = PRIVATE_FOLDER if path.is_dir() else PRIVATE_FILE
+    with suppress(PermissionError):
+        if path.stat().st_mode & 0o777 & ~mode:
+            path.chmod(mode)
+
+
+def mode_in(folder: Path, most: int = 0o666) -> int:
+    """The mode of a new file in ``folder``: as open as the folder, at most ``most``."""
+    return folder.stat().st_mode & most
 
 
 class LockedError(OSError):
@@ -26,8 +63,8 @@ def acquire(path: Path) -> int:
     Raises:
         LockedError: another process holds the lock.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    path.parent.mkdir(mode_in(_nearest(path.parent), 0o777), parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, mode_in(path.parent))
     try:
         lock(descriptor)
     except OSError as error:
@@ -86,8 +123,10 @@ else:
 
 
 @contextmanager
-def atomic_write(path: Path) -> Iterator[IO[bytes]]:
+def atomic_write(path: Path, *, mode: int | None = None) -> Iterator[IO[bytes]]:
     """Give a binary file whose content becomes the file ``path`` when the block ends.
+
+    The file has this ``mode``, or else is as open to other users as its folder.
 
     A reader sees the old file or the new one, never a part. The new content survives a power cut
     once the block has ended. If the block raises, the old file stays.
@@ -97,7 +136,10 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
     """
     partial = path.with_name(path.name + PARTIAL)
     try:
-        with partial.open("wb") as file:
+        partial.unlink(missing_ok=True)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+        mode = mode_in(path.parent) if mode is None else mode
+        with open(os.open(partial, flags, mode), "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -130,3 +172,42 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def check_folder(path: Path) -> None:
+    """Check that files can be written into the folder ``path``, which need not exist.
+
+    Nothing is left behind. For commands that write at the end of long work.
+
+    Raises:
+        OSError: they cannot; the error names the place.
+    """
+    there = _nearest(path)
+    if not there.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(there))
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        raise type(error)(error.errno, error.strerror, str(there)) from None
+
+
+def check_file(path: Path) -> None:
+    """Check that the file ``path`` can be written, whose folder exists; as ``check_folder``.
+
+    Raises:
+        OSError: it cannot; the error names the place.
+    """
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not path.parent.exists():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path.parent))
+    if path.exists():
+        os.close(os.open(path, os.O_WRONLY))  # changes nothing
+    else:
+        check_folder(path.parent)
+
+
+def _nearest(path: Path) -> Path:
+    """The path, or the nearest of its parents that exists."""
+    return next((place for place in (path, *path.absolute().parents) if place.exists()), Path())

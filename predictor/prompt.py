@@ -10,7 +10,6 @@ from predictor.request.conversation import CHARS_PER_TOKEN, read_conversation
 from predictor.request.fields import count, number, string
 from predictor.request.thinking import read_thinking
 from predictor.request.tools import read_tools
-from predictor.request.unseen import read_unseen
 
 __all__ = ["CHARS_PER_TOKEN", "HEAD_CHARS", "TAIL_CHARS", "Prompt", "clip"]
 
@@ -40,8 +39,7 @@ class Prompt:
     message (0: the characters of ``text``), ``previous_chars`` of the last assistant message (0:
     none). ``tool_results`` counts those after the last user message.
 
-    ``tools`` counts the tools offered, ``tool_chars`` the characters of their JSON
-    (``described_tools``: in the system message, which ``chars`` counts already);
+    ``tools`` counts the tools offered, ``tool_chars`` the characters of their JSON;
     ``forced_tool``: the answer has to be a tool call; ``parallel_tools``: several calls at once
     are allowed (None: unset). ``json``: the answer has to be JSON, by a schema of
     ``schema_chars`` characters and ``schema_fields`` properties. ``answer_limit``: most tokens of
@@ -50,9 +48,6 @@ class Prompt:
     ``reasoning`` is the effort of thinking that the request asks for (0 off to 1 on or high;
     None: unset), ``thinking_budget`` the most tokens of it. Whether the model thinks depends on
     the model too: ``predictor.features.reasoning``.
-
-    ``attachments`` counts images, sounds, films and files; ``unseen_text``: the model may read
-    text that the request does not show, as an earlier response. No forecast reads these two.
     """
 
     model: str
@@ -79,9 +74,6 @@ class Prompt:
     schema_fields: int = 0
     answer_limit: int | None = None
     thinking_budget: int | None = None
-    described_tools: bool = False
-    attachments: int = 0
-    unseen_text: bool = False
 
     @classmethod
     def from_request(cls, body: Mapping[str, object]) -> Prompt:
@@ -94,7 +86,6 @@ class Prompt:
         tools, demanded = read_tools(body, said.system), read_answer_format(body)
         text, system = clip(said.text), clip(said.system)
         reasoning, budget = read_thinking(body, text, system)
-        unseen = read_unseen(body)
         return cls(
             model=string(body.get("model")),
             text=text,
@@ -119,9 +110,6 @@ class Prompt:
             schema_fields=demanded.schema_fields,
             answer_limit=demanded.answer_limit,
             thinking_budget=budget,
-            described_tools=tools.described,
-            attachments=unseen.attachments,
-            unseen_text=unseen.text,
         )
 
 

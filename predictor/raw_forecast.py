@@ -44,7 +44,8 @@ class RawForecasts:
     ``location`` and ``scale`` (n) are in log tokens. ``shape`` (n x len(LEVELS)) are the quantiles
     of z at LEVELS. ``endless`` (n) is the probability that the answer is endless (does not end by
     itself). ``inputs`` (n x len(COLUMNS)) are the boosters' inputs, which the served log keeps for
-    refits.
+    refits. ``learned`` (n, log tokens) is the part of the location that a deployment's own words
+    make (``fast.learned_words``); None: a model without such words.
     """
 
     location: Array
@@ -52,6 +53,7 @@ class RawForecasts:
     shape: Array
     endless: Array
     inputs: Array
+    learned: Array | None = None
 
     def __len__(self) -> int:
         return len(self.location)
@@ -64,6 +66,24 @@ class RawForecasts:
             self.shape[rows],
             self.endless[rows],
             self.inputs[rows],
+            None if self.learned is None else self.learned[rows],
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence[RawForecasts]) -> RawForecasts:
+        """The forecasts of all ``parts`` (at least one), in order."""
+        learned = None
+        if any(part.learned is not None for part in parts):
+            learned = np.concatenate(
+                [np.zeros(len(part)) if part.learned is None else part.learned for part in parts]
+            )
+        return cls(
+            np.concatenate([part.location for part in parts]),
+            np.concatenate([part.scale for part in parts]),
+            np.concatenate([part.shape for part in parts]),
+            np.concatenate([part.endless for part in parts]),
+            np.concatenate([part.inputs for part in parts]),
+            learned,
         )
 
     def atoms(self) -> tuple[Array, Array]:

@@ -18,7 +18,7 @@ from predictor.adaptive.inputs import NAMES
 from predictor.adaptive.layer import AdaptiveLayer
 from predictor.adaptive.recent import RecentAnswers
 from predictor.adaptive.settings import AdaptiveSettings
-from predictor.files import atomic_write
+from predictor.files import PRIVATE_FILE, atomic_write
 
 VERSION = 2
 
@@ -36,7 +36,7 @@ class StateError(ValueError):
 
 def save_state(adaptive: AdaptiveLayer, path: Path) -> None:
     """Write the state to the file ``path`` (npz, a few MB), whole or not at all."""
-    with atomic_write(path) as file:
+    with atomic_write(path, mode=PRIVATE_FILE) as file:  # the salt of the pseudonyms is in it
         np.savez(file, **state_arrays(adaptive))  # type: ignore[arg-type]
 
 

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from predictor.features.definition import feature_hash
-from predictor.files import rename
+from predictor.files import check_folder, mode_in, rename
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -32,6 +32,10 @@ Arrays = Mapping[str, NDArray[Any]]
 
 class ArtefactError(Exception):
     """A model directory cannot be used; the message names the file and the remedy."""
+
+
+class NotInstalledError(ArtefactError):
+    """A part of a model needs a package of an extra that is not installed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,7 @@ def publish(
         ArtefactError: ``out`` is a directory of other files.
         OSError: the directory cannot be written.
     """
+    check_place(out)
     out = out.resolve()
     out.parent.mkdir(parents=True, exist_ok=True)
     stage = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
@@ -76,10 +81,25 @@ def publish(
         sums = {name: hashlib.sha256(data).hexdigest() for name, data in written.items()}
         complete = {"format": FORMAT, "feature_hash": feature_hash(), **manifest, "files": sums}
         (stage / MANIFEST).write_text(json.dumps(complete, indent=2) + "\n", encoding="utf-8")
-        stage.chmod(0o755)
+        for path in (*stage.iterdir(), stage):
+            path.chmod(mode_in(out.parent, 0o755 if path == stage else 0o644))
         _swap(stage, out)
     finally:
         shutil.rmtree(stage, ignore_errors=True)
+
+
+def check_place(out: Path) -> None:
+    """Check that a model directory can be written to ``out``, before it is trained.
+
+    Raises:
+        ArtefactError: ``out`` is a directory of other files.
+        OSError: the directory cannot be written.
+    """
+    out = out.resolve()
+    check_folder(out)
+    check_folder(out.parent)
+    if out.exists() and any(out.iterdir()) and not (out / MANIFEST).is_file():
+        raise ArtefactError(f"{out} holds something other than a model; choose another --out")
 
 
 def _swap(stage: Path, out: Path) -> None:
@@ -87,8 +107,6 @@ def _swap(stage: Path, out: Path) -> None:
     if not out.exists():
         rename(stage, out)
         return
-    if any(out.iterdir()) and not (out / MANIFEST).is_file():
-        raise ArtefactError(f"{out} holds something other than a model; choose another --out")
     old = Path(tempfile.mkdtemp(prefix=f".{out.name}.old.", dir=out.parent))
     rename(out, old / "model")
     rename(stage, out)
@@ -118,6 +136,16 @@ def read(path: Path, *, any_features: bool = False) -> Artefact:
         except (ValueError, OSError, EOFError) as error:
             raise ArtefactError(f"{path / name} cannot be read ({error}); {_RETRAIN}") from error
     return Artefact(manifest, arrays, boosters)
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """The manifest of a model directory, whose other files are not looked at.
+
+    Raises:
+        ArtefactError: the manifest is absent, damaged or of another format, or the model was
+            trained with another definition of the features.
+    """
+    return _manifest(path / MANIFEST, any_features=False)
 
 
 def _arrays(data: bytes) -> dict[str, NDArray[Any]]:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from predictor.artefact.format import MANIFEST, ArtefactError
-from predictor.files import atomic_write, exclusive, rename
+from predictor.files import atomic_write, exclusive, mode_in, rename
 
 KEEP = 5
 """Versions kept beside the current version, the previous one and the base."""
@@ -95,15 +95,16 @@ class Versions:
         """
         with exclusive(self.folder / "lock"):
             root = self.folder / "versions"
-            root.mkdir(exist_ok=True)
+            root.mkdir(mode_in(self.folder, 0o777), exist_ok=True)
             for leftover in root.glob(f"{_STAGE}*"):  # of a crash; the lock excludes other writers
                 shutil.rmtree(leftover, ignore_errors=True)
             name = f"{self._last() + 1:06d}"
             stage = Path(tempfile.mkdtemp(prefix=_STAGE, dir=root))
             for file in sorted(source.iterdir()):
-                with file.open("rb") as original, atomic_write(stage / file.name) as copy:
+                copied = atomic_write(stage / file.name, mode=mode_in(root))
+                with file.open("rb") as original, copied as copy:
                     shutil.copyfileobj(original, copy)
-            stage.chmod(0o755)
+            stage.chmod(mode_in(root, 0o755))
             rename(stage, root / name)
             self._prune(spare=name)
         return name
@@ -154,8 +155,13 @@ class Versions:
         """Make the previous version current again and return its name.
 
         Raises:
-            ArtefactError: there is no previous version.
+            ArtefactError: there is no such store, or no previous version.
         """
+        if not (self.folder / "history.jsonl").is_file():  # make no folder of a misspelt name
+            raise ArtefactError(
+                f"{self.folder} is no store of models; give the folder `models` under "
+                "learning.folder, or the --store of `lengthwise refit`"
+            )
         with exclusive(self.folder / "lock"):
             here, back = self.current(), self.previous()
             if here is None or back is None:
@@ -205,12 +211,15 @@ class Versions:
         when = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
         event = {"when": when, "action": action, "version": version, **more}
         path = self.folder / "history.jsonl"
-        with path.open("ab+") as file:
+        with open(path, "ab+", opener=self._opened) as file:
             if file.tell() and not path.read_bytes().endswith(b"\n"):
                 file.write(b"\n")  # ends a line that a crash has torn
             file.write(json.dumps(event).encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())
+
+    def _opened(self, path: str, flags: int) -> int:
+        return os.open(path, flags, mode_in(self.folder))
 
     def _switch(self, version: str) -> None:
         link = self.folder / ".current.new"

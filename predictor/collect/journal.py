@@ -16,7 +16,7 @@ from typing import Any
 
 from predictor.collect.errors import CollectError
 from predictor.collect.prompts import CollectPrompt
-from predictor.files import lock
+from predictor.files import PRIVATE_FILE, lock
 
 NAME = "journal.jsonl"
 VERSION = 1
@@ -59,7 +59,7 @@ class Journal:
         self.path = folder / NAME
         self.samples: dict[tuple[str, int], Sample] = {}
         self.refusals: dict[str, Refusal] = {}
-        self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, PRIVATE_FILE)
         try:
             self._lock()
             self._load(settings)

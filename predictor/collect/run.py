@@ -30,7 +30,7 @@ def run(args: argparse.Namespace, *, retry: Retry = RETRY) -> int:
     except KeyboardInterrupt:
         return interrupted("stopped; run the same command again to continue")
     except (CollectError, DataError, ValueError, OSError) as error:
-        return bad_input(str(error))
+        return bad_input(error)
     return 0
 
 

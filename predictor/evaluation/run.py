@@ -19,7 +19,7 @@ from predictor.evaluation.study import Evaluation, study
 from predictor.evaluation.table import EXPLANATIONS, tables
 from predictor.exit_codes import bad_input
 from predictor.fast.predictor import Predictor
-from predictor.files import write_atomically
+from predictor.files import check_folder, write_atomically
 from predictor.refined import tiers
 
 
@@ -31,16 +31,19 @@ def run(args: argparse.Namespace) -> int:
     try:
         if args.out is not None:
             require_matplotlib(", or leave out --out for the tables alone")
+            check_folder(args.out)
         predictor = tiers.load_predictor(args.model_dir, args.tier)
         parts = _split(args, predictor)
         if parts.warning:
             print(f"lengthwise: WARNING: {parts.warning}", file=sys.stderr)
         result = study(predictor, parts)
+        if args.out is not None:  # before the output, which may be closed
+            _write(args, result, parts, predictor)
         _print(result)
         if args.out is not None:
-            _write(args, result, parts, predictor)
+            print(f"\n{args.out / 'index.html'}")
     except (ArtefactError, DataError, PlotsError, OSError) as error:
-        return bad_input(str(error))
+        return bad_input(error)
     return 0
 
 
@@ -76,7 +79,6 @@ def _write(
     }
     for name, data in files.items():
         write_atomically(args.out / name, data)
-    print(f"\n{args.out / 'index.html'}")
 
 
 def _facts(args: argparse.Namespace, parts: Split, predictor: Predictor) -> list[tuple[str, str]]:

@@ -67,7 +67,7 @@ def run_log(folder: Path) -> int:
     try:
         answers = served_answers(served_log.read(folder))
     except served_log.LogError as error:
-        return bad_input(str(error))
+        return bad_input(error)
     if not len(answers.came):
         return bad_input(f"{folder} has no answer that ended with a forecast; serve requests first")
     kinds = list(scores_by_kind(answers))

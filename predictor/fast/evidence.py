@@ -30,7 +30,16 @@ WATCHED = np.array([_ALL.index(name) for name in dict.fromkeys((*LEXICAL_NAMES, 
 
 Limits and sampling are not: a request that sets them is no stranger for it.
 """
-_KINDS = np.isin(WATCHED, [_ALL.index(name) for name in _FAMILIAR]).nonzero()[0]
+_USUAL, _UNLIKE = 4.0, 3.0
+"""Features outside the nearest kind's ranges that are usual, and those beyond that are foreign.
+
+Of the held-out prompts of each kind trained on, 91 to 100 % have at most 3. With its kind left out
+of the ranges, the median prompt has 4 or 7 of five sets (code, agents, Japanese), 0 to 2 of others.
+With 2 instead of 4, the doubt of prompts that are merely rare cost 0.015 of CRPS skill on CASTILLO.
+"""
+_ENDS = (0.004, 0.996)  # quantiles of a feature that are a kind's range
+KINDS = np.isin(WATCHED, [_ALL.index(name) for name in _FAMILIAR]).nonzero()[0]
+"""The watched features (indices) that are scripts and kinds of request."""
 
 
 _CODE = [
@@ -69,17 +78,32 @@ def watched(features: TextFeatures) -> Array:
 def novelty(values: Array, low: Array, high: Array) -> Array:
     """How far requests are from the training data: strange and unfamiliar (n x 2).
 
-    ``values`` (n x d) are watched features, ``low`` and ``high`` (d) their ranges in the training
-    data. Strange is log(1 + the number of features outside their ranges), unfamiliar the number of
-    scripts and kinds of request (tools, JSON, a system message, ...) among these. A feature that is
-    NaN is in its range.
+    ``values`` (n x d) are watched features, ``low`` and ``high`` (k x d) their ranges in each of k
+    kinds of training data. Strange is log(1 + the features outside the ranges of the nearest kind):
+    a Chinese legal task has the script of one kind, the length of another and the marks of a third,
+    and is like none. Unfamiliar is the number of scripts and kinds of request (tools, JSON, a
+    system message, ...) outside the ranges of all kinds, plus the share of _UNLIKE that the strange
+    features beyond _USUAL are. A feature that is NaN is in its range. All are compared in single
+    precision, which the served log keeps, so that a logged request is as novel as it was.
     """
-    outside = values < low
-    outside |= values > high
+    single = values[:, None].astype(np.float32)
+    outside = single < low.astype(np.float32)
+    outside |= single > high.astype(np.float32)
+    near = outside.sum(axis=2).min(axis=1)
     out = np.empty((len(values), 2))
-    out[:, 0] = np.log1p(outside.sum(axis=1))
-    out[:, 1] = outside.take(_KINDS, axis=1).sum(axis=1)
+    out[:, 0] = np.log1p(near)
+    out[:, 1] = outside.all(axis=1).take(KINDS, axis=1).sum(axis=1)
+    out[:, 1] += np.clip((near - _USUAL) / _UNLIKE, 0.0, 1.0)
     return out
+
+
+def ranges(values: Array) -> Array:
+    """The ends of each feature's range in one kind of data (2 x d); NaN counts as 0.
+
+    ``values`` (n x d) are the ``watched`` features of its n prompts.
+    """
+    low, high = np.quantile(np.nan_to_num(values), _ENDS, axis=0)
+    return np.array([low, high])
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +112,8 @@ class Evidence:
 
     ``shares`` and ``shifts`` (one for each line of ``prior_table.LINES``): the share of the way
     that the prior moves a forecast, and what is added to the prior's log tokens. A line without
-    data has its stated trust and 0. ``low`` and ``high`` (len(WATCHED)) are the ranges.
+    data has its stated trust and 0. ``low`` and ``high`` (k x len(WATCHED)) are the ranges of
+    each kind of training data.
     """
 
     shares: Array
@@ -112,9 +137,11 @@ class Evidence:
     def from_arrays(cls, stored: Mapping[str, NDArray[Any]]) -> Evidence:
         """The inverse of ``arrays``; raises KeyError if a part is absent.
 
-        Lines that the table gained since then, behind all others, are lines without data.
+        Lines that the table gained since then, behind all others, are lines without data. Ranges
+        stored for all data together are those of one kind.
         """
         shares, shifts, low, high = (stored[name] for name in _STORED)
+        low, high = np.atleast_2d(low), np.atleast_2d(high)
         added = [line.trust for line in LINES[len(shares) :]]
         return cls(np.append(shares, added), np.append(shifts, np.zeros(len(added))), low, high)
 
@@ -124,4 +151,7 @@ class Evidence:
         return dict(zip(_STORED, parts, strict=True))
 
 
-_STORED = ("prior_shares", "prior_shifts", "range_low", "range_high")
+RANGES = ("range_low", "range_high")
+"""Names of the stored ranges of features by kind (each k x len(WATCHED))."""
+
+_STORED = ("prior_shares", "prior_shifts", *RANGES)

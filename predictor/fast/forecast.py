@@ -29,6 +29,7 @@ def forecast(
     scale: Booster,
     shapes: Array,
     endless_rates: Array,
+    learned: Array | None = None,
 ) -> RawForecasts:
     """The forecasts of n prompts from the boosters' ``inputs`` (n x len(COLUMNS)).
 
@@ -36,10 +37,13 @@ def forecast(
     booster ``scale`` gives the log of the scale. ``shapes`` ((M + 2) x len(LEVELS)) are the
     standardised quantiles of each of the M models trained on, of related and of generic models.
     ``endless_rates`` (M + 1) are the rates of endless answers, of each model trained on and of
-    generic models.
+    generic models. ``learned`` (n, log tokens; None: no effect) are the effects of learned words,
+    which are added to the location.
     """
     weights = matches.weights
     located = location_base(inputs) + correction_share(inputs) * boosted(location, inputs)
+    if learned is not None:
+        located = located + learned
     wide = widened(inputs, scales(inputs, boosted(scale, inputs)), located)
     shape = shapes[models.group(matches.routes, weights.argmax(axis=1))]
     return RawForecasts(
@@ -48,4 +52,5 @@ def forecast(
         shape=stretched(inputs, wide, located, shape),
         endless=weights @ endless_rates[:-1] + (1 - weights.sum(axis=1)) * endless_rates[-1],
         inputs=inputs,
+        learned=learned,
     )

@@ -16,7 +16,7 @@ import numpy as np
 
 from predictor.arrays import Array, Indices
 from predictor.fast import evidence
-from predictor.fast.location import USUAL, damping, toward_prior, with_thinking
+from predictor.fast.location import USUAL, damping, toward_previous, toward_prior, with_thinking
 from predictor.fast.model_level import TRAITS, level
 from predictor.fast.text_model import AXES, SHARED
 from predictor.features.characters import SCRIPTS
@@ -38,6 +38,7 @@ COLUMNS: tuple[str, ...] = (
     "model_size",
     "model_year",
     "model_offset",
+    "model_base",
     "text_own",
     "model_route",
 )
@@ -46,14 +47,23 @@ COLUMNS: tuple[str, ...] = (
 TEXT_ALL = COLUMNS.index("text_all")
 AXIS = [COLUMNS.index(f"text_axis_{axis}") for axis in range(AXES)]
 PRIOR, SPREAD, TRUST = (COLUMNS.index(f) for f in ("prior", "prior_spread", "prior_trust"))
-THINKING, UNFAMILIAR = COLUMNS.index("thinking"), COLUMNS.index("unfamiliar")
+_LAST_ANSWER = COLUMNS.index("log_previous")
+THINKING, TURNS = COLUMNS.index("thinking"), COLUMNS.index("turns")
+STRANGENESS, UNFAMILIAR = COLUMNS.index("strangeness"), COLUMNS.index("unfamiliar")
 _OTHER_SCRIPTS = [COLUMNS.index(f"script {name}") for name in SCRIPTS if name != "accented"]
 MODEL = slice(COLUMNS.index("model_size"), len(COLUMNS))
 OFFSET, OWN, ROUTE = (COLUMNS.index(f) for f in ("model_offset", "text_own", "model_route"))
 """Indices of columns of the boosters' inputs; MODEL are those of the requested model."""
+BASE = COLUMNS.index("model_base")
+_NUMBERS = OWN - MODEL.start  # columns of what a name says
 _OF_BASE = np.array([OWN, OFFSET, THINKING])
 
 
+_OBEYED = 0.3
+"""The share of a demand's trust that holds for a base model, which continues a text.
+
+Stated: three of the sets trained on have five base models together, most of them prompted with
+examples, and say neither this nor the contrary (tau within 0.004)."""
 _UNKNOWING = 0.5
 """The share of the boosters' output that an unfamiliar request takes away.
 
@@ -71,6 +81,7 @@ class ModelMatch:
     ``route`` is KNOWN, RELATED or GENERIC; ``weights`` (M, sum 1; all 0 if generic) are the shares
     of the models trained on that stand for the named model. ``offset`` is the model's effect on log
     length, ``size`` log10 of its parameters in 1e9, ``year`` that of its release (NaN: unknown).
+    ``base``: its name marks a model that was not tuned to follow instructions.
     """
 
     route: int
@@ -78,13 +89,14 @@ class ModelMatch:
     offset: float
     size: float
     year: float
+    base: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ModelMatches:
     """The matches of n prompts' models: ``routes`` (n), ``weights`` (n x M), and ``numbers``.
 
-    ``numbers`` (n x 3) are size, year and offset.
+    ``numbers`` (n x 4) are size, year, offset and base.
     """
 
     routes: Indices
@@ -97,7 +109,7 @@ class ModelMatches:
         return cls(
             np.array([match.route for match in matches], dtype=np.intp),
             np.array([match.weights for match in matches]).reshape(len(matches), -1),
-            np.array([(match.size, match.year, match.offset) for match in matches]).reshape(-1, 3),
+            np.array([(m.size, m.year, m.offset, m.base) for m in matches]).reshape(-1, _NUMBERS),
         )
 
     def rows(self, rows: Indices) -> ModelMatches:
@@ -116,8 +128,21 @@ def location_base(inputs: Array) -> Array:
     own, offset, effort = known.T
     score = inputs[:, TEXT_ALL] + own - USUAL
     answer = USUAL + offset + _SCORE_SHARE * score
-    answer = toward_prior(answer, inputs[:, PRIOR], inputs[:, TRUST])
+    trust = trusted(inputs)
+    answer = toward_prior(answer, inputs[:, PRIOR], trust)
+    answer = toward_previous(answer, inputs[:, _LAST_ANSWER], level_doubt(inputs) * (1.0 - trust))
     return with_thinking(answer, effort)
+
+
+def trusted(inputs: Array) -> Array:
+    """The trust in each request's prior (n, 0 to 1), by what is known of the model."""
+    return np.asarray(inputs[:, TRUST] * np.where(inputs[:, BASE] > 0, _OBEYED, 1.0))
+
+
+def level_doubt(inputs: Array) -> Array:
+    """How little is known of the level of the model's answers to such requests (n, 0 to 1)."""
+    of_model = inputs[:, ROUTE] / GENERIC
+    return np.asarray(np.maximum(of_model, np.minimum(1.0, inputs[:, UNFAMILIAR])))
 
 
 def correction_share(inputs: Array) -> Array:
@@ -126,7 +151,7 @@ def correction_share(inputs: Array) -> Array:
     Half of it for a kind of request that the boosters were not trained on.
     """
     unfamiliar = np.minimum(1.0, inputs[:, UNFAMILIAR])
-    return np.asarray(damping(inputs[:, TRUST]) * (1.0 - _UNKNOWING * unfamiliar))
+    return np.asarray(damping(trusted(inputs)) * (1.0 - _UNKNOWING * unfamiliar))
 
 
 def latin_share(inputs: Array) -> Array:
@@ -141,7 +166,7 @@ def scales(inputs: Array, output: Array) -> Array:
     a spread a standard deviation.
     """
     stated = np.log(_MEAN_ERROR * inputs[:, SPREAD])
-    return np.exp(toward_prior(output, stated, inputs[:, TRUST] ** 2))
+    return np.exp(toward_prior(output, stated, trusted(inputs) ** 2))
 
 
 class TrainedModels:
@@ -164,7 +189,7 @@ class TrainedModels:
             return self._related(name, [True] * len(self.names))
         index = self.names.index(base)
         own, weights = traits(name), np.eye(len(self.names))[index]
-        return ModelMatch(KNOWN, weights, float(self.offsets[index]), own.size, own.year)
+        return ModelMatch(KNOWN, weights, float(self.offsets[index]), own.size, own.year, own.base)
 
     def match_unseen(self, model: int, hidden: Sequence[int] = ()) -> ModelMatch:
         """The match of ``model`` as if that model and ``hidden`` (indices) were not trained on."""
@@ -174,7 +199,7 @@ class TrainedModels:
     def generic(self, name: str) -> ModelMatch:
         """The match of a model without a relative among the models trained on."""
         own, offset = traits(name), level(name, self.levels)
-        return ModelMatch(GENERIC, np.zeros(len(self.names)), offset, own.size, own.year)
+        return ModelMatch(GENERIC, np.zeros(len(self.names)), offset, own.size, own.year, own.base)
 
     def _related(self, name: str, usable: Sequence[bool]) -> ModelMatch:
         """The match by family among the ``usable`` models.
@@ -193,7 +218,7 @@ class TrainedModels:
         weights /= total
         relatives = float(weights @ self.offsets)
         offset = _RELATIVES_SHARE * relatives + (1 - _RELATIVES_SHARE) * generic.offset
-        return ModelMatch(RELATED, weights, offset, own.size, own.year)
+        return ModelMatch(RELATED, weights, offset, own.size, own.year, own.base)
 
     def group(self, route: Indices, model: Indices) -> Indices:
         """The row of ``shapes``: 0 to M - 1 for known models, M for related, M + 1 for generic."""
@@ -212,13 +237,13 @@ class TrainedModels:
         return np.concatenate([*shared, self.model_inputs(matches, own)], axis=1)
 
     def model_inputs(self, matches: ModelMatches, own: Array) -> Array:
-        """The columns MODEL (n x 5).
+        """The columns MODEL (n x 6).
 
         ``own`` (n) is the text model's score for each prompt's own model.
         """
         unknown = np.where(matches.routes == GENERIC, nan, 0.0)
         out = np.empty((len(own), len(COLUMNS) - MODEL.start))
-        out[:, :3] = matches.numbers
-        out[:, 3] = own + unknown
-        out[:, 4] = matches.routes
+        out[:, :_NUMBERS] = matches.numbers
+        out[:, _NUMBERS] = own + unknown
+        out[:, _NUMBERS + 1] = matches.routes
         return out

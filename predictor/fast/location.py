@@ -17,6 +17,15 @@ THINKING_TOKENS, THINKING_POWER = 25.0, 0.7
 low, medium and high effort (0.3, 0.6, 1) then differ as 1, 4 and 11. These numbers are stated
 guesses, which the boosters correct; no data measured them."""
 
+_ALIKE = 0.75
+"""The share of the way to the last answer's length that an answer goes whose level is not known.
+
+How long a new model writes, or any model in a new kind of conversation, is told by its last answer
+rather than by other models and kinds. With agents left out of the training, the mean error on later
+turns is 0.56, 0.51, 0.48 and 0.45 log tokens by shares of 0, a quarter, a half and this one, and
+tau 0.16, 0.27, 0.32 and 0.34."""
+_CHARS_PER_TOKEN, _LEAST_ANSWER = 4.0, 2.0  # of the last answer
+
 USUAL = 5.5
 """Log tokens of a usual answer, from which the text model's score counts."""
 
@@ -48,6 +57,16 @@ def without_thinking(total: Array, effort: Array) -> Array:
 def toward_prior(answer: Array, prior: Array, trust: Array) -> Array:
     """``answer`` (n, log tokens) moved by ``trust`` (n) towards ``prior`` (n; NaN: no prior)."""
     return answer + np.where(np.isnan(prior), 0.0, trust * (prior - answer))
+
+
+def toward_previous(answer: Array, log_chars: Array, doubt: Array) -> Array:
+    """``answer`` (n, log tokens) moved towards the length of the last answer.
+
+    ``log_chars`` (n) are log(1 + characters) of the last answer; 0: there is none. ``doubt`` (n, 0
+    to 1) says how little is known of the level of ``answer``.
+    """
+    last = np.log(np.maximum(_LEAST_ANSWER, np.expm1(log_chars) / _CHARS_PER_TOKEN))
+    return np.asarray(answer + np.where(log_chars > 0, _ALIKE * doubt * (last - answer), 0.0))
 
 
 def damping(trust: Array) -> Array:

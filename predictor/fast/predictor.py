@@ -12,6 +12,7 @@ from predictor.artefact.format import ArtefactError
 from predictor.fast.evidence import Evidence
 from predictor.fast.forecast import forecast
 from predictor.fast.inputs import COLUMNS, ModelMatch, ModelMatches, TrainedModels
+from predictor.fast.learned_words import LearnedWords, effects
 from predictor.fast.text_model import TextModel
 from predictor.features.definition import Prompt, extract
 from predictor.features.reasoning import most_tokens
@@ -45,8 +46,10 @@ class LengthPredictor:
         shapes: Array,
         endless_rates: Array,
         manifest: dict[str, Any],
+        words: LearnedWords | None = None,
     ) -> None:
         self._text = text
+        self._words = words
         self._evidence = evidence
         self._models = models
         self._location = location
@@ -70,6 +73,10 @@ class LengthPredictor:
             raise ArtefactError(
                 f"{folder} lacks {error}; train again with `lengthwise train`"
             ) from error
+        except ValueError as error:
+            raise ArtefactError(
+                f"{folder} cannot be used ({error}); train again with `lengthwise train`"
+            ) from error
         predictor._check(folder)
         return predictor
 
@@ -86,6 +93,7 @@ class LengthPredictor:
             shapes=stored.arrays["shapes"],
             endless_rates=stored.arrays["capped"],
             manifest=stored.manifest,
+            words=LearnedWords.from_arrays(stored.arrays),
         )
 
     def _check(self, folder: Path) -> None:
@@ -120,15 +128,17 @@ class LengthPredictor:
             [self._models.match(prompt.model) for prompt in prompts]
         )
         features = extract(prompts)
-        scores = self._text.scores(features)
+        scores, evident = self._text.scores(features), self._evidence.columns(features)
+        inputs = self._models.inputs(features, scores, evident, matches)
         return forecast(
-            self._models.inputs(features, scores, self._evidence.columns(features), matches),
+            inputs,
             matches,
             models=self._models,
             location=self._location,
             scale=self._scale,
             shapes=self._shapes,
             endless_rates=self._endless_rates,
+            learned=effects(self._words.scores(features.words), inputs) if self._words else None,
         )
 
 

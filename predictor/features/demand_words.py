@@ -18,13 +18,14 @@ PIECES = ("tiny", "verse", "post", "essay", "story", "mail", "work", "program", 
 """Pieces to write: they count beside a word for writing."""
 _OTHERS = (
     "one_word label letter number yes_no only one_sentence brief detail steps json code_only "
-    "command translate rewrite whole summarise extract continue greeting fact explain opinion fix "
-    "review maths context classify list plan choice"
+    "text_only framed command translate rewrite whole summarise extract continue greeting fact "
+    "explain opinion fix review maths context classify list plan choice"
 )
 FORMS = (*_OTHERS.split(), *PIECES)
 """The forms of answer that a request may demand."""
 _HELPERS = (
-    "answer not not2 create n_number n_label n_letter n_code option_b option_c bare only_when"
+    "answer not not2 create n_number n_label n_letter n_code n_text option_b option_c bare "
+    "only_when"
 )
 GROUPS = (*FORMS, *_HELPERS.split())
 """The groups of phrases. ``only`` counts beside ``answer``, the nouns ``n_...`` beside such a

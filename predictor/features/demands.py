@@ -44,6 +44,7 @@ _NOUNS = tuple(
     for form in ("number", "label", "letter", "code_only")
 )
 _ANY_NOUN, _JSON = _bits("n_number", "n_label", "n_letter", "n_code"), _bits("json")
+_TEXT_NOUN, _TEXT_ONLY = _bits("n_text"), _bits("text_only")
 _YES_NO, _GREETING, _FACT = map(_bits, ("yes_no", "greeting", "fact"))
 _STRICT = _YES_NO | _bits("one_word", "letter", "number", "label", "one_sentence")
 _ASKING = _bits("answer", "only", "bare", "summarise", "explain", "translate", "classify")
@@ -139,6 +140,12 @@ def _is_near(others: Sequence[int], start: int, reach: int) -> bool:
     return at < len(others) and others[at] <= start + reach
 
 
+def _follows(others: Sequence[int], start: int) -> bool:
+    """Whether one of ``others`` stands within _NEAR bytes before ``start``: "only the text of"."""
+    at = bisect_left(others, start - _NEAR)
+    return at < len(others) and others[at] < start
+
+
 def _only(hits: _Hits, size: int) -> int:
     """Whether nothing but the answer is demanded, and the form that is named beside that.
 
@@ -160,6 +167,8 @@ def _only(hits: _Hits, size: int) -> int:
     ]
     nouns = _beside(hits, _ANY_NOUN, demanded, _NEAR)
     forms = [form for noun, form in _NOUNS if nouns & noun]
+    if not forms and any(_follows(demanded, text) for text in _starts(hits, _TEXT_NOUN)):
+        forms = [_TEXT_ONLY]
     return reduce(or_, forms, _ONLY if demanded else 0)
 
 

@@ -132,9 +132,17 @@ FACTS = (
 _COMPILED = tuple((re.compile(rule), float(size), year) for rule, size, year in FACTS)
 
 
+_DATED = re.compile(r"(?<!\d)(20[12]\d)(?:-?(0[1-9]|1[0-2])(?:-?[0-3]\d)?)?(?!\d)")
+_MIDDLE_MONTH = 6
+
+
 def facts(base: str) -> tuple[float, float]:
-    """Parameters in 1e9 and year of release of a canonical name; NaN: not known."""
+    """Parameters in 1e9 and year of release of a canonical name; NaN: not known.
+
+    A model of which nothing is published here has the year of the date in its name, if it has one.
+    """
     for rule, size, year in _COMPILED:
         if rule.search(base):
             return size, year
-    return nan, nan
+    dated = _DATED.search(base)
+    return nan, int(dated[1]) + int(dated[2] or _MIDDLE_MONTH) / 12 if dated else nan

@@ -57,7 +57,7 @@ LINES: tuple[Line, ...] = (
         0.8,
         0.93,
         "a name or a value: two to eight tokens",
-        unless=_BESIDE_ONLY,
+        unless=(*_BESIDE_ONLY, "text_only"),
         fixed=True,
     ),
     # Code and data, bare.
@@ -204,14 +204,7 @@ LINES: tuple[Line, ...] = (
         unless=("fact", "program"),
     ),
     # Pieces to write.
-    Line(
-        ("tiny",),
-        20,
-        0.6,
-        0.85,
-        "a haiku has 17 syllables, a title ten tokens",
-        unless=("program",),
-    ),
+    Line(("tiny",), 20, 0.6, 0.85, "a haiku: 17 syllables; a title: ten", unless=("program",)),
     Line(("verse",), 210, 0.4, 0.6, "five stanzas of four lines of ten tokens"),
     Line(("post",), 110, 0.6, 0.45, "a tweet has 50 tokens, a paragraph 110"),
     Line(("mail",), 190, 0.45, 0.6, "100 to 150 words with greeting and close"),
@@ -246,5 +239,10 @@ LINES: tuple[Line, ...] = (
     # Asked for a book, models write its beginning, or an outline: far less, and seldom the most.
     Line(("limit", "huge"), 6000, 1.0, 0.95, "a beginning of 4,000 words", fixed=True),
     Line(("low", "huge"), 6000, 1.0, 0.91, "as above", unless=("limit",), fixed=True),
+    *(
+        Line((form, "framed"), 14, 0.7, 0.97, "the answer and the marks around it", fixed=True)
+        for form in ("label", "letter", "number", "yes_no", "only")
+    ),
+    Line(("text_only",), 100, 0.9, 0.6, "one paragraph, as of a law, a letter or a book"),
 )
 """The most trusted line that holds for a request is the request's prior."""

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 def add_predict_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``predict``."""
     parser.epilog = (
-        "stdin: one JSON object a line, with model and messages (chat) or prompt (completion), as "
-        "in OpenAI's API"
+        "stdin: one JSON object a line, with model and messages (chat), prompt (completion) or "
+        "input (Responses), as in OpenAI's API"
     )
     parser.add_argument(
         "--model-dir",
@@ -50,7 +50,7 @@ def run_predict(args: argparse.Namespace) -> int:
         predictor = LengthPredictor.load(args.model_dir)
         refined = required_refined_tier(args.model_dir) if args.tier == "refined" else None
     except ArtefactError as error:
-        return bad_input(str(error))
+        return bad_input(error)
     for batch in batches(sys.stdin.fileno()):
         prompts, problem = read_requests(batch)
         for line in forecast_lines(predictor, prompts, refined):

@@ -49,16 +49,20 @@ def read_requests(batch: Sequence[Line]) -> tuple[list[Prompt], str]:
 def _problem(body: object) -> str:
     """The fault of ``body`` as a request; "" for none."""
     if not isinstance(body, Mapping):
-        return 'not a JSON object; give {"model": ..., "messages": [...]} or {..., "prompt": ...}'
+        return 'not a JSON object; give {"model": ..., "messages": [...]}, or "prompt" or "input"'
     if not isinstance(body.get("model"), str):
         return "field model: give the name of the served model, a string"
+    return _text_problem(body) or _limit_problem(body)
+
+
+def _text_problem(body: Mapping[str, object]) -> str:
     if "messages" in body:
-        return _messages_problem(body["messages"]) or _limit_problem(body)
-    if "prompt" not in body:
-        return "field messages: missing; give messages (chat) or prompt (completion)"
-    if not isinstance(body["prompt"], str | list):
-        return "field prompt: give a string or a list of token ids"
-    return _limit_problem(body)
+        return _messages_problem(body["messages"])
+    for field, parts in (("prompt", "token ids"), ("input", "items")):
+        if field in body:
+            fits = isinstance(body[field], str | list)
+            return "" if fits else f"field {field}: give a string or a list of {parts}"
+    return "field messages: missing; give messages (chat), prompt (completion) or input (Responses)"
 
 
 def _messages_problem(messages: object) -> str:
@@ -73,7 +77,7 @@ def _messages_problem(messages: object) -> str:
 
 
 def _limit_problem(body: Mapping[str, object]) -> str:
-    for field in ("max_tokens", "max_completion_tokens"):
+    for field in ("max_tokens", "max_completion_tokens", "max_output_tokens"):
         limit = body.get(field)
         if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int)):
             return f"field {field}: give a whole number of tokens or leave it out"

@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
-import numpy as np
-
 from predictor.adaptive import AdaptiveLayer, Forecast
-from predictor.artefact.format import ArtefactError
+from predictor.artefact.format import ArtefactError, NotInstalledError
 from predictor.artefact.versions import artefact_id
 from predictor.fast.predictor import LengthPredictor
 from predictor.prompt import Prompt
@@ -132,7 +130,7 @@ class TieredPredictor:
         if self._refined is None:
             raise RuntimeError("this model has no refined tier")
         prompts = [prediction.prompt for prediction in predictions]
-        fast = _joined([prediction.raw_forecast for prediction in predictions])
+        fast = RawForecasts.joined([prediction.raw_forecast for prediction in predictions])
         raw = self._refined.refine(prompts, fast)
         refined: list[Prediction] = []
         for start in range(0, len(prompts), _CHUNK):
@@ -154,20 +152,13 @@ class TieredPredictor:
 
 
 def _refined(path: Path | str | None) -> Refiner | None:
-    """The refined tier; None, with a warning, if the refined tier cannot be used."""
+    """The refined tier; None, with the reason in the log, if the refined tier cannot be used."""
     try:
         tier = load_refined_tier(path)
         return tier.in_background() if tier else None
+    except NotInstalledError as error:  # a plain install: nothing is broken
+        log.info("forecasts come from the fast tier alone: %s", error)
+        return None
     except ArtefactError as error:
         log.warning("no refined forecasts: %s", error)
         return None
-
-
-def _joined(parts: Sequence[RawForecasts]) -> RawForecasts:
-    return RawForecasts(
-        np.concatenate([part.location for part in parts]),
-        np.concatenate([part.scale for part in parts]),
-        np.concatenate([part.shape for part in parts]),
-        np.concatenate([part.endless for part in parts]),
-        np.concatenate([part.inputs for part in parts]),
-    )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from predictor.arrays import Single
-from predictor.artefact.format import ArtefactError
+from predictor.artefact.format import ArtefactError, NotInstalledError
 from predictor.refined.word_pieces import REMEDY, Ids, WordPieces
 from predictor.threads import give_way
 
@@ -55,6 +55,8 @@ class Encoder:
         self._thread = thread
         self.models: tuple[str, ...] = tuple(manifest["models"])
         self.columns: int = manifest["columns"]
+        self.corpora: tuple[str, ...] = tuple(manifest.get("corpora", ()))
+        """The corpora trained on; empty: an encoder that does not say so."""
 
     def in_background(self) -> Encoder:
         """The same encoder, computing on a thread of low priority.
@@ -141,6 +143,8 @@ def _batches(lengths: list[int]) -> list[list[int]]:
 def _session(path: Path, data: bytes) -> InferenceSession:
     try:
         import onnxruntime  # noqa: PLC0415 - an optional package
+    except ModuleNotFoundError as error:
+        raise NotInstalledError(f"onnxruntime is not installed; {REMEDY}") from error
     except ImportError as error:
         raise ArtefactError(f"onnxruntime cannot be loaded ({error}); {REMEDY}") from error
     options = onnxruntime.SessionOptions()

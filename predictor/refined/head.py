@@ -1,9 +1,10 @@
 """The refined tier's head: stacks the encoder's outputs and the fast forecast.
 
 The location is a linear blend of the fast tier's and the encoder's locations, plus the correction
-of a small booster. The scale is the fast tier's scale times the correction of another booster. The
-shapes are measured on the refined residuals. The head is fitted on prompts that neither the fast
-tier nor the encoder was fitted on.
+of a small booster. The blend counts where the encoder can read the text and nothing else rules its
+length; the booster counts as the fast tier's boosters do. The scale is the fast tier's scale times
+the correction of another booster. The shapes are measured on the refined residuals. The head is
+fitted on prompts that neither the fast tier nor the encoder was fitted on.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from predictor.arrays import Array, Indices, Single
+from predictor.arrays import Array, Single
 from predictor.artefact.format import Artefact, ArtefactError
 from predictor.fast.doubt import stretched
 from predictor.fast.inputs import (
@@ -25,6 +26,7 @@ from predictor.fast.inputs import (
     ModelMatch,
     ModelMatches,
     TrainedModels,
+    correction_share,
 )
 from predictor.fast.trees import boosted
 from predictor.features.model_names import canonical
@@ -50,7 +52,7 @@ class RefinedHead:
 
     ``blend`` (routes x 3) are the weights of the fast location, of the encoder's location and of a
     constant. ``trust`` (0 to 1) is the share of a log scale's departure from ``mean_log_scale``
-    that is kept. ``fast_share`` (0 to 1) is the share of the fast location in the final location.
+    that is kept. ``fast_share`` (0 to 1) is the share of the fast location that no blend replaces.
     ``shapes`` (K x (M + 2) x len(LEVELS)) are standardised quantiles at each of the K log scales
     ``knots``: one row for each model trained on, one for related and one for generic models.
     """
@@ -70,24 +72,29 @@ class RefinedHead:
     ) -> RawForecasts:
         """The refined forecasts of n prompts, from the fast tier's ``raw`` forecasts.
 
-        ``encoded`` (n x D) are the encoder's outputs, ``matches`` (n) of the prompts' models.
+        ``encoded`` (n x D) are the encoder's outputs, ``matches`` (n) of the prompts' models. What
+        words learned from traffic add to the fast locations is added whole to the refined ones: the
+        encoder does not know such words.
         """
+        if raw.learned is not None:
+            known = replace(raw, location=raw.location - raw.learned, learned=None)
+            made = self.refine(known, encoded, matches)
+            return replace(made, location=made.location + raw.learned, learned=raw.learned)
         models = ModelMatches.from_matches(matches)
         columns = whole_lengths(encoded, raw.inputs)
         rows = head_inputs(raw, columns, models.weights)
-        base = blended(self.blend, raw, columns, models.weights, models.routes)
+        base = blended(self.blend, self.fast_share, raw, columns, models)
         group = self.models.group(models.routes, models.weights.argmax(axis=1))
-        location = base + boosted(self.location, rows)
+        located = base + correction_share(raw.inputs) * boosted(self.location, rows)
         scale = shrunk_scale(raw.scale, boosted(self.scale, rows), self.mean_log_scale, self.trust)
         near = knot_weights(np.log(scale), self.knots)
-        share = (1 - self.fast_share) * encoder_share(raw.inputs)
-        located = raw.location + share * (location - raw.location)
         shape = np.einsum("nk,knl->nl", near, self.shapes[:, group])
+        # The doubt is a part of the fast scale. A refined scale may be smaller than the doubt.
         return replace(
             raw,
             location=located,
             scale=scale,
-            shape=stretched(raw.inputs, scale, raw.location, shape),
+            shape=stretched(raw.inputs, raw.scale, raw.location, shape),
         )
 
     def arrays(self) -> dict[str, Array]:
@@ -159,8 +166,8 @@ class RefinedTier:
         self.head = head
         self._columns = [names.index(name) if name in names else -1 for name in head.models.names]
 
-    def _outputs(self, texts: Sequence[str]) -> Single:
-        """The encoder's outputs with a column for each of the head's models.
+    def outputs(self, texts: Sequence[str]) -> Single:
+        """The encoder's outputs for n texts, with a column for each of the head's models (n x D).
 
         A model that the encoder was not trained on has the mean column of those it was.
         """
@@ -202,23 +209,23 @@ class RefinedTier:
         """
         if not prompts:
             return fast
-        encoded = self._outputs([prompt.text for prompt in prompts])
+        encoded = self.outputs([prompt.text for prompt in prompts])
         give_way()
         matches = [self.head.models.match(prompt.model) for prompt in prompts]
         return self.head.refine(fast, encoded, matches)
 
 
 def blended(
-    blend: Array,
-    raw: RawForecasts,
-    encoded: Array,
-    weights: Array,
-    routes: Indices,
+    blend: Array, fast_share: float, raw: RawForecasts, encoded: Array, models: ModelMatches
 ) -> Array:
-    """The blend of both tiers' locations for each prompt's route, in log tokens (n)."""
-    columns = np.asarray(encoded, dtype=np.float64)[:, : weights.shape[1]]
-    own, part = own_column(columns, weights), blend[np.minimum(routes, GENERIC)]
-    return np.asarray(part[:, 0] * raw.location + part[:, 1] * own + part[:, 2])
+    """The locations of n prompts before the booster corrects them, in log tokens (n).
+
+    ``blend`` and ``fast_share`` as in ``RefinedHead``; ``encoded`` (n x D) are ``whole_lengths``.
+    """
+    own = own_column(encoded[:, : models.weights.shape[1]], models.weights)
+    part = blend[np.minimum(models.routes, GENERIC)]
+    change = (part[:, 0] - 1) * raw.location + part[:, 1] * own + part[:, 2]
+    return np.asarray(raw.location + (1 - fast_share) * encoder_share(raw.inputs) * change)
 
 
 def shrunk_scale(scale: Array, change: Array, mean_log_scale: float, trust: float) -> Array:

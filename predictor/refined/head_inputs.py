@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from predictor.arrays import Array, Single
-from predictor.fast.inputs import THINKING, TRUST, latin_share
+from predictor.fast.inputs import THINKING, TURNS, latin_share, trusted
 from predictor.fast.location import with_thinking
 from predictor.raw_forecast import RawForecasts
 
@@ -43,10 +43,13 @@ def encoder_share(inputs: Array) -> Array:
     """The share of what the encoder changes that counts in the location (n, 0 to 1).
 
     The encoder was trained on tasks that seldom state their form, and draws a forecast beside a
-    prior to their lengths; it reads Latin script only. A trust of 0.3 leaves half of its change,
-    one of 0.6 a sixth. ``inputs`` (n x len(COLUMNS)) are the fast tier's.
+    prior to their lengths; it reads Latin script only, and of a conversation the last message only.
+    A trust of 0.3 leaves half of its change, one of 0.6 a sixth, a third turn a third. Base models
+    obey less, so that more of it stays (``trusted``). ``inputs`` (n x len(COLUMNS)) are the fast
+    tier's.
     """
-    return np.asarray(latin_share(inputs) * (1 - inputs[:, TRUST]) ** 2)
+    read = 1 / np.maximum(1.0, np.nan_to_num(inputs[:, TURNS]))
+    return np.asarray(latin_share(inputs) * read * (1 - trusted(inputs)) ** 2)
 
 
 def own_column(columns: Array, weights: Array) -> Array:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from predictor.artefact.format import ArtefactError
+from predictor.artefact.format import ArtefactError, NotInstalledError
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -82,6 +82,8 @@ class WordPieces:
 def _tokenizer(definition: str) -> Tokenizer:
     try:
         from tokenizers import Tokenizer as Loaded  # noqa: PLC0415 - an optional package
+    except ModuleNotFoundError as error:
+        raise NotInstalledError(f"tokenizers is not installed; {REMEDY}") from error
     except ImportError as error:
         raise ArtefactError(f"tokenizers cannot be loaded ({error}); {REMEDY}") from error
     try:

@@ -10,7 +10,6 @@ import numpy as np
 from predictor.arrays import Array, Flags, Indices
 from predictor.fast.inputs import (
     GENERIC,
-    KNOWN,
     OFFSET,
     OWN,
     ROUTE,
@@ -18,13 +17,14 @@ from predictor.fast.inputs import (
     location_base,
     scales,
 )
+from predictor.fast.learned_words import STORED
 from predictor.fast.trees import boosted
-from predictor.raw_forecast import LEVELS
-from predictor.refit.censoring import impute_from_forecast, kaplan_meier
+from predictor.refit.censoring import impute_from_forecast
 from predictor.refit.editable import EditableArtefact
+from predictor.refit.shapes import recalibrated_shapes
 from predictor.refit.traffic import LoggedTraffic
+from predictor.refit.words import FittedWords, learn_words
 from predictor.training.boosters import LOCATION_SETTINGS, SCALE_SETTINGS
-from predictor.training.interval_calibration import residual_quantiles
 
 REFIT_SETTINGS = {"alpha": 1.0, "feature_fraction": 1.0, "learning_rate": 0.1, "num_threads": 1}
 """Settings of the added trees where they differ from those of the training. The few added trees
@@ -39,7 +39,6 @@ RECORDS_PER_ROUND = 50
 _FOLDS = 4
 _HIDDEN_SHARE, _HIDDEN_WEIGHT = 0.3, 0.3  # share and weight of repeated rows of a hidden model
 _LEAST_RESIDUAL = 0.02  # log tokens
-_SHAPE_PRIOR = 300.0  # weight of the previous shape, in records
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +65,55 @@ class _Rows:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Continued:
+    """``start`` with a ``booster`` of the location that was continued on ``traffic``.
+
+    ``rows`` are the training rows, those of the n requests first; ``location`` (n, log tokens) is
+    out of fold.
+    """
+
+    start: EditableArtefact
+    traffic: LoggedTraffic
+    rows: _Rows
+    location: Array
+    booster: lgb.Booster
+
+    @property
+    def words(self) -> FittedWords | None:
+        """The words that tell what the continued location has left; None: none do."""
+        count = len(self.traffic)
+        left = self.rows.target[:count] - self.location
+        idf = self.start.arrays["text_word_idf"].astype(np.float32)
+        return learn_words(self.traffic, self.rows.inputs[:count], left, idf)
+
+    def artefact(self, fitted: FittedWords | None = None) -> EditableArtefact:
+        """The artefact with the scale continued as well, shapes recalibrated and words added."""
+        start, words = self.start, {}
+        location = self.location if fitted is None else self.location + fitted.effects
+        scale, scale_booster = _fit_scale(start, self.traffic, self.rows, location)
+        texts = {
+            "location": self.booster.model_to_string(),
+            "scale": scale_booster.model_to_string(),
+        }
+        if fitted is not None:
+            words = {STORED: fitted.words.weights.astype(np.float16)}
+        shapes = {"shapes": recalibrated_shapes(start, self.traffic, location, scale)}
+        return EditableArtefact.build(
+            start.manifest,
+            {**start.arrays, **shapes, **words},
+            {**start.boosters, **texts},
+            start.files,
+        )
+
+
 def continue_boosters(start: EditableArtefact, traffic: LoggedTraffic) -> EditableArtefact:
-    """``start`` with its boosters continued on ``traffic`` and its shapes recalibrated.
+    """``start``, which has no learned words, with its boosters continued on ``traffic``."""
+    return continue_location(start, traffic).artefact()
+
+
+def continue_location(start: EditableArtefact, traffic: LoggedTraffic) -> Continued:
+    """``start``, which has no learned words, with its location continued on ``traffic``.
 
     The number of added trees grows with the records. Residuals for scale and shapes are out of
     fold; requests with the same prompt share a fold.
@@ -83,24 +129,14 @@ def continue_boosters(start: EditableArtefact, traffic: LoggedTraffic) -> Editab
         rows = _rows(start, usable, target, fold[usable.prompt])
         location = _out_of_fold_location(start.location, rows, len(usable))
     booster = _continue_location(start.location, rows, _rounds(len(usable)))
-    scale, scale_booster = _fit_scale(start, usable, rows, location)
-    texts = {
-        "location": booster.model_to_string(),
-        "scale": scale_booster.model_to_string(),
-    }
-    return EditableArtefact.build(
-        start.manifest,
-        {**start.arrays, "shapes": _shapes(start, usable, location, scale)},
-        {**start.boosters, **texts},
-        start.files,
-    )
+    return Continued(start, usable, rows, location, booster)
 
 
 def recalibrate_learned(start: EditableArtefact, traffic: LoggedTraffic) -> EditableArtefact:
     """``start`` with the shapes of its learned models fitted to ``traffic``."""
     usable = traffic.where(~traffic.endless)
     forecasts = start.raw_forecasts(usable)
-    shapes = _shapes(start, usable, forecasts.location, forecasts.scale)
+    shapes = recalibrated_shapes(start, usable, forecasts.location, forecasts.scale)
     offline = [index for index, name in enumerate(start.models.names) if name not in start.learned]
     shapes[offline] = start.arrays["shapes"][offline]
     arrays = {**start.arrays, "shapes": shapes}
@@ -178,40 +214,3 @@ def _fit_scale(
             inputs = plain.inputs[outside]
             scale[outside] = scales(inputs, boosted(booster, inputs))
     return scale, fit(ended)
-
-
-def _shapes(
-    start: EditableArtefact, traffic: LoggedTraffic, location: Array, scale: Array
-) -> Array:
-    """The shapes, with known models' shapes drawn towards the quantiles of the new residuals."""
-    shapes = np.array(start.arrays["shapes"])
-    residuals = (np.log(traffic.tokens) - location) / scale
-    for index, name in enumerate(traffic.names):
-        match = start.models.match(name)
-        rows = traffic.model == index
-        if match.route != KNOWN or not np.any(rows & traffic.ended):
-            continue
-        group = int(match.weights.argmax())
-        new = censored_quantiles(residuals[rows], traffic.censored[rows], shapes[group])
-        share = rows.sum() / (rows.sum() + _SHAPE_PRIOR)
-        shapes[group] = share * new + (1 - share) * shapes[group]
-    return shapes
-
-
-def censored_quantiles(residuals: Array, censored: Flags, before: Array) -> Array:
-    """Quantiles at LEVELS of n ``residuals``; a ``censored`` residual (n) is a lower bound.
-
-    Censoring hides the upper levels. The distances between hidden levels are those of ``before``
-    (len(LEVELS)), the previous shape.
-    """
-    mass, left = kaplan_meier(residuals, censored)
-    observed = mass > 0
-    quantiles = residual_quantiles(residuals[observed], mass[observed], len(residuals))
-    visible = int(np.sum(1 - left >= LEVELS))
-    if not visible:
-        return before
-    if left > 1e-9:
-        quantiles = np.interp(np.minimum(1.0, LEVELS / (1 - left)), LEVELS, quantiles)
-        last = visible - 1
-        quantiles[visible:] = quantiles[last] + before[visible:] - before[last]
-    return np.asarray(np.maximum.accumulate(quantiles))

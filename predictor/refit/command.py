@@ -75,7 +75,7 @@ def run_refit(args: argparse.Namespace) -> int:
             args.log, args.store, model=args.model_dir, least=args.least, window=args.window
         )
     except (ArtefactError, OSError) as error:
-        return bad_input(str(error))
+        return bad_input(error)
     print(json.dumps(asdict(outcome)))
     return 0
 
@@ -104,6 +104,6 @@ def run_rollback(args: argparse.Namespace) -> int:
     try:
         name = Versions(args.store).rollback(who="operator", reason=args.reason)
     except (ArtefactError, OSError) as error:
-        return bad_input(str(error))
+        return bad_input(error)
     print(name)
     return 0

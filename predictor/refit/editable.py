@@ -17,17 +17,23 @@ from predictor.artefact import format
 from predictor.artefact.card import model_card
 from predictor.artefact.format import ArtefactError
 from predictor.artefact.versions import artefact_id
+from predictor.fast.evidence import RANGES, WATCHED, novelty
 from predictor.fast.forecast import forecast
 from predictor.fast.inputs import (
     AXIS,
     MODEL,
     OWN,
+    STRANGENESS,
+    UNFAMILIAR,
     ModelMatches,
     TrainedModels,
 )
+from predictor.fast.learned_words import LearnedWords, effects
 from predictor.fast.predictor import LengthPredictor
 from predictor.raw_forecast import RawForecasts
 from predictor.refit.traffic import LoggedTraffic
+
+_AT_ONCE = 4096  # requests; bounds the memory for their comparison with all ranges
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +60,8 @@ class EditableArtefact:
     """An artefact's manifest, arrays and boosters (as texts), and the objects made from them.
 
     ``location`` and ``scale`` are LightGBM boosters; ``learned`` are the models added from
-    traffic, by name; ``files`` are the encoder's, which a refit does not change.
+    traffic, by name; ``files`` are the encoder's, which a refit does not change; ``words`` are the
+    words learned from the texts of traffic (None: none).
     """
 
     manifest: dict[str, Any]
@@ -65,6 +72,7 @@ class EditableArtefact:
     scale: lgb.Booster
     learned: Mapping[str, LearnedModel]
     files: Mapping[str, bytes] = field(default_factory=dict)
+    words: LearnedWords | None = None
 
     @classmethod
     def read(cls, folder: Path) -> EditableArtefact:
@@ -94,6 +102,7 @@ class EditableArtefact:
             lgb.Booster(model_str=boosters["scale"]),
             _learned_models(manifest, models, arrays),
             files or {},
+            LearnedWords.from_arrays(arrays),
         )
 
     def write(self, folder: Path) -> None:
@@ -120,9 +129,11 @@ class EditableArtefact:
     def booster_inputs(self, traffic: LoggedTraffic) -> Array:
         """The boosters' inputs of logged requests (n x columns).
 
-        What this artefact has learned of a model is added to the logged ``text_own``.
+        What this artefact has learned of a model is added to the logged ``text_own``. How novel the
+        requests are is by the kinds that this artefact knows.
         """
         inputs = traffic.inputs.copy()
+        inputs[:, [STRANGENESS, UNFAMILIAR]] = self._novelty(inputs[:, WATCHED])
         own = np.nan_to_num(inputs[:, OWN])
         for model, name in enumerate(traffic.names):
             if name in self.learned:
@@ -132,16 +143,26 @@ class EditableArtefact:
         return inputs
 
     def raw_forecasts(self, traffic: LoggedTraffic) -> RawForecasts:
-        """This artefact's forecasts of logged requests."""
+        """This artefact's forecasts of logged requests; words of texts not kept have no effect."""
+        inputs = self.booster_inputs(traffic)
         return forecast(
-            self.booster_inputs(traffic),
+            inputs,
             self._matches(traffic),
             models=self.models,
             location=self.location,
             scale=self.scale,
             shapes=self.arrays["shapes"],
             endless_rates=self.arrays["capped"],
+            learned=effects(traffic.texts.spread(self.words.scores), inputs)
+            if self.words
+            else None,
         )
+
+    def _novelty(self, watched: Array) -> Array:
+        """``evidence.novelty`` of the ``watched`` features of logged requests (n x 2)."""
+        low, high = (np.atleast_2d(self.arrays[name]) for name in RANGES)
+        parts = np.array_split(watched, len(watched) // _AT_ONCE + 1)
+        return np.concatenate([novelty(part, low, high) for part in parts])
 
     def _matches(self, traffic: LoggedTraffic) -> ModelMatches:
         matches = [self.models.match(name) for name in traffic.names]

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from predictor.arrays import Array
 from predictor.fast.inputs import AXIS, OWN, TEXT_ALL, THINKING, TrainedModels
+from predictor.fast.learned_words import STORED
 from predictor.fast.location import with_thinking, without_thinking
 from predictor.raw_forecast import RawForecasts
 from predictor.refit.censoring import impute_from_forecast
@@ -113,8 +114,11 @@ def _robust_ridge(
 
 
 def with_models(base: EditableArtefact, learned: Sequence[LearnedModel]) -> EditableArtefact:
-    """``base`` with the models ``learned``; the forecasts for the models of ``base`` stay."""
-    arrays = dict(base.arrays)
+    """``base`` with the models ``learned``, without learned words.
+
+    The forecasts for the models of ``base`` stay.
+    """
+    arrays = {name: array for name, array in base.arrays.items() if name != STORED}
     for model in learned:
         relatives = base.models.match(model.name).weights
         arrays |= _with_model(arrays, base.arrays, model, relatives)
@@ -128,7 +132,9 @@ def with_models(base: EditableArtefact, learned: Sequence[LearnedModel]) -> Edit
     }
     models = TrainedModels(manifest["models"], arrays["offsets"], arrays["levels"])
     by_name = {model.name: model for model in learned}
-    return replace(base, manifest=manifest, arrays=arrays, models=models, learned=by_name)
+    return replace(
+        base, manifest=manifest, arrays=arrays, models=models, learned=by_name, words=None
+    )
 
 
 def _with_model(

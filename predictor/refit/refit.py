@@ -9,16 +9,24 @@ from typing import Any, Literal
 
 import numpy as np
 
+from predictor import served_log
 from predictor.arrays import Flags
 from predictor.artefact.versions import Versions
 from predictor.files import exclusive
 from predictor.refit.as_served import served_crps, served_forecasts
-from predictor.refit.boost import continue_boosters, recalibrate_learned
+from predictor.refit.boost import continue_location, recalibrate_learned
 from predictor.refit.compare import Verdict, judge, request_crps
 from predictor.refit.editable import EditableArtefact
 from predictor.refit.extend import learn_models, with_models
+from predictor.refit.familiarity import familiar_with
 from predictor.refit.promote import keep_layer, promote
-from predictor.refit.start import RefitStart, adopt_offline_model, read_start, why_no_traffic
+from predictor.refit.start import (
+    RefitStart,
+    adopt_offline_model,
+    read_start,
+    texts_missing,
+    why_no_traffic,
+)
 from predictor.refit.traffic import LoggedTraffic
 
 LEAST = 200
@@ -74,6 +82,9 @@ def refit(
         LockedError: another refit runs.
         LogError, ArtefactError: the log, the store or the model cannot be used.
     """
+    served_log.check(log)  # before a store is made beside a misspelt log
+    if model is not None:
+        EditableArtefact.read(model)
     versions = Versions(store)
     with exclusive(versions.folder / "refit.lock"):
         adopt_offline_model(versions, model)
@@ -125,7 +136,7 @@ def _fit_candidates(start: RefitStart, least: int) -> RefitOutcome:
     traffic, current = start.traffic, start.current
     new = traffic.finished > current.fitted_until
     if reason := _too_little(traffic.where(new & traffic.ended), least):
-        return _outcome(start, "waiting", reason)
+        return _outcome(start, "waiting", reason + texts_missing(start.skipped))
     fitted, chosen, judged = slices(traffic, new)
     earlier = traffic.where(fitted)
     kind, candidate = _choose(_candidates(start.base, current, earlier), traffic, chosen)
@@ -183,10 +194,22 @@ def _too_little(new: LoggedTraffic, least: int) -> str:
 def _candidates(
     base: EditableArtefact, current: EditableArtefact, earlier: LoggedTraffic
 ) -> Iterator[tuple[str, EditableArtefact]]:
-    """The candidates with their kinds: continued boosters, learned models, both."""
-    learned = learn_models(base, current, earlier)
-    yield "boosters", continue_boosters(with_models(base, []), earlier)
+    """The candidates with their kinds: continued boosters, models, both, each with words too.
+
+    Boosters learn what is usual in the traffic, so that its kinds are familiar to them.
+    """
+    learned, known = learn_models(base, current, earlier), familiar_with(base, earlier)
+    yield from _boosted("boosters", with_models(known, []), earlier)
     if learned:
-        extended = with_models(base, learned)
-        yield "models", recalibrate_learned(extended, earlier)
-        yield "models and boosters", continue_boosters(extended, earlier)
+        yield "models", recalibrate_learned(with_models(base, learned), earlier)
+        yield from _boosted("models and boosters", with_models(known, learned), earlier)
+
+
+def _boosted(
+    kind: str, start: EditableArtefact, earlier: LoggedTraffic
+) -> Iterator[tuple[str, EditableArtefact]]:
+    """``start`` with continued boosters, and the same with the words that its texts teach."""
+    continued = continue_location(start, earlier)
+    yield kind, continued.artefact()
+    if (words := continued.words) is not None:
+        yield f"{kind} with words", continued.artefact(words)

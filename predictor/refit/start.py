@@ -12,7 +12,7 @@ from predictor.artefact.format import ArtefactError
 from predictor.artefact.versions import Versions, artefact_id
 from predictor.fast.predictor import DEFAULT
 from predictor.refit.editable import EditableArtefact
-from predictor.refit.traffic import Axes, LoggedTraffic, usable_traffic
+from predictor.refit.traffic import NO_TEXT_KEPT, Axes, LoggedTraffic, usable_traffic
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,7 @@ def read_start(versions: Versions, log: Path, window: int) -> RefitStart:
         served_log.read(log, limit=window),
         feature_hash=str(base.manifest["feature_hash"]),
         artefacts=_artefacts(versions, base.lineage),
+        with_text=current.words is not None,
     )
     return RefitStart(versions, base, current, folder, traffic, skipped)
 
@@ -88,4 +89,15 @@ def why_no_traffic(log: Path, skipped: dict[str, int]) -> str:
     return (
         f"{log} has no records that this model can learn from ({counts}); run the gateway with the "
         "store's current version, or give --model-dir the model that made the log's forecasts"
+        f"{texts_missing(skipped)}"
+    )
+
+
+def texts_missing(skipped: dict[str, int]) -> str:
+    """The remedy where records were ``skipped`` for lack of a text; "" elsewhere."""
+    if NO_TEXT_KEPT not in skipped:
+        return ""
+    return (
+        f"; {skipped[NO_TEXT_KEPT]} answers have no text, and the current version has learned "
+        "words: set learning.keep_text, or roll back to a version without"
     )

@@ -17,10 +17,14 @@ from predictor.arrays import Array, Flags, Indices
 from predictor.data.parquet import flags, numbers, strings
 from predictor.fast.inputs import AXIS, COLUMNS, OWN
 from predictor.features.model_names import canonical
+from predictor.refit.texts import LoggedTexts
 from predictor.training.interval_calibration import is_endless
 
 Axes = Mapping[str, Array]
 """The axis weights (AXES) that an artefact has learned from traffic, by model name."""
+
+NO_TEXT_KEPT = "without the text that the current version's words need"
+"""Why a record is skipped that was logged without ``learning.keep_text``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +38,7 @@ class LoggedTraffic:
     ``prompt`` (n) numbers the prompts; requests with the same prompt share a number. ``arrival``
     (n) is in Unix seconds, ``asked`` (n) the model's name in the request. ``keys`` (n x levels) and
     ``mode`` (n x numbers) are what the adaptive layer knows the requests by; an old log has none:
-    ``NO_KEY`` and 0.
+    ``NO_KEY`` and 0. ``texts`` are the requests' texts, where the log has them.
     """
 
     names: list[str]
@@ -49,6 +53,7 @@ class LoggedTraffic:
     asked: NDArray[np.str_]
     keys: NDArray[np.int64]
     mode: Array
+    texts: LoggedTexts
 
     def __len__(self) -> int:
         return len(self.model)
@@ -65,27 +70,34 @@ class LoggedTraffic:
 
     def where(self, keep: Flags | Indices) -> LoggedTraffic:
         """The requests marked in ``keep`` (n flags), or with these indices, which may repeat."""
-        rows = {field.name: getattr(self, field.name)[keep] for field in fields(self)[1:]}
-        return LoggedTraffic(self.names, **rows)
+        names = [field.name for field in fields(self)[1:-1]]
+        rows = {name: getattr(self, name)[keep] for name in names}
+        return LoggedTraffic(self.names, **rows, texts=self.texts.where(keep))
 
 
 def usable_traffic(
-    log: pa.Table, *, feature_hash: str, artefacts: Mapping[str, Axes]
+    log: pa.Table,
+    *,
+    feature_hash: str,
+    artefacts: Mapping[str, Axes],
+    with_text: bool = False,
 ) -> tuple[LoggedTraffic, dict[str, int]]:
     """The usable records of a served log, and the number of skipped records by reason.
 
     Usable inputs have the features of ``feature_hash`` and were logged by one of ``artefacts``
     (``artefact_id`` -> axes). All ``artefacts`` have the same text model, so that the columns of
-    the inputs have the same meaning.
+    the inputs have the same meaning. ``with_text``: records without a text are not usable, since an
+    artefact to judge has learned words.
     """
     skipped: dict[str, int] = {}
     keep = np.ones(log.num_rows, dtype=np.bool_)
     for reason, usable in (
-        ("without inputs", np.asarray(pc.is_valid(log["inputs"]).to_numpy(), dtype=np.bool_)),
+        ("without inputs", _valid(log, "inputs")),
         ("of several sequences", numbers(log, "sequences") == 1),
         ("without tokens", numbers(log, "output_tokens") > 0),
         ("with other features", _same_features(log, feature_hash)),
         ("of another artefact", np.isin(_texts(log, "artefact"), sorted(artefacts))),
+        (NO_TEXT_KEPT, _valid(log, "text") | (not with_text)),
     ):
         count = int(np.sum(keep & ~usable))
         if count:
@@ -134,7 +146,13 @@ def _arrays(log: pa.Table) -> LoggedTraffic:
         asked=_texts(log, "model"),
         keys=_lists(log, "keys", len(LEVELS), NO_KEY).astype(np.int64),
         mode=_lists(log, "mode_numbers", len(mode.NAMES), 0.0).astype(np.float64),
+        texts=LoggedTexts.read(log["text"].to_pylist()),
     )
+
+
+def _valid(log: pa.Table, column: str) -> Flags:
+    """Which records have a value in ``column``."""
+    return np.asarray(pc.is_valid(log[column]).to_numpy(), dtype=np.bool_)
 
 
 def _lists(log: pa.Table, column: str, width: int, absent: float) -> NDArray[Any]:

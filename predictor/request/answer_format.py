@@ -13,6 +13,7 @@ BYTES_PER_TOKEN = 3
 
 _END = 2  # tokens: the end of the answer, and a token that only begins in the choice
 _MOST_CHOICES = 1_000
+_LONGEST = 20_000  # characters of an expression that is looked at
 _REPEATED = re.compile(r"\{(?:\d+,)?(\d{1,6})\}")
 _UNBOUNDED = re.compile(r"[*+]|\{\d*,\}|\)\{")
 """Repeats without an upper bound, and repeated groups."""
@@ -67,7 +68,7 @@ def _limit(kind: str, value: object) -> int | None:
         texts = [string(choice) for choice in items(value)[:_MOST_CHOICES]]
         return max(map(_tokens, texts), default=None)
     expression = string(value) if kind == "regex" else ""
-    if not expression or _UNBOUNDED.search(expression):
+    if not 0 < len(expression) <= _LONGEST or _UNBOUNDED.search(expression):
         return None
     repeats = sum(int(number) for number in _REPEATED.findall(expression))
     return _tokens(expression) + repeats

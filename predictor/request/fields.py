@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from itertools import islice, repeat
+from itertools import chain, islice, repeat
 
 Object = Mapping[str, object]
 
 NOTHING: Object = {}
 
 _MOST_NODES = 2_000  # values of a document that are walked; a usual tool has some 30
+_MOST_SKETCHED = 20_000  # texts and numbers of a large document that are shown
 _LONGEST = 200_000  # characters of a schema given as a string that are parsed
 _PUNCTUATION = 4  # characters of quotes, colon and comma around a value
 
@@ -71,3 +72,21 @@ def measure(value: object) -> tuple[int, int]:
         elif isinstance(node, list | tuple):
             stack.extend(zip(repeat(""), islice(node, _MOST_NODES)))
     return chars, fields
+
+
+def sketch(value: object) -> str:
+    """The texts, names and numbers of a value, in no order; at most ``_MOST_SKETCHED`` of them.
+
+    Unlike an encoder of JSON it lets other threads run, however large the value is.
+    """
+    parts: list[str] = []
+    stack: list[object] = [value]
+    while stack and len(parts) < _MOST_SKETCHED:
+        node = stack.pop()
+        if isinstance(node, Mapping):
+            stack.extend(islice(chain.from_iterable(node.items()), 2 * _MOST_SKETCHED))
+        elif isinstance(node, list | tuple):
+            stack.extend(islice(node, _MOST_SKETCHED))
+        else:
+            parts.append(node if isinstance(node, str) else str(node))
+    return '", "'.join(parts)

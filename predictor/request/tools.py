@@ -8,6 +8,8 @@ from predictor.request.fields import Object, items, mapping, measure
 
 _MEASURED = 16  # tools whose text is measured; further ones count as their mean
 
+_READ = 1_000_000  # characters of a system message in which tools are looked for
+
 _SCHEMAS = ('"parameters"', '"input_schema"', '"inputSchema"')
 """What names the arguments in a tool's JSON: OpenAI's word, Anthropic's, and MCP's."""
 
@@ -20,8 +22,6 @@ class Tools:
     chars: int = 0
     forced: bool = False
     parallel: bool | None = None
-    described: bool = False
-    """Whether the tools are in the system message, not in a field of their own."""
 
 
 def read_tools(body: Object, system: str) -> Tools:
@@ -48,8 +48,9 @@ def read_tools(body: Object, system: str) -> Tools:
 
 def _described(system: str) -> Tools:
     """The tools that a system message describes in JSON, for models that take no field of tools."""
-    number = max(map(system.count, _SCHEMAS)) if '"name"' in system else 0
-    return Tools(number, len(system), described=True) if number else Tools()
+    shown = system[:_READ]
+    number = max(map(shown.count, _SCHEMAS)) if '"name"' in shown else 0
+    return Tools(number, len(system)) if number else Tools()
 
 
 def _parallel(body: Object, choice: Object) -> bool | None:

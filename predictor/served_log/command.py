@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from predictor.exit_codes import bad_input
+from predictor.files import check_file
 from predictor.served_log import LogError, read
 
 
@@ -20,13 +21,15 @@ def add_log_arguments(parser: argparse.ArgumentParser) -> None:
 def run_log(args: argparse.Namespace) -> int:
     """Print a summary of the served log as JSON; with ``--out``, write all records to a file."""
     try:
+        if args.out is not None:
+            check_file(args.out)
         table = read(args.log)
         if args.out is not None:
             import pyarrow.parquet as pq  # noqa: PLC0415
 
             pq.write_table(table, args.out, compression="zstd")
     except (LogError, OSError) as error:
-        return bad_input(str(error))
+        return bad_input(error)
     print(json.dumps(summary(table)))
     return 0
 

@@ -123,13 +123,14 @@ _NAMES = tuple(name for name, _ in _types() if name != "inputs")
 def json_line(record: ServedRecord) -> bytes:
     """The record as a line of JSON.
 
-    A number that is not finite becomes null. ``inputs`` keep 7 digits, as single precision does.
+    A number that is not finite becomes null. ``inputs`` have 9 digits, so that they are read back
+    exactly: a forecast of the replayed log can hang on the last bit.
     """
     values = {name: _finite(getattr(record, name)) for name in _NAMES}
     if record.inputs is None:
         return _encode(values) + b"\n"
     inputs = np.asarray(record.inputs, dtype=np.float32).tolist()
-    row = ",".join(["%.7g"] * len(inputs)) % tuple(inputs)
+    row = ",".join(["%.9g"] * len(inputs)) % tuple(inputs)
     row = row.replace("-inf", "null").replace("inf", "null").replace("nan", "null")
     return _encode(values)[:-1] + b',"inputs":[' + row.encode() + b"]}\n"
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.json
 import pyarrow.parquet as pq
 
-from predictor.files import PARTIAL, atomic_write
+from predictor.files import PARTIAL, PRIVATE_FILE, atomic_write
 from predictor.served_log.record import SCHEMA
 
 log = logging.getLogger("lengthwise")
@@ -68,12 +68,31 @@ def read(folder: Path | str, *, limit: int | None = None) -> pa.Table:
         LogError: the folder is absent or not readable.
     """
     folder = Path(folder)
+    check(folder)
     for _ in range(_ATTEMPTS):
-        if not folder.is_dir():
-            break
         with suppress(FileNotFoundError):  # a segment was finished or deleted meanwhile
             return _read(folder, limit)
-    raise LogError(f"{folder} is not a served log; give the folder that the gateway writes to")
+    raise LogError(f"{folder} changes faster than it can be read; try again")
+
+
+def check(folder: Path) -> None:
+    """Refuse a folder that no gateway has written to.
+
+    Raises:
+        LogError: the folder is absent, cannot be read, or holds neither records nor the lock that
+            a gateway makes first.
+    """
+    try:
+        known = folder.is_dir() and (bool(segments(folder)) or (folder / LOCK).exists())
+    except OSError as error:
+        raise LogError(
+            f"{folder} cannot be read: {error.strerror}; check its permissions"
+        ) from None
+    if not known:
+        raise LogError(
+            f"{folder} is not a served log; give the folder that the gateway writes to: `served` "
+            "under learning.folder"
+        )
 
 
 def _read(folder: Path, limit: int | None) -> pa.Table:
@@ -164,7 +183,7 @@ def finish(path: Path) -> tuple[Path, int]:
     table, skipped = read_lines(path)
     out = path.with_suffix(".parquet")
     if table.num_rows:
-        with atomic_write(out) as file:
+        with atomic_write(out, mode=PRIVATE_FILE) as file:
             pq.write_table(table, file, compression="zstd")
     path.unlink()
     return out, skipped

@@ -11,7 +11,7 @@ from threading import Event, Thread
 
 import pyarrow as pa
 
-from predictor.files import LockedError, acquire, release
+from predictor.files import PRIVATE_FILE, LockedError, acquire, private_folder, release
 from predictor.served_log.record import ServedRecord, json_line
 from predictor.served_log.segments import LOCK, LogError, finish, prune, recover, segment_path
 
@@ -33,8 +33,8 @@ class ServedLog:
     full segment (``segment_rows`` records, or a share of ``max_bytes``) to Parquet, and deletes the
     oldest segments beyond ``max_bytes``. A written record survives a crash of the process.
 
-    ``dropped`` counts the records lost because the queue was full or the disk failed, ``torn`` the
-    lines that a crash had cut, ``deleted`` the segments deleted for lack of room.
+    ``written`` counts the records that are in a file, ``torn`` the lines that a crash had cut,
+    ``deleted`` the segments deleted for lack of room.
 
     Raises:
         LogError: the folder cannot be made or written, or another process writes to the folder.
@@ -56,7 +56,8 @@ class ServedLog:
                 f"max_waiting {max_waiting}: at least 1; flush_s {flush_s}: more than 0"
             )
         self.folder = Path(folder)
-        self.dropped = self.torn = self.deleted = 0
+        self.written = self.torn = self.deleted = 0
+        self._refused = self._lost = 0  # each counted by one thread
         self._max_bytes = max_bytes
         self._segment_rows = segment_rows
         self._segment_bytes = min(SEGMENT_BYTES, max_bytes // 4)
@@ -85,7 +86,7 @@ class ServedLog:
 
     def _lock_folder(self) -> None:
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            private_folder(self.folder)
             self._lock = acquire(self.folder / LOCK)
         except LockedError as error:
             raise LogError(f"served log: {error}") from error
@@ -95,10 +96,15 @@ class ServedLog:
                 "folder, or switch the log off"
             ) from error
 
+    @property
+    def dropped(self) -> int:
+        """Records lost because the queue was full, the log closed or the disk failed."""
+        return self._refused + self._lost
+
     def append(self, record: ServedRecord) -> bool:
         """Queue a record in microseconds, without disk access; False if the record was dropped."""
         if len(self._waiting) >= self._max_waiting or self._stop.is_set():
-            self.dropped += 1
+            self._refused += 1
             return False
         self._waiting.append(record)
         return True
@@ -124,7 +130,7 @@ class ServedLog:
                     self._rotate()
             os.fsync(self._file)
             self._failing = False
-        except OSError as error:
+        except (OSError, pa.ArrowException) as error:
             if not self._failing:
                 log.error(
                     "served log %s: %s; records are dropped until writing succeeds",
@@ -141,12 +147,13 @@ class ServedLog:
             data = b"".join(map(json_line, records))
             _write(self._file, data)
         except (OSError, TypeError, ValueError) as error:
-            self.dropped += len(records)
+            self._lost += len(records)
             os.ftruncate(self._file, self._bytes)
             if isinstance(error, OSError):
                 raise
             log.exception("served log: a record cannot be written as JSON")
             return
+        self.written += len(records)
         self._rows += len(records)
         self._bytes += len(data)
         time.sleep(0)
@@ -165,7 +172,7 @@ class ServedLog:
 
     def _open(self, number: int) -> int:
         path = segment_path(self.folder, number, "jsonl")
-        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, PRIVATE_FILE)
 
     def _prune(self) -> None:
         """Delete old segments, to leave room for the open and for the next segment."""

@@ -103,6 +103,6 @@ def run_train(args: argparse.Namespace) -> int:
                 threads=args.threads,
             )
     except (DataError, ArtefactError, OSError) as error:
-        return bad_input(str(error))
+        return bad_input(error)
     print(json.dumps(manifest["metrics"].get("mean", {})))
     return 0

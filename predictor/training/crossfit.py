@@ -64,28 +64,38 @@ class _LocatedRows:
 
 
 def fit_head(
-    inputs: CellInputs, fold: Indices, apart: CellInputs, kind: Indices, *, threads: int
+    inputs: CellInputs,
+    fold: Indices,
+    apart: CellInputs,
+    kind: Indices,
+    *,
+    threads: int,
+    hasty: bool = False,
 ) -> FittedHead:
     """Fit location and scale on all cells, and the shapes on out-of-fold residuals.
 
     ``fold`` (P) is each prompt's fold. Forecasts for unseen models are measured on hidden models:
     further fits of fold k leave out every FOLDS-th model, and every FOLDS-th family. ``apart`` are
     the inputs by a text model that saw no prompt of the same ``kind`` (P): from forecasts of whole
-    kinds left out the scale learns how much a novel prompt widens the forecast.
+    kinds left out the scale learns how much a novel prompt widens the forecast. ``hasty`` as in
+    ``fit_location``, for all fits.
     """
     cells = np.arange(len(inputs.cells))
     parts = []
     for part in range(FOLDS):
         inside = fold[inputs.cells.prompt] != part
-        parts.extend(_fit_fold(inputs, cells[inside], cells[~inside], part, threads))
+        parts.extend(
+            _fit_fold(inputs, cells[inside], cells[~inside], part, threads=threads, hasty=hasty)
+        )
         log.info("cross-fit %d of %d", part + 1, FOLDS)
     located = _joined(parts)
     novel = _kinds_left_out(apart, kind, threads)
     scale = _out_of_fold_scale(inputs, located, novel, threads)
     rows, rng = located.rows, np.random.default_rng(0)
     everything = _joined([located, *novel])
+    final = inputs.training_rows(cells, _NONE_HIDDEN, rng)
     return FittedHead(
-        fit_location(inputs.training_rows(cells, _NONE_HIDDEN, rng), inputs.cells, threads=threads),
+        fit_location(final, inputs.cells, threads=threads, hasty=hasty),
         fit_scale(everything.rows, inputs.cells, everything.location, threads=threads),
         _shapes(inputs, located, scale),
         OutOfFold(rows.cell, located.location, scale, rows.inputs, located.fold),
@@ -93,7 +103,13 @@ def fit_head(
 
 
 def _fit_fold(
-    inputs: CellInputs, inside: Indices, outside: Indices, part: int, threads: int
+    inputs: CellInputs,
+    inside: Indices,
+    outside: Indices,
+    part: int,
+    *,
+    threads: int,
+    hasty: bool,
 ) -> list[_LocatedRows]:
     """Fit on the cells ``inside`` and locate the cells ``outside``, once for each route.
 
@@ -105,7 +121,7 @@ def _fit_fold(
     def located(hidden: Indices, unseen: Indices, matches: list[ModelMatch]) -> _LocatedRows:
         seen = inside[~np.isin(model[inside], hidden)]
         rows = inputs.training_rows(seen, hidden, rng)
-        booster = fit_location(rows, inputs.cells, threads=threads, hasty=len(hidden) > 0)
+        booster = fit_location(rows, inputs.cells, threads=threads, hasty=hasty or len(hidden) > 0)
         rows = inputs.rows(unseen, matches)
         location = locate(booster, rows, threads=threads)
         return _LocatedRows(rows, location, np.full(len(rows.cell), part, dtype=np.intp))

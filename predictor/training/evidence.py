@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from predictor.arrays import Array
-from predictor.fast.evidence import Evidence, is_code, novelty, watched
+from predictor.fast.evidence import Evidence, is_code, novelty, ranges, watched
 from predictor.features.definition import TextFeatures
 from predictor.features.prior import priors
 from predictor.features.prior_table import LINES
@@ -18,7 +18,6 @@ The data's requests for lists, essays and facts are those of a few sets, asked i
 table holds until many prompts speak against it. The number was chosen on ``everyday.jsonl`` of the
 tests: with 20 fewer medians are in range there, and tau in scope of CASTILLO is no higher."""
 
-_ENDS = (0.004, 0.996)  # quantiles of a feature that are a kind's range
 _MOST_SHARE = 0.97
 _FEW_MODELS = 3.0  # a prompt that k models answered weighs k / (k + 3)
 
@@ -32,22 +31,13 @@ def fit_evidence(
     """
     shares, shifts = _fit_priors(features, targets, score)
     values, kinds = watched(features), np.unique(targets.kind)
-    ranges = np.array([_range(values[targets.kind == part]) for part in kinds])
+    ends = np.array([ranges(values[targets.kind == part]) for part in kinds])
     apart = np.zeros((len(values), 2))
     for index, part in enumerate(kinds if len(kinds) > 1 else []):
         inside = targets.kind == part
-        apart[inside] = novelty(values[inside], *_union(np.delete(ranges, index, axis=0)))
-    return Evidence(shares, shifts, *_union(ranges)), apart
-
-
-def _range(values: Array) -> Array:
-    """The ends of each feature's range in one kind (2 x d); NaN counts as 0."""
-    low, high = np.quantile(np.nan_to_num(values), _ENDS, axis=0)
-    return np.array([low, high])
-
-
-def _union(ranges: Array) -> tuple[Array, Array]:
-    return ranges[:, 0].min(axis=0), ranges[:, 1].max(axis=0)
+        others = np.delete(ends, index, axis=0)
+        apart[inside] = novelty(values[inside], others[:, 0], others[:, 1])
+    return Evidence(shares, shifts, ends[:, 0], ends[:, 1]), apart
 
 
 def _fit_priors(features: TextFeatures, targets: TextTargets, score: Array) -> tuple[Array, Array]:

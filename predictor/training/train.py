@@ -75,6 +75,7 @@ def train(
             or weights are missing.
         ArtefactError: ``out`` is a directory of other files.
     """
+    format.check_place(out)
     licences = castillo.find_licences(data) if licensed_only else None
     split = _split(sources.read_all(data), holdout, licences, refit=refit)
     training, held, everything = split.training, split.held, split.everything
@@ -88,7 +89,7 @@ def train(
     fast = fit(training, effects, threads=threads)
     refined: FittedRefinedTier | ReusedRefinedTier | None = None
     if encoder_from:
-        refined = reuse_encoder(encoder_from, fast)
+        refined = reuse_encoder(encoder_from, fast, threads=threads)
     if encoder:
         fast_share = _PUBLISHED_FAST_SHARE if licensed_only else 0.0
         refined = _fit_refined(
@@ -107,7 +108,7 @@ def train(
         log.info("fitting again on all prompts")
         fast = fit(everything, effects, threads=threads)
         if isinstance(refined, ReusedRefinedTier):
-            refined = reuse_encoder(refined.folder, fast)
+            refined = reuse_encoder(refined.folder, fast, threads=threads)
         elif refined is not None:
             refined = refined.fit_further(fast, effects=effects, threads=threads)
         manifest |= size_facts(fast)

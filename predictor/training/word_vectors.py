@@ -19,6 +19,7 @@ import numpy as np
 from predictor.arrays import Array, Single
 from predictor.features import tokens
 from predictor.features.word_vectors import FILE, SIZE, write
+from predictor.files import check_file
 
 WORDS = 22_000
 
@@ -35,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--base", type=Path, help="directory of a BERT (default: the package's)")
     parser.add_argument("--out", type=Path, default=FILE)
     options = parser.parse_args(arguments)
+    check_file(options.out)
     base = weights.read(weights.find(options.base))
     vocabulary: dict[str, int] = json.loads(base.tokenizer)["model"]["vocab"]
     words = whole_words(sorted(vocabulary, key=vocabulary.__getitem__), WORDS)

@@ -2,6 +2,8 @@
 
 import multiprocessing
 import os
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,8 @@ from predictor.files import (
     LockedError,
     acquire,
     atomic_write,
+    check_file,
+    check_folder,
     exclusive,
     release,
     rename,
@@ -80,3 +84,33 @@ def test_a_folder_can_be_renamed(tmp_path: Path) -> None:
     (tmp_path / "stage").mkdir()
     rename(tmp_path / "stage", tmp_path / "place")
     assert [path.name for path in tmp_path.iterdir()] == ["place"]
+
+
+def test_a_place_that_can_be_written_is_left_as_it_is(tmp_path: Path) -> None:
+    check_folder(tmp_path / "new" / "folder")
+    check_folder(tmp_path)
+    check_file(tmp_path / "new.json")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "old.json").write_text("old")
+    check_file(tmp_path / "old.json")
+    assert (tmp_path / "old.json").read_text() == "old"
+
+
+@pytest.mark.parametrize("check", [check_folder, check_file])
+def test_a_place_that_cannot_be_written_is_named(
+    check: Callable[[Path], None], tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="file") as refused:
+        check(tmp_path / "file" / "out")
+    assert "tmp" not in Path(refused.value.filename).name
+    with pytest.raises(OSError, match=re.escape("/proc")):  # nobody can write there, root neither
+        check(Path("/proc/out"))
+
+
+def test_a_folder_is_no_file_and_a_file_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(IsADirectoryError):
+        check_file(tmp_path)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(NotADirectoryError):
+        check_folder(tmp_path / "file")

@@ -21,6 +21,9 @@ _KINDS = (
     ("Write a long essay on {topic} with part {at}, please.", 600.0),
 )
 
+_NUMBERS = 317
+"""Numbers in the texts, as in the data trained on: four digits would make traffic unfamiliar."""
+
 
 def serve(
     folder: Path,
@@ -31,6 +34,7 @@ def serve(
     start: float = 1e9,
     seed: int = 0,
     max_tokens: int | None = None,
+    keep_text: bool = False,
 ) -> list[tuple[Prompt, float]]:
     """Log ``count`` answers to ``models`` (name: level); returns prompts and true lengths."""
     rng = np.random.default_rng(seed)
@@ -39,10 +43,11 @@ def serve(
     for at in range(count):
         form, median = _KINDS[rng.integers(len(_KINDS))]
         name = list(models)[rng.integers(len(models))]
-        text = form.format(topic=_TOPICS[rng.integers(len(_TOPICS))], at=1000 * seed + at)
+        number = (1000 * seed + at) % _NUMBERS
+        text = form.format(topic=_TOPICS[rng.integers(len(_TOPICS))], at=number)
         length = median * models[name] * np.exp(SIGMA * rng.standard_normal())
         made.append((Prompt(name, text, max_tokens=max_tokens), max(1.0, float(np.rint(length)))))
-    log_answers(folder, predictor, made, start=start, seed=seed)
+    log_answers(folder, predictor, made, start=start, seed=seed, keep_text=keep_text)
     return made
 
 
@@ -53,6 +58,7 @@ def log_answers(
     *,
     start: float = 1e9,
     seed: int = 0,
+    keep_text: bool = False,
 ) -> None:
     """Log answers of the given lengths to prompts, one a second, cut at the prompts' limits."""
     raw_forecasts = predictor.raw_forecasts([prompt for prompt, _ in made])
@@ -79,6 +85,7 @@ def log_answers(
                 inputs=raw_forecasts.inputs[at].astype(np.float32),
                 feature_hash=feature_hash(),
                 artefact=artefact_id(predictor.manifest),
+                text=prompt.text if keep_text else None,
             )
         )
     log.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -37,15 +38,18 @@ def onnx_graph(encoder: FittedEncoder) -> bytes:
     )
 
 
-def files(encoder: FittedEncoder, *, models: list[str]) -> dict[str, bytes]:
+def files(
+    encoder: FittedEncoder, *, models: list[str], corpora: Sequence[str] = ()
+) -> dict[str, bytes]:
     """The encoder's files by name; ``models`` are the names of the first columns.
 
-    The manifest holds the SHA-256 of the other files.
+    The manifest holds the ``corpora`` trained on and the SHA-256 of the other files.
     """
     parts = {GRAPH: onnx_graph(encoder), TOKENIZER: encoder.tokenizer.encode()}
     manifest = {
         "format": FORMAT,
         "models": models,
+        "corpora": list(corpora),
         "columns": len(encoder.centre) + 1,
         "tokens": encoder.settings.tokens,
         "files": {name: hashlib.sha256(data).hexdigest() for name, data in parts.items()},

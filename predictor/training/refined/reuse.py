@@ -1,19 +1,21 @@
 """A refined tier around an encoder that was trained before: no torch, no hours of training.
 
-The head has no trees: a fit would need outputs of the encoder for prompts that it was not trained
-on. The location is a blend of both tiers, with the shares that were fitted out of fold when the
-encoder was trained. Scales and shapes are the fast tier's.
+The location is a blend of both tiers, with the shares that were fitted out of fold when the encoder
+was trained. The booster that corrects the blend is fitted on corpora that the encoder was not
+trained on, if the data has any: its outputs for other prompts are better than they will be for new
+ones. Scales and shapes are the fast tier's.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import lightgbm as lgb
 import numpy as np
 
 from predictor.artefact import format
+from predictor.data.castillo import CORPORA
 from predictor.data.records import DataError
 from predictor.fast.predictor import LengthPredictor
 from predictor.features.model_names import canonical
@@ -22,9 +24,13 @@ from predictor.refined.head import RefinedHead, RefinedTier
 from predictor.refined.head_inputs import MORE_COLUMNS
 from predictor.refined.tiers import RefinedPredictor
 from predictor.training.fast import FittedFastTier
+from predictor.training.progress import log
+from predictor.training.refined.stacking import fit_correction
+from predictor.training.refined.stacking_cells import stacking_cells
 
 _KNOTS = np.array([-4.0, 2.0])  # log scales; both have the fast tier's shapes
 _ROWS = 40  # of the data for a booster that always says 0
+_LEAST_ROWS = 100  # of corpora that the encoder was not trained on
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +51,7 @@ class ReusedRefinedTier:
         return RefinedPredictor(fast, RefinedTier(Encoder.load(self.folder), self.head))
 
 
-def reuse_encoder(folder: Path, fast: FittedFastTier) -> ReusedRefinedTier:
+def reuse_encoder(folder: Path, fast: FittedFastTier, *, threads: int = 1) -> ReusedRefinedTier:
     """The refined tier of the model directory ``folder`` beside another fast tier.
 
     Raises:
@@ -53,10 +59,10 @@ def reuse_encoder(folder: Path, fast: FittedFastTier) -> ReusedRefinedTier:
         DataError: the model there has no refined tier, or was trained on other models.
     """
     arrays, contents = format.read(folder, any_features=True).arrays, _encoder_files(folder)
-    names = Encoder.load(folder).models
-    if not {canonical(name) for name in names} <= set(fast.models.names):
+    encoder = Encoder.load(folder)
+    if not {canonical(name) for name in encoder.models} <= set(fast.models.names):
         raise DataError(
-            f"the encoder in {folder} was trained on {', '.join(names)}, this data has "
+            f"the encoder in {folder} was trained on {', '.join(encoder.models)}, this data has "
             f"{', '.join(fast.models.names)}; train with --encoder"
         )
     still = _constant_zero(fast.head.out_of_fold.inputs.shape[1] + MORE_COLUMNS)
@@ -71,7 +77,20 @@ def reuse_encoder(folder: Path, fast: FittedFastTier) -> ReusedRefinedTier:
         shapes=np.stack([fast.head.shapes] * len(_KNOTS)),
         models=fast.models,
     )
-    return ReusedRefinedTier(folder, contents, head)
+    correction = _correction(RefinedTier(encoder, head), fast, threads)
+    return ReusedRefinedTier(folder, contents, replace(head, location=correction or still))
+
+
+def _correction(tier: RefinedTier, fast: FittedFastTier, threads: int) -> lgb.Booster | None:
+    """The booster that corrects the blend of the ``tier``; None: too few rows are new to it."""
+    records, located = fast.records, fast.head.out_of_fold
+    prompt = fast.cells.prompt[located.cell]
+    seen = np.isin(records.corpus, tier.encoder.corpora or CORPORA)[prompt]
+    if (~seen).sum() < _LEAST_ROWS:
+        return None
+    log.info("fitting the refined head on %d prompts", len(records.texts))
+    cells = stacking_cells(fast, np.arange(len(prompt)), tier.outputs(records.texts))
+    return fit_correction(cells, seen, tier.head.blend, tier.head.fast_share, threads=threads)
 
 
 def _encoder_files(folder: Path) -> dict[str, bytes]:

@@ -8,11 +8,16 @@ import lightgbm as lgb
 import numpy as np
 
 from predictor.arrays import Array, Flags, Indices
-from predictor.fast.inputs import ROUTES, ModelMatch, TrainedModels
-from predictor.raw_forecast import RawForecasts
+from predictor.fast.inputs import (
+    ROUTES,
+    ModelMatches,
+    TrainedModels,
+    correction_share,
+)
 from predictor.refined.head import RefinedHead, blended, shrunk_scale
 from predictor.refined.head_inputs import head_inputs, own_column
 from predictor.training.refined.interval_calibration import shapes_by_scale
+from predictor.training.refined.stacking_cells import StackingCells
 
 FOLDS = 5
 
@@ -44,30 +49,10 @@ _LOCATION = _COMMON | {
     "min_data_in_leaf": 60,
 }
 _SCALE = _COMMON | {"objective": "regression", "num_leaves": 6, "min_data_in_leaf": 150}
-_LOCATION_ROUNDS, _SCALE_ROUNDS = 150, 100
+_LOCATION_ROUNDS, _SCALE_ROUNDS, _CORRECTION_ROUNDS = 150, 100, 300
 
 _RIDGE = 1.0  # draws the blend of a route with few rows towards the fast tier alone
 _LEAST_RESIDUAL = 0.02
-
-
-@dataclass(frozen=True, slots=True)
-class StackingCells:
-    """n (prompt, model) cells with out-of-fold forecasts of both tiers and measured lengths.
-
-    ``raw_forecasts`` (n) are the fast tier's; their ``shape`` is not read. ``encoded`` (n x D) are
-    the encoder's ``whole_lengths``. ``matches`` (n) are the models' matches, ``prompt`` and
-    ``model`` (n) indices, ``values`` (n x m, NaN padded) log lengths. ``weight`` (n) counts in the
-    fit and ``share`` (n) in the calibration.
-    """
-
-    raw_forecasts: RawForecasts
-    encoded: Array
-    matches: list[ModelMatch]
-    prompt: Indices
-    model: Indices
-    values: Array
-    weight: Array
-    share: Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +64,18 @@ class _FittedLocation:
 
 
 def fit_refined_head(
-    cells: StackingCells, models: TrainedModels, *, threads: int = 1
+    cells: StackingCells, models: TrainedModels, *, fast_share: float = 0.0, threads: int = 1
 ) -> RefinedHead:
-    """Fit blend, location and scale on all ``cells``, and the shapes by cross-fitting in them."""
-    rows = _StackedRows.from_cells(cells, threads)
+    """Fit blend, location and scale on all ``cells``, and the shapes by cross-fitting in them.
+
+    ``fast_share`` as in ``RefinedHead``.
+    """
+    rows = _StackedRows.from_cells(cells, fast_share, threads)
     location = np.empty(len(rows.inputs))
     for part in range(FOLDS):
         fitted, out = rows.fit_location(rows.fold != part), rows.fold == part
         change = np.asarray(fitted.booster.predict(rows.inputs[out]), dtype=np.float64)
-        location[out] = rows.base(fitted.blend)[out] + change
+        location[out] = rows.base(fitted.blend)[out] + rows.share[out] * change
     scale_booster, change = _fit_scale(rows, location)
     level = float(np.mean(np.log(cells.raw_forecasts.scale) + change))
     scale = shrunk_scale(cells.raw_forecasts.scale, change, level, TRUST)
@@ -96,39 +84,54 @@ def fit_refined_head(
         np.where(np.isnan(cells.values), 0.0, cells.share[:, None]),
         scale,
         cells.prompt,
-        models.group(rows.routes, cells.model),
+        models.group(rows.models.routes, cells.model),
         groups=len(models.names) + 2,
     )
     final = rows.fit_location(np.ones(len(rows.inputs), dtype=bool))
-    return RefinedHead(
-        final.booster, scale_booster, final.blend, level, TRUST, 0.0, knots, shapes, models
-    )
+    trees = final.booster, scale_booster
+    return RefinedHead(*trees, final.blend, level, TRUST, fast_share, knots, shapes, models)
+
+
+def fit_correction(
+    cells: StackingCells, seen: Flags, blend: Array, fast_share: float, *, threads: int = 1
+) -> lgb.Booster:
+    """The booster of the location around an encoder that exists already, and its ``blend``.
+
+    ``seen`` (n) marks the cells of kinds of prompts that the encoder was trained on. Its outputs
+    are too good there, so the booster learns from the other cells alone what to correct, and from
+    those that are seen that there is nothing to correct.
+    """
+    rows = _StackedRows.from_cells(cells, fast_share, threads)
+    target = np.where(seen, 0.0, rows.centre - rows.base(blend))
+    return rows.fit_trees(target, np.ones(len(seen), dtype=bool), _CORRECTION_ROUNDS)
 
 
 @dataclass(frozen=True, slots=True)
 class _StackedRows:
     """The cells as the head's boosters read them.
 
-    Per cell: the ``weights`` (n x M) and ``routes`` (n) of the match of the cell's model, the
-    boosters' ``inputs``, the mean log length ``centre`` (n) and the ``fold`` (n).
+    Per cell: the match of the cell's model (``models``), the boosters' ``inputs``, the ``share`` of
+    the location's booster that counts (n), the mean log length ``centre`` (n) and the ``fold`` (n).
     """
 
     cells: StackingCells
-    weights: Array
-    routes: Indices
+    models: ModelMatches
+    fast_share: float
     inputs: Array
+    share: Array
     centre: Array
     fold: Indices
     threads: int
 
     @classmethod
-    def from_cells(cls, cells: StackingCells, threads: int) -> _StackedRows:
-        weights = np.array([match.weights for match in cells.matches])
+    def from_cells(cls, cells: StackingCells, fast_share: float, threads: int) -> _StackedRows:
+        models = ModelMatches.from_matches(cells.matches)
         return cls(
             cells,
-            weights,
-            np.array([match.route for match in cells.matches], dtype=np.intp),
-            head_inputs(cells.raw_forecasts, cells.encoded, weights),
+            models,
+            fast_share,
+            head_inputs(cells.raw_forecasts, cells.encoded, models.weights),
+            correction_share(cells.raw_forecasts.inputs),
             np.nanmean(cells.values, axis=1),
             _folds(cells.prompt),
             threads,
@@ -137,21 +140,30 @@ class _StackedRows:
     def base(self, blend: Array) -> Array:
         """The blended location of each cell (n, log tokens)."""
         cells = self.cells
-        return blended(blend, cells.raw_forecasts, cells.encoded, self.weights, self.routes)
+        return blended(blend, self.fast_share, cells.raw_forecasts, cells.encoded, self.models)
 
     def fit_location(self, keep: Flags) -> _FittedLocation:
         """Blend and booster of the cells marked in ``keep``."""
         blend = _fit_blend(self, keep)
         target = self.centre - self.base(blend)
-        return _FittedLocation(blend, self.boost(target, keep, _LOCATION, _LOCATION_ROUNDS))
+        return _FittedLocation(blend, self.fit_trees(target, keep, _LOCATION_ROUNDS))
+
+    def fit_trees(self, target: Array, keep: Flags, rounds: int) -> lgb.Booster:
+        """The booster whose output times ``share`` is the ``target`` (n, log tokens)."""
+        weight = self.cells.weight * self.share**2
+        return self.boost(target / self.share, keep, _LOCATION, rounds, weight)
 
     def boost(
-        self, target: Array, keep: Flags, settings: dict[str, object], rounds: int
+        self,
+        target: Array,
+        keep: Flags,
+        settings: dict[str, object],
+        rounds: int,
+        weight: Array,
     ) -> lgb.Booster:
         """A booster of ``target`` (n) on the cells marked in ``keep``."""
         settings = settings | {"num_threads": self.threads}
-        weight = self.cells.weight[keep]
-        data = lgb.Dataset(self.inputs[keep], target[keep], weight=weight, params=settings)
+        data = lgb.Dataset(self.inputs[keep], target[keep], weight=weight[keep], params=settings)
         return lgb.train(settings, data, rounds)
 
 
@@ -165,11 +177,11 @@ def _folds(prompt: Indices) -> Indices:
 def _fit_blend(rows: _StackedRows, keep: Flags) -> Array:
     """Ridge regression, by route, of mean log lengths on both tiers' locations (routes x 3)."""
     cells = rows.cells
-    columns = np.asarray(cells.encoded, dtype=np.float64)[:, : rows.weights.shape[1]]
-    difference = own_column(columns, rows.weights) - cells.raw_forecasts.location
+    columns = cells.encoded[:, : rows.models.weights.shape[1]]
+    difference = own_column(columns, rows.models.weights) - cells.raw_forecasts.location
     blend = np.tile([1.0, 0.0, 0.0], (len(ROUTES), 1))
     for route in range(len(ROUTES)):
-        chosen = keep & (rows.routes == route)
+        chosen = keep & (rows.models.routes == route)
         inputs = np.column_stack([difference[chosen], np.ones(chosen.sum())])
         weighted = inputs * cells.weight[chosen, None]
         target = rows.centre[chosen] - cells.raw_forecasts.location[chosen]
@@ -187,7 +199,7 @@ def _fit_scale(rows: _StackedRows, location: Array) -> tuple[lgb.Booster, Array]
     change = np.empty(len(location))
     for part in range(FOLDS):
         out = rows.fold == part
-        booster = rows.boost(target, ~out, _SCALE, _SCALE_ROUNDS)
+        booster = rows.boost(target, ~out, _SCALE, _SCALE_ROUNDS, cells.weight)
         change[out] = np.asarray(booster.predict(rows.inputs[out]), dtype=np.float64)
     everything = np.ones(len(location), dtype=bool)
-    return rows.boost(target, everything, _SCALE, _SCALE_ROUNDS), change
+    return rows.boost(target, everything, _SCALE, _SCALE_ROUNDS, cells.weight), change

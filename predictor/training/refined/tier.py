@@ -14,16 +14,13 @@ from pathlib import Path
 
 import numpy as np
 
-from predictor.arrays import Flags, Indices, Single
+from predictor.arrays import Flags
 from predictor.data import splits
 from predictor.data.other_models import PromptEffects
 from predictor.data.records import DataError
-from predictor.fast.inputs import KNOWN, RELATED, ModelMatch
 from predictor.fast.predictor import LengthPredictor
-from predictor.raw_forecast import LEVELS, RawForecasts
 from predictor.refined.encoder import Encoder
 from predictor.refined.head import RefinedHead, RefinedTier
-from predictor.refined.head_inputs import whole_lengths
 from predictor.refined.tiers import RefinedPredictor
 from predictor.training import crossfit
 from predictor.training.fast import FittedFastTier
@@ -32,12 +29,12 @@ from predictor.training.refined import fit
 from predictor.training.refined.export import files, write
 from predictor.training.refined.fit import FittedEncoder
 from predictor.training.refined.loop import Settings
-from predictor.training.refined.stacking import StackingCells, fit_refined_head
+from predictor.training.refined.stacking import fit_refined_head
+from predictor.training.refined.stacking_cells import stacking_cells
 from predictor.training.refined.targets import Targets, targets
 
 _CROSSFIT_FOLDS = 2  # with one, the head has too few prompts: its CRPS is 1 to 2 % worse
 _FURTHER_EPOCHS, _FURTHER_RATE, _FURTHER_HEAD_RATE = 2, 1e-4, 1e-3
-_UNSEEN_WEIGHT = 0.3  # as in the fast tier: rows whose model is hidden
 _LEAST_ROWS = 100
 
 
@@ -47,10 +44,12 @@ class FittedRefinedTier:
 
     encoder: FittedEncoder
     head: RefinedHead
+    corpora: tuple[str, ...]
 
     def files(self) -> dict[str, bytes]:
         """The encoder's files by name, for the model directory."""
-        return files(self.encoder, models=list(self.head.models.names))
+        names = list(self.head.models.names)
+        return files(self.encoder, models=names, corpora=self.corpora)
 
     def beside(self, fast: LengthPredictor, folder: Path) -> RefinedPredictor:
         """The tier over ``fast`` as the gateway runs it; the encoder is exported to ``folder``."""
@@ -113,11 +112,10 @@ def fit_tier(
         encoded[left_out] = fit.predict(first, texts)
         encoders.append(fit.fit_further(first, whole, settings=further))
     log.info("fitting the refined head")
-    stacked = _stacking_cells(fast, rows, encoded)
-    head = fit_refined_head(stacked, fast.models, threads=threads)
-    return FittedRefinedTier(
-        fit.average(encoders, whole.texts), replace(head, fast_share=fast_share)
-    )
+    stacked = stacking_cells(fast, rows, encoded)
+    head = fit_refined_head(stacked, fast.models, fast_share=fast_share, threads=threads)
+    corpora = tuple(str(name) for name in np.unique(records.corpus))
+    return FittedRefinedTier(fit.average(encoders, whole.texts), head, corpora)
 
 
 def _targets(fast: FittedFastTier, effects: Sequence[PromptEffects]) -> Targets:
@@ -142,42 +140,3 @@ def _without(whole: Targets, left_out: Flags) -> Targets:
     keep[: len(left_out)] = ~left_out
     texts = [text for text, kept in zip(whole.texts, keep, strict=True) if kept]
     return replace(whole, texts=texts, values=whole.values[keep], weight=whole.weight[keep])
-
-
-def _stacking_cells(fast: FittedFastTier, rows: Indices, encoded: Single) -> StackingCells:
-    """The out-of-fold ``rows`` of both tiers; ``encoded`` has one row for each prompt."""
-    cells, located = fast.cells, fast.head.out_of_fold
-    cell = located.cell[rows]
-    matches = [_match(fast, row) for row in rows.tolist()]
-    seen = np.array([match.route == KNOWN for match in matches])
-    seen |= cells.model[cell] >= len(fast.models.names)
-    raw_forecasts = RawForecasts(
-        location=located.location[rows],
-        scale=located.scale[rows],
-        shape=np.zeros((len(rows), len(LEVELS))),
-        endless=np.zeros(len(rows)),
-        inputs=located.inputs[rows],
-    )
-    return StackingCells(
-        raw_forecasts=raw_forecasts,
-        encoded=whole_lengths(encoded[cells.prompt[cell]], located.inputs[rows]),
-        matches=matches,
-        prompt=cells.prompt[cell],
-        model=cells.model[cell],
-        values=cells.values[cell],
-        weight=cells.weight[cell] * np.where(seen, 1.0, _UNSEEN_WEIGHT),
-        share=cells.share[cell],
-    )
-
-
-def _match(fast: FittedFastTier, row: int) -> ModelMatch:
-    """The match of an out-of-fold row's model in the fast tier's cross-fit; see ``crossfit``."""
-    located, models = fast.head.out_of_fold, fast.models
-    route, model = int(located.inputs[row, -1]), int(fast.cells.model[located.cell[row]])
-    name, known = fast.records.models[model], len(models.names)
-    if route == KNOWN or (route == RELATED and model >= known):
-        return models.match(name)
-    if route != RELATED:
-        return models.generic(name)
-    hidden = [index for index in range(known) if index % crossfit.FOLDS == located.fold[row]]
-    return models.match_unseen(model, hidden)

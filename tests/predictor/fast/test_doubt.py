@@ -37,7 +37,8 @@ def test_new_models_and_unfamiliar_requests_widen_a_forecast_but_not_beside_a_tr
     assert usual == 0.4
     assert usual < related < generic < once
     assert often == once  # one unfamiliar feature says all
-    assert ruled == pytest.approx(0.4, abs=0.05)
+    assert ruled > once  # above alone: the demand may be none, or not be obeyed
+    assert wide[5, 0] == pytest.approx(-0.8, abs=0.1)
     np.testing.assert_allclose(wide[0], 0.4 * SHAPE)
 
 
@@ -57,3 +58,23 @@ def test_the_longer_an_answer_the_more_its_length_depends_on_a_new_model() -> No
     assert np.all(np.diff(wide[:3, 0]) < -0.4)
     assert np.all(np.diff(wide[:3, -1]) > 0.05)
     assert scale[3] < 2
+
+
+def test_a_firm_demand_to_a_new_model_leaves_room_above_but_not_below() -> None:
+    asked: dict[str, float] = {"prior_trust": 0.95}
+    related, generic = asked | {"model_route": RELATED}, asked | {"model_route": GENERIC}
+    _, wide = quantiles(rows(asked, related, generic, asked | {"unfamiliar": 1}), np.full(4, 1.4))
+    known, kin, new, unfamiliar = wide
+    assert known[-1] == pytest.approx(0.8)
+    assert 1.5 * known[-1] < unfamiliar[-1]
+    assert 1.5 * known[-1] < kin[-1] < new[-1]
+    np.testing.assert_allclose(wide[1:3, 0], -0.8, atol=0.05)
+
+
+def test_an_unseen_base_model_is_doubted_either_way_even_beside_a_demand() -> None:
+    base: dict[str, float] = {"model_base": 1, "model_route": GENERIC, "prior_trust": 0.95}
+    tuned, seen = base | {"model_base": 0}, {"model_base": 1.0}
+    _, wide = quantiles(rows(base, tuned, seen), np.full(3, 4.0))
+    assert wide[0, 0] < -2.5 < 1.2 * wide[1, 0]
+    assert wide[0, -1] > 2.5
+    np.testing.assert_allclose(wide[2], 0.4 * SHAPE)

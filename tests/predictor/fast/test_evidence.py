@@ -22,11 +22,11 @@ def evidence(**parts: float) -> Evidence:
     """Evidence without ranges; ``shift`` and ``share`` are those of all lines."""
     wide = np.full(len(WATCHED), 1e9)
     shares = np.full(len(LINES), parts["share"]) if "share" in parts else STATED
-    return Evidence(shares, np.full(len(LINES), parts.get("shift", 0.0)), -wide, wide)
+    return Evidence(shares, np.full(len(LINES), parts.get("shift", 0.0)), -wide[None], wide[None])
 
 
 def test_strangeness_counts_the_features_outside_of_their_ranges() -> None:
-    low, high = np.zeros(len(WATCHED)), np.ones(len(WATCHED))
+    low, high = np.zeros((1, len(WATCHED))), np.ones((1, len(WATCHED)))
     values = np.full((3, len(WATCHED)), 0.5)
     values[0, :2] = np.nan, 1.0
     values[1, 0] = 2.0
@@ -34,17 +34,33 @@ def test_strangeness_counts_the_features_outside_of_their_ranges() -> None:
     assert novelty(values, low, high)[:, STRANGENESS] == pytest.approx(np.log1p([0, 1, 3]))
 
 
-def test_only_scripts_and_kinds_of_request_are_unfamiliar() -> None:
+def test_a_request_that_is_like_no_single_kind_is_strange_though_like_all_together() -> None:
+    """The script of one kind with the length of another and the marks of a third."""
+    ranges = np.zeros((2, 2, len(WATCHED)))
+    ranges[1, 0, :8] = ranges[1, 1, 8:16] = 1.0
+    values = np.zeros((3, len(WATCHED)))
+    values[0, :8] = values[1, 8:16] = values[2, :16] = 0.5
+    together = novelty(values, ranges[:1].min(axis=1), ranges[1:].max(axis=1))
+    assert np.all(together == 0)
+    found = novelty(values, *ranges)
+    assert found[:, STRANGENESS] == pytest.approx(np.log1p([0, 0, 8]))
+    assert found[:, UNFAMILIAR].tolist() == [0, 0, 1]
+
+
+def test_a_new_script_or_kind_of_request_is_unfamiliar_and_four_odd_features_are_not() -> None:
     made = evidence()
     usual = np.nan_to_num(watched(extract(PROMPTS)))
-    known = replace(made, low=usual.min(axis=0), high=usual.max(axis=0))
-    long = Prompt("m", PROMPTS[1].text * 40)
-    others = [Prompt("m", "日本語"), Prompt("m", PROMPTS[1].text, tools=3), long]
+    known = replace(made, low=usual.min(axis=0)[None], high=usual.max(axis=0)[None])
+    others = [Prompt("m", "日本語"), Prompt("m", PROMPTS[1].text, tools=3)]
     rows = known.columns(extract([*PROMPTS, *others]))
     assert np.all(rows[2:, STRANGENESS] > 0)
     assert rows[:2, UNFAMILIAR].tolist() == [0, 0]
-    assert np.all(rows[2:4, UNFAMILIAR] > 0)
-    assert rows[4, UNFAMILIAR] == 0
+    assert np.all(rows[2:, UNFAMILIAR] >= 1)
+    low, high = np.zeros((1, len(WATCHED))), np.ones((1, len(WATCHED)))
+    odd = np.full((2, len(WATCHED)), 0.5)
+    odd[0, :4], odd[1, :6] = 2.0, 2.0
+    assert novelty(odd, low, high)[0, UNFAMILIAR] == 0
+    assert 0 < novelty(odd, low, high)[1, UNFAMILIAR] < 1
 
 
 def test_a_demand_in_a_task_with_code_is_trusted_little() -> None:
@@ -101,6 +117,10 @@ def test_stored_evidence_says_the_same() -> None:
     np.testing.assert_array_equal(again.columns(features), made.columns(features))
     with pytest.raises(KeyError):
         Evidence.from_arrays({})
+    stored = made.arrays()  # of before the ranges were kept by kind
+    stored |= {name: stored[name][0] for name in ("range_low", "range_high")}
+    older = Evidence.from_arrays(stored)
+    np.testing.assert_array_equal(older.columns(features), made.columns(features))
 
 
 def test_evidence_of_a_shorter_table_has_what_the_new_lines_state() -> None:

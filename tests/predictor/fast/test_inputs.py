@@ -108,6 +108,29 @@ def test_a_trusted_prior_rules_the_base_and_an_untrusted_one_hardly_moves_it() -
     assert doubtful < base()
 
 
+def test_the_last_answer_tells_the_level_of_a_model_or_kind_of_request_that_is_not_known() -> None:
+    short = {"log_previous": np.log1p(4 * 20)}
+    known, related, generic, unfamiliar = (
+        base(**short, **more)
+        for more in ({}, {"model_route": RELATED}, {"model_route": GENERIC}, {"unfamiliar": 1.0})
+    )
+    assert known == pytest.approx(base())
+    assert base() > related > generic > np.log(20)
+    assert unfamiliar == generic < USUAL - 1.5
+    longer = base(log_previous=np.log1p(4 * 900), model_route=GENERIC)
+    assert longer > base(model_route=GENERIC) + 0.5
+    firm = {"prior": np.log(3), "prior_spread": 0.5, "prior_trust": 0.97}
+    assert base(**firm, model_route=GENERIC, **short) == pytest.approx(base(**firm), abs=0.1)
+
+
+def test_a_base_model_hardly_obeys_a_demand() -> None:
+    demand = {"prior": np.log(3), "prior_spread": 0.5, "prior_trust": 0.95}
+    assert base(**demand, model_base=1.0) > base(**demand) + 2
+    models = TrainedModels(TRAINED, np.zeros(3))
+    assert models.match("acme-7b-base").base
+    assert not models.match("acme-7b-chat").base
+
+
 def test_thinking_is_added_to_what_a_prior_says_of_the_answer() -> None:
     prior = {"prior": np.log(3), "prior_spread": 0.5, "prior_trust": 0.95}
     assert base(**prior, thinking=1.0) > base(**prior) + 2

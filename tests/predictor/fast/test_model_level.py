@@ -56,3 +56,25 @@ def test_unknown_models_of_other_traits_get_other_forecasts() -> None:
     offsets = [models.match(name).offset for name in names]
     assert len(set(offsets)) == len(names)
     assert offsets[0] < offsets[1]
+
+
+def test_models_of_before_the_training_data_are_shorter_the_older_they_are() -> None:
+    weights = fitted({f"acme-{size}b-instruct-2025": 0.0 for size in SIZES})
+    names = ("zeta-2025", "zeta-2024", "zeta-2022", "zeta-2021")
+    newest, newer, old, older = (level(name, weights) for name in names)
+    assert newest == pytest.approx(newer, abs=0.1)
+    assert old < newer - 0.8
+    assert older < old - 0.8
+
+
+def test_a_number_in_a_name_that_is_no_year_of_release_makes_no_answer_vanish() -> None:
+    weights = fitted({f"acme-{size}b-instruct-2025": 0.0 for size in SIZES})
+    assert level("zeta-2012", weights) == pytest.approx(level("zeta-2020", weights), abs=0.1)
+    assert level("zeta-2012", weights) > -3
+
+
+def test_what_is_stated_of_early_models_is_not_learned_again() -> None:
+    """Trained on early models, the level of one of them is what was measured."""
+    weights = fitted({f"acme-{size}b-2022": -1.0 for size in SIZES})
+    assert level("acme-9b-2022", weights) == pytest.approx(-1.0, abs=0.1)
+    assert level("zeta-9b-2025", weights) == pytest.approx(0.0, abs=0.15)

@@ -115,7 +115,7 @@ def test_a_request_unlike_all_training_data_gets_a_wider_interval(
         (forecast,) = small_predictor.predict([prompt])
         return forecast.quantile(0.9) / forecast.quantile(0.1)
 
-    usual = Prompt(FREE[0], "What is tea? Case 9.")
+    usual = Prompt(FREE[0], "What is clouds? Case 35.")
     strange = Prompt(FREE[0], "日本語でお茶について：`f(x) -> {x | 1};` <b>№ 7</b>\n" * 9)
     assert width(strange) > 1.3 * width(usual)
 

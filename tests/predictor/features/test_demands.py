@@ -73,6 +73,41 @@ def test_what_alone_is_wanted_may_stand_at_the_end(form: str, text: str) -> None
     assert {form, "only"} <= demanded(text)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Return only the text of the third verse, no explanation.",
+        "只需直接给出合同第三条的内容，不需要解释。",
+        "Gib nur den Wortlaut der Klausel aus, sonst nichts.",
+        "Réponds uniquement avec le texte de la clause.",
+        "契約第三条の条文のみを書いてください。",
+    ],
+)
+def test_a_text_and_nothing_else_is_no_word(text: str) -> None:
+    assert "text_only" in demanded(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Read the passage. Answer with one word only.", "根据以下内容，只回答河的名称。"],
+)
+def test_a_text_before_the_demand_is_not_what_is_demanded(text: str) -> None:
+    assert "text_only" not in demanded(text)
+
+
+@pytest.mark.parametrize(
+    ("form", "text"),
+    [
+        ("letter", "Answer with the letter of the right option, in this format: [x]B[y]"),
+        ("label", "判断句子的类别，类别包括：喜、怒、哀。将答案写在[类别]和[完]之间。"),
+        ("number", "请计算总金额。只需要给出最终金额，将答案填在[金额]之后。"),
+        ("letter", "请从四项中选出一个正确的答案，并按照这个格式回答：[答案]B"),
+    ],
+)
+def test_an_answer_between_given_marks_is_framed(form: str, text: str) -> None:
+    assert {form, "framed"} <= demanded(text)
+
+
 def test_what_is_limited_elsewhere_is_no_demand() -> None:
     assert "only" not in demanded("This command only lists hidden files. Why does it do that?")
 

@@ -113,6 +113,13 @@ def test_later_versions_are_of_a_later_generation() -> None:
         assert len(set(years)) == len(years)
 
 
+def test_a_date_in_the_name_is_the_year_of_a_model_of_which_nothing_is_published() -> None:
+    dated = ("acme-52b-2022", "acme-2024-08-06", "acme-20240620", "acme-202401-chat")
+    assert [round(traits(name).year, 1) for name in dated] == [2022.5, 2024.7, 2024.5, 2024.1]
+    assert not [name for name in ("acme-2048", "acme-2503", "acme-20b") if traits(name).year > 0]
+    assert traits("llama-2-7b-2025").year == traits("llama-2-7b").year
+
+
 def test_unknown_models_differ_by_what_their_names_say() -> None:
     names = "acme-70b-chat acme-3b acme-70b-base acme-coder-7b acme-thinker-7b acme-7b acme"
     assert len({str(traits(name)) for name in names.split()}) == 7

@@ -66,6 +66,17 @@ def test_a_whole_text_is_as_long_as_the_text() -> None:
     assert 0.8 < expected / (len(TEXT) * 40 / 5) < 1.5
 
 
+def test_a_text_alone_or_an_answer_in_a_frame_is_longer_than_a_bare_one() -> None:
+    letter, framed, text = tokens(
+        "Reply with the letter of the right option only.",
+        "Reply with the letter of the right option only, in this format: [answer]A[end]",
+        "Reply only with the text of the clause.",
+    )
+    assert 2 < letter < 5
+    assert 2 * letter < framed < 30
+    assert text > 60
+
+
 def test_a_forced_tool_call_is_shorter_than_a_chat_answer() -> None:
     text = "Explain how the weather will be in Rome."
     found = prior(

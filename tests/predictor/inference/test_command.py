@@ -37,10 +37,13 @@ def test_each_line_is_answered_in_order(
         for limit in limits
     ]
     chat = {"model": FREE[1], "messages": [{"role": "user", "content": "What is tea?"}]}
-    lines = "\n".join(json.dumps(body) for body in [*asked, chat])
+    responses: dict[str, object] = {"model": FREE[1], "input": "What is tea?"}
+    items = {**responses, "input": [{"role": "user", "content": "What is tea?"}]}
+    lines = "\n".join(json.dumps(body) for body in [*asked, chat, responses, items])
     assert predict(small_model, lines, tmp_path, monkeypatch) == 0
     answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [answer["quantiles"]["0.95"] for answer in answers[:-1]] == limits
+    assert [answer["quantiles"]["0.95"] for answer in answers[:-3]] == limits
+    assert answers[-1] == answers[-2] == answers[-3], "the same words in three APIs"
     for answer in answers:
         assert list(answer) == ["typical", "mean", "quantiles"]
         assert list(answer["quantiles"]) == LEVELS
@@ -59,6 +62,8 @@ def test_each_line_is_answered_in_order(
         ('{"model": "m", "messages": ["x"]}', r"field messages\[0\]"),
         ('{"model": "m", "messages": [{"content": 5}]}', r"field messages\[0\]\.content"),
         ('{"model": "m", "prompt": 5}', "field prompt"),
+        ('{"model": "m", "input": 5}', "field input"),
+        ('{"model": "m", "input": "x", "max_output_tokens": 0}', "field max_output_tokens"),
         ('{"model": "m", "prompt": "x", "max_tokens": 0}', "field max_tokens"),
         ('{"model": "m", "prompt": "x", "max_tokens": "9"}', "field max_tokens"),
     ],

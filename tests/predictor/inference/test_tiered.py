@@ -1,5 +1,7 @@
 """The predictor of a gateway: each prediction belongs to its own prompt."""
 
+import logging
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -72,3 +74,15 @@ def test_a_model_whose_forecasts_are_not_finite_is_refused_with_a_remedy(
     format.publish(out, manifest=stored.manifest, arrays=broken, boosters=stored.boosters, texts={})
     with pytest.raises(ArtefactError, match=r"broken: a trial forecast failed .*lengthwise train"):
         TieredPredictor.load(out, refine=False)
+
+
+@pytest.mark.parametrize("package", ["tokenizers", "onnxruntime"])
+def test_a_plain_install_is_no_fault(
+    package: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)  # as if it were not installed
+    with caplog.at_level(logging.INFO, "lengthwise"):
+        assert not TieredPredictor.load().refines
+    (record,) = caplog.records
+    assert record.levelno == logging.INFO
+    assert "lengthwise[refined]" in record.getMessage()

@@ -11,7 +11,9 @@ import pytest
 from predictor.arrays import Array, Single
 from predictor.artefact.format import ArtefactError
 from predictor.evaluation.scores import kendall_tau
+from predictor.fast.doubt import widened
 from predictor.fast.inputs import (
+    BASE,
     COLUMNS,
     GENERIC,
     KNOWN,
@@ -23,8 +25,9 @@ from predictor.fast.inputs import (
 )
 from predictor.raw_forecast import LEVELS, RawForecasts
 from predictor.refined.head import RefinedHead
-from predictor.refined.head_inputs import whole_lengths
-from predictor.training.refined.stacking import StackingCells, fit_refined_head
+from predictor.refined.head_inputs import encoder_share, whole_lengths
+from predictor.training.refined.stacking import fit_refined_head
+from predictor.training.refined.stacking_cells import StackingCells
 
 NAMES = ["Qwen/Qwen2.5-7B-Instruct", "mistralai/Mistral-7B-Instruct-v0.3", "acme/Solo-Instruct"]
 LEVEL = np.array([0.3, 0.0, -0.3])
@@ -59,7 +62,7 @@ def world(prompts: int, *, seed: int, route: int = KNOWN) -> World:
         endless=np.full(count, ENDLESS),
         inputs=rng.normal(size=(count, len(COLUMNS))),
     )
-    raw_forecasts.inputs[:, [THINKING, TRUST, UNFAMILIAR, *SCRIPTS]] = 0.0
+    raw_forecasts.inputs[:, [THINKING, TRUST, UNFAMILIAR, BASE, *SCRIPTS]] = 0.0
     raw_forecasts.inputs[:, ROUTE] = route
     known, generic = ([of(name) for name in NAMES] for of in (models.match, models.generic))
     matches = [known[at] if route == KNOWN else generic[at] for at in model]
@@ -78,6 +81,19 @@ def head() -> RefinedHead:
 
 def refined(head: RefinedHead, of: World) -> RawForecasts:
     return head.refine(of.cells.raw_forecasts, of.encoded, of.cells.matches)
+
+
+def test_words_learned_from_traffic_move_a_refined_forecast_as_far_as_a_fast_one(
+    head: RefinedHead,
+) -> None:
+    of = world(50, seed=4)
+    raw, plain = of.cells.raw_forecasts, refined(head, of)
+    learned = np.random.default_rng(0).normal(0, 1, len(raw))
+    moved = replace(raw, location=raw.location + learned, learned=learned)
+    made = head.refine(moved, of.encoded, of.cells.matches)
+    assert made.location == pytest.approx(plain.location + learned)
+    assert made.scale == pytest.approx(plain.scale)
+    assert made.learned is not None
 
 
 def test_the_head_is_better_than_either_tier(head: RefinedHead) -> None:
@@ -114,20 +130,23 @@ def test_the_head_keeps_the_endless_rate_and_the_inputs(head: RefinedHead) -> No
     np.testing.assert_array_equal(better.inputs, new.cells.raw_forecasts.inputs)
 
 
-@pytest.mark.parametrize("fast_share", [0.4, 1.0])
-def test_the_fast_share_is_the_share_of_the_fast_location(
-    head: RefinedHead, fast_share: float
+def test_the_fast_share_keeps_the_blend_away_and_leaves_the_boosters_correction(
+    head: RefinedHead,
 ) -> None:
     new = world(20, seed=7)
     fast, bold = new.cells.raw_forecasts.location, refined(head, new).location
-    found = refined(replace(head, fast_share=fast_share), new).location
-    np.testing.assert_allclose(found, fast_share * fast + (1 - fast_share) * bold)
+    corrected = refined(replace(head, fast_share=1.0), new).location
+    assert 0 < np.abs(corrected - fast).mean() < 0.5 * np.abs(bold - fast).mean()
+    found = refined(replace(head, fast_share=0.4), new).location
+    np.testing.assert_allclose(found, 0.4 * corrected + 0.6 * bold)
 
 
 @pytest.mark.parametrize(
-    ("column", "value"), [("prior_trust", 0.97), ("script kana", 0.9)], ids=["prior", "script"]
+    ("column", "value"),
+    [("prior_trust", 0.97), ("script kana", 0.9), ("turns", 6.0)],
+    ids=["prior", "script", "turns"],
 )
-def test_the_encoder_says_little_beside_a_trusted_prior_or_in_another_script(
+def test_the_encoder_says_little_beside_a_trusted_prior_in_another_script_or_in_a_conversation(
     head: RefinedHead, column: str, value: float
 ) -> None:
     new = world(20, seed=8)
@@ -135,6 +154,13 @@ def test_the_encoder_says_little_beside_a_trusted_prior_or_in_another_script(
     new.cells.raw_forecasts.inputs[:, COLUMNS.index(column)] = value
     found = np.abs(refined(head, new).location - fast)
     assert found.mean() < 0.4 * np.abs(bold - fast).mean()
+
+
+def test_the_encoder_says_more_beside_the_prior_of_a_base_model_which_need_not_obey() -> None:
+    inputs = np.zeros((3, len(COLUMNS)))
+    inputs[1:, TRUST], inputs[2, BASE] = 0.9, 1.0
+    plain, tuned, base = encoder_share(inputs)
+    assert tuned < 0.05 * plain < 0.3 * plain < base < plain
 
 
 def test_the_thinking_of_a_request_lengthens_what_the_encoder_says_of_its_answer() -> None:
@@ -212,3 +238,14 @@ def test_the_lower_tail_of_a_new_model_is_as_long_as_in_the_fast_tier(head: Refi
     doubted = refined(head, new).shape
     assert np.median(doubted[:, 0] / known[:, 0]) > 1.5
     np.testing.assert_array_equal(doubted[:, -1], known[:, -1])
+
+
+def test_doubt_larger_than_a_refined_scale_leaves_quantiles_in_order(head: RefinedHead) -> None:
+    """A firm demand for a new model: the fast scale is mostly doubt, the head's is smaller."""
+    of = world(30, seed=6, route=GENERIC)
+    raw = of.cells.raw_forecasts
+    raw.inputs[:, TRUST] = 0.97
+    fast = replace(raw, scale=widened(raw.inputs, raw.scale, raw.location))
+    made = head.refine(fast, of.encoded, of.cells.matches)
+    assert (made.scale < fast.scale).all()
+    assert (np.diff(made.shape, axis=1) >= 0).all()

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import norm
 
 from predictor.raw_forecast import LEVELS
-from predictor.refit.boost import censored_quantiles
+from predictor.refit.shapes import censored_quantiles
 
 NORMAL = norm.ppf(LEVELS)
 

@@ -5,6 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from gateway.cli import main
 from predictor import LengthPredictor, served_log
 from predictor.files import exclusive
 from predictor.refit.command import refit_command
@@ -32,3 +35,24 @@ def test_the_command_refits_in_a_process_of_its_own(
     told = summary(served_log.read(log))
     assert told["records"] == 600
     assert told["models"][FRESH]["censored"] == 0
+
+
+@pytest.mark.parametrize("command", ["refit", "rollback"])
+def test_a_folder_that_is_missing_is_told_and_nothing_is_made(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = ["--store", str(tmp_path / "store")]
+    log = ["--log", str(tmp_path / "log")] if command == "refit" else []
+    assert main([command, *log, *store]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert "; give the folder" in line
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_that_is_missing_leaves_no_store(tmp_path: Path) -> None:
+    log, store = tmp_path / "log", tmp_path / "store"
+    log.mkdir()
+    (log / "lock").touch()
+    flags = ["--log", str(log), "--store", str(store), "--model-dir", str(tmp_path / "nowhere")]
+    assert main(["refit", *flags]) == 2
+    assert not store.exists()

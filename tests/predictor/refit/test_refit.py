@@ -134,13 +134,17 @@ def test_a_promoted_version_that_is_worse_is_rolled_back(
     assert "worse than the previous version by" in outcome.reason
 
 
-def test_an_unusable_store_or_log_is_named(tmp_path: Path, small_model: Path) -> None:
+def test_an_unusable_store_or_log_is_named(
+    tmp_path: Path, small_model: Path, small_predictor: LengthPredictor
+) -> None:
     with pytest.raises(served_log.LogError, match="nowhere is not a served log"):
         refit(tmp_path / "nowhere", tmp_path / "store", model=small_model)
+    log = tmp_path / "log"
+    serve(log, small_predictor, 5)
     with pytest.raises(ArtefactError, match=r"manifest\.json cannot be read"):
-        refit(tmp_path, tmp_path / "other", model=tmp_path / "no-model")
+        refit(log, tmp_path / "other", model=tmp_path / "no-model")
     with exclusive(tmp_path / "refit.lock"), pytest.raises(LockedError):
-        refit(tmp_path, tmp_path, model=small_model)
+        refit(log, tmp_path, model=small_model)
 
 
 def test_a_change_that_later_traffic_does_not_confirm_is_not_promoted(

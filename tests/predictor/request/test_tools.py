@@ -74,9 +74,7 @@ def test_tools_that_the_system_message_describes_count_where_none_are_offered(ke
     prompt = read(tools=[], messages=[system])
     assert prompt.tools == 2
     assert prompt.tool_chars > len(described)
-    assert prompt.described_tools
     assert read(messages=[system]).tools == 3
-    assert not read(messages=[system]).described_tools
     assert read(messages=[system], tool_choice="none").tools == 0
     plain = {"role": "system", "content": 'Name the "parameters" of the model.'}
     assert read(tools=[], messages=[plain]).tools == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,8 +42,11 @@ def fitted(tmp_path_factory: pytest.TempPathFactory) -> FittedFastTier:
     return fast.fit(castillo.read_castillo(folder), [], threads=1)
 
 
-def published(folder: Path, models: list[str]) -> Path:
-    """A model directory with a tiny encoder for ``models``, trained with other features."""
+def published(folder: Path, models: list[str], corpora: Sequence[str] = ()) -> Path:
+    """A model directory with a tiny encoder for ``models``, trained on ``corpora``.
+
+    The directory's features are of another version.
+    """
     columns = len(models) + 2
     parts = {
         GRAPH: build(tiny.state(columns), heads=tiny.HEADS, unpaired_layers=1),
@@ -50,6 +54,7 @@ def published(folder: Path, models: list[str]) -> Path:
     }
     sums = {name: hashlib.sha256(data).hexdigest() for name, data in parts.items()}
     facts = {"format": 1, "models": models, "columns": columns, "tokens": 24, "files": sums}
+    facts["corpora"] = list(corpora)
     format.publish(
         folder,
         manifest={"models": models, "feature_hash": "of another version"},
@@ -101,6 +106,34 @@ def test_a_model_that_the_encoder_was_not_trained_on_has_the_mean_of_those_it_wa
     change = (first - 1) * raw.location + second * mean + constant
     wanted = raw.location + (1 - CAUTION) * encoder_share(raw.inputs) * change
     np.testing.assert_allclose(tier.refine(prompts, raw).location, wanted, atol=1e-4)
+
+
+def test_what_the_blend_misses_is_learned_from_corpora_that_the_encoder_was_not_trained_on(
+    tmp_path: Path, fitted: FittedFastTier
+) -> None:
+    seen, *rest = sorted({str(name) for name in fitted.records.corpus})
+    names, predictor = list(fitted.models.names), fitted.predictor({})
+    everything = reuse_encoder(published(tmp_path / "all", names, [seen, *rest]), fitted)
+    learned = reuse_encoder(published(tmp_path / "one", names, [seen]), fitted)
+    errors, changes = {}, {}
+    for corpus in (seen, *rest):
+        rows = np.flatnonzero((fitted.records.corpus == corpus)[fitted.cells.prompt])
+        prompts = [
+            Prompt(names[model], fitted.records.texts[prompt])
+            for prompt, model in zip(
+                fitted.cells.prompt[rows], fitted.cells.model[rows], strict=True
+            )
+        ]
+        raw = predictor.raw_forecasts(prompts)
+        plain, better = (
+            tier.beside(predictor, tmp_path).tier.refine(prompts, raw).location
+            for tier in (everything, learned)
+        )
+        truth = fitted.cells.centre[rows]
+        errors[corpus] = np.abs(better - truth).mean() / np.abs(plain - truth).mean()
+        changes[corpus] = np.abs(better - plain).mean()
+    assert all(errors[corpus] < 0.9 for corpus in rest), errors
+    assert changes[seen] < 0.7 * np.mean([changes[corpus] for corpus in rest]), changes
 
 
 def test_the_encoders_files_are_taken_as_they_are(tmp_path: Path, fitted: FittedFastTier) -> None:
