@@ -64,6 +64,22 @@ class KeyedHeap(Generic[Key, Item]):
             heappop(self._heap)
         return None
 
+    def in_order(self) -> Iterator[tuple[Key, Item]]:
+        """The keys and items, smallest key first; the first k take O(k log k).
+
+        Valid until the heap changes.
+        """
+        self.peek()  # drops the removed items at the top
+        places = [(self._heap[0], 0)] if self._heap else []
+        while places:
+            (key, ticket, name), place = heappop(places)
+            for child in (2 * place + 1, 2 * place + 2):
+                if child < len(self._heap):
+                    heappush(places, (self._heap[child], child))
+            live = self._live.get(name)
+            if live is not None and live[0] == ticket:
+                yield key, live[1]
+
     def _compact(self) -> None:
         # Removed items must not hold memory until their entries come to the top.
         tickets = {ticket for ticket, _ in self._live.values()}

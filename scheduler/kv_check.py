@@ -17,6 +17,9 @@ from scheduler.kv_forecast import STEPS, KvProfile
 HORIZON = 256
 """Tokens of a job between its forecast and the comparison."""
 
+MOST_JUDGED = 256 * HORIZON
+"""Tokens of an ended answer that are compared with its forecasts, however many are reported."""
+
 _AT = STEPS.index(HORIZON)
 
 _HALF_LIFE = 30.0
@@ -44,6 +47,12 @@ _NO_TRUST = 0.28
 """Margins, as shares of the cache, up to which a forecast is fully trusted and from which on not at
 all. A margin keeps so much of the cache empty; what the engine wastes on preemptions without
 admission is a tenth to a fifth of its work. Measured: see scheduler/RESULTS.md."""
+
+_FULL_MARGIN_JOBS = 30
+"""Running jobs from which on the margin is full. The fewer jobs a cache holds, the larger a part of
+it the doubt about their sum is, and the more of it would stay empty: with fewer jobs the margin
+stays the part that it is with so many. Measured: see "How full to fill the KV cache" in
+scheduler/RESULTS.md."""
 
 _HONEST = 1.1
 _DISHONEST = 1.3
@@ -96,6 +105,13 @@ class KvCheck:
         small = (_NO_TRUST - deviations * self.spread) / (_NO_TRUST - _FULL_TRUST)
         honest = (_DISHONEST - self.scale) / (_DISHONEST - _HONEST)
         return max(0.0, min(1.0, small, honest))
+
+    def deviations(self, claimed: float, jobs: int) -> float:
+        """The standard deviations of the sum of ``jobs`` running jobs that make up its margin.
+
+        ``claimed`` are those that forecasts which know how much they know would need.
+        """
+        return claimed * self.scale * math.sqrt(min(1.0, jobs / _FULL_MARGIN_JOBS))
 
     def observe(self, job_id: str, attained: int, profile: KvProfile, kv_tokens: int) -> None:
         """Take the forecast of a job that has ``attained`` tokens in a cache of ``kv_tokens``."""

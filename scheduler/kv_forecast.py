@@ -25,6 +25,9 @@ LEAST_STAKE = 0.1
 """A job has no say at a step at which it is expected to hold less than this share of what it holds
 now."""
 
+PROFILES_KEPT = 16
+"""Profiles of waiting jobs that a worker keeps; a decision tries a few jobs of each model."""
+
 PerStep = tuple[float, ...] | list[float]
 """One number for each of ``STEPS``."""
 
@@ -37,22 +40,26 @@ class KvProfile:
     variance: PerStep
 
 
-def kv_profile(job: Job, *, block: int, shared: float) -> KvProfile:
+def kv_profile(job: Job, *, block: int, shared: float, prefix_caching: bool = True) -> KvProfile:
     """The KV tokens of ``job``, given the tokens it has attained.
 
     Args:
         job: the job, running or not begun.
         block: tokens in one KV block. The last block of each sequence is half full on average.
         shared: part of the prompt (0 to 1) whose KV blocks other jobs hold as well.
+        prefix_caching: whether sequences that go on from one prompt share its KV memory.
     """
-    tokens, attained, sequences = job.length.tokens, job.attained, job.sequences
+    tokens, attained, running = job.length.tokens, job.attained, job.expected_running
     first = bisect_right(tokens, attained)
     masses = [0.0, *accumulate(reversed(job.length.mass[first:]))]
     beyond = masses[::-1]  # beyond[i]: mass of the atoms from first + i on
-    fixed = job.prompt_tokens * (1.0 - shared) + sequences * (attained + (block - 1) / 2)
+    grown, own = attained + (block - 1) / 2, 1.0 - shared
+    each, most = job.prompt_memory(prefix_caching=prefix_caching)
+    each, most = each * own, most * own
     if not beyond[0] > 0:
         # Past the last atom the forecast says nothing: the next token is assumed to be the last.
-        return KvProfile((fixed, *_ZEROS[1:]), _ZEROS)
+        held = min(each * running, most) + running * grown
+        return KvProfile((held, *_ZEROS[1:]), _ZEROS)
     means, variances = [], []
     atom, last = first, len(tokens)
     for step in STEPS:
@@ -60,9 +67,11 @@ def kv_profile(job: Job, *, block: int, shared: float) -> KvProfile:
         while atom < last and tokens[atom] <= reached:
             atom += 1
         alive = beyond[atom - first] / beyond[0]
-        size = fixed + sequences * step
-        means.append(size * alive)
-        variances.append(size * size * alive * (1.0 - alive))
+        left = running * alive
+        prompt = each * left
+        mean = (prompt if prompt < most else most) + left * (grown + step)
+        means.append(mean)
+        variances.append(mean * mean * (1.0 - alive) / alive if alive > 0 else 0.0)
     return KvProfile(means, variances)
 
 

@@ -45,7 +45,7 @@ class KvReports:
     used_per_counted: float = 1.0
 
     def observe_prefixes(
-        self, report: KvReport, counted: float, prompt_tokens: int, *, alone: bool = False
+        self, report: KvReport, counted: float, prompt_tokens: float, *, alone: bool = False
     ) -> bool:
         """Learn ``shared``; returns whether it may have changed.
 

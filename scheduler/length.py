@@ -125,6 +125,10 @@ class LengthDistribution:
             (*self.tokens[:keep], max(1.0, float(limit))), (*self.mass[:keep], tail)
         )
 
+    def survival(self, tokens: float) -> float:
+        """The probability of more than so many tokens."""
+        return math.fsum(self.mass[bisect_right(self.tokens, tokens) :])
+
     def mean_remaining(self, attained: float) -> float:
         """The expected tokens yet to come of an answer that has ``attained`` tokens and goes on.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from heapq import heappop, heappush
 
 from scheduler.fairness import TokenCounters
 from scheduler.job import Job
@@ -74,29 +75,34 @@ class ModelQueue:
             if jobs is not None:
                 self._place(tenants, tenant, jobs)
 
-    def peek(self) -> tuple[Rank, Job] | None:
-        """The next job and its rank, None if no job waits."""
-        if not self._classes:
-            return None
-        urgency = min(self._classes)
-        tenant, jobs = self._first_tenant(self._classes[urgency])
-        head = jobs.peek()
-        assert head is not None, "the heap of a tenant without jobs was kept"
-        key, job = head
-        return (urgency, self._counters[tenant], key), job
+    def in_order(self) -> Iterator[tuple[Rank, Job]]:
+        """The jobs and their ranks, smallest rank first. Valid until the queue changes."""
+        for urgency in sorted(self._classes):
+            self._settle_first(self._classes[urgency])
+            for counter, jobs in self._tenants_in_order(self._classes[urgency]):
+                for key, job in jobs.in_order():
+                    yield (urgency, counter, key), job
 
-    def _first_tenant(self, tenants: TenantHeap) -> tuple[str, JobHeap]:
-        """The tenant with the smallest counter, and this tenant's jobs.
+    def _tenants_in_order(self, tenants: TenantHeap) -> Iterator[tuple[float, JobHeap]]:
+        """The tenants' counters and jobs, by counter. Counters in the heap may be too low."""
+        known: list[tuple[float, str, JobHeap]] = []
+        for (outdated, tenant), jobs in tenants.in_order():
+            while known and known[0][:2] < (outdated, tenant):
+                yield known[0][0], heappop(known)[2]
+            heappush(known, (self._counters[tenant], tenant, jobs))
+        while known:
+            yield known[0][0], heappop(known)[2]
 
-        A charge raises a counter and does not update this heap. A tenant that is first by an
-        outdated counter moves to the place of its present counter.
+    def _settle_first(self, tenants: TenantHeap) -> None:
+        """Move tenants that are first by an outdated counter to the place of their present one.
+
+        A charge raises a counter and does not update the heap.
         """
         while (head := tenants.peek()) is not None:
             (counter, tenant), jobs = head
             if counter >= self._counters[tenant]:
-                return tenant, jobs
+                return
             self._place(tenants, tenant, jobs)
-        raise AssertionError("a class without tenants was kept")
 
     def _place(self, tenants: TenantHeap, tenant: str, jobs: JobHeap) -> None:
         tenants.push(tenant, jobs, (self._counters[tenant], tenant))

@@ -2,30 +2,87 @@
 
 from __future__ import annotations
 
-from scheduler.job import Job
+from collections import Counter
+from collections.abc import Sequence
+
+from scheduler.job import Job, QueueName
 from scheduler.placement import Placement
 from scheduler.traffic import QueueingShare
 from scheduler.waiting_jobs import WaitingJobs
-from scheduler.worker import Worker
+from scheduler.worker import KV_PRESENT, Worker
 from scheduler.worker_pool import WorkerPool
+from scheduler.worker_spec import WorkerSpec
+
+MOST_AWAITED = 4
+"""Workers of a queue that may be kept free at once, each for a job of its own. The bound limits the
+time of a decision: each of these jobs is tried on each worker."""
 
 
-def next_job(
-    waiting: WaitingJobs,
-    workers: WorkerPool,
-    placement: Placement,
-    share: QueueingShare,
-) -> tuple[Job, Worker] | None:
-    """The job of smallest rank among the models' first jobs that fit, and its worker.
+class NextJob:
+    """Chooses the job of smallest rank that fits a worker, and the worker.
 
-    A worker that one model's first job waits for takes no job of larger rank from another model:
-    otherwise a job that needs much memory starves beside a stream of small jobs.
+    A job that fits nowhere now waits for one worker, which takes no job of larger rank until this
+    job has gone: otherwise a job that needs much room starves beside a stream of small jobs. The
+    other workers go on with the jobs behind it. The job takes any worker that has room earlier, and
+    keeps the worker that it waits for while it is among the first.
     """
-    reserved: set[str] = set()
-    for job in waiting.heads():
-        candidates = [w for w in workers.serving(job.model) if w.id not in reserved]
-        fitting = [w for w in candidates if w.fits(job, share.caution(job.model, w.trust))]
-        if fitting:
-            return job, placement.choose(job, fitting)
-        reserved.update(worker.id for worker in candidates)
-    return None
+
+    def __init__(
+        self,
+        waiting: WaitingJobs,
+        workers: WorkerPool,
+        placement: Placement,
+        share: QueueingShare,
+    ) -> None:
+        self._waiting = waiting
+        self._workers = workers
+        self._placement = placement
+        self._share = share
+        self._awaited: dict[str, str] = {}  # job id -> worker id, by the last call without a job
+
+    def __call__(self) -> tuple[Job, Worker] | None:
+        """The next job and its worker; None if no job may be dispatched now."""
+        awaited: dict[str, str] = {}  # job id -> worker id
+        tried: Counter[QueueName] = Counter()  # jobs that fit nowhere
+
+        def free(workers: list[Worker]) -> list[Worker]:
+            taken = awaited.values()
+            return [w for w in workers if w.id not in taken]
+
+        def others_may_fit(queue: QueueName) -> bool:
+            return tried[queue] < MOST_AWAITED and bool(free(self._workers.serving(queue)))
+
+        for job in self._waiting.by_rank(others_may_fit):
+            candidates = free(self._may_take(job))
+            fitting = [w for w in candidates if w.fits(job, self._caution(job, w))]
+            if fitting:
+                return job, self._placement.choose(job, fitting)
+            tried[job.queue] += 1
+            if candidates:
+                awaited[job.id] = self._worker_for(job, candidates).id
+        self._awaited = awaited
+        return None
+
+    def _may_take(self, job: Job) -> list[Worker]:
+        serving = self._workers.serving(job.queue)
+        return [w for w in serving if w.id not in job.shuns] or serving
+
+    def _caution(self, job: Job, worker: Worker) -> float:
+        return self._share.caution(job.model, worker.trust)
+
+    def _worker_for(self, job: Job, candidates: Sequence[Worker]) -> Worker:
+        """The worker that the job waits for: as before, else where least has to end first."""
+        before = self._awaited.get(job.id)
+        for worker in candidates:
+            if worker.id == before:
+                return worker
+        loads = {worker.id: worker.load for worker in candidates}
+        return min(candidates, key=lambda w: (to_end_first(w.spec, job, loads[w.id]), loads[w.id]))
+
+
+def to_end_first(spec: WorkerSpec, job: Job, load: float) -> float:
+    """The part (0 to 1) of a worker's ``load`` (above 0) that must end before ``job`` fits."""
+    share = job.sequences / (spec.slots + spec.engine_queue)
+    if spec.kv_tokens is not None:
+        share = max(share, job.prompt_tokens / (KV_PRESENT * spec.kv_tokens))
+    return max(0.0, 1.0 - max(0.0, 1.0 - share) / load)

@@ -21,7 +21,7 @@ AGEING = 0.1
 traffic" in scheduler/RESULTS.md."""
 
 LEVEL = 0.85
-"""Default level of ``sejf``, in multiples of the model's mean expected length. Measured: see
+"""Default level of ``sejf``, in multiples of the usual length (``UsualLengths``). Measured: see
 "Level and ageing" in scheduler/RESULTS.md."""
 
 
@@ -50,8 +50,8 @@ class LevelledOutput:
 
     Latency counts per token of the answer, so a wait weighs 1 / length. With these weights the best
     order without preemption is by E[L] / E[1 / L] (Smith's rule), which is nearly the square of the
-    geometric mean. Jobs longer than ``level`` times the model's mean expected length all count as
-    that long and go in arrival order. Long jobs are few: to put them last gains the other jobs
+    geometric mean. Jobs longer than ``level`` times the usual length (``UsualLengths``) all count
+    as that long and go in arrival order. Long jobs are few: to put them last gains the other jobs
     little and costs much p99 latency.
     """
 
@@ -59,7 +59,7 @@ class LevelledOutput:
 
     def __call__(self, job: Job) -> float:
         """The key of the job, at most the key of the level."""
-        return math.log(min(job.geometric_mean_tokens, self.level * job.model_mean_tokens))
+        return math.log(min(job.geometric_mean_tokens, self.level * job.usual_tokens))
 
 
 def kv_volume(job: Job) -> float:
@@ -166,8 +166,8 @@ def sejf(ageing: float, level: float = LEVEL) -> Policy:
 
     Args:
         ageing: e-folds of length per turn of waiting.
-        level: multiple of the model's mean expected length; requests expected to exceed the level
-            all count as that long and go in arrival order.
+        level: multiple of the usual length (``UsualLengths``); requests expected to exceed the
+            level all count as that long and go in arrival order.
     """
     return Aged(LevelledOutput(level), ageing)
 

@@ -13,7 +13,7 @@ from scheduler.fairness import TokenCounters
 from scheduler.job import Job
 from scheduler.kv_report import KvReport
 from scheduler.length import LengthDistribution
-from scheduler.next_job import next_job
+from scheduler.next_job import NextJob
 from scheduler.outages import Outages
 from scheduler.placement import Placement
 from scheduler.policy import Policy
@@ -43,7 +43,7 @@ class Scheduler:
         placement: chooses among the workers with room for a job.
         max_waiting: jobs that may wait; one more is rejected with ``queue_full``.
         max_waiting_per_tenant: the same for one tenant, with ``tenant_queue_full``.
-        no_worker_grace: seconds without a healthy worker before a model's waiting jobs are
+        no_worker_grace: seconds without a healthy worker before a queue's waiting jobs are
             rejected with ``no_healthy_worker``.
         full_caution: as in ``QueueingShare``.
     """
@@ -59,7 +59,6 @@ class Scheduler:
         full_caution: float = FULL_CAUTION_SHARE,
     ) -> None:
         self._policy = policy
-        self._placement = placement or Placement()
         self._max_waiting = max_waiting
         self._max_waiting_per_tenant = max_waiting_per_tenant
         self._outages = Outages(no_worker_grace)
@@ -68,6 +67,8 @@ class Scheduler:
         self._waiting = WaitingJobs(self._counters)
         self._running: dict[str, _Running] = {}
         self._workers = WorkerPool()
+        share = self._traffic.queueing_share
+        self._next = NextJob(self._waiting, self._workers, placement or Placement(), share)
         self._silent = SilentJobs()
 
     @property
@@ -107,6 +108,7 @@ class Scheduler:
     def remove_worker(self, worker_id: str) -> list[Action]:
         """Send a worker no more jobs and forget the worker once its jobs have ended."""
         self._workers.remove(worker_id)
+        self._traffic.usual_lengths.forget(worker_id)
         return self._fill()
 
     def observe_kv(self, worker_id: str, report: KvReport) -> list[Action]:
@@ -129,13 +131,13 @@ class Scheduler:
         """
         if job.id in self._running or job.id in self._waiting:
             raise ValueError(f"job {job.id!r} is already here")
-        if self._outages.rejects(job.model):
+        if self._outages.rejects(job.queue, job.arrival):
             return [Reject(job, "no_healthy_worker")]
         self._silent.now = max(self._silent.now, job.arrival)
-        self._traffic.describe(job)
+        self._traffic.describe(job, self._workers.serving(job.queue))
         self._waiting.push(job, self._policy(job))
         actions = self._fill()
-        queued = bool(self._waiting.queue(job.model)) or self._workers.overfull(job.model)
+        queued = bool(self._waiting.queue(job.queue)) or self._workers.overfull(job.queue)
         self._traffic.queueing_share.observe(job.model, queued=queued)
         if job.id in self._waiting and (reason := self._too_many(job)) is not None:
             actions.append(Reject(self._waiting.remove(job.id), reason))
@@ -150,10 +152,10 @@ class Scheduler:
         self._waiting.rekey(job, self._policy(job))
         return self._fill()
 
-    def progress(self, job_id: str, attained: int) -> list[Action]:
-        """Note that a running job's longest sequence has ``attained`` tokens now."""
+    def progress(self, job_id: str, attained: int, running: int | None = None) -> list[Action]:
+        """Note the tokens of a job's longest sequence, and how many run (None: unknown)."""
         self._silent.report(job_id, attained)
-        changed = self._running[job_id].worker.progress(job_id, attained)
+        changed = self._running[job_id].worker.progress(job_id, attained, running)
         return self._fill() if changed else []
 
     def tick(self, now: float) -> list[Action]:
@@ -176,8 +178,8 @@ class Scheduler:
             self._waiting.remove(job_id)
         elif job_id in self._running:
             running = self._running.pop(job_id)
-            self._silent.end(job_id, attained)
             job = self._workers.take_off(job_id, running.worker, attained)
+            self._silent.end(job_id, None if attained is None else job.attained)
             self._counters.settle(job, running.charged)
             self._waiting.counter_fell(job.tenant)
             if service_s is not None:
@@ -194,7 +196,7 @@ class Scheduler:
         running = self._running.pop(job_id)
         self._silent.end(job_id)
         job = self._workers.take_off(job_id, running.worker)
-        job.attained = 0
+        job.attained, job.running = 0, None
         self._counters.refund(job, running.charged)
         self._waiting.push(job, running.key)
         self._waiting.counter_fell(job.tenant)
@@ -205,9 +207,9 @@ class Scheduler:
         actions: list[Action] = []
         while (job := self._waiting.overdue(now)) is not None:
             actions.append(Reject(self._waiting.remove(job.id), "queue_timeout"))
-        for model in self._waiting.by_model():
-            if not self._workers.serves(model) and self._outages.note(model, now):
-                for job in list(self._waiting.queue(model)):
+        for queue in self._waiting.queues():
+            if not self._workers.serves(queue) and self._outages.note(queue, now):
+                for job in list(self._waiting.queue(queue)):
                     actions.append(Reject(self._waiting.remove(job.id), "no_healthy_worker"))
         return actions + self._fill()
 
@@ -222,7 +224,7 @@ class Scheduler:
         return None
 
     def _fill(self) -> list[Action]:
-        """Dispatch jobs as long as the first job of some model fits a worker."""
+        """Dispatch jobs as long as one of the first jobs fits a worker that it may take."""
         actions: list[Action] = []
         while self._waiting and (choice := self._next()) is not None:
             job, worker = choice
@@ -231,12 +233,8 @@ class Scheduler:
             self._waiting.remove(job.id)
             actions.append(Dispatch(job, worker.id, engine_key := worker.engine_key(key)))
             worker.add(job, engine_key)
-            self._silent.begin(job, worker.id)
+            self._silent.begin(job, worker.pace)
         return actions
-
-    def _next(self) -> tuple[Job, Worker] | None:
-        share = self._traffic.queueing_share
-        return next_job(self._waiting, self._workers, self._placement, share)
 
     def check(self) -> None:
         """Assert the invariants. Tests call this method after every scenario."""

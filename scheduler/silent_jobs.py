@@ -6,77 +6,78 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from scheduler.job import Job
+from scheduler.pace import Pace
 
 TICK_S = 0.1
 """Seconds between two estimates."""
 
-_KEEP_TOKENS = 4096.0
-"""Tokens over which a worker's pace is averaged, approximately."""
+LEAST_TOKENS = 8
+"""Tokens of an answer that is not streamed from which on its time tells of the pace. That of a
+shorter one is mostly the wait in the engine and the prefill."""
 
 
 @dataclass(slots=True)
-class Pace:
-    """Seconds in which an answer gets one token, over a worker's recent answers."""
+class _Streamed:
+    """A streamed answer: the time (seconds) of its last report, and its tokens then."""
 
-    _tokens: float = 0.0
-    _seconds: float = 0.0
-
-    def observe(self, tokens: int, seconds: float) -> None:
-        """Add so many tokens of one answer, and the seconds that they took."""
-        if tokens <= 0 or seconds <= 0:
-            return
-        keep = max(0.0, 1.0 - tokens / _KEEP_TOKENS)
-        self._tokens = keep * self._tokens + tokens
-        self._seconds = keep * self._seconds + seconds
-
-    def tokens_in(self, seconds: float) -> float:
-        """The tokens that an answer gets in so many seconds; 0 before the first observation."""
-        return seconds * self._tokens / self._seconds if self._seconds else 0.0
-
-
-@dataclass(slots=True)
-class _Seen:
-    """A running job: its worker, and when (seconds) it had how many tokens."""
-
-    job: Job
-    worker_id: str
+    pace: Pace
     since: float
     attained: int = 0
 
 
 @dataclass(slots=True)
+class _Silent:
+    """An answer that is not streamed, since a time (seconds) and a reading of its worker's pace."""
+
+    job: Job
+    pace: Pace
+    since: float
+    begun: float | None
+
+    def tokens(self, now: float) -> float:
+        """The estimated tokens ``now`` (seconds); 0 before the worker's first observation."""
+        reading = self.pace.reading(now)
+        if reading is None:
+            return 0.0
+        if self.begun is None:
+            self.begun = self.pace.reading(self.since) or 0.0
+        return reading - self.begun
+
+
+@dataclass(slots=True)
 class SilentJobs:
-    """Running jobs by worker and time: streamed ones give the pace, the others get estimates.
+    """Running jobs: streamed ones give their worker's pace, the others get estimates from it.
 
     ``now`` is the driver's clock in seconds, as last told.
     """
 
     now: float = 0.0
-    _running: dict[str, _Seen] = field(default_factory=dict)
-    _silent: dict[str, _Seen] = field(default_factory=dict)
-    _paces: dict[str, Pace] = field(default_factory=dict)
+    _streamed: dict[str, _Streamed] = field(default_factory=dict)
+    _silent: dict[str, _Silent] = field(default_factory=dict)
     _due: float = 0.0
 
-    def begin(self, job: Job, worker_id: str) -> None:
-        """Take a job that is sent to a worker now."""
-        jobs = self._running if job.streams else self._silent
-        jobs[job.id] = _Seen(job, worker_id, self.now)
+    def begin(self, job: Job, pace: Pace) -> None:
+        """Take a job that is sent now to a worker of this pace."""
+        if job.streams:
+            self._streamed[job.id] = _Streamed(pace, self.now)
+        else:
+            self._silent[job.id] = _Silent(job, pace, self.now, pace.reading(self.now))
 
     def report(self, job_id: str, attained: int) -> None:
         """Take the reported tokens of a streamed job. The first report starts its clock."""
-        seen = self._running.get(job_id)
+        seen = self._streamed.get(job_id)
         if seen is None:
             return
         if seen.attained:
-            self._pace(seen).observe(attained - seen.attained, self.now - seen.since)
+            seen.pace.observe(attained - seen.attained, self.now - seen.since, self.now)
         seen.since, seen.attained = self.now, attained
 
     def end(self, job_id: str, attained: int | None = None) -> None:
         """Take the end of a job, with its tokens if they are known."""
-        self._running.pop(job_id, None)
+        self._streamed.pop(job_id, None)
         seen = self._silent.pop(job_id, None)
-        if seen is not None and attained is not None:
-            self._pace(seen).observe(attained, self.now - seen.since)
+        if seen is not None and attained is not None and attained >= LEAST_TOKENS:
+            seen.pace.observe(attained, self.now - seen.since, self.now)
 
     def grown(self, now: float) -> Iterator[tuple[str, int]]:
         """Id and estimated tokens of each silent job ``now`` (seconds), every ``TICK_S``.
@@ -88,8 +89,4 @@ class SilentJobs:
             return
         self._due = now + TICK_S
         for job_id, seen in self._silent.items():
-            tokens = self._pace(seen).tokens_in(now - seen.since)
-            yield job_id, int(min(tokens, max(0.0, seen.job.length.tokens[-1] - 1)))
-
-    def _pace(self, seen: _Seen) -> Pace:
-        return self._paces.setdefault(seen.worker_id, Pace())
+            yield job_id, int(min(seen.tokens(now), max(0.0, seen.job.length.tokens[-1] - 1)))

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from operator import itemgetter
+from collections.abc import Callable, Iterator
+from heapq import heappop, heappush
 
 from scheduler.fairness import TokenCounters
-from scheduler.job import Job
+from scheduler.job import Job, QueueName
 from scheduler.keyed_heap import KeyedHeap
 from scheduler.model_queue import ModelQueue, Rank
 
 
 class WaitingJobs:
-    """One queue for each model, and a heap of the deadlines over all models."""
+    """A queue for each model, one for each worker that jobs insist on, a heap of all deadlines."""
 
     def __init__(self, counters: TokenCounters) -> None:
         self._counters = counters
-        self._queues: dict[str, ModelQueue] = {}
+        self._queues: dict[QueueName, ModelQueue] = {}
         self._jobs: dict[str, tuple[Job, float]] = {}  # job id -> job, key
         self._deadlines: KeyedHeap[float, Job] = KeyedHeap()
 
@@ -31,16 +32,19 @@ class WaitingJobs:
         """A job and its key."""
         return self._jobs[job_id]
 
-    def queue(self, model: str) -> ModelQueue:
-        """The queue of a model."""
-        queue = self._queues.get(model)
-        if queue is None:
-            queue = self._queues[model] = ModelQueue(self._counters)
-        return queue
+    def queue(self, name: QueueName) -> ModelQueue:
+        """The queue of this name, to be read."""
+        return self._queues.get(name) or ModelQueue(self._counters)
+
+    def queues(self) -> list[QueueName]:
+        """The names of the queues in which jobs wait."""
+        return [name for name, queue in self._queues.items() if queue]
 
     def push(self, job: Job, key: float) -> None:
         """Add a job."""
-        self.queue(job.model).push(job, key)
+        if job.queue not in self._queues:
+            self._queues[job.queue] = ModelQueue(self._counters)
+        self._queues[job.queue].push(job, key)
         self._jobs[job.id] = job, key
         if job.deadline < math.inf:
             self._deadlines.push(job.id, job, job.deadline)
@@ -48,7 +52,7 @@ class WaitingJobs:
     def rekey(self, job: Job, key: float) -> None:
         """Give a waiting job a new key."""
         self._jobs[job.id] = job, key
-        self._queues[job.model].rekey(job, key)
+        self._queues[job.queue].rekey(job, key)
 
     def remove(self, job_id: str) -> Job:
         """Take a job out, from any place in the order.
@@ -59,20 +63,36 @@ class WaitingJobs:
         job, _ = self._jobs.pop(job_id)
         if job_id in self._deadlines:
             self._deadlines.remove(job_id)
-        return self._queues[job.model].remove(job_id)
+        self._queues[job.queue].remove(job_id)
+        if job.worker and not self._queues[job.queue]:
+            del self._queues[job.queue]  # workers come and go
+        return job
 
     def overdue(self, now: float) -> Job | None:
         """The job of the earliest deadline, None if the deadline is after ``now`` (seconds)."""
         first = self._deadlines.peek()
         return first[1] if first is not None and first[0] <= now else None
 
-    def heads(self) -> list[Job]:
-        """The first job of each model, smallest rank first."""
-        heads: list[tuple[Rank, Job]] = []
-        for queue in self._queues.values():
-            if (head := queue.peek()) is not None:
-                heads.append(head)
-        return [job for _, job in sorted(heads, key=itemgetter(0))]
+    def by_rank(self, further: Callable[[QueueName], bool]) -> Iterator[Job]:
+        """The jobs, smallest rank first: each queue's first job, and its others while wanted.
+
+        Valid until a job comes or goes. ``further`` tells of a queue, whenever one of its jobs has
+        been taken, whether the next one is wanted.
+        """
+        orders = [queue.in_order() for queue in self._queues.values()]
+        firsts: list[tuple[Rank, int, Job]] = []
+
+        def take(number: int) -> None:
+            if (following := next(orders[number], None)) is not None:
+                heappush(firsts, (following[0], number, following[1]))
+
+        for number in range(len(orders)):
+            take(number)
+        while firsts:
+            _, number, job = heappop(firsts)
+            yield job
+            if further(job.queue):
+                take(number)
 
     def counter_fell(self, tenant: str) -> None:
         """Move a tenant forward after its counter has fallen."""
@@ -81,7 +101,10 @@ class WaitingJobs:
 
     def by_model(self) -> dict[str, int]:
         """The number of waiting jobs by model; a model without waiting jobs is absent."""
-        return {model: len(queue) for model, queue in self._queues.items() if queue}
+        waiting: Counter[str] = Counter()
+        for name in self.queues():
+            waiting[name.model] += len(self._queues[name])
+        return dict(waiting)
 
     def by_tenant(self) -> Counter[str]:
         """The number of waiting jobs by tenant, in time linear in the waiting jobs."""
@@ -89,11 +112,11 @@ class WaitingJobs:
 
     def oldest_arrivals(self) -> dict[str, float]:
         """The earliest arrival (seconds) by model, in time linear in the waiting jobs."""
-        return {
-            model: min(job.arrival for job in queue)
-            for model, queue in self._queues.items()
-            if queue
-        }
+        oldest: dict[str, float] = {}
+        for name in self.queues():
+            arrival = min(job.arrival for job in self._queues[name])
+            oldest[name.model] = min(arrival, oldest.get(name.model, math.inf))
+        return oldest
 
     def check(self) -> None:
         """Assert that each job is in one queue, and each job with a deadline in the deadlines."""

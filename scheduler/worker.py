@@ -8,10 +8,11 @@ from dataclasses import dataclass, field, replace
 
 from scheduler.engine_priority import rising_key
 from scheduler.job import REPORT_TOKENS, Job
-from scheduler.kv_check import HORIZON, KvCheck
-from scheduler.kv_forecast import KvForecast, KvProfile, kv_profile
+from scheduler.kv_check import HORIZON, MOST_JUDGED, KvCheck
+from scheduler.kv_forecast import PROFILES_KEPT, KvForecast, KvProfile, kv_profile
 from scheduler.kv_report import KvReport, KvReports
 from scheduler.length import LengthDistribution
+from scheduler.pace import Pace
 from scheduler.worker_spec import WorkerSpec
 
 KV_LIMIT = 0.97
@@ -27,11 +28,12 @@ scheduler/RESULTS.md."""
 
 @dataclass(slots=True)
 class _Counted:
-    """A job in the worker's sums: its expected remaining tokens, and the attained tokens then."""
+    """A job in the worker's sums, as it was when so many tokens were attained."""
 
     job: Job
     attained: int = 0
     work: float = 0.0
+    sequences: int = 0
     engine_key: float = -math.inf
 
 
@@ -41,14 +43,14 @@ class Worker:
 
     spec: WorkerSpec
     healthy: bool = True
+    pace: Pace = field(default_factory=Pace)
     _jobs: dict[str, _Counted] = field(default_factory=dict)
     _sequences: int = 0
     _work: float = 0.0
-    _prompt_tokens: int = 0
     _reports: KvReports = field(default_factory=KvReports)
     _kv: KvForecast = field(default_factory=KvForecast)
     _check: KvCheck = field(default_factory=KvCheck)
-    _last_profile: tuple[str, LengthDistribution, KvProfile] | None = None
+    _first_profiles: dict[str, tuple[LengthDistribution, KvProfile]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self._jobs)
@@ -69,9 +71,9 @@ class Worker:
         self.healthy = healthy
 
     def replace_spec(self, spec: WorkerSpec) -> None:
-        """Take a new spec; the jobs here stay, and a new block size recounts their KV memory."""
+        """Take a new spec; the jobs here stay, and another layout recounts their KV memory."""
         before, self.spec = self.spec, spec
-        if before.kv_block != spec.kv_block:
+        if (before.kv_block, before.prefix_caching) != (spec.kv_block, spec.prefix_caching):
             self._recount()
 
     @property
@@ -81,7 +83,7 @@ class Worker:
 
     @property
     def sequences(self) -> int:
-        """The number of sequences of the worker's jobs."""
+        """Sequences of the worker's jobs, without those that are known to have ended."""
         return self._sequences
 
     @property
@@ -108,21 +110,20 @@ class Worker:
     @property
     def overfull(self) -> bool:
         """Whether the jobs here hold more than the KV cache, so that the engine preempts."""
-        return self.spec.kv_tokens is not None and self._used > self.spec.kv_tokens
+        return self.spec.kv_tokens is not None and self.kv_used > self.spec.kv_tokens
 
     @property
-    def _used(self) -> float:
+    def kv_used(self) -> float:
         """KV tokens held now: the count, as corrected by the engine's reports."""
         return self._reports.used_per_counted * self._kv.now
 
     def fits(self, job: Job, caution: float = 1.0) -> bool:
         """Whether the job may be sent now. An idle worker takes any job.
 
-        What the jobs hold now, the new one included, must fit into ``KV_PRESENT`` of the cache:
-        beyond, a job would wait in the engine, where its order can no longer change. With no
-        ``caution`` (0) nothing else counts. With full caution (1) the expected KV peak plus
-        ``deviations`` standard deviations, both corrected by what came of earlier forecasts, must
-        fit into ``KV_LIMIT`` of the cache. In between the limit is higher and the margin smaller.
+        What the jobs hold now, the new one included, must fit into ``KV_PRESENT`` of the cache.
+        With no ``caution`` (0) nothing else counts. With full caution (1) the expected KV peak,
+        corrected by what came of earlier forecasts, plus a margin (``KvCheck.deviations``) must fit
+        into ``KV_LIMIT`` of the cache. In between the limit is higher and the margin smaller.
         """
         spec = self.spec
         if not self._jobs:
@@ -133,30 +134,30 @@ class Worker:
             return True
         profile = self._initial_profile(job)
         ratio = self._reports.used_per_counted
-        if self._used + ratio * profile.mean[0] > KV_PRESENT * spec.kv_tokens:
+        if self.kv_used + ratio * profile.mean[0] > KV_PRESENT * spec.kv_tokens:
             return False
         if not caution > 0:
             return True
         counted = spec.kv_tokens / ratio  # the cache in tokens as they are counted here
         limit = counted * KV_LIMIT / caution - self._check.bias * self._kv.now
-        deviations = caution * spec.deviations * self._check.scale
+        deviations = caution * self._check.deviations(spec.deviations, len(self._jobs))
         return self._kv.admits(profile, limit, deviations)
 
     def add(self, job: Job, engine_key: float = -math.inf) -> None:
         """Count a job that is sent here with this key for the engine's own queue."""
         self._jobs[job.id] = counted = _Counted(job, engine_key=engine_key)
-        self._sequences += job.sequences
-        self._prompt_tokens += job.prompt_tokens
         self._count(counted, self._initial_profile(job))
 
-    def progress(self, job_id: str, attained: int) -> bool:
-        """Note that a job's longest sequence has ``attained`` tokens.
+    def progress(self, job_id: str, attained: int, running: int | None = None) -> bool:
+        """Note that a job's longest sequence has ``attained`` tokens, and how many run, if known.
 
         Returns whether the forecast has changed.
         """
         counted = self._jobs[job_id]
-        counted.job.attained = attained
-        if 0 <= attained - counted.attained < REPORT_TOKENS:
+        ended = counted.job.running != running
+        attained = min(attained, counted.job.most_tokens)
+        counted.job.attained, counted.job.running = attained, running
+        if 0 <= attained - counted.attained < REPORT_TOKENS and not ended:
             return False
         self._count(counted, self._profile(counted.job))
         return True
@@ -168,19 +169,19 @@ class Worker:
             KeyError: no such job is here.
         """
         counted = self._jobs.pop(job_id)
-        self._sequences -= counted.job.sequences
-        self._prompt_tokens -= counted.job.prompt_tokens
+        self._sequences -= counted.sequences
         self._work = self._work - counted.work if self._jobs else 0.0
         self._kv.remove(job_id)
         if attained is not None:
-            counted.job.attained = attained
+            counted.job.attained = min(attained, counted.job.most_tokens)
         self._judge(counted.job, known=attained is not None)
         return counted.job
 
     def observe_kv(self, report: KvReport) -> bool:
         """Take the engine's report of its KV use; returns whether the forecast has changed."""
         reports, kv_tokens = self._reports, self.spec.kv_tokens
-        prompts, alone = self._prompt_tokens, len(self._jobs) < 2
+        caching, alone = self.spec.prefix_caching, len(self._jobs) < 2
+        prompts = sum(job.held_prompt_tokens(prefix_caching=caching) for job in self)
         changed = reports.observe_prefixes(report, self._kv.now, prompts, alone=alone)
         if changed:
             self._recount()
@@ -190,60 +191,60 @@ class Worker:
 
     def engine_key(self, key: float) -> float:
         """The key for the engine's own queue of a job that is sent here now with the policy's."""
-        if not self._memory_is_scarcer:
+        if not self.memory_is_scarcer:
             return key
         return rising_key(key, (other.engine_key for other in self._jobs.values()))
 
     @property
-    def _memory_is_scarcer(self) -> bool:
-        kv_tokens = self.spec.kv_tokens
-        if kv_tokens is None:
-            return False
-        return self._used / kv_tokens > self._sequences / self.spec.slots
+    def memory_is_scarcer(self) -> bool:
+        """Whether the jobs here take a larger share of the KV cache than of the slots."""
+        kv_tokens = self.spec.kv_tokens or math.inf
+        return self.kv_used / kv_tokens > self._sequences / self.spec.slots
 
     def _judge(self, job: Job, *, known: bool) -> None:
         """Compare the forecast of an ended job with what came.
 
-        Progress that was only estimated proves nothing: the forecasts of such a job are compared at
-        its end, if its tokens are ``known`` then.
+        Estimated progress proves nothing: such a job is judged at its end, if its tokens are known.
         """
         if self.spec.kv_tokens is None:
             return
         if known and not job.streams:
-            for attained in range(0, job.attained + 1, HORIZON):
+            for attained in range(0, min(job.attained, MOST_JUDGED) + 1, HORIZON):
                 profile = self._profile(replace(job, attained=attained))
                 self._check.observe(job.id, attained, profile, self.spec.kv_tokens)
         self._check.ended(job.id, self.spec.kv_tokens)
 
     def _initial_profile(self, job: Job) -> KvProfile:
-        """The profile of a job not begun, kept for the next call: ``fits`` asks repeatedly."""
-        last = self._last_profile
-        if last is None or last[0] != job.id or last[1] is not job.length:
-            self._last_profile = last = job.id, job.length, self._profile(job)
-        return last[2]
+        """The profile of a job not begun, kept: ``fits`` asks repeatedly for the same few jobs."""
+        if (kept := self._first_profiles.get(job.id)) is None or kept[0] is not job.length:
+            self._first_profiles[job.id] = kept = job.length, self._profile(job)
+            if len(self._first_profiles) > PROFILES_KEPT:
+                del self._first_profiles[next(iter(self._first_profiles))]
+        return kept[1]
 
     def _profile(self, job: Job) -> KvProfile:
-        return kv_profile(job, block=self.spec.kv_block, shared=self._reports.shared)
+        block, caching = self.spec.kv_block, self.spec.prefix_caching
+        return kv_profile(job, block=block, shared=self._reports.shared, prefix_caching=caching)
 
     def _count(self, counted: _Counted, profile: KvProfile) -> None:
         job = counted.job
         self._kv.set(job.id, profile)
         if self.spec.kv_tokens is not None and job.streams:
             self._check.observe(job.id, job.attained, profile, self.spec.kv_tokens)
-        work = counted.job.remaining_tokens
+        work, sequences = job.remaining_tokens, job.most_running
         self._work += work - counted.work
-        counted.work, counted.attained = work, counted.job.attained
+        self._sequences += sequences - counted.sequences
+        counted.work, counted.sequences, counted.attained = work, sequences, job.attained
 
     def _recount(self) -> None:
-        self._last_profile = None
+        self._first_profiles.clear()
         for counted in self._jobs.values():
             self._count(counted, self._profile(counted.job))
 
     def check(self) -> None:
         """Assert that the running sums equal the sums over the jobs."""
         jobs = self._jobs.values()
-        assert self._sequences == sum(counted.job.sequences for counted in jobs)
+        assert self._sequences == sum(counted.sequences for counted in jobs)
         work = sum(counted.work for counted in jobs)
         assert abs(self._work - work) < 1e-6 * max(1.0, work)
-        assert self._prompt_tokens == sum(counted.job.prompt_tokens for counted in jobs)
         self._kv.check()

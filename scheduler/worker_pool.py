@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from scheduler.job import Job
+from scheduler.job import Job, QueueName
 from scheduler.worker import Worker
 from scheduler.worker_spec import WorkerSpec
 
@@ -41,17 +41,27 @@ class WorkerPool:
         self._forget_if_idle(worker)
         return job
 
-    def serving(self, model: str) -> list[Worker]:
-        """The workers that serve a model and take jobs now."""
-        return [w for w in self.by_id.values() if w.takes_jobs and model in w.spec.models]
+    def serving(self, queue: QueueName) -> list[Worker]:
+        """The workers that may take a queue's jobs and take jobs now.
 
-    def serves(self, model: str) -> bool:
-        """Whether any worker serves the model and takes jobs now."""
-        return bool(self.serving(model))
+        Those of last resort are among them only if there are no others.
+        """
+        serving = [
+            worker
+            for worker in self.by_id.values()
+            if worker.takes_jobs
+            and queue.model in worker.spec.models
+            and queue.worker in {"", worker.id}
+        ]
+        return [worker for worker in serving if not worker.spec.last_resort] or serving
 
-    def overfull(self, model: str) -> bool:
-        """Whether all workers of a model have more jobs than their KV caches hold."""
-        workers = self.serving(model)
+    def serves(self, queue: QueueName) -> bool:
+        """Whether any worker may take the queue's jobs and takes jobs now."""
+        return bool(self.serving(queue))
+
+    def overfull(self, queue: QueueName) -> bool:
+        """Whether all workers of a queue have more jobs than their KV caches hold."""
+        workers = self.serving(queue)
         return bool(workers) and all(worker.overfull for worker in workers)
 
     def _forget_if_idle(self, worker: Worker) -> None:

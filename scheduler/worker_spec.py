@@ -29,8 +29,11 @@ class WorkerSpec:
         engine_queue: sequences that the engine may hold beyond its slots. The engine fills a free
             slot from this queue in the very next step.
         kv_block: tokens in one KV block.
+        prefix_caching: whether sequences that go on from one prompt share its KV memory.
         speed: the worker's rate relative to the other workers' rates.
         draining: whether the worker gets no new jobs and ends the jobs it has.
+        last_resort: whether the worker gets new jobs only where no other worker may take them: it
+            has just refused some.
         deviations: the KV peak that must fit the cache is the expected peak plus so many standard
             deviations; see ``deviations_for``.
     """
@@ -41,6 +44,8 @@ class WorkerSpec:
     kv_tokens: int | None = None
     engine_queue: int = ENGINE_QUEUE
     kv_block: int = KV_BLOCK
+    prefix_caching: bool = True
     speed: float = 1.0
     draining: bool = False
+    last_resort: bool = False
     deviations: float = deviations_for(KV_OVERFLOW_PROBABILITY)

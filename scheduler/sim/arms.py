@@ -46,7 +46,7 @@ class Arm:
     Args:
         policy: one of ``NAMES``.
         ageing: e-folds of length per turn of waiting.
-        level: multiple of the model's mean expected length, as in ``sejf``.
+        level: multiple of the usual length, as in ``sejf``.
         engine_queue: as in ``WorkerSpec``.
         priority: whether the engines run under ``--scheduling-policy priority`` and get the keys.
         report_every: output tokens between two reports of a request's progress to the scheduler.

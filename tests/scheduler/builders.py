@@ -27,6 +27,7 @@ def job(
     share: float = 1.0,
     urgency: int = 0,
     affinity: str = "",
+    worker: str = "",
 ) -> Job:
     """A job; ``tokens`` is its length, known exactly or as a distribution."""
     length = tokens if isinstance(tokens, LengthDistribution) else LengthDistribution.point(tokens)
@@ -42,6 +43,7 @@ def job(
         share=share,
         urgency=urgency,
         affinity=affinity,
+        worker=worker,
         arrival_turns=arrival,
     )
 
@@ -55,6 +57,7 @@ def spec(
     engine_queue: int = 0,
     kv_block: int = KV_BLOCK,
     speed: float = 1.0,
+    last_resort: bool = False,
 ) -> WorkerSpec:
     """The spec of a worker of one slot and no engine queue by default."""
     return WorkerSpec(
@@ -65,6 +68,7 @@ def spec(
         engine_queue=engine_queue,
         kv_block=kv_block,
         speed=speed,
+        last_resort=last_resort,
     )
 
 

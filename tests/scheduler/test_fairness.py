@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from scheduler.actions import Dispatch, Reject
@@ -80,6 +82,20 @@ def test_a_tenant_pays_less_for_an_answer_shorter_than_its_forecast(
         scheduler.submit(job(f"b{n}", tenant="b", tokens=500, prompt=0, arrival=n))
     order = serve_all(scheduler, "running", {"a1": 10, "b1": 500})
     assert order == ["a1", "b1", "a2", "b2"]
+
+
+def test_a_tenant_pays_for_no_more_tokens_than_its_request_allowed(
+    make_scheduler: MakeScheduler,
+) -> None:
+    scheduler = make_scheduler([spec()])
+    scheduler.submit(job("running", tenant="x"))
+    for n in (1, 2, 3, 4):
+        a = job(f"a{n}", tenant="a", tokens=100, prompt=0, arrival=n)
+        scheduler.submit(replace(a, most_tokens=200))
+        scheduler.submit(job(f"b{n}", tenant="b", tokens=100, prompt=0, arrival=n))
+    written = {f"{tenant}{n}": 100 for tenant in "ab" for n in (1, 2, 3, 4)}
+    order = serve_all(scheduler, "running", {**written, "a1": 2**31 - 1})
+    assert order.index("a2") <= 4, "two turns' worth is paid for, not a billion tokens"
 
 
 def test_a_requeued_job_costs_its_tenant_nothing(make_scheduler: MakeScheduler) -> None:

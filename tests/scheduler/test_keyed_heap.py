@@ -69,6 +69,11 @@ class QueueAgainstSortedList(RuleBasedStateMachine):
         found = None if head is None else (head[0], head[1].id)
         assert found == ((self.model[0][0], self.model[0][2]) if self.model else None)
 
+    @invariant()
+    def the_items_in_order_are_the_lists(self) -> None:
+        in_order = [(key, waits.id) for key, waits in self.queue.in_order()]
+        assert in_order == [(key, id) for key, _, id in self.model]
+
     def teardown(self) -> None:
         assert drain(self.queue) == "".join(entry[2] for entry in self.model)
 

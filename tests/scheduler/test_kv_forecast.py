@@ -86,3 +86,30 @@ def test_an_overflow_probability_beyond_a_half_is_refused(overflow: float) -> No
 def test_the_deviations_are_those_of_a_normal_variable() -> None:
     assert deviations_for(0.5) == pytest.approx(0.0)
     assert deviations_for(0.05) == pytest.approx(1.6449, abs=1e-4)
+
+
+def test_each_answer_to_a_prompt_holds_the_prompt_where_no_prefix_cache_shares_it() -> None:
+    batch = job("a", prompt=300, sequences=6)
+    batch.prompts = 3
+    shared = kv_profile(batch, block=1, shared=0.0)
+    alone = kv_profile(batch, block=1, shared=0.0, prefix_caching=False)
+    assert (shared.mean[0], alone.mean[0]) == (300, 600)
+
+
+def test_a_batch_holds_the_prompts_of_the_sequences_that_run() -> None:
+    batch = job("a", prompt=400, sequences=4, tokens=LengthDistribution((50, 900), (0.5, 0.5)))
+    batch.prompts, batch.attained, batch.running = 4, 100, 2
+    assert kv_profile(batch, block=1, shared=0.0).mean[0] == 200 + 2 * 100
+
+
+def test_a_prompt_stays_while_any_of_its_answers_runs() -> None:
+    several = job("a", prompt=400, sequences=4, tokens=LengthDistribution((50, 900), (0.5, 0.5)))
+    before, after = (kv_profile(several, block=1, shared=0.0).mean[n] for n in (0, 3))
+    assert before == 400
+    assert after == pytest.approx(400 + 2 * 64)
+
+
+def test_a_prompt_that_is_shared_in_full_holds_nothing_with_or_without_a_prefix_cache() -> None:
+    for caching in (True, False):
+        profile = kv_profile(job("a", sequences=3), block=1, shared=1.0, prefix_caching=caching)
+        assert profile.mean[:2] == [0, 3 * 16]

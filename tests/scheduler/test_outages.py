@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from scheduler.job import QueueName
+from scheduler.outages import KEPT_S, Outages
 from tests.scheduler.builders import job, spec, summary
 from tests.scheduler.conftest import MakeScheduler
 
@@ -58,3 +60,31 @@ def test_only_the_model_without_a_worker_is_rejected(make_scheduler: MakeSchedul
     scheduler.submit(job("b", model="b"))
     assert summary(scheduler.expire(1)) == ["a!no_healthy_worker"]
     assert scheduler.waiting_by_model() == {"b": 1}
+
+
+def test_a_job_for_a_worker_that_is_down_waits_for_the_grace_and_others_go_on(
+    make_scheduler: MakeScheduler,
+) -> None:
+    scheduler = make_scheduler([spec("v", slots=2), spec("w")], no_worker_grace=10)
+    scheduler.set_health("w", healthy=False)
+    assert scheduler.submit(job("a", worker="w")) == []
+    assert summary(scheduler.submit(job("b"))) == ["b>v"]
+    scheduler.expire(100)
+    assert summary(scheduler.expire(110)) == ["a!no_healthy_worker"]
+    assert summary(scheduler.submit(job("c", worker="w"))) == ["c!no_healthy_worker"]
+    assert summary(scheduler.submit(job("d"))) == ["d>v"]
+    scheduler.set_health("w", healthy=True)
+    assert summary(scheduler.submit(job("e", worker="w"))) == ["e>w"]
+
+
+def test_an_outage_that_no_job_meets_for_long_is_forgotten() -> None:
+    outages, asked = Outages(grace=10), QueueName("m", "asked")
+    for n in range(20):  # workers that have gone for good
+        now = n * KEPT_S / 5
+        outages.note(asked, now)
+        outages.note(QueueName("m", f"gone{n}"), now)
+        assert outages.note(QueueName("m", f"gone{n}"), now + 10)
+        assert len(outages) <= 7
+    assert outages.rejects(asked, now), "jobs have come for it all the time"
+    assert outages.rejects(QueueName("m", "gone18"), now)
+    assert not outages.rejects(QueueName("m", "gone1"), now)

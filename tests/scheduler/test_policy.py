@@ -110,7 +110,7 @@ def test_every_policy_lets_the_earlier_of_two_equal_jobs_go_first(name: str) -> 
 
 def test_jobs_longer_than_the_level_go_in_order_of_arrival() -> None:
     first, later = job("a", arrival=0, tokens=5000), job("b", arrival=1, tokens=900)
-    first.model_mean_tokens = later.model_mean_tokens = 800
+    first.usual_tokens = later.usual_tokens = 800
     low, high = sejf(0.03, level=1.0), sejf(0.03, level=2.0)
     assert low(first) < low(later)
     assert high(later) < high(first)

@@ -72,6 +72,30 @@ def test_a_job_goes_only_to_a_worker_of_its_model(make_scheduler: MakeScheduler)
     assert scheduler.submit(job("k", model="b")) == []
 
 
+def test_a_job_for_one_worker_waits_for_it_and_holds_up_no_other(
+    make_scheduler: MakeScheduler,
+) -> None:
+    scheduler = make_scheduler([spec("v"), spec("w")])
+    assert summary(scheduler.submit(job("a", worker="w"))) == ["a>w"]
+    assert scheduler.submit(job("b", worker="w", arrival=1)) == []
+    assert summary(scheduler.submit(job("c", arrival=2))) == ["c>v"]
+    assert scheduler.submit(job("d", arrival=3)) == []
+    assert scheduler.waiting_by_model() == {"m": 2}
+    assert scheduler.oldest_arrivals() == {"m": 1}
+    assert summary(scheduler.release("c")) == ["d>v"]
+    assert summary(scheduler.release("a")) == ["b>w"]
+
+
+def test_a_job_for_one_worker_keeps_its_place_before_later_jobs(
+    make_scheduler: MakeScheduler,
+) -> None:
+    scheduler = make_scheduler([spec("w")])
+    scheduler.submit(job("a"))
+    scheduler.submit(job("b", arrival=1, worker="w"))
+    scheduler.submit(job("c", arrival=2))
+    assert summary(scheduler.release("a")) == ["b>w"]
+
+
 def test_a_model_without_room_does_not_hold_up_another(make_scheduler: MakeScheduler) -> None:
     scheduler = make_scheduler([spec("v", models="a"), spec("w", models="b")])
     scheduler.submit(job("a1", model="a"))
@@ -105,6 +129,35 @@ def test_the_jobs_behind_a_released_wide_job_go_at_once(make_scheduler: MakeSche
     scheduler.submit(job("wide", arrival=1, sequences=4))
     scheduler.submit(job("narrow", arrival=2))
     assert summary(scheduler.release("wide")) == ["narrow>w"]
+
+
+def test_long_jobs_go_in_order_of_arrival_whichever_of_a_workers_models_they_ask_for(
+    make_scheduler: MakeScheduler,
+) -> None:
+    # The answers of model b are all long: beside its own mean, the long job would not be long.
+    scheduler = make_scheduler([spec(models="ab")], policy=SEJF)
+    scheduler.submit(job("running", model="b"))
+    for n in range(40):
+        model, tokens = ("a", 100) if n % 4 else ("b", 3000)
+        scheduler.submit(job(f"j{n}", model=model, tokens=tokens))
+        scheduler.release(f"j{n}")
+    scheduler.submit(job("long", model="b", arrival=1, tokens=3000))
+    scheduler.submit(job("later", model="a", arrival=2, tokens=1500))
+    assert summary(scheduler.release("running")) == ["long>w"]
+
+
+def test_models_on_workers_of_their_own_have_a_level_of_their_own(
+    make_scheduler: MakeScheduler,
+) -> None:
+    scheduler = make_scheduler([spec("v", models="a"), spec("w", models="b")], policy=SEJF)
+    scheduler.submit(job("running", model="b"))
+    for n in range(40):
+        model, tokens = ("a", 100) if n % 4 else ("b", 3000)
+        scheduler.submit(job(f"j{n}", model=model, tokens=tokens))
+        scheduler.release(f"j{n}")
+    scheduler.submit(job("long", model="b", arrival=1, tokens=3000))
+    scheduler.submit(job("shorter", model="b", arrival=2, tokens=1500))
+    assert summary(scheduler.release("running")) == ["shorter>w"]
 
 
 def test_a_dispatch_carries_the_policys_key(make_scheduler: MakeScheduler) -> None:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from scheduler.traffic import (
     FULL_CAUTION_SHARE,
     INITIAL_TURN_SECONDS,
+    MOST_NAMES,
     WINDOW_REQUESTS,
-    MeanLengths,
     QueueingShare,
+    RecentMeans,
     TurnClock,
+    UsualLengths,
 )
+from scheduler.worker import Worker
+from tests.scheduler.builders import job, spec
 
 
-def test_the_mean_length_is_the_mean_of_recent_traffic_by_model() -> None:
-    means = MeanLengths()
+def test_a_mean_is_of_recent_requests_by_name() -> None:
+    means = RecentMeans()
     assert means.observe("a", 100.0) == pytest.approx(100)
     assert means.observe("a", 300.0) == pytest.approx(200)
     assert means.observe("b", 10.0) == pytest.approx(10)
@@ -25,6 +31,71 @@ def test_the_mean_length_is_the_mean_of_recent_traffic_by_model() -> None:
     for _ in range(5 * WINDOW_REQUESTS):
         means.observe("a", 50.0)
     assert means.observe("a", 50.0) == pytest.approx(50, rel=0.2)
+    means.forget("b")
+    assert means.get("a", 7.0) == pytest.approx(50, rel=0.2)
+    assert means.get("b", 7.0) == 7.0
+
+
+def test_names_heard_of_long_ago_are_forgotten() -> None:
+    means, share = RecentMeans(), QueueingShare()
+    for n in range(2 * MOST_NAMES):
+        for name in ("kept", f"made up {n}"):
+            means.observe(name, 3.0)
+            share.observe(name, queued=True)
+    assert means.get("kept", 0.0) == pytest.approx(3.0)
+    assert share.caution("kept") == 1.0
+    assert [means.get(f"made up {n}", 0.0) for n in (0, 2 * MOST_NAMES - 1)] == [0.0, 3.0]
+    assert share.caution("made up 0") == 0.0 < share.caution(f"made up {2 * MOST_NAMES - 1}")
+
+
+def two_models(usual: UsualLengths, worker: Worker, requests: int) -> list[float]:
+    """The usual lengths of so many requests for model b: one of 3,000 tokens after three of 100."""
+    lengths = []
+    for n in range(requests):
+        for m in range(3):
+            usual.observe(job(f"a{n}-{m}", model="a", tokens=100), [worker])
+        lengths.append(usual.observe(job(f"b{n}", model="b", tokens=3000), [worker]))
+    return lengths
+
+
+def test_models_share_the_usual_length_where_slots_are_scarcer_than_memory() -> None:
+    worker = Worker(spec(models="ab", slots=4, kv_tokens=4000))
+    worker.add(job("running", prompt=10))
+    assert two_models(UsualLengths(), worker, 50)[-1] == pytest.approx((3 * 100 + 3000) / 4)
+
+
+def test_each_model_has_its_usual_length_where_memory_is_scarcer_than_slots() -> None:
+    worker = Worker(spec(models="ab", slots=4, kv_tokens=4000))
+    worker.add(job("running", prompt=3000))
+    assert two_models(UsualLengths(), worker, 50)[-1] == pytest.approx(3000)
+
+
+def test_an_idle_worker_and_no_worker_leave_each_model_its_usual_length() -> None:
+    usual = UsualLengths()
+    assert two_models(usual, Worker(spec(models="ab")), 10)[-1] == pytest.approx(3000)
+    assert usual.observe(job("last", model="b", tokens=3000), []) == pytest.approx(3000)
+
+
+def test_the_usual_length_follows_a_change_of_what_is_scarce_without_a_jump() -> None:
+    usual = UsualLengths()
+    worker = Worker(spec(models="ab", slots=4, kv_tokens=4000))
+    worker.add(job("small", prompt=10))
+    before = two_models(usual, worker, WINDOW_REQUESTS)[-1]
+    worker.add(job("large", prompt=3000))
+    after = [before, *two_models(usual, worker, 2 * WINDOW_REQUESTS)]
+    assert all(0 < b / a < 1.02 for a, b in pairwise(after))
+    assert after[-1] == pytest.approx(3000, rel=0.05)
+
+
+def test_a_usual_length_at_several_workers_lies_between_theirs() -> None:
+    usual, v, w = UsualLengths(), Worker(spec("v")), Worker(spec("w"))
+    for worker, tokens in ((v, 100), (w, 10_000)):
+        worker.add(job("running"))
+        usual.observe(job("own", tokens=tokens), [worker])
+    assert usual.observe(job("both", tokens=1000), [v, w]) == pytest.approx((550 * 5500) ** 0.5)
+    usual.forget("v")
+    usual.forget("w")
+    assert usual.observe(job("new", model="n", tokens=70), [v, w]) == pytest.approx(70)
 
 
 def test_turns_count_in_service_times() -> None:

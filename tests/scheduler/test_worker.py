@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scheduler.job import LONGEST
 from scheduler.kv_forecast import deviations_for
 from scheduler.kv_report import KvReport
 from scheduler.length import LengthDistribution
@@ -58,6 +59,19 @@ def test_a_higher_overflow_probability_admits_more_jobs() -> None:
             w.add(job(f"j{len(w)}", prompt=100, tokens=length))
         admitted.append(len(w))
     assert admitted[0] < admitted[1]
+
+
+def test_a_cache_of_few_jobs_is_filled_as_one_of_thirty() -> None:
+    # Half of the jobs end soon. The doubt about the others is a larger part of a smaller cache.
+    length = LengthDistribution((10, 1000), (0.5, 0.5))
+    held = {}
+    for kv_tokens in (6000, 17_000, 96_000):
+        w = Worker(spec(slots=999, kv_tokens=kv_tokens))
+        while w.fits(job("next", prompt=100, tokens=length)):
+            w.add(job(f"j{len(w)}", prompt=100, tokens=length))
+        held[kv_tokens] = len(w) / kv_tokens
+    assert held[6000] == pytest.approx(held[17_000], rel=0.1)
+    assert held[96_000] > 1.1 * held[17_000], "errors of many jobs cancel"
 
 
 def test_without_caution_the_engine_gets_what_it_has_room_for_now() -> None:
@@ -181,7 +195,9 @@ def test_less_caution_raises_the_limit_and_lowers_the_margin() -> None:
     assert not w.fits(job("c", prompt=left + 1, tokens=5000), caution=0.5)
     uncertain = LengthDistribution((1, 2000), (0.5, 0.5))
     w = Worker(spec(slots=100, kv_tokens=1000, kv_block=1))
-    w.add(job("a", prompt=400, tokens=10))
+    w.add(job("a", prompt=371, tokens=10))
+    for n in range(29):  # with so many jobs nothing is taken off the margin
+        w.add(job(f"tiny{n}", prompt=1, tokens=1))
     assert w.fits(job("b", prompt=500, tokens=uncertain), caution=0.5)  # not with the whole margin
     assert not w.fits(job("b", prompt=300, tokens=uncertain), caution=1.0)
 
@@ -361,3 +377,50 @@ def test_the_running_sums_equal_the_sums_over_the_jobs_after_any_history(
         w.check()
         assert w.sequences == sum(running.sequences for running in w)
         assert w.work >= 0
+
+
+def test_a_worker_found_to_have_no_prefix_cache_counts_the_prompt_of_each_answer() -> None:
+    w = Worker(spec(slots=100, kv_tokens=10_000, kv_block=1))
+    w.add(job("a", prompt=1000, sequences=4, tokens=10))
+    shared = w.kv_peak
+    w.replace_spec(replace(w.spec, prefix_caching=False))
+    assert w.kv_peak == shared + 3000
+
+
+def test_a_sequence_that_has_ended_frees_its_slot_and_its_memory() -> None:
+    w = Worker(spec(slots=4, engine_queue=0, kv_tokens=10_000, kv_block=1))
+    w.add(job("a", prompt=100, sequences=4, tokens=2000))
+    assert not w.fits(job("b"))
+    assert w.progress("a", 1000, running=4)
+    full = w.kv_used
+    assert w.progress("a", 1001, running=1)
+    assert w.sequences == 1
+    assert w.kv_used == pytest.approx(full - 3000, abs=5)
+    assert w.fits(job("b", sequences=3))
+
+
+def test_sequences_are_expected_to_end_where_nothing_is_known_of_them() -> None:
+    w = Worker(spec(slots=8, engine_queue=0, kv_tokens=100_000, kv_block=1))
+    w.add(job("a", prompt=100, sequences=8, tokens=LengthDistribution((100, 1000), (0.5, 0.5))))
+    w.progress("a", 200)
+    # Of eight with even odds, at least one of which runs, 4.02 run on average.
+    assert w.kv_used == pytest.approx(100 + 4.02 * 200, rel=0.01)
+    assert w.sequences == 8, "a slot is free when a sequence is known to have ended"
+
+
+def test_an_absurd_report_is_judged_as_the_longest_answer_is() -> None:
+    checks = []
+    for reported in (10**5, 2**31 - 1):
+        w = Worker(spec(slots=8, kv_tokens=64_000))
+        w.add(replace(job("a"), streams=False))
+        assert w.remove("a", reported).attained == min(reported, LONGEST)
+        checks.append(w._check)
+    assert checks[0] == checks[1], "only so many of an answer's tokens are looked at"
+
+
+def test_no_answer_attains_more_than_it_may() -> None:
+    w = Worker(spec(slots=8, kv_tokens=64_000))
+    w.add(limited := replace(job("a"), most_tokens=500))
+    w.progress("a", 10_000)
+    assert limited.attained == 500
+    assert w.remove("a", 2**31 - 1).attained == 500

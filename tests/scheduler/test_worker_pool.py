@@ -77,3 +77,14 @@ def test_a_removed_worker_that_is_set_again_stays(make_scheduler: MakeScheduler)
     assert summary(scheduler.release("a")) == ["b>w"]
     scheduler.release("b")
     assert "w" in scheduler.workers
+
+
+def test_a_worker_of_last_resort_gets_jobs_only_where_there_is_no_other(
+    make_scheduler: MakeScheduler,
+) -> None:
+    shunned = spec("shunned", models="ab", slots=9, last_resort=True)
+    scheduler = make_scheduler([shunned, spec("other", models="a")])
+    assert summary(scheduler.submit(job("1", model="a"))) == ["1>other"]
+    assert summary(scheduler.submit(job("2", model="b"))) == ["2>shunned"]
+    assert scheduler.submit(job("3", model="a")) == []
+    assert summary(scheduler.set_health("other", healthy=False)) == ["3>shunned"]
