@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from typing import Any
 
 from gateway.protocol.errors import ApiError
+from gateway.protocol.generating import GENERATING, api_of
+from gateway.protocol.json_body import as_utf8, loads, with_fields
+from gateway.protocol.json_count import CONTAINER, WINDOW
+from gateway.protocol.json_pieces import Place, TooManyValuesError, loads_in_pieces
+from gateway.protocol.lax import boolean, whole
+from gateway.protocol.multipart import MOST_PARTS, TooManyPartsError, form_field
+from gateway.protocol.routes import spoken
+from gateway.protocol.sequences import Sequences, sequences_of
 
-GENERATING = frozenset({"chat/completions", "completions", "responses", "messages"})
-"""Endpoints under /v1/ that generate text. The gateway forecasts the length of this text."""
+LARGE = WINDOW
+"""Bytes of a body from which on it is read in pieces, and its values are counted."""
 
-MOST_SEQUENCES = 65_536
-"""Upper bound of the sequences counted for one request. The worker refuses a larger ``n``."""
+MOST_VALUES = 2_000_000
+"""Values of a large body, the default of ``requests.max_json_values``."""
 
-USAGE_IN_STREAM = frozenset({"chat/completions", "completions"})
-"""Endpoints that accept ``stream_options.include_usage``."""
+SET_FIELDS = frozenset(("priority", "stream_options"))
+"""Fields that the gateway sets."""
+
+STREAM_FLAGS = ("include_usage", "continuous_usage_stats")
+"""Flags of ``stream_options``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +34,15 @@ class ApiRequest:
     """One request's body and the fields that the gateway reads."""
 
     endpoint: str
-    """Path under /v1/, for instance ``chat/completions``."""
+    """The endpoint that the body is written for, for instance ``chat/completions``."""
     model: str | None
-    """Name of the model; None for a request that names none (a GET)."""
+    """Name of the model; None for a request that names none."""
     body: bytes
     """Bytes of the body, as the client sent them."""
     fields: dict[str, Any]
     """The parsed body; empty for a body that is not JSON (a file upload, a GET)."""
+    places: tuple[Place, ...] | None = None
+    """Where a large body has the fields that the gateway sets; None: not known."""
 
     @property
     def generates(self) -> bool:
@@ -40,70 +52,129 @@ class ApiRequest:
     @property
     def stream(self) -> bool:
         """Whether the client asked for server-sent events."""
-        return self.fields.get("stream") is True
+        return boolean(self.fields.get("stream")) is True
+
+    @property
+    def generates_stream(self) -> bool:
+        """Whether the answer is generated text in server-sent events."""
+        return self.generates and self.stream
 
     @property
     def wants_usage(self) -> bool:
         """Whether the client asked for the usage chunk of a stream."""
         options = self.fields.get("stream_options")
-        return isinstance(options, dict) and options.get("include_usage") is True
+        return isinstance(options, dict) and boolean(options.get("include_usage")) is True
 
     @property
-    def sequences(self) -> int:
-        """Sequences the engine runs for the request: completions per prompt times prompts."""
-        n = self.fields.get("n")
-        prompt = self.fields.get("prompt")
-        prompts = 1
-        if isinstance(prompt, list) and prompt and isinstance(prompt[0], str | list):
-            prompts = len(prompt)  # a list of numbers is one prompt in tokens
-        return prompts * (min(n, MOST_SEQUENCES) if isinstance(n, int) and n > 1 else 1)
+    def asks_usage_itself(self) -> bool:
+        """Whether the gateway asks for the usage chunk of a stream, and the client does not.
+
+        Options of a wrong type stay as they are: what is wrong with them, the worker says.
+        """
+        takes_option = api_of(self.endpoint).usage_in_stream
+        if not self.stream or not takes_option or self.wants_usage:
+            return False
+        options = self.fields.get("stream_options")
+        flags = options if options is not None else {}
+        return isinstance(flags, dict) and all(
+            flags.get(name) is None or boolean(flags[name]) is not None for name in STREAM_FLAGS
+        )
+
+    @property
+    def sequences(self) -> Sequences:
+        """Sequences that the engine runs for the request."""
+        return sequences_of(self.endpoint, self.fields)
 
     @property
     def max_tokens(self) -> int | None:
         """The client's limit of output tokens; None without one."""
         for name in ("max_completion_tokens", "max_tokens", "max_output_tokens"):
-            value = self.fields.get(name)
-            if type(value) is int and value > 0:  # bool is a subclass of int
+            value = whole(self.fields.get(name))
+            if value is not None and value > 0:
                 return value
         return None
 
     def for_worker(self, priority: int | None) -> bytes:
-        """The client's body with ``priority`` and a request for usage added, for a worker.
-
-        Fields that the client did not send are inserted before the client's bytes, so a large
-        prompt is not encoded again.
-        """
+        """The client's body with ``priority`` and a request for usage added, for a worker."""
         extra: dict[str, Any] = {}
         if priority is not None and self.generates:
             extra["priority"] = priority
-        if self.stream and self.endpoint in USAGE_IN_STREAM and not self.wants_usage:
+        if self.asks_usage_itself:
             options = self.fields.get("stream_options")
             options = dict(options) if isinstance(options, dict) else {}
             options.pop("continuous_usage_stats", None)  # the client has not asked for usage
             extra["stream_options"] = {**options, "include_usage": True}
         if not extra or not self.fields:  # a GET or an upload: there is no JSON object
             return self.body
-        if extra.keys().isdisjoint(self.fields):
-            start = self.body.index(b"{") + 1
-            return b"".join(
-                (b"{", json.dumps(extra).encode()[1:-1], b", ", memoryview(self.body)[start:])
-            )
-        return json.dumps({**self.fields, **extra}).encode()
+        return with_fields(self.body, self.fields, extra, self.places)
 
 
-def parse(endpoint: str, method: str, content_type: str, body: bytes) -> ApiRequest:
+def parse(
+    endpoint: str,
+    method: str,
+    content_type: str,
+    body: bytes,
+    most_values: int = MOST_VALUES,
+) -> ApiRequest:
     """Read the fields that the gateway needs from a request.
 
+    A body of more than ``LARGE`` bytes takes long: read it in a thread.
+
     Raises:
-        ApiError: 400, for a body that is not a JSON object or names no model.
+        ApiError: 400, for a body of a generating endpoint that is not a JSON object, or a model
+            that is not a string. What else is wrong, the worker says.
     """
     if method != "POST":
         return ApiRequest(endpoint, None, body, {})
     if content_type.startswith("multipart/form-data"):
-        field = re.search(rb'name="model"\r\n(?:[^\r\n]+\r\n)*\r\n([^\r\n]*)\r\n', body)
-        return ApiRequest(endpoint, field and field[1].decode(errors="replace"), body, {})
+        return ApiRequest(endpoint, _form_model(content_type, body), body, {})
+    text, places = as_utf8(body), None
     try:
-        fields = json.loads(body.decode())  # json.loads would accept UTF-16 bytes too
+        fields, places = _json_object(text, most_values)
+        body = text
+    except ApiError as error:
+        if endpoint in GENERATING or error.code != "invalid_json":
+            raise
+        fields = {}  # an upload stays as it is, whatever its first bytes look like
+    model = fields.get("model")
+    if model is not None and not isinstance(model, str):
+        raise ApiError(
+            400,
+            f"model must be a string, got {json.dumps(model)[:100]}. GET /v1/models lists the "
+            "names.",
+            code="invalid_model",
+            param="model",
+        )
+    return ApiRequest(spoken(endpoint, fields), model or None, body, fields, places)
+
+
+def _form_model(content_type: str, body: bytes) -> str | None:
+    try:
+        return form_field(content_type, body, "model") or None
+    except TooManyPartsError:
+        raise ApiError(
+            400,
+            f"The form has more than {MOST_PARTS} parts. Send several requests.",
+            code="body_too_complex",
+        ) from None
+
+
+def _json_object(body: bytes, most: int) -> tuple[dict[str, Any], tuple[Place, ...] | None]:
+    places: tuple[Place, ...] | None = None
+    try:
+        if len(body) > LARGE:
+            fields, found = loads_in_pieces(body, most, SET_FIELDS)
+            places = tuple(found)
+        else:
+            fields = loads(body)
+    except TooManyValuesError as error:
+        raise ApiError(
+            400,
+            f"The body has {error.number} values (names count too, and an object or array as "
+            f"{CONTAINER}), and {most} are allowed (requests.max_json_values). Send several "
+            "requests, or raise the setting in the gateway's configuration.",
+            code="body_too_complex",
+        ) from None
     except (ValueError, RecursionError) as error:
         raise ApiError(
             400, f"The body is not valid JSON: {error}. Send a JSON object.", code="invalid_json"
@@ -114,13 +185,4 @@ def parse(endpoint: str, method: str, content_type: str, body: bytes) -> ApiRequ
             f"The body must be a JSON object, got {type(fields).__name__}.",
             code="invalid_json",
         )
-    model = fields.get("model")
-    if not isinstance(model, str) or not model:
-        shown = "nothing" if model is None else json.dumps(model)[:100]
-        raise ApiError(
-            400,
-            f"model must name a model, got {shown}. GET /v1/models lists the names.",
-            code="invalid_model",
-            param="model",
-        )
-    return ApiRequest(endpoint, model, body, fields)
+    return fields, places

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
-from gateway.protocol.errors import ApiError
+from gateway.protocol.asgi import OWN_ANSWER
+from gateway.protocol.errors import ApiError, Shape
 from gateway.protocol.headers import Headers
 
 
@@ -15,17 +16,30 @@ class Reply:
 
     send: Callable[[dict[str, object]], Awaitable[None]]
     request_id: str
+    shape: Shape = Shape.OPENAI
+    """Shape of the gateway's own errors."""
     started: bool = False
     """Whether status and headers have gone to the client."""
+    answering: bool = False
+    """Whether a part of a worker's answer has gone to the client. Comments are no part."""
+    inside_event: bool = False
+    """Whether the last byte that has gone to the client is inside an event."""
+    in_parts: bool = False
+    """Whether an answer that is no stream passes in parts: it has no place for an error."""
     complete: bool = False
     """Whether the last byte has gone to the client."""
 
-    async def start(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
-        """Send status and headers, the request's id among them."""
+    async def start(
+        self, status: int, headers: Iterable[tuple[bytes, bytes]], *, own: bool = False
+    ) -> None:
+        """Send status and headers, the request's id among them.
+
+        ``own``: the answer is the gateway's, not a worker's.
+        """
         self.started = True
-        own = (b"x-request-id", self.request_id.encode())
+        sent = [*headers, (b"x-request-id", self.request_id.encode("latin-1"))]
         await self.send(
-            {"type": "http.response.start", "status": status, "headers": [*headers, own]}
+            {"type": "http.response.start", "status": status, "headers": sent, OWN_ANSWER: own}
         )
 
     async def write(self, data: bytes) -> None:
@@ -37,17 +51,24 @@ class Reply:
         self.complete = True
         await self.send({"type": "http.response.body", "body": data, "more_body": False})
 
-    async def whole(self, status: int, headers: Headers, body: bytes) -> None:
-        """Send a complete answer."""
-        await self.start(status, [*headers, (b"content-length", str(len(body)).encode())])
+    async def whole(self, status: int, headers: Headers, body: bytes, *, own: bool = False) -> None:
+        """Send a complete answer. The ``headers`` of an answer to HEAD tell its length."""
+        if status not in {204, 304} and all(name != b"content-length" for name, _ in headers):
+            headers = [*headers, (b"content-length", str(len(body)).encode())]
+        await self.start(status, headers, own=own)
         await self.finish(body)
 
     async def error(self, error: ApiError) -> None:
-        """Send an error: as an answer, or as the last event of a stream that has begun."""
+        """Send an error: as an answer, or as the last event of a stream that has begun.
+
+        Clients raise the event as an error. No [DONE] follows.
+        """
+        if self.complete or self.in_parts:
+            return  # without its last part, the server closes the connection
         if self.started:
-            await self.finish(error.event)
+            await self.finish(b"\n\n" * self.inside_event + error.event(self.shape))
             return
-        headers = [(b"content-type", b"application/json")]
+        headers = [(b"content-type", b"application/json"), *error.headers]
         if error.retry_after is not None:
             headers.append((b"retry-after", str(error.retry_after).encode()))
-        await self.whole(error.status, headers, error.body)
+        await self.whole(error.status, headers, error.body(self.shape), own=True)

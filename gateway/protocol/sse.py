@@ -1,98 +1,108 @@
-"""Server-sent events of a worker: split, counted, and searched for usage and finish reasons."""
+"""Server-sent events by the WHATWG specification: a byte stream cut into events, byte for byte.
+
+Lines end with LF, CR or CRLF, wherever the network cuts them; an empty line ends an event.
+"""
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import NamedTuple
 
-_EVENT_END = re.compile(rb"\n\n|\r\n\r\n")
+MOST_EVENT_BYTES = 4 * 2**20
+"""Bytes of one event that are kept until its end. A longer event passes in pieces, unread."""
 
-_MARKS = (b'"usage":{', b'"usage": {', b'"finish_reason":"', b'"finish_reason": "')
-"""Texts that mark an event with usage or a finish reason. Only marked events are parsed."""
+_END = re.compile(rb"\n(?:\n|\r\n?)|\r(?:\n(?:\n|\r\n?)|\r\n?)")
+"""A line's end and the empty line after it. No CRLF counts as two ends. Every branch begins with
+the character itself, which makes the search twice as fast."""
 
-
-@dataclass(slots=True)
-class Usage:
-    """Tokens and finish reasons of an answer, by the worker's report."""
-
-    prompt_tokens: int = 0
-    output_tokens: int = 0
-    finish_reasons: set[str] = field(default_factory=set)
-
-    def read(self, answer: Any) -> None:
-        """Take token counts and finish reasons from a whole answer or from one chunk."""
-        if not isinstance(answer, dict):
-            return
-        if isinstance(answer.get("response"), dict):  # the last event of a Responses stream
-            answer = answer["response"]
-        usage = answer.get("usage")
-        if isinstance(usage, dict):
-            self.prompt_tokens = _count(usage, "prompt_tokens", "input_tokens")
-            self.output_tokens = _count(usage, "completion_tokens", "output_tokens")
-        choices = answer.get("choices")
-        for choice in choices if isinstance(choices, list) else ():
-            if isinstance(choice, dict) and isinstance(choice.get("finish_reason"), str):
-                self.finish_reasons.add(choice["finish_reason"])
+_BOM = b"\xef\xbb\xbf"
 
 
-def _count(usage: dict[str, Any], *names: str) -> int:
-    return next((usage[n] for n in names if isinstance(usage.get(n), int)), 0)
+class Event(NamedTuple):
+    """One event, or a piece of an event that is too long to keep."""
+
+    raw: bytes
+    """The bytes as they came. The bytes of all events are the bytes of the stream."""
+    name: bytes = b""
+    """The field ``event``; empty without one."""
+    data: bytes | None = None
+    """The fields ``data``, joined by LF; None without one (a comment), and for a piece."""
 
 
 @dataclass(slots=True)
-class EventStream:
-    """Cuts a byte stream into whole events and parses the few that hold usage or a finish reason.
+class SseParser:
+    """Cuts a byte stream into events as the bytes come."""
 
-    Most events hold the text of one token; such events are counted and not parsed.
-    """
+    limit: int = MOST_EVENT_BYTES
+    _buffer: bytearray = field(default_factory=bytearray)
+    _seen: int = 0
+    """Bytes of the buffer that hold no end of an event."""
+    inside: bool = False
+    """Whether a piece of the present event has been given out."""
+    _begun: bool = False
+    """Whether an event has been given out: a byte order mark can only come before."""
 
-    hide_usage: bool
-    """Whether to leave out the chunk that holds nothing but usage."""
-    usage: Usage = field(default_factory=Usage)
-    tokens: int = 0
-    """Data events so far. An event of vLLM holds about one token."""
-    failed: bool = False
-    """Whether one of the events was an error."""
-    rest: bytes = b""
-    """Bytes of an event that is not complete yet."""
+    def feed(self, data: bytes) -> list[Event]:
+        """The events that ``data`` completes, and the pieces of one that is too long."""
+        if self._begun and not self._buffer and not self.inside and _is_simple(data):
+            return [Event(data, b"", data[6:-2])]
+        self._buffer += data
+        events, start = [], 0
+        for end in _END.finditer(self._buffer, self._seen):
+            events.append(self._event(bytes(self._buffer[start : end.end()])))
+            start = end.end()
+        del self._buffer[:start]
+        if len(self._buffer) > self.limit or self.inside:
+            events += self._piece()
+        self._seen = max(0, len(self._buffer) - 3)  # an end has four bytes at most
+        return events
 
-    def feed(self, data: bytes) -> Iterator[bytes]:
-        """The events completed by ``data``, as the worker sent them."""
-        buffer = self.rest + data if self.rest else data
-        start = 0
-        for end in _EVENT_END.finditer(buffer):
-            event, start = buffer[start : end.end()], end.end()
-            if not self._read(event):
-                yield event
-        self.rest = buffer[start:]
+    def rest(self) -> Event | None:
+        """What has come without an end, as an event; None for nothing. The stream is over."""
+        if not self._buffer:
+            return None
+        raw = bytes(self._buffer)
+        self._buffer.clear()
+        return self._event(raw)
 
-    def _read(self, event: bytes) -> bool:
-        """Count and parse an event; returns whether to hide the event from the client."""
-        if event.startswith(b"event: "):  # Responses and Messages name their events
-            event = event.partition(b"\n")[2]
-        if not event.startswith(b"data: {"):
-            return False
-        self.failed = self.failed or is_error(event)
-        usage_only = False
-        if any(mark in event for mark in _MARKS):
-            chunk = _parse(event)
-            self.usage.read(chunk)
-            usage_only = chunk.get("choices") == [] and bool(chunk.get("usage"))
-        self.tokens += not usage_only
-        return usage_only and self.hide_usage
+    def _piece(self) -> list[Event]:
+        # Line ends at the end of the buffer may be the first half of the event's end.
+        kept = len(self._buffer.rstrip(b"\r\n"))
+        raw = bytes(self._buffer[:kept])
+        if not raw:
+            return []
+        del self._buffer[:kept]
+        name = b"" if self.inside else self._event(raw).name
+        self.inside = True
+        return [Event(raw, name)]
 
-
-def is_error(event: bytes) -> bool:
-    """Whether an event is an error of the worker."""
-    return event.startswith((b'data: {"error"', b'data: {"object":"error"'))
+    def _event(self, raw: bytes) -> Event:
+        if self.inside:
+            self.inside = False
+            return Event(raw)
+        text = raw if self._begun else raw.removeprefix(_BOM)
+        self._begun = True
+        return Event(raw, b"", text[6:-2]) if _is_simple(text) else _parsed(raw, text)
 
 
-def _parse(event: bytes) -> dict[str, Any]:
-    try:
-        chunk = json.loads(event[len(b"data: ") :])
-    except ValueError:
-        return {}
-    return chunk if isinstance(chunk, dict) else {}
+def _is_simple(data: bytes) -> bool:
+    """Whether the bytes are one event with the field ``data`` alone, as most are."""
+    return (
+        data[-2:] == b"\n\n"
+        and data.find(b"\n") == len(data) - 2
+        and data[:6] == b"data: "
+        and b"\r" not in data
+    )
+
+
+def _parsed(raw: bytes, text: bytes) -> Event:
+    name, data = b"", []
+    for line in text.splitlines():  # of bytes: at LF, CR and CRLF only
+        key, _, value = line.partition(b":")
+        value = value.removeprefix(b" ")
+        if key == b"data":
+            data.append(value)
+        elif key == b"event":
+            name = value
+    return Event(raw, name, b"\n".join(data) if data else None)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway.protocol.errors import ApiError
+from gateway.protocol.errors import ApiError, Shape
 from gateway.protocol.reply import Reply
 
 
@@ -61,3 +61,18 @@ async def test_an_error_after_the_first_byte_is_the_last_event_of_the_stream(
     assert client.body.startswith(b'data: 1\n\ndata: {"error": ')
     assert client.body.endswith(b"\n\n")
     assert client.messages[-1]["more_body"] is False
+
+
+async def test_an_error_has_the_shape_of_the_api_asked(client: Client) -> None:
+    client.reply.shape = Shape.ANTHROPIC
+    await client.reply.error(ApiError(503, "Busy.", code="busy"))
+    assert client.body.startswith(b'{"type": "error", "error": {"type": "overloaded_error"')
+
+
+async def test_an_error_after_the_first_byte_has_the_shape_of_the_api_asked(
+    client: Client,
+) -> None:
+    client.reply.shape = Shape.ANTHROPIC
+    await client.reply.start(200, [])
+    await client.reply.error(ApiError(502, "Broken.", code="worker_failed"))
+    assert client.body.startswith(b'event: error\ndata: {"type": "error", "error": {"type": ')

@@ -1,0 +1,22 @@
+"""Asgi: the types of ASGI applications, and what the gateway's own tell each other."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from gateway.protocol.routes import Treatment, normal, treatment_of
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+OWN_ANSWER = "lengthwise.own"
+"""Key of a message that starts an answer of the gateway's own, such as an error."""
+
+
+def is_own(path: str) -> bool:
+    """Whether the gateway answers a path itself."""
+    return treatment_of(normal(path)) is Treatment.OWN

@@ -1,0 +1,102 @@
+"""JSON bodies: read as vLLM reads them, and changed without touching what stays."""
+
+from __future__ import annotations
+
+import codecs
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from gateway.protocol.json_count import WINDOW
+from gateway.protocol.json_pieces import Place
+
+_SPACE = re.compile(r"[ \t\n\r]*")
+_DECODER = json.JSONDecoder()
+
+
+def as_utf8(body: bytes) -> bytes:
+    """A body as UTF-8 without a byte order mark; one that is not Unicode is as it was.
+
+    vLLM takes UTF-16 and UTF-32 too, and a mark, which PowerShell and editors on Windows write.
+    """
+    encoding = json.detect_encoding(body)
+    if encoding == "utf-8":
+        return body
+    decoder = codecs.getincrementaldecoder(encoding)()
+    starts = range(0, len(body), WINDOW)  # a large body in pieces: other threads run in between
+    try:
+        parts = [decoder.decode(body[start : start + WINDOW]).encode() for start in starts]
+        return b"".join((*parts, decoder.decode(b"", final=True).encode()))
+    except UnicodeError:
+        return body
+
+
+def loads(body: bytes) -> Any:
+    """The value of a body in UTF-8.
+
+    Raises:
+        ValueError, RecursionError: the body is not JSON, or nested too deeply.
+    """
+    return json.loads(body.decode("utf-8", "surrogatepass"))
+
+
+def with_fields(
+    body: bytes,
+    given: Mapping[str, Any],
+    wanted: Mapping[str, Any],
+    places: Sequence[Place] | None = None,
+) -> bytes:
+    """A JSON object's text with the fields ``wanted``; ``given`` is its value, not empty.
+
+    ``places`` are those of the ``wanted`` names that the object has, None where they are not known.
+    All other bytes stay, numbers and double names among them: text that is encoded anew would have
+    ``Infinity`` for 1e400. Absent fields go to the front, so a large body is copied only once.
+    """
+    new = {name: value for name, value in wanted.items() if name not in given}
+    if len(new) < len(wanted):
+        if places is None:
+            body = _replaced(body.decode("utf-8", "surrogatepass"), wanted)
+        else:
+            body = _spliced(body, wanted, places)
+    if not new:
+        return body
+    start = body.index(b"{") + 1
+    return b"".join((b"{", json.dumps(new).encode()[1:-1], b", ", memoryview(body)[start:]))
+
+
+def _replaced(text: str, values: Mapping[str, Any]) -> bytes:
+    """The object's text with other values for the names of ``values`` that it has."""
+    parts, done = [], 0
+    for name, start, end in _members(text):
+        if name in values:
+            parts += [text[done:start], json.dumps(values[name])]
+            done = end
+    return "".join((*parts, text[done:])).encode("utf-8", "surrogatepass")
+
+
+def _spliced(body: bytes, values: Mapping[str, Any], places: Sequence[Place]) -> bytes:
+    """The object's text with other values at these places."""
+    parts: list[bytes | memoryview] = []
+    done, view = 0, memoryview(body)
+    for name, start, end in places:
+        if name in values:
+            parts += [view[done:start], json.dumps(values[name]).encode()]
+            done = end
+    return b"".join((*parts, view[done:]))
+
+
+def _members(text: str) -> Iterator[tuple[str, int, int]]:
+    """The name of each member of a JSON object, and where its value starts and ends."""
+    at = text.index("{")
+    while text[at] != "}":
+        name, at = _DECODER.raw_decode(text, _past_space(text, at + 1))
+        start = _past_space(text, text.index(":", at) + 1)
+        _, end = _DECODER.raw_decode(text, start)
+        yield name, start, end
+        at = _past_space(text, end)
+
+
+def _past_space(text: str, at: int) -> int:
+    found = _SPACE.match(text, at)
+    return found.end() if found else at
