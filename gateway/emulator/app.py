@@ -12,11 +12,13 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.emulator.api import EmulatorApi
+from gateway.emulator.context import Context
 from gateway.emulator.errors import VllmError
+from gateway.emulator.json_text import JsonReply
 from gateway.emulator.lengths import Lengths, published_lengths
 from gateway.emulator.worker import EmulatedWorker
 from scheduler.sim.costs import StepCosts
@@ -32,8 +34,8 @@ class EmulatorConfig:
     require it as a bearer token.
 
     Raises:
-        ValueError: there is no model, or the context does not fit the KV cache (vLLM would not
-            start either).
+        ValueError: there is no model, the speed is not above 0, or the context does not fit the KV
+            cache (vLLM would not start either).
     """
 
     models: tuple[str, ...] = ("emulated",)
@@ -45,6 +47,8 @@ class EmulatorConfig:
     def __post_init__(self) -> None:
         if not self.models:
             raise ValueError("models: give the name of at least one model")
+        if not self.speed > 0:
+            raise ValueError(f"speed must be positive, got {self.speed}")
         capacity = self.engine.num_blocks * self.engine.block_size
         context = self.engine.max_model_len
         if context > capacity:
@@ -59,7 +63,7 @@ def create_emulator(config: EmulatorConfig, lengths: Lengths | None = None) -> S
     """
     engine = Engine(config.engine, config.costs)
     worker = EmulatedWorker(engine, speed=config.speed)
-    api = EmulatorApi(config.models, worker, lengths or published_lengths)
+    api = EmulatorApi(Context(config.models, worker, lengths or published_lengths))
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -72,7 +76,11 @@ def create_emulator(config: EmulatorConfig, lengths: Lengths | None = None) -> S
     app = Starlette(
         routes=api.routes(),
         lifespan=lifespan,
-        exception_handlers={VllmError: _error_reply, HTTPException: _route_error_reply},
+        exception_handlers={
+            VllmError: _error_reply,
+            HTTPException: _route_error_reply,
+            Exception: _defect_reply,
+        },
         middleware=[Middleware(BearerAuth, config.api_key)] if config.api_key else [],
     )
     app.state.engine = engine
@@ -84,24 +92,33 @@ class BearerAuth:
 
     def __init__(self, app: ASGIApp, api_key: str) -> None:
         self.app = app
-        self._expected = f"Bearer {api_key}".encode()
+        self._key = api_key.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
-        if scope["type"] == "http" and scope["path"].startswith("/v1"):
+        guarded = scope["type"] == "http" and scope["path"].startswith("/v1")
+        if guarded and scope["method"] != "OPTIONS":
             given = dict(scope["headers"]).get(b"authorization", b"")
-            if not secrets.compare_digest(given, self._expected):
-                await JSONResponse({"error": "Unauthorized"}, 401)(scope, receive, send)
+            kind, _, key = given.partition(b" ")
+            if kind.lower() != b"bearer" or not secrets.compare_digest(key, self._key):
+                await JsonReply({"error": "Unauthorized"}, 401)(scope, receive, send)
                 return
         await self.app(scope, receive, send)
 
 
 async def _error_reply(request: Request, error: Exception) -> Response:
     assert isinstance(error, VllmError)
-    return JSONResponse(error.body(), error.status)
+    anthropic = request.url.path.startswith("/v1/messages")
+    return JsonReply(error.anthropic_body() if anthropic else error.body(), error.status)
+
+
+async def _defect_reply(request: Request, error: Exception) -> Response:
+    # Starlette raises the error again afterwards, so the log has its trace.
+    message = f"The emulated worker failed: {type(error).__name__}. Its log says where."
+    return await _error_reply(request, VllmError(message, status=500, kind="InternalServerError"))
 
 
 async def _route_error_reply(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     # vLLM answers unknown paths and methods in FastAPI's shape, not in OpenAI's.
-    return JSONResponse({"detail": error.detail}, error.status_code, headers=error.headers)
+    return JsonReply({"detail": error.detail}, error.status_code, headers=error.headers)

@@ -15,6 +15,14 @@ from scheduler.sim.engine_config import EngineConfig
 log = logging.getLogger("lengthwise")
 
 _ENGINE = EngineConfig()
+_LIMITS = {
+    "--max-num-seqs": (_ENGINE.max_num_seqs, "sequences per step"),
+    "--max-model-len": (_ENGINE.max_model_len, "context in tokens"),
+    "--max-num-batched-tokens": (_ENGINE.max_num_batched_tokens, "tokens per step"),
+    "--num-gpu-blocks-override": (_ENGINE.num_blocks, "blocks of the KV cache"),
+    "--block-size": (_ENGINE.block_size, "tokens per KV block"),
+}
+"""Flags with numbers, their defaults and what they count."""
 
 
 def add_emulate_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,14 +49,7 @@ def add_emulate_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_engine_arguments(parser: argparse.ArgumentParser) -> None:
-    limits = {
-        "--max-num-seqs": (_ENGINE.max_num_seqs, "sequences per step"),
-        "--max-model-len": (_ENGINE.max_model_len, "context in tokens"),
-        "--max-num-batched-tokens": (_ENGINE.max_num_batched_tokens, "tokens per step"),
-        "--num-gpu-blocks-override": (_ENGINE.num_blocks, "blocks of the KV cache"),
-        "--block-size": (_ENGINE.block_size, "tokens per KV block"),
-    }
-    for flag, (default, text) in limits.items():
+    for flag, (default, text) in _LIMITS.items():
         parser.add_argument(
             flag, type=int, default=default, metavar="N", help=f"{text} (default: %(default)s)"
         )
@@ -63,13 +64,13 @@ def _add_engine_arguments(parser: argparse.ArgumentParser) -> None:
 def run_emulate(args: argparse.Namespace) -> int:
     """Run until SIGTERM or SIGINT.
 
-    Returns 0, 1 if the port is not available, or 2 if the flags contradict each other.
+    Returns 0, 1 if the port is not available, or 2 if a flag has a wrong value.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     try:
         config = emulator_config(args)
     except ValueError as error:
-        return bad_input(str(error))
+        return bad_input(error)
     return run_emulator(config, args.host, args.port, shipped_lengths())
 
 
@@ -77,8 +78,9 @@ def emulator_config(args: argparse.Namespace) -> EmulatorConfig:
     """The configuration that the flags give.
 
     Raises:
-        ValueError: the flags contradict each other.
+        ValueError: a flag has a wrong value, or the flags contradict each other.
     """
+    _check_flags(args)
     engine = EngineConfig(
         max_num_seqs=args.max_num_seqs,
         num_blocks=args.num_gpu_blocks_override,
@@ -90,6 +92,19 @@ def emulator_config(args: argparse.Namespace) -> EmulatorConfig:
     return EmulatorConfig(
         models=tuple(args.served_model_name), engine=engine, speed=args.speed, api_key=args.api_key
     )
+
+
+def _check_flags(args: argparse.Namespace) -> None:
+    for flag in _LIMITS:
+        value = getattr(args, flag[2:].replace("-", "_"))
+        if value < 1:
+            raise ValueError(f"{flag} must be at least 1, got {value}")
+    if not args.speed > 0:
+        raise ValueError(f"--speed must be a number above 0, got {args.speed}")
+    if not all(name.strip() for name in args.served_model_name):
+        raise ValueError("--served-model-name is empty. Give a name, such as emulated")
+    if args.api_key is not None and not args.api_key.strip():
+        raise ValueError("--api-key is empty. Give a key, or leave the flag out")
 
 
 def shipped_lengths() -> Lengths | None:

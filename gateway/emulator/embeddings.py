@@ -7,19 +7,43 @@ import math
 import struct
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
-from gateway.emulator.answers import answer_rng
-from gateway.emulator.choices import Choice
-from gateway.emulator.prompts import EmulatorPrompt
-from gateway.emulator.stream_events import full_usage
+from gateway.emulator.answers.choice import Choice
+from gateway.emulator.answers.make import answer_rng
+from gateway.emulator.body import Int64, ModelRequest, TextOrTokens
+from gateway.emulator.dialects.usage import full_usage
+from gateway.emulator.errors import VllmError
+from gateway.emulator.json_text import JsonReply
+from gateway.emulator.prompts.prompt import EmulatorPrompt
 from gateway.emulator.worker import EmulatedWorker
 
 VECTOR_SIZE = 16
 """Components of an embedding."""
+
+
+class EmbeddingRequest(ModelRequest):
+    """POST /v1/embeddings."""
+
+    input: TextOrTokens
+    encoding_format: Literal["float", "base64"] = "float"
+    priority: Int64 = 0
+    dimensions: int | None = None
+
+    def check_dimensions(self, model: str) -> None:
+        """Refuse a size of the vectors, as vLLM does for models that have one size only.
+
+        Raises:
+            VllmError: 400.
+        """
+        if self.dimensions is not None:
+            message = (
+                f"Model '{model}' does not support Matryoshka embeddings; dimensions must be "
+                f"unset (received dimensions={self.dimensions})."
+            )
+            raise VllmError(message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +63,13 @@ class EmbeddingReply:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
         prefills = [
-            Choice(index, prompt.tokens, 0, "stop", b"")
+            Choice(index, prompt.tokens, [], "stop", ends=False)
             for index, prompt in enumerate(self.prompts)
         ]
         async with self.worker.generation(prefills, receive, priority=self.priority) as generation:
             await generation.tokens()
             if not generation.closed:
-                await JSONResponse(self._body())(scope, receive, send)
+                await JsonReply(self._body())(scope, receive, send)
 
     def _body(self) -> dict[str, Any]:
         vectors = [_vector(prompt.text) for prompt in self.prompts]

@@ -1,4 +1,4 @@
-"""Errors in OpenAI's shape, with vLLM's type names and messages."""
+"""Errors in the shapes of OpenAI and Anthropic, with vLLM's type names and messages."""
 
 from __future__ import annotations
 
@@ -36,3 +36,7 @@ class VllmError(Exception):
             "code": self.status,
         }
         return {"error": error}
+
+    def anthropic_body(self) -> dict[str, Any]:
+        """The JSON of the reply in Anthropic's shape, for /v1/messages."""
+        return {"type": "error", "error": {"type": self.kind, "message": str(self)}}

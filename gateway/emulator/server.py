@@ -13,6 +13,8 @@ from starlette.types import ASGIApp
 
 from gateway.emulator.app import EmulatorConfig, create_emulator
 from gateway.emulator.lengths import Lengths
+from gateway.protocol.listener import ListenError, bound_sockets
+from predictor.exit_codes import failed
 from scheduler.sim.engine import Engine
 
 
@@ -31,7 +33,7 @@ class EmbeddedEmulator:
         self.app = create_emulator(self.config, lengths)
         self.engine: Engine = self.app.state.engine
         self.url = ""
-        self._server = _server(self.app, grace=0.1, log_level="critical")
+        self._server = _server(self.app, grace=0.1, log_level="critical", log_config=None)
 
     def __enter__(self) -> EmbeddedEmulator:
         """Listen; returns when requests are accepted."""
@@ -65,14 +67,18 @@ def run_emulator(
 
     Returns the exit code: 0, or 1 if the port is not available.
     """
+    try:
+        sockets = bound_sockets(host, port)
+    except ListenError as error:
+        return failed(str(error))
     server = _server(create_emulator(config, lengths), grace=1, host=host, port=port)
     # uvicorn raises the signal again after its shutdown. The default handler would then kill the
     # process, and the exit status would not be 0.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, server.handle_exit)
     try:
-        server.run()
-    except SystemExit:  # uvicorn could not bind the port
+        server.run(sockets)
+    except SystemExit:  # the application did not start; uvicorn has told why
         return 1
     return 0
 

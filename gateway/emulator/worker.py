@@ -10,7 +10,7 @@ from itertools import count
 
 from starlette.types import Receive
 
-from gateway.emulator.choices import Choice
+from gateway.emulator.answers.choice import Choice
 from scheduler.sim.engine import Engine
 from scheduler.sim.step import StepTokens
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 
 import aiohttp
+import anthropic
 import pytest
 from openai import OpenAI
 
@@ -30,3 +31,9 @@ def client(emulator: EmbeddedEmulator) -> Iterator[OpenAI]:
 async def http(emulator: EmbeddedEmulator) -> AsyncIterator[aiohttp.ClientSession]:
     async with aiohttp.ClientSession(emulator.url) as session:
         yield session
+
+
+@pytest.fixture
+def claude(emulator: EmbeddedEmulator) -> Iterator[anthropic.Anthropic]:
+    with anthropic.Anthropic(base_url=emulator.url, api_key="none", max_retries=0) as sdk:
+        yield sdk

@@ -56,6 +56,24 @@ def test_flags_that_contradict_each_other_end_with_2(capsys: pytest.CaptureFixtu
     assert "max_model_len 8192 exceeds the KV cache of 160 tokens" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("flag", "value"),
+    [
+        ("--speed", "0"),
+        ("--speed", "nan"),
+        ("--max-model-len", "0"),
+        ("--max-num-seqs", "-1"),
+        ("--served-model-name", ""),
+        ("--api-key", " "),
+    ],
+)
+def test_a_flag_with_a_wrong_value_is_named(
+    capsys: pytest.CaptureFixture[str], flag: str, value: str
+) -> None:
+    assert main(["emulate", f"{flag}={value}"]) == 2
+    assert flag in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("busy", [False, True])
 async def test_the_command_ends_with_0_on_sigterm(busy: bool) -> None:
     with socket.socket() as probe:

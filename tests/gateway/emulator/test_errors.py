@@ -88,7 +88,14 @@ async def test_only_json_is_accepted(emulator: EmbeddedEmulator) -> None:
 async def test_an_api_key_is_required_for_the_api_but_not_for_health_and_metrics() -> None:
     with EmbeddedEmulator(EmulatorConfig(api_key="secret")) as emulator:
         async with aiohttp.ClientSession(emulator.url) as session:
-            for headers, status in (({}, 401), ({"Authorization": "Bearer secret"}, 200)):
+            for headers, status in (
+                ({}, 401),
+                ({"Authorization": "Bearer other"}, 401),
+                ({"Authorization": "Basic secret"}, 401),
+                ({"x-api-key": "secret"}, 401),
+                ({"Authorization": "Bearer secret"}, 200),
+                ({"Authorization": "bearer secret"}, 200),
+            ):
                 async with session.get("/v1/models", headers=headers) as response:
                     assert response.status == status
             for path in ("/health", "/metrics"):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import zlib
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gateway.emulator.body import TextOrTokens
 from gateway.emulator.errors import VllmError
-from gateway.emulator.schemas import Message, TextOrTokens
+from gateway.emulator.prompts.tokens import MARK, count_tokens, token_id, token_text, tokenize
 
 MESSAGE_OVERHEAD = 4
 """Tokens that a chat template adds to each message, and once for the header of the answer."""
@@ -40,6 +42,17 @@ class EmulatorPrompt:
             )
 
 
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One message as the model reads it: who speaks, the text (with tool calls), the tokens of the
+    images.
+    """
+
+    role: str
+    text: str
+    image_tokens: int = 0
+
+
 def text_prompts(content: TextOrTokens, body: dict[str, Any], field: str) -> list[EmulatorPrompt]:
     """The prompts in ``content``, which is the value of ``field`` in ``body``.
 
@@ -55,23 +68,33 @@ def text_prompts(content: TextOrTokens, body: dict[str, Any], field: str) -> lis
 
 
 def _prompt(content: str | list[int], body: dict[str, Any]) -> EmulatorPrompt:
-    tokens = count_tokens(content) if isinstance(content, str) else len(content)
-    return EmulatorPrompt(str(content), tokens, body)
+    if isinstance(content, str):
+        return EmulatorPrompt(content, count_tokens(content), body)
+    return EmulatorPrompt("".join(map(token_text, content)), len(content), body)
 
 
-def chat_prompt(messages: list[Message], body: dict[str, Any]) -> EmulatorPrompt:
-    """A conversation as one prompt, with the tokens that a chat template would add."""
-    text = "\n".join(f"{message.role}: {message.text}" for message in messages)
-    tokens = sum(count_tokens(message.text) + MESSAGE_OVERHEAD for message in messages)
+def conversation_prompt(
+    turns: Sequence[Turn], body: dict[str, Any], tools: Sequence[object] | None = None
+) -> EmulatorPrompt:
+    """A conversation as one prompt, with the tokens that a chat template would add.
+
+    The tools stand in the prompt as JSON, as templates write them.
+    """
+    shown = [_dumps(tool) for tool in tools or ()]
+    text = "\n".join([*shown, *(f"{turn.role}: {turn.text}" for turn in turns)])
+    tokens = sum(count_tokens(turn.text) + turn.image_tokens + MESSAGE_OVERHEAD for turn in turns)
+    tokens += sum(count_tokens(tool) + MESSAGE_OVERHEAD for tool in shown)
     return EmulatorPrompt(text, tokens + MESSAGE_OVERHEAD, body)
 
 
-def count_tokens(text: str) -> int:
-    """One token per four characters, rounded up."""
-    return -(-len(text) // 4)
-
-
 def token_ids(prompt: EmulatorPrompt) -> list[int]:
-    """Made-up token ids, as many as the prompt has tokens; the same prompt has the same ids."""
-    seed = zlib.crc32(prompt.text.encode("utf-8", "surrogatepass"))
-    return [zlib.crc32(b"%d" % i, seed) % 32_000 for i in range(prompt.tokens)]
+    """The ids of a prompt's tokens, as many as the prompt has tokens.
+
+    Those of a chat template's marks and of images, which have no text, are ``MARK``.
+    """
+    ids = [token_id(token) for token in tokenize(prompt.text)][: prompt.tokens]
+    return ids + [MARK] * (prompt.tokens - len(ids))
+
+
+def _dumps(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)

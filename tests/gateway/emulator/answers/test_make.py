@@ -10,12 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.emulator.answers import TokenLimit, make_choices
-from gateway.emulator.choices import ESCAPED, PIECES, Choice, draw_words
+from gateway.emulator.answers.choice import Choice
+from gateway.emulator.answers.make import make_choices
+from gateway.emulator.answers.words import PIECES, draw_words, escaped
+from gateway.emulator.dialects.chat.request import ChatRequest
+from gateway.emulator.dialects.completions import CompletionRequest
 from gateway.emulator.errors import VllmError
 from gateway.emulator.lengths import draw_length, published_lengths
-from gateway.emulator.prompts import EmulatorPrompt, text_prompts
-from gateway.emulator.schemas import ChatRequest, CompletionRequest
+from gateway.emulator.prompts.prompt import EmulatorPrompt, text_prompts
 from scheduler.length import LengthDistribution
 
 PROMPT = EmulatorPrompt("hello", 2, {})
@@ -24,17 +26,11 @@ FIVE = LengthDistribution.point(5)
 
 def choices(**fields: Any) -> list[Choice]:
     request = ChatRequest.model_validate({"messages": [], **fields})
-    return make_choices(
-        request,
-        [PROMPT],
-        lambda body: FIVE,
-        limit=TokenLimit("max_tokens", request.max_tokens),
-        max_model_len=50,
-    )
+    return make_choices(request.demand({}), [PROMPT], lambda body: FIVE, 50)
 
 
 def test_there_are_64_pieces_of_about_four_characters() -> None:
-    assert len(PIECES) == len(ESCAPED) == len(set(PIECES)) == 64
+    assert len(PIECES) == len(set(PIECES)) == 64
     assert 3.5 < sum(map(len, PIECES)) / 64 < 4.5
 
 
@@ -58,7 +54,8 @@ def test_drawn_lengths_have_the_mean_and_the_spread_of_the_distribution() -> Non
 @given(st.integers(0, 40), st.integers(0, 40))
 def test_a_shorter_answer_is_a_prefix_of_a_longer_one(one: int, other: int) -> None:
     short, long = sorted((one, other))
-    assert draw_words(random.Random(3), long).startswith(draw_words(random.Random(3), short))
+    words = draw_words(random.Random(3), long)
+    assert words[:short] == draw_words(random.Random(3), short)
 
 
 @pytest.mark.parametrize(
@@ -85,27 +82,26 @@ def test_an_answer_stops_by_itself_or_at_a_limit(
 def test_the_pieces_of_a_choice_are_its_text_and_the_end_token_has_none() -> None:
     for fields in ({}, {"max_tokens": 4}):
         (choice,) = choices(seed=1, **fields)
-        text = choice.text
-        pieces = [choice.next_piece() for _ in range(choice.output_tokens)]
-        assert json.loads('"' + "".join(piece for piece, _ in pieces) + '"') == text
-        assert [reason for _, reason in pieces[:-1]] == [None] * (len(pieces) - 1)
-        assert pieces[-1][1] == choice.finish_reason
-        assert (pieces[-1][0] == "") == (choice.finish_reason == "stop")
+        tokens = [choice.next_token() for _ in range(choice.output_tokens)]
+        written = "".join(escaped(token.piece) for token in tokens)
+        assert json.loads(f'"{written}"') == choice.texts("text")
+        assert [token.finish for token in tokens[:-1]] == [None] * (len(tokens) - 1)
+        assert [token.opens for token in tokens] == [True] + [False] * (len(tokens) - 1)
+        assert tokens[-1].finish == choice.finish_reason
+        assert (tokens[-1].piece == "") == (choice.finish_reason == "stop")
 
 
 def test_half_a_surrogate_pair_in_a_prompt_is_accepted() -> None:
-    request = CompletionRequest(prompt="\ud83d", seed=1)
+    request = CompletionRequest(prompt="\ud83d", seed=1, max_tokens=3)
     prompts = text_prompts("\ud83d", {}, "prompt")
-    limit = TokenLimit("max_tokens", 3)
-    assert make_choices(request, prompts, lambda body: FIVE, limit=limit, max_model_len=9)
+    assert make_choices(request.demand({}), prompts, lambda body: FIVE, 9)
 
 
 def test_a_seed_repeats_an_answer_and_each_choice_has_another() -> None:
     first, second, third = choices(seed=1, n=3)
-    assert [choice.text for choice in choices(seed=1, n=3)] == [
-        choice.text for choice in (first, second, third)
-    ]
-    assert len({choice.words for choice in (first, second, third)}) == 3
+    texts = [choice.texts("text") for choice in (first, second, third)]
+    assert [choice.texts("text") for choice in choices(seed=1, n=3)] == texts
+    assert len(set(texts)) == 3
     assert [choice.index for choice in (first, second, third)] == [0, 1, 2]
 
 

@@ -1,4 +1,4 @@
-"""Request bodies: the fields that the emulator uses, and vLLM's errors for invalid bodies.
+"""Request bodies: JSON, and vLLM's errors for bodies that do not fit their schema.
 
 Types, messages and shapes follow vLLM 0.32 (``vllm/entrypoints``).
 """
@@ -6,11 +6,12 @@ Types, messages and shapes follow vLLM 0.32 (``vllm/entrypoints``).
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gateway.emulator.errors import VllmError
+from gateway.emulator.sampling import SamplingFields
 
 Int64 = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
 TokenIds = list[Annotated[int, Field(ge=0)]]
@@ -26,24 +27,13 @@ class ModelRequest(BaseModel):
     model: str | None = None
 
 
-class StreamOptions(BaseModel):
-    """What a stream reports besides its text."""
+class GenerationRequest(ModelRequest, SamplingFields):
+    """The fields of every request for text."""
 
-    include_usage: bool | None = False
-    continuous_usage_stats: bool | None = False
-
-
-class SamplingRequest(ModelRequest):
-    """The fields of both chat and text completions."""
-
-    n: int | None = 1
-    max_tokens: int | None = None
-    min_tokens: int = 0
-    ignore_eos: bool = False
-    seed: Int64 | None = None
-    temperature: float | None = None
     stream: bool | None = False
-    stream_options: StreamOptions | None = None
+    temperature: float | None = None
+    seed: Int64 | None = None
+    ignore_eos: bool = False
     priority: Int64 = 0
     request_id: str | None = None
     vllm_xargs: dict[str, str | int | float | list[str | int | float]] | None = None
@@ -64,49 +54,6 @@ class SamplingRequest(ModelRequest):
         return target
 
 
-class Message(BaseModel):
-    """One chat message; of a content in parts only the text counts."""
-
-    role: str
-    content: str | list[dict[str, Any]] | None = None
-
-    @property
-    def text(self) -> str:
-        """The text of the message, parts joined."""
-        if isinstance(self.content, list):
-            return "".join(str(part.get("text") or "") for part in self.content)
-        return self.content or ""
-
-
-class ChatRequest(SamplingRequest):
-    """POST /v1/chat/completions."""
-
-    messages: list[Message]
-    max_completion_tokens: int | None = None
-
-
-class CompletionRequest(SamplingRequest):
-    """POST /v1/completions."""
-
-    prompt: TextOrTokens | None = None
-    max_tokens: int | None = 16
-
-
-class EmbeddingRequest(ModelRequest):
-    """POST /v1/embeddings."""
-
-    input: TextOrTokens
-    encoding_format: Literal["float", "base64"] = "float"
-    priority: Int64 = 0
-
-
-class TokenizeRequest(ModelRequest):
-    """POST /tokenize, with a prompt or with messages."""
-
-    prompt: str | None = None
-    messages: list[Message] | None = None
-
-
 RequestT = TypeVar("RequestT", bound=ModelRequest)
 
 
@@ -124,10 +71,14 @@ def parse_body(schema: type[RequestT], raw: bytes) -> tuple[RequestT, dict[str, 
         raise _invalid([_detail("JSON decode error", place)], place) from None
     except UnicodeDecodeError:
         raise _invalid([_detail("not UTF-8", "body")]) from None
+    except RecursionError:
+        raise _invalid([_detail("nested too deep", "body")]) from None
     except ValidationError as error:
         details = error.errors(include_url=False, include_context=False, include_input=False)
         named = [{**detail, "loc": _location(detail["loc"])} for detail in details]
         raise _invalid(named, _location(details[0]["loc"])) from None
+    except ValueError as error:  # a number of more digits than Python reads
+        raise _invalid([_detail(str(error).split(";")[0], "body")]) from None
 
 
 def _detail(message: str, place: str) -> dict[str, str]:

@@ -1,0 +1,1 @@
+"""What the emulated model says: made-up text of a drawn length, as the request demands it."""

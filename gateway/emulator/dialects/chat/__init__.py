@@ -1,0 +1,1 @@
+"""POST /v1/chat/completions: requests and answers."""

@@ -1,0 +1,1 @@
+"""What the emulated model reads: text as tokens, conversations as one prompt."""
