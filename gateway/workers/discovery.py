@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -15,7 +14,9 @@ from gateway.config.load import load_workers
 from gateway.config.settings import Config
 from gateway.config.workers import WorkerConfig
 from gateway.metrics import Metrics
+from gateway.workers.addresses import Resolver
 from gateway.workers.fleet import Fleet
+from gateway.workers.twins import dropped, find_twins
 
 log = logging.getLogger("lengthwise")
 
@@ -42,6 +43,9 @@ class Discovery:
         self._fingerprint: Fingerprint | None = None
         self._complaints: dict[str, str] = {}
         self._shown: set[str] = set()
+        self._compared: set[str] = set()
+        self._twins: set[str] = set()
+        self._resolver = Resolver()
 
     async def watch(self) -> None:
         """Call ``look`` every ``discovery.interval_s`` seconds, until cancelled."""
@@ -54,10 +58,37 @@ class Discovery:
         if self._settings.file is not None:
             await asyncio.to_thread(self._read_file, self._settings.file)
         if self._settings.dns is not None:
-            await self._resolve(self._settings.dns)
+            await self._find_dns(self._settings.dns)
         # The last of several entries for one worker counts: the configuration's entry.
-        self._fleet.set_members((*self._dns_workers, *self._file_workers, *self._configured))
+        found = (*self._dns_workers, *self._file_workers, *self._configured)
+        workers = {worker.shown_url: worker for worker in found}
+        await self._look_for_twins(workers)
+        self._fleet.set_members(w for name, w in workers.items() if name not in self._twins)
         self._update_metrics()
+
+    async def _look_for_twins(self, workers: Mapping[str, WorkerConfig]) -> None:
+        """Find the workers that another URL names too, whenever workers come or go."""
+        if workers.keys() == self._compared:
+            return
+        self._compared = set(workers)
+        found = await find_twins(list(workers.values()))
+        kept_for = dropped(list(workers), found)
+        self._twins = set(kept_for)
+        for name, kept in kept_for.items():
+            log.warning(
+                "workers %s and %s are one server, which counts once, by the second name",
+                name,
+                kept,
+            )
+        for twins in found:
+            if not kept_for.keys() & {twins.first, twins.second}:
+                log.warning(
+                    "workers %s and %s have the same address. If they are one server, it gets "
+                    "twice the requests that it has room for: remove one. Behind a proxy they may "
+                    "be two.",
+                    twins.first,
+                    twins.second,
+                )
 
     def _update_metrics(self) -> None:
         """Give every worker its counter, and drop the counters of workers that have left."""
@@ -84,25 +115,27 @@ class Discovery:
             self._fingerprint = fingerprint
             self._complaints.pop("discovery.file", None)
 
-    async def _resolve(self, name: str) -> None:
+    async def _find_dns(self, name: str) -> None:
         host, _, port = name.rpartition(":")
-        resolve = asyncio.get_running_loop().getaddrinfo(host, int(port), type=socket.SOCK_STREAM)
         try:
             async with asyncio.timeout(RESOLVE_TIMEOUT_S):
-                entries = await resolve
+                addresses = await self._resolver.addresses(host, int(port))
         except (OSError, UnicodeError) as error:  # a TimeoutError is an OSError
             reason = getattr(error, "strerror", None) or str(error) or "no answer in time"
             text = f"{name!r} does not resolve: {reason}. Check the name and the resolver."
             self._complain("discovery.dns", text)
             return
         self._complaints.pop("discovery.dns", None)
-        addresses = sorted({str(entry[4][0]) for entry in entries})
         self._dns_workers = tuple(self._workers(addresses, port))
 
     def _workers(self, addresses: Iterable[str], port: str) -> Iterable[WorkerConfig]:
         for address in addresses:
             host = f"[{address}]" if ":" in address else address
-            worker = {"url": f"http://{host}:{port}", "api_key": self._settings.api_key}
+            worker = {
+                "url": f"http://{host}:{port}",
+                "api_key": self._settings.api_key,
+                "forward_client_credentials": self._settings.forward_client_credentials,
+            }
             try:
                 yield WorkerConfig.model_validate(worker)
             except ValidationError:  # for instance fe80::1%eth0

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Any
 
 from gateway.config.settings import Config
 from gateway.config.workers import WorkerConfig
 from gateway.scheduling.dispatcher import Dispatcher
+from gateway.supervisor import Supervisor
 from gateway.workers.backend import Backend
-from gateway.workers.health import HealthMonitor
-from gateway.workers.member import Member
+from gateway.workers.health import WATCH, HealthMonitor
+from gateway.workers.member import ANY_MODEL, Member
+from scheduler.worker import Worker
 
 log = logging.getLogger("lengthwise")
 
@@ -21,8 +23,10 @@ log = logging.getLogger("lengthwise")
 class Fleet:
     """The workers, healthy or not. A worker that leaves stays until its last request has ended."""
 
-    def __init__(self, config: Config, dispatcher: Dispatcher) -> None:
-        self.health = HealthMonitor(config, dispatcher)
+    def __init__(self, config: Config, dispatcher: Dispatcher, supervisor: Supervisor) -> None:
+        self.health = HealthMonitor(config, dispatcher, supervisor)
+        self._connect_timeout_s = config.requests.connect_timeout_s
+        self._supervisor = supervisor
         self._dispatcher = dispatcher
         self._members: dict[str, Member] = {}
         self._joined = asyncio.Event()
@@ -34,6 +38,10 @@ class Fleet:
 
     def __getitem__(self, worker_id: str) -> Member:
         return self._members[worker_id]
+
+    def scheduled(self, worker_id: str) -> Worker | None:
+        """A worker with its jobs, as the scheduler sees it; None if it does not know it."""
+        return self._dispatcher.scheduler.workers.get(worker_id)
 
     @property
     def ready(self) -> bool:
@@ -53,11 +61,48 @@ class Fleet:
             for name, entry in member.backend.models.items()
         }
 
+    def served(self, model: str) -> list[Member]:
+        """The members that take requests of a model now; of ``ANY_MODEL``, every one that does."""
+        return [
+            member
+            for member in self.members
+            if member.takes_jobs and (model == ANY_MODEL or model in member.backend.models)
+        ]
+
+    def untried(self, model: str, tried: Container[str]) -> list[Member]:
+        """The members that take requests of a model, except ``tried`` and those that cool down."""
+        return [m for m in self.served(model) if not m.cooling and m.id not in tried]
+
+    def serves(self, worker_id: str, model: str) -> bool:
+        """Whether a worker is a member and serves the model, healthy or not."""
+        member = self._members.get(worker_id)
+        return member is not None and model in (ANY_MODEL, *member.backend.models)
+
+    def default_model(self) -> str | None:
+        """The model of a request that names none, as vLLM takes it: the first name of the model.
+
+        None where the workers serve several models. An adapter is no model of its own.
+        """
+        entries = [entry for member in self.members for entry in member.backend.models.values()]
+        models = [entry for entry in entries if not entry.get("parent")]
+        roots = {entry.get("root") or entry["id"] for entry in models}
+        return str(models[0]["id"]) if len(roots) == 1 else None
+
+    async def read_models(self) -> None:
+        """Read the models of every healthy worker now."""
+        healthy = [member for member in self.members if member.healthy]
+        await asyncio.gather(*map(self.health.read_models, healthy))
+
     def max_model_len(self, model: str) -> float:
         """The longest context that any worker has for the model, in tokens."""
         backends = [member.backend for member in self.members]
         lengths = [b.max_model_len(model) for b in backends if model in b.models]
         return max(lengths, default=math.inf)
+
+    def most_slots(self, model: str) -> float:
+        """Most sequences that a worker of the model runs at once; infinite if one is not known."""
+        backends = [m.backend for m in self.members if model in (ANY_MODEL, *m.backend.models)]
+        return max((b.config.max_num_seqs or math.inf for b in backends), default=math.inf)
 
     def set_members(self, workers: Iterable[WorkerConfig]) -> None:
         """Make these workers the fleet's members; needs a running loop.
@@ -78,7 +123,7 @@ class Fleet:
                 self._leave(member)
 
     def _join(self, config: WorkerConfig) -> None:
-        backend = Backend(config)
+        backend = Backend(config, self._connect_timeout_s)
         backend.open()
         self._members[backend.id] = Member(backend)
         self._joined.set()
@@ -114,7 +159,11 @@ class Fleet:
                 await self._joined.wait()
 
     async def _watch(self, member: Member) -> None:
-        await self.health.watch(member)
+        """Watch a worker until it has left. A fault here ends no other worker's watch."""
+        try:
+            await self._supervisor.keep(WATCH, lambda: self.health.watch(member))
+        finally:
+            member.watched = False
         del self._members[member.id]
         await member.backend.close()
         log.info("worker %s has left", member.id)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
+from time import monotonic
 from typing import Any
 
 from gateway.workers.engine_report import EngineReport
@@ -20,6 +22,16 @@ class WorkerStatus:
     draining: bool
     models: tuple[str, ...]
     engine: EngineReport
+    cooling: bool = False
+    """Whether the worker has refused or failed requests, and gets none that another can take."""
+    on_trial: bool = False
+    """Whether the worker gets one request at a time, after its cooldown."""
+    ejected: str = ""
+    """Why the worker, cooling or on trial, does much worse than the others; "" otherwise."""
+    probe_age: float | None = None
+    """Seconds since the last probe ended; None before the first."""
+    problem: str = ""
+    """Why the worker is down, or what of its answers is ignored; "" for nothing."""
     requests: int = 0
     """Requests that the gateway has sent to the worker and that have not ended."""
     sequences: int | None = None
@@ -38,6 +50,11 @@ class WorkerStatus:
             "url": self.url,
             "healthy": self.healthy,
             "draining": self.draining,
+            "cooling": self.cooling,
+            "on_trial": self.on_trial,
+            "ejected": self.ejected or None,
+            "probed_s_ago": None if self.probe_age is None else round(self.probe_age, 1),
+            "problem": self.problem or None,
             "models": list(self.models),
             "in_flight": self.requests,
             "expected_work": round(self.expected_tokens or 0),
@@ -59,8 +76,13 @@ def _status(member: Member, scheduler: Scheduler) -> WorkerStatus:
         url=member.id,
         healthy=member.healthy,
         draining=member.draining,
+        cooling=member.cooling,
+        on_trial=member.on_trial,
+        ejected=member.cooldown.why,
+        probe_age=monotonic() - member.probed if member.probed > -math.inf else None,
         models=tuple(member.backend.models),
         engine=member.backend.report,
+        problem=member.problem,
     )
     worker = scheduler.workers.get(member.id)
     if worker is None:

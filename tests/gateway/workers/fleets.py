@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.config.settings import Config
+from gateway.metrics import Metrics
 from gateway.scheduling.build_scheduler import make_scheduler
 from gateway.scheduling.dispatcher import Dispatcher
+from gateway.supervisor import Supervisor
 from gateway.workers.fleet import Fleet
 from scheduler.scheduler import Scheduler
 
@@ -41,10 +43,10 @@ class Wing:
 @contextlib.asynccontextmanager
 async def fleet_of(*urls: str, **settings: Any) -> AsyncIterator[Wing]:
     """The fleet of the workers at these URLs; ``settings`` are sections of the configuration."""
-    workers = [{"url": url} for url in urls]
-    config = Config.model_validate({"workers": workers, **settings})
+    settings.setdefault("workers", [{"url": url} for url in urls])
+    config = Config.model_validate(settings)
     dispatcher = Dispatcher(make_scheduler(config))
-    fleet = Fleet(config, dispatcher)
+    fleet = Fleet(config, dispatcher, Supervisor(Metrics(config.slo)))
     fleet.set_members(config.workers)
     await fleet.probe()
     try:

@@ -17,8 +17,8 @@ from tests.gateway.harness import Gateway, chat, forced, gateway, post, until
 
 @pytest.fixture
 def slow() -> Iterator[EmbeddedEmulator]:
-    """A worker that takes about half a second for an answer of 200 tokens."""
-    with EmbeddedEmulator(EmulatorConfig(speed=4)) as running:
+    """A worker that takes about two seconds for an answer of 200 tokens."""
+    with EmbeddedEmulator(EmulatorConfig(speed=1)) as running:
         yield running
 
 
@@ -58,7 +58,7 @@ async def test_a_worker_that_leaves_the_file_ends_its_work_and_the_new_one_takes
     async with gateway(**found(path)) as running:
         stream = asyncio.create_task(long_stream(session, running))
         await until(lambda: running.in_flight == 1, "it runs on the first worker")
-        put(path, f"[{{url: {emulator.url}}}]\n")
+        put(path, f"[{{url: {emulator.url}, max_num_seqs: 4}}]\n")
         await until(lambda: emulator.url in running.scheduler.workers, "the new one is used")
         assert members(running) == {slow.url, emulator.url}
         assert running.metric("worker_draining", worker=slow.url) == 1
@@ -159,7 +159,7 @@ async def test_a_file_that_comes_later_is_taken_up_and_until_then_there_is_no_wo
     path: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    async with gateway(**found(path)) as running:
+    async with gateway(queue={"no_worker_grace_s": 0.2}, **found(path)) as running:
         status, answer = await post(session, running.url, chat())
         assert (status, answer["error"]["code"]) == (503, "no_healthy_worker")
         assert "\nlengthwise_healthy_workers 0.0\n" in running.app.state.metrics.render().decode()

@@ -5,60 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.workers.engine_report import EngineReport, parse_report
-
-LABELS = 'engine="{engine}",model_name="Qwen/Qwen3-8B"'
-
-HEADER = """\
-# HELP python_gc_objects_collected_total Objects collected during gc
-# TYPE python_gc_objects_collected_total counter
-python_gc_objects_collected_total{generation="0"} 9381.0
-# HELP process_resident_memory_bytes Resident memory size in bytes.
-# TYPE process_resident_memory_bytes gauge
-process_resident_memory_bytes 2.147483648e+09
-"""
-
-GAUGES = """\
-# HELP vllm:num_requests_running Number of requests in model execution batches.
-# TYPE vllm:num_requests_running gauge
-vllm:num_requests_running{{{labels}}} {running}
-# HELP vllm:num_requests_waiting Number of requests waiting to be processed.
-# TYPE vllm:num_requests_waiting gauge
-vllm:num_requests_waiting{{{labels}}} {waiting}
-vllm:num_requests_waiting_by_reason{{{labels},reason="capacity"}} {waiting}
-vllm:num_requests_waiting_by_reason{{{labels},reason="deferred"}} 0.0
-# HELP vllm:kv_cache_usage_perc KV-cache usage. 1 means 100 percent usage.
-# TYPE vllm:kv_cache_usage_perc gauge
-vllm:kv_cache_usage_perc{{{labels}}} {kv_usage}
-# HELP vllm:num_preemptions_total Cumulative number of preemption from the engine.
-# TYPE vllm:num_preemptions_total counter
-vllm:num_preemptions_total{{{labels}}} {preemptions}
-# TYPE vllm:num_preemptions_created gauge
-vllm:num_preemptions_created{{{labels}}} 1.7573e+09
-# TYPE vllm:time_to_first_token_seconds histogram
-vllm:time_to_first_token_seconds_bucket{{{labels},le="0.001"}} 0.0
-vllm:time_to_first_token_seconds_bucket{{{labels},le="+Inf"}} 12.0
-vllm:time_to_first_token_seconds_sum{{{labels}}} 1.25
-"""
-
-CACHE = (
-    "# HELP vllm:cache_config_info Information of the LLMEngine CacheConfig\n"
-    "# TYPE vllm:cache_config_info gauge\n"
-    'vllm:cache_config_info{{block_size="{block_size}",cache_dtype="auto",'
-    'calculate_kv_scales="False",cpu_kvcache_space_bytes="None",enable_prefix_caching="True",'
-    'engine="{engine}",gpu_memory_utilization="0.9",is_attention_free="False",'
-    'kv_cache_memory_bytes="None",num_cpu_blocks="None",num_gpu_blocks="{blocks}",'
-    'num_gpu_blocks_override="None",prefix_caching_hash_algo="sha256",sliding_window="None"'
-    "{more}}} 1.0\n"
-)
-
-
-def gauges(engine: int = 0, **values: float) -> str:
-    shown = {"running": 0.0, "waiting": 0.0, "kv_usage": 0.0, "preemptions": 0.0, **values}
-    return GAUGES.format(labels=LABELS.format(engine=engine), **shown)
-
-
-def cache(engine: int = 0, *, blocks: str, block_size: str = "16", more: str = "") -> str:
-    return CACHE.format(engine=engine, blocks=blocks, block_size=block_size, more=more)
+from tests.gateway.workers.metrics_of_vllm import HEADER, cache, gauges
 
 
 def test_the_report_of_one_engine_is_read() -> None:
@@ -71,6 +18,7 @@ def test_the_report_of_one_engine_is_read() -> None:
         kv_tokens=27680 * 16,
         preemptions=2,
         kv_block=16,
+        prefix_caching=True,
     )
 
 
@@ -90,6 +38,7 @@ def test_several_engines_are_summed_and_the_fullest_one_counts() -> None:
         kv_tokens=300 * 16,
         preemptions=3,
         kv_block=16,
+        prefix_caching=True,
     )
 
 
@@ -152,3 +101,52 @@ def test_a_model_name_may_hold_what_the_format_escapes() -> None:
 def test_windows_line_ends_and_a_missing_last_one_do_not_matter() -> None:
     text = gauges(running=7.0).replace("\n", "\r\n").rstrip()
     assert parse_report(text).running == 7
+
+
+OLD = """\
+vllm:num_requests_running{model_name="m"} 3.0
+vllm:num_requests_swapped{model_name="m"} 0.0
+vllm:num_requests_waiting{model_name="m"} 2.0
+vllm:gpu_cache_usage_perc{model_name="m"} 0.93
+vllm:cpu_cache_usage_perc{model_name="m"} 0.0
+vllm:gpu_prefix_cache_queries_total{model_name="m"} 1000.0
+vllm:gpu_prefix_cache_hits_total{model_name="m"} 400.0
+vllm:cache_config_info{block_size="16",num_gpu_blocks="400"} 1.0
+"""
+
+
+def test_an_older_vllm_is_read_by_its_names() -> None:
+    assert parse_report(OLD) == EngineReport(
+        running=3,
+        waiting=2,
+        kv_usage=0.93,
+        kv_mean_usage=0.93,
+        kv_tokens=6400,
+        kv_block=16,
+        prefix_queries=1000,
+        prefix_hits=400,
+    )
+
+
+def test_a_vllm_that_publishes_old_and_new_names_counts_once() -> None:
+    both = OLD + OLD.replace("vllm:gpu_", "vllm:").replace("cache_usage", "kv_cache_usage")
+    report = parse_report(both.replace("vllm:kv_cache_usage_perc", "vllm:kv_cache_usage_perc"))
+    assert (report.kv_usage, report.prefix_queries) == (0.93, 1000)
+
+
+@pytest.mark.parametrize("prefix", ["vllm_", "ray_vllm_", "ray_vllm:"])
+def test_names_without_a_colon_are_read(prefix: str) -> None:
+    assert parse_report(OLD.replace("vllm:", prefix)) == parse_report(OLD)
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [(["True"], True), (["False"], False), (["False", "False"], False), (["True", "False"], None)],
+)
+def test_an_engine_says_whether_it_keeps_a_prefix_cache(said: list[str], expected: bool) -> None:
+    lines = [
+        f'vllm:cache_config_info{{enable_prefix_caching="{word}",engine="{n}"}} 1'
+        for n, word in enumerate(said)
+    ]
+    assert parse_report("\n".join(lines) + "\n").prefix_caching is expected
+    assert parse_report('vllm:cache_config_info{block_size="16"} 1\n').prefix_caching is None

@@ -9,6 +9,7 @@ from gateway.config.workers import WorkerConfig
 from gateway.scheduling.build_scheduler import policy
 from gateway.workers.backend import Backend
 from gateway.workers.engine_report import EngineReport, parse_report
+from gateway.workers.estimates import DEFAULT_SLOTS
 from gateway.workers.member import Member
 from scheduler.scheduler import Scheduler
 from scheduler.worker import Worker
@@ -82,14 +83,43 @@ def test_the_use_of_several_engines_is_their_mean_of_the_summed_caches(
 
 
 @pytest.mark.parametrize(
-    ("configured", "slots", "engine_queue"), [({}, 8, 1), ({"max_num_seqs": 20}, 20, 0)]
+    ("configured", "slots", "confirmed", "engine_queue"),
+    [({}, 1, 0, 1), ({}, 1, 1, 5), ({"max_num_seqs": 20}, 20, 0, 5)],
 )
 def test_a_worker_whose_slots_are_learned_gets_one_request_too_many_to_learn_by(
-    configured: dict[str, int], slots: int, engine_queue: int
+    configured: dict[str, int], slots: int, confirmed: int, engine_queue: int
 ) -> None:
-    settings = Config.model_validate({"scheduling": {"engine_queue": 0}}).scheduling
-    worker = WorkerConfig.model_validate({"url": "http://w", **configured})
-    member = Member(Backend(worker))
+    settings = Config.model_validate({"scheduling": {"engine_queue": 5}}).scheduling
+    scheduler, member, _ = healthy(**configured)
     member.backend.report = EngineReport(running=0, waiting=0)
+    member.observe_load(scheduler)
+    member.slots.confirmed = confirmed
     spec = member.spec(settings)
     assert (spec.slots, spec.engine_queue) == (slots, engine_queue)
+
+
+def test_a_load_that_cannot_be_read_any_more_leaves_the_slots_as_learned() -> None:
+    scheduler, member, _ = healthy()
+    assert member.spec(Config().scheduling).slots == DEFAULT_SLOTS
+    member.backend.report = EngineReport(running=20, waiting=0)
+    member.observe_load(scheduler)
+    member.backend.report = EngineReport()
+    member.observe_load(scheduler)
+    assert member.spec(Config().scheduling).slots == 40
+
+
+@pytest.mark.parametrize(("said", "shared"), [(True, True), (None, True), (False, False)])
+def test_the_answers_to_a_prompt_share_it_unless_the_engine_says_otherwise(
+    said: bool | None, shared: bool
+) -> None:
+    _, member, _ = healthy(kv_tokens=10_000)
+    member.backend.report = EngineReport(prefix_caching=said)
+    assert member.spec(Config().scheduling).prefix_caching is shared
+
+
+def test_a_worker_that_comes_back_as_it_leaves_is_probed_before_its_load_counts() -> None:
+    scheduler, member, _ = healthy()
+    member.backend.report = EngineReport(running=1, waiting=0)
+    scheduler.submit(job("j", model="other"))
+    scheduler.remove_worker(member.id)
+    assert not member.is_learning(scheduler, 0.0)

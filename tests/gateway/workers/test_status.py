@@ -8,14 +8,21 @@ import pytest
 from prometheus_client.core import CollectorRegistry
 from prometheus_client.exposition import generate_latest
 
+from gateway.clients.body_bytes import BodyBytes
+from gateway.clients.connections import Connections
 from gateway.config.settings import Config
+from gateway.forecasting.learned_state import LearnedState
 from gateway.live_metrics import LiveMetrics
+from gateway.metrics import Metrics
 from gateway.scheduling.build_scheduler import make_scheduler
 from gateway.scheduling.dispatcher import Dispatcher
 from gateway.scheduling.tenants import Tenancy
+from gateway.supervisor import Supervisor
 from gateway.workers.engine_report import EngineReport
+from gateway.workers.estimates import LearnedSlots
 from gateway.workers.fleet import Fleet
 from gateway.workers.status import worker_statuses
+from predictor.adaptive import AdaptiveLayer
 from scheduler.job import Job
 from scheduler.length import LengthDistribution
 
@@ -27,10 +34,10 @@ async def fleet() -> AsyncIterator[Fleet]:
     """A worker with a request, and one that has not answered a probe yet."""
     workers = [{"url": BUSY, "kv_tokens": 1000, "draining": True}, {"url": UNKNOWN}]
     config = Config.model_validate({"workers": workers})
-    fleet = Fleet(config, Dispatcher(make_scheduler(config)))
+    fleet = Fleet(config, Dispatcher(make_scheduler(config)), Supervisor(Metrics(config.slo)))
     fleet.set_members(config.workers)
     busy = fleet[BUSY]
-    busy.healthy = True
+    busy.healthy, busy.slots = True, LearnedSlots(value=8, reported=True)
     busy.backend.models = {"m": {}}
     busy.backend.report = EngineReport(running=1, waiting=0, kv_usage=0.25, preemptions=3)
     yield fleet
@@ -54,6 +61,11 @@ def test_ready_lists_what_is_known_of_each_worker(fleet: Fleet, dispatcher: Disp
         ("url", BUSY),
         ("healthy", True),
         ("draining", True),
+        ("cooling", False),
+        ("on_trial", False),
+        ("ejected", None),
+        ("probed_s_ago", None),
+        ("problem", None),
         ("models", ["m"]),
         ("in_flight", 1),
         ("expected_work", 200),
@@ -65,15 +77,29 @@ def test_ready_lists_what_is_known_of_each_worker(fleet: Fleet, dispatcher: Disp
     ]
     nothing = dict.fromkeys(("in_flight", "expected_work", "kv_peak"), 0)
     nobody_knows = dict.fromkeys(("kv_capacity", "running", "waiting", "kv_usage"))
-    state = {"url": UNKNOWN, "healthy": False, "draining": False, "models": []}
-    assert unknown.as_json() == state | nothing | nobody_knows
+    state: dict[str, object] = {"url": UNKNOWN, "problem": None, "models": []}
+    state["probed_s_ago"] = state["ejected"] = None
+    idle = dict.fromkeys(("healthy", "draining", "cooling", "on_trial"), False)
+    assert unknown.as_json() == state | idle | nothing | nobody_knows
 
 
 def test_metrics_show_the_same_and_leave_out_what_is_not_known(
     fleet: Fleet, dispatcher: Dispatcher
 ) -> None:
     registry = CollectorRegistry()
-    registry.register(LiveMetrics(dispatcher, fleet, Tenancy(Config().tenants, b"")))
+    supervisor, tenancy = Supervisor(Metrics(Config().slo)), Tenancy(Config().tenants, b"")
+    learned = LearnedState(AdaptiveLayer())
+    registry.register(
+        LiveMetrics(
+            dispatcher,
+            fleet,
+            tenancy,
+            Connections(Config().listen),
+            BodyBytes(4096, lambda: 1),
+            supervisor=supervisor,
+            learned=learned,
+        )
+    )
     lines = generate_latest(registry).decode().splitlines()
     shown = [line for line in lines if line.startswith(("lengthwise_worker", "lengthwise_healthy"))]
     label, other = f'{{worker="{BUSY}"}}', f'{{worker="{UNKNOWN}"}}'
@@ -83,6 +109,8 @@ def test_metrics_show_the_same_and_leave_out_what_is_not_known(
         f"lengthwise_worker_up{other} 0.0",
         f"lengthwise_worker_draining{label} 1.0",
         f"lengthwise_worker_draining{other} 0.0",
+        f"lengthwise_worker_cooling{label} 0.0",
+        f"lengthwise_worker_cooling{other} 0.0",
         f"lengthwise_worker_slots{label} 8.0",
         f"lengthwise_worker_in_flight_sequences{label} 2.0",
         f"lengthwise_worker_expected_tokens{label} 200.0",
