@@ -1,0 +1,1 @@
+"""The connections of clients: accepted, read, bounded, ended."""
