@@ -21,6 +21,10 @@ class _Entry(Generic[In, Out]):
     loop: asyncio.AbstractEventLoop
 
 
+_Queue = SimpleQueue[_Entry[In, Out] | None]
+"""What the thread works on, in order; None is the end."""
+
+
 class Batcher(Generic[In, Out]):
     """Runs ``work`` on a daemon thread of its own.
 
@@ -35,8 +39,9 @@ class Batcher(Generic[In, Out]):
         self._name = name
         self._work = work
         self._limit = limit
-        self._queue: SimpleQueue[_Entry[In, Out] | None] = SimpleQueue()
+        self._queue: _Queue[In, Out] = SimpleQueue()
         self._thread: Thread | None = None
+        self._closed = False
         self._busy_since: float | None = None
 
     async def ask(self, item: In) -> Out:
@@ -49,11 +54,15 @@ class Batcher(Generic[In, Out]):
             Exception: whatever ``work`` raises.
         """
         if self._thread is None:
-            self._thread = Thread(target=self._run, name=self._name, daemon=True)
+            self._thread = Thread(
+                target=self._run, args=(self._queue,), name=self._name, daemon=True
+            )
             self._thread.start()
         loop = asyncio.get_running_loop()
         entry: _Entry[In, Out] = _Entry(item, loop.create_future(), loop)
         self._queue.put(entry)
+        if self._closed:
+            self.close()
         return await entry.future
 
     def stuck(self, budget_s: float) -> bool:
@@ -62,13 +71,15 @@ class Batcher(Generic[In, Out]):
         return since is not None and monotonic() - since > budget_s
 
     def close(self) -> None:
-        """End the thread after the present items. A later item never gets a result."""
+        """End the thread after the present items. A later item gets a thread of its own."""
+        self._closed = True
         self._queue.put(None)
+        self._queue, self._thread = SimpleQueue(), None
 
-    def _run(self) -> None:
+    def _run(self, queue: _Queue[In, Out]) -> None:
         more = True
         while more:
-            taken, more = self._take()
+            taken, more = self._take(queue)
             batch = [entry for entry in taken if not entry.future.cancelled()]
             if not batch:
                 continue
@@ -89,16 +100,16 @@ class Batcher(Generic[In, Out]):
             return error
         return results
 
-    def _take(self) -> tuple[list[_Entry[In, Out]], bool]:
-        """The next batch, and whether more batches can follow: ``None`` in the queue is the end."""
+    def _take(self, queue: _Queue[In, Out]) -> tuple[list[_Entry[In, Out]], bool]:
+        """The next batch, and whether more batches can follow."""
         batch: list[_Entry[In, Out]] = []
-        entry = self._queue.get()
+        entry = queue.get()
         while entry is not None:
             batch.append(entry)
             if len(batch) == self._limit:
                 return batch, True
             try:
-                entry = self._queue.get_nowait()
+                entry = queue.get_nowait()
             except Empty:
                 return batch, True
         return batch, False

@@ -9,6 +9,7 @@ from time import monotonic, perf_counter
 
 from gateway.config.forecasting import PredictorConfig
 from gateway.forecasting.batcher import Batcher
+from gateway.forecasting.prompt_parts import PromptParts
 from gateway.forecasting.recent_traffic import RecentTraffic
 from gateway.forecasting.request_forecast import RequestForecast
 from gateway.metrics import Metrics
@@ -39,6 +40,7 @@ class Forecaster:
         self, predictor: TieredPredictor | None, metrics: Metrics, settings: PredictorConfig
     ) -> None:
         self._metrics = metrics
+        metrics.predictor_enabled.set(settings.enabled)
         self._budget_s = settings.budget_ms / 1000
         self._refine_budget_s = settings.refine_budget_ms / 1000
         self._traffic = RecentTraffic()
@@ -71,9 +73,13 @@ class Forecaster:
         """Whether a waiting request can get a better forecast."""
         return self._predictor is not None and self._predictor.refines
 
-    def prompt_tokens(self, prompt: Prompt) -> int:
-        """An estimate of the prompt's tokens, from its text and attachments."""
-        return self._traffic.prompt_tokens(prompt)
+    def prompt_tokens(self, model: str, parts: PromptParts) -> int:
+        """An estimate of a prompt's tokens, from its parts."""
+        return self._traffic.prompt_tokens(model, parts)
+
+    def learn_prompt(self, model: str, parts: PromptParts, tokens: int) -> None:
+        """Learn from the tokens of a prompt, as the worker counted them; 0 is unknown."""
+        self._traffic.observe_prompt(model, parts, tokens)
 
     async def forecast(self, request: ApiRequest, prompt: Prompt, room: float) -> RequestForecast:
         """The forecast of one sequence; ``room`` is the tokens that the context leaves for it."""
@@ -142,7 +148,6 @@ class Forecaster:
         prompt: Prompt,
         forecast: RequestForecast,
         *,
-        prompt_tokens: int,
         output_tokens: int,
         censored: bool,
     ) -> None:
@@ -150,7 +155,6 @@ class Forecaster:
 
         ``censored``: the answer was cut, so that it is at least ``output_tokens`` long.
         """
-        self._traffic.observe_prompt(prompt, prompt_tokens)
         self._teach_predictor(forecast, output_tokens, censored=censored)
         if censored:
             return

@@ -9,8 +9,8 @@ import math
 from collections import deque
 from statistics import NormalDist
 
+from gateway.forecasting.prompt_parts import PromptParts
 from gateway.forecasting.prompt_tokens import PromptTokens
-from predictor import Prompt
 from scheduler.length import LengthDistribution
 
 PRIOR = LengthDistribution.weighted(
@@ -25,6 +25,8 @@ RECENT = 256
 ENOUGH = 20
 """Number of recent answers from which on their lengths replace ``PRIOR``."""
 
+_NO_COUNTS = PromptTokens()
+
 
 class RecentTraffic:
     """Statistics of recent requests, by model."""
@@ -38,15 +40,15 @@ class RecentTraffic:
         lengths = self._lengths.get(model, ())
         return LengthDistribution.from_samples(lengths) if len(lengths) >= ENOUGH else PRIOR
 
-    def prompt_tokens(self, prompt: Prompt) -> int:
-        """An estimate of the prompt's tokens, from its text and attachments."""
-        return self._prompt_tokens.get(prompt.model, PromptTokens()).estimate(prompt)
+    def prompt_tokens(self, model: str, parts: PromptParts) -> int:
+        """An estimate of a prompt's tokens, from its parts."""
+        return self._prompt_tokens.get(model, _NO_COUNTS).estimate(parts)
 
     def observe_length(self, model: str, tokens: int) -> None:
         """Take the length of a complete answer."""
         self._lengths.setdefault(model, deque(maxlen=RECENT)).append(tokens)
 
-    def observe_prompt(self, prompt: Prompt, tokens: int) -> None:
+    def observe_prompt(self, model: str, parts: PromptParts, tokens: int) -> None:
         """Take the number of a prompt's tokens, as the worker counted them; 0 is unknown."""
         if tokens:
-            self._prompt_tokens.setdefault(prompt.model, PromptTokens()).observe(prompt, tokens)
+            self._prompt_tokens.setdefault(model, PromptTokens()).observe(parts, tokens)

@@ -19,6 +19,9 @@ log = logging.getLogger("lengthwise")
 COUNTED = ("promoted", "kept", "rolled back")
 """Outcomes with a metric. Without enough new answers there is no refit to count."""
 
+LIMIT_S = 3600.0
+"""Seconds that a refit may take. One of 50,000 answers takes minutes."""
+
 
 class Refits:
     """Runs ``lengthwise refit`` on the served log every ``learning.refit_s`` seconds.
@@ -26,9 +29,10 @@ class Refits:
     ``Reload`` takes up a promoted model like any new model.
     """
 
-    def __init__(self, config: Config, metrics: Metrics) -> None:
+    def __init__(self, config: Config, metrics: Metrics, limit_s: float = LIMIT_S) -> None:
         self._config = config
         self._metrics = metrics
+        self._limit_s = limit_s
 
     async def watch(self) -> None:
         """Refit every ``learning.refit_s`` seconds, until cancelled."""
@@ -45,12 +49,17 @@ class Refits:
     async def _refit(self, command: Sequence[str]) -> None:
         process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE)
         try:
-            out, errors = await process.communicate()
-        except asyncio.CancelledError:  # the gateway ends; an unfinished refit changes nothing
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
-            raise
+            async with asyncio.timeout(self._limit_s):
+                out, errors = await process.communicate()
+        except TimeoutError:
+            self._metrics.refits.labels("failed").inc()
+            log.error("a refit took longer than %g s and was ended", self._limit_s)
+            return
+        finally:  # also where the gateway ends; an unfinished refit changes nothing
+            if process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
+                await process.wait()
         if process.returncode:
             self._metrics.refits.labels("failed").inc()
             log.error("a refit failed: %s", errors.decode(errors="replace").strip()[-2000:])

@@ -9,6 +9,7 @@ from pathlib import Path
 from gateway.config.settings import Config
 from gateway.forecasting.forecaster import Forecaster
 from gateway.forecasting.learned_state import MODELS
+from gateway.forecasting.trials import Trials
 from gateway.metrics import Metrics
 from predictor import ArtefactError
 from predictor.adaptive import AdaptiveLayer, StateError, load_state
@@ -32,24 +33,42 @@ def model_path(config: Config) -> Path | None:
     return config.predictor.path
 
 
-def load_predictor(config: Config, adaptive: AdaptiveLayer) -> TieredPredictor | None:
-    """The configured predictor; None if the predictor is disabled or cannot be loaded.
+async def load_predictor(
+    config: Config, adaptive: AdaptiveLayer, trials: Trials | None = None
+) -> TieredPredictor | None:
+    """The configured predictor; None if the predictor is disabled or cannot be used.
 
-    The log names the reason. A broken model must not keep the gateway from starting: without a
-    predictor the forecasts are recent lengths.
+    A refitted model that cannot be used, as after a change of the features, gives way to the
+    configured model or the one that ships. The log names the reason. A broken model must not keep
+    the gateway from starting: without a predictor the forecasts are recent lengths.
     """
     if not config.predictor.enabled:
         return None
+    trials, refitted, own = trials or Trials(), model_path(config), config.predictor.path
+    if refitted != own:
+        try:
+            return await _load(refitted, config, adaptive, trials)
+        except ArtefactError as error:
+            instead = own or "the model that ships"
+            log.warning("the refitted predictor is refused, %s is used: %s", instead, error)
     try:
-        return _load(config, adaptive)
+        return await _load(own, config, adaptive, trials)
     except ArtefactError as error:
         log.error("no length predictor, recent lengths are used instead: %s", error)
         return None
 
 
-def _load(config: Config, adaptive: AdaptiveLayer) -> TieredPredictor:
+async def _load(
+    path: Path | None, config: Config, adaptive: AdaptiveLayer, trials: Trials
+) -> TieredPredictor:
+    """Load a model that has passed its trial in another process.
+
+    Raises:
+        ArtefactError: the model cannot be used.
+    """
     refine = config.predictor.refine
-    return TieredPredictor.load(model_path(config), refine=refine, adaptive=adaptive)
+    await trials.check(path, refine=refine)
+    return await asyncio.to_thread(TieredPredictor.load, path, refine=refine, adaptive=adaptive)
 
 
 def learned_layer(path: Path | None) -> AdaptiveLayer | None:
@@ -73,6 +92,7 @@ class Reload:
         self._adaptive = adaptive
         self._forecaster = forecaster
         self._metrics = metrics
+        self._trials = Trials()
         self._seen = self._fingerprint()
 
     async def watch(self) -> None:
@@ -88,7 +108,7 @@ class Reload:
             return
         self._seen = fingerprint
         try:
-            predictor = await asyncio.to_thread(_load, self._config, self._adaptive)
+            predictor = await self._tried(fingerprint)
         except ArtefactError as error:
             self._metrics.predictor_reloads.labels("refused").inc()
             log.error("the new length predictor is refused, the present one stays: %s", error)
@@ -101,6 +121,19 @@ class Reload:
         self._metrics.predictor_reloads.labels("ok").inc()
         created = predictor.model.manifest.get("created")
         log.info("a new length predictor is in use, made %s", created)
+
+    async def _tried(self, fingerprint: Fingerprint) -> TieredPredictor:
+        """The new model, if it passes its trial and has not changed meanwhile.
+
+        Raises:
+            ArtefactError: the model cannot be used.
+        """
+        path, refine = model_path(self._config), self._config.predictor.refine
+        await self._trials.check(path, refine=refine)
+        if self._fingerprint() != fingerprint:
+            self._seen = None  # the next look tries what is there now
+            raise ArtefactError(f"{path} has changed during its trial; it is tried again")
+        return await _load(path, self._config, self._adaptive, self._trials)
 
     def _fingerprint(self) -> Fingerprint:
         path = model_path(self._config)

@@ -1,24 +1,36 @@
-"""Endpoint: the ASGI application of /v1/*. Reads a request and answers every error."""
+"""Endpoint: the ASGI application of all relayed paths. Reads a request, answers every error."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import uuid
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
+from gateway.clients.body_bytes import Body, BodyBytes
+from gateway.clients.fate import FATE, Fate
 from gateway.config.settings import Config
 from gateway.metrics import NO_MODEL, Metrics
 from gateway.protocol.disconnect import ClientGone, Receive, unless_gone
 from gateway.protocol.errors import ApiError
+from gateway.protocol.generating import shape_of
 from gateway.protocol.headers import Headers, forwarded, header
-from gateway.protocol.openai import ApiRequest, parse
+from gateway.protocol.lax import boolean
 from gateway.protocol.reply import Reply
-from gateway.requests.lifecycle import Lifecycle, WorkerErrorRelayed
-from gateway.requests.rejections import no_healthy_worker
+from gateway.protocol.request_id import request_id
+from gateway.protocol.routes import Routes, Treatment, endpoint_of
+from gateway.requests.at_once import AtOnce
+from gateway.requests.body import read_body
+from gateway.requests.leaving import Leaving
+from gateway.requests.lifecycle import Lifecycle
+from gateway.requests.model_names import ModelNames
+from gateway.requests.reading import Reading
+from gateway.requests.refusals import WorkerErrorRelayed
+from gateway.requests.rejections import endpoint_refused, not_served
 from gateway.requests.relay import Relay
+from gateway.requests.stored_responses import StoredResponses, response_id
+from gateway.requests.to_all import ToAll
 from gateway.workers.fleet import Fleet
 from gateway.workers.member import ANY_MODEL
 from scheduler.records import RequestRecord
@@ -32,8 +44,16 @@ class Endpoint:
 
     config: Config
     fleet: Fleet
+    routes: Routes
+    models: ModelNames
+    stored: StoredResponses
     lifecycle: Lifecycle
+    at_once: AtOnce
+    to_all: ToAll
     metrics: Metrics
+    leaving: Leaving
+    reading: Reading
+    bodies: BodyBytes
 
     async def __call__(
         self,
@@ -41,26 +61,31 @@ class Endpoint:
         receive: Receive,
         send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
     ) -> None:
-        """Answer one request, and count its outcome once."""
+        """Answer one request, and count its outcome once if a worker could have served it."""
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1003, "reason": "HTTP only"})
             return
-        request_id = header(scope["headers"], b"x-request-id") or uuid.uuid4().hex
-        reply = Reply(send, request_id)
+        reply = Reply(send, request_id(scope["headers"]), shape_of(scope["path"]))
+        treatment = self.routes.treatment(scope["method"], scope["path"])
+        allowed = self.routes.methods(scope["path"])
+        if treatment is Treatment.OWN or scope["method"] not in allowed:
+            await reply.error(not_served(scope["method"], scope["path"], allowed))
+            return
         labels, outcome = _Labels(), "cancelled"
         self.metrics.in_flight.inc()
         try:
-            await self._answer(scope, receive, reply, labels)
+            with self.leaving.request():
+                await self._answer(scope, receive, reply, treatment, labels)
             outcome = "ok"
         except ClientGone:
-            outcome = "client_gone"
+            outcome = scope.get(FATE, Fate()).reason or "client_gone"
         except WorkerErrorRelayed as error:
             outcome = f"worker_{error.status // 100}xx"
         except ApiError as error:
             outcome = error.code
             await reply.error(error)
         except Exception:  # a bug: the client gets an answer, and the log gets the trace
-            log.exception("request %s", request_id)
+            log.exception("request %s", reply.request_id)
             outcome = "internal_error"
             await reply.error(ApiError(500, "The gateway failed.", code=outcome))
         finally:
@@ -68,21 +93,33 @@ class Endpoint:
             self.metrics.requests.labels(labels.model, labels.endpoint, outcome).inc()
 
     async def _answer(
-        self, scope: MutableMapping[str, Any], receive: Receive, reply: Reply, labels: _Labels
+        self,
+        scope: MutableMapping[str, Any],
+        receive: Receive,
+        reply: Reply,
+        treatment: Treatment,
+        labels: _Labels,
     ) -> None:
+        if treatment is Treatment.STEERS:
+            raise endpoint_refused(scope["method"], scope["path"])
+        with self.bodies.body() as held:
+            relay = await self._read(scope, receive, reply, held)
+            work = self._run(relay, treatment, labels)
+            await unless_gone(receive, work, lambda: reply.complete)
+
+    async def _read(
+        self, scope: MutableMapping[str, Any], receive: Receive, reply: Reply, held: Body
+    ) -> Relay:
+        """Read a request whole, within the bounds of its body."""
         headers: Headers = scope["headers"]
         record = RequestRecord(arrival=asyncio.get_running_loop().time())
-        body = await self._body(receive)
-        endpoint, method = scope["path"].removeprefix("/v1/"), scope["method"]
-        if ".." in endpoint.split("/"):  # a worker's paths outside /v1/ are not for clients
-            raise ApiError(404, f"{scope['path'][:200]} is not served.", code="not_found")
-        request = parse(endpoint, method, header(headers, b"content-type"), body)
-        labels.endpoint = endpoint if request.generates else "other"
-        model = self._known_model(request)
-        labels.model = model or NO_MODEL
-        if request.generates:
-            self.metrics.expect_model(model)
-        relay = Relay(
+        headers, body = await read_body(receive, headers, self.config, held)
+        self.leaving.body_is_read()
+        method, content_type = scope["method"], header(headers, b"content-type")
+        request, described = await self.reading.read(
+            endpoint_of(scope["path"]), method, content_type, body
+        )
+        return Relay(
             request=request,
             method=method,
             path=_target(scope),
@@ -90,47 +127,42 @@ class Endpoint:
             reply=reply,
             record=record,
             fleet=self.fleet,
+            described=described,
+            bounds=self.config.requests,
         )
-        await unless_gone(receive, self.lifecycle.run(relay, model), lambda: reply.complete)
 
-    async def _body(self, receive: Receive) -> bytes:
-        limit, size, parts = self.config.requests.max_body_bytes, 0, []
-        while True:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise ClientGone
-            parts.append(message.get("body", b""))
-            size += len(parts[-1])
-            if size > limit:
-                raise ApiError(
-                    413,
-                    f"The body has more than {limit} bytes. Send less, or raise "
-                    "requests.max_body_bytes in the gateway's configuration.",
-                    code="body_too_large",
-                )
-            if not message.get("more_body"):
-                return b"".join(parts)
+    async def _run(self, relay: Relay, treatment: Treatment, labels: _Labels) -> None:
+        """Carry a request to its end by its treatment."""
+        request = relay.request
+        if treatment is Treatment.TO_ALL:
+            await self.to_all.run(relay)
+            return
+        if treatment is Treatment.STORED:
+            owner = await self.stored.owner(response_id(relay.path), relay.headers)
+            await self.at_once.run(relay, ANY_MODEL, owner)
+            return
+        queued = treatment is not Treatment.AT_ONCE
+        labels.endpoint = request.endpoint if queued and request.generates else "other"
+        model = await self.models.resolve(request)
+        labels.model = model or NO_MODEL
+        if not queued:
+            await self.at_once.run(relay, model)
+            return
+        if request.generates:
+            self.metrics.expect_model(model)
+        await self.lifecycle.run(relay, model, await self._built_on(relay, model))
 
-    def _known_model(self, request: ApiRequest) -> str:
-        """The request's model.
-
-        Raises:
-            ApiError: no worker serves the model (404), or some models are not known yet (503).
-        """
-        models = self.fleet.models()
-        if request.model is None:
-            return ANY_MODEL
-        if request.model in models:
-            return request.model
-        if not self.fleet.all_known:
-            raise no_healthy_worker(request.model, self.config)
-        raise ApiError(
-            404,
-            f"model {request.model[:200]!r} is not served here. "
-            f"Served: {', '.join(models) or 'none'}.",
-            code="model_not_found",
-            param="model",
-        )
+    async def _built_on(self, relay: Relay, model: str) -> str:
+        """The worker that has the response which the request continues, "" for none."""
+        if relay.request.endpoint != "responses":
+            return ""
+        if boolean(relay.request.fields.get("store")) is not False:
+            relay.stored = self.stored
+        previous = relay.request.fields.get("previous_response_id")
+        if not isinstance(previous, str) or not previous:
+            return ""
+        owner = await self.stored.owner(previous, relay.headers)
+        return owner if owner and self.fleet.serves(owner, model) else ""
 
 
 @dataclass(slots=True)

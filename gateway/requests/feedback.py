@@ -41,11 +41,12 @@ class Feedback:
             return
         self.metrics.observe_answer(job.model, record)
         if usage.output_tokens:
-            censored = not usage.finish_reasons <= set(FINISHED_ITSELF)
-            self._learn(in_flight, ",".join(sorted(usage.finish_reasons)), censored=censored)
+            reasons = usage.finish_reasons  # none: nobody says that the answer ended by itself
+            censored = not reasons or not reasons <= set(FINISHED_ITSELF)
+            self._learn(in_flight, ",".join(sorted(reasons)), censored=censored)
 
     def broken_off(self, in_flight: InFlightRequest) -> None:
-        """Take a request without a complete answer: a hang-up, a timeout or a worker's failure.
+        """Take a request without a complete answer: a hang-up, a timeout, an error or a cut.
 
         The tokens generated until then are a lower bound of the answer's length.
         """
@@ -57,18 +58,17 @@ class Feedback:
         self._learn(in_flight, "aborted", censored=True)
 
     def _learn(self, in_flight: InFlightRequest, finish_reason: str, *, censored: bool) -> None:
-        record = in_flight.relay.record
+        record, model = in_flight.relay.record, in_flight.job.model
+        self.forecaster.learn_prompt(model, in_flight.parts, record.prompt_tokens)
         if in_flight.job.sequences == 1:
             self.forecaster.learn(
                 in_flight.prompt,
                 in_flight.forecast,
-                prompt_tokens=record.prompt_tokens,
                 output_tokens=record.output_tokens,
                 censored=censored,
             )
         if self.log is not None:
-            written = self.log.append(self._record(in_flight, finish_reason, censored=censored))
-            self.metrics.log_records.labels("written" if written else "dropped").inc()
+            self.log.append(self._record(in_flight, finish_reason, censored=censored))
 
     def _record(
         self, in_flight: InFlightRequest, finish_reason: str, *, censored: bool

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gateway.forecasting.prompt_parts import PromptParts
 from gateway.forecasting.request_forecast import RequestForecast
 from gateway.requests.relay import Relay
 from predictor import Prompt
@@ -12,11 +13,15 @@ from scheduler.job import Job
 
 @dataclass(slots=True)
 class InFlightRequest:
-    """One request: the client's, as ``relay``; the predictor's, as ``prompt``; and its job."""
+    """One request: the client's, as ``relay``; the predictor's, as ``prompt``; and its job.
+
+    ``parts`` is what the prompt is made of.
+    """
 
     relay: Relay
     job: Job
     prompt: Prompt
+    parts: PromptParts
     forecast: RequestForecast
     worker: str = ""
     """URL of the worker that had the request last; "" before the first."""

@@ -13,27 +13,23 @@ from gateway.forecasting.prompt_tokens import room
 from gateway.forecasting.request_forecast import RequestForecast
 from gateway.metrics import NO_MODEL, Metrics
 from gateway.protocol.errors import ApiError
+from gateway.requests.early_stream import early_stream
 from gateway.requests.feedback import Feedback
 from gateway.requests.in_flight import InFlightRequest
+from gateway.requests.reading import describe
 from gateway.requests.refine import refining
-from gateway.requests.rejections import rejection
-from gateway.requests.relay import Relay, WorkerFailed
+from gateway.requests.refusals import WorkerErrorRelayed, WorkerFailed, WorkerRefused
+from gateway.requests.rejections import rejection, request_timeout, workers_failed
+from gateway.requests.relay import Relay
+from gateway.requests.retry_budget import RetryBudget
+from gateway.requests.sequence_limit import check_sequences
 from gateway.scheduling.affinity import affinity
 from gateway.scheduling.dispatcher import Dispatcher, Rejected, Slot
 from gateway.scheduling.tenants import Claim, Tenancy
 from gateway.workers.fleet import Fleet
-from predictor import Prompt
 from scheduler.actions import Dispatch
 from scheduler.engine_priority import priority
-from scheduler.job import Job
-
-
-class WorkerErrorRelayed(Exception):
-    """The worker answered with an error of its own, which has gone to the client."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__(status)
-        self.status = status
+from scheduler.job import LONGEST, Job
 
 
 @dataclass(slots=True)
@@ -47,46 +43,57 @@ class Lifecycle:
     metrics: Metrics
     feedback: Feedback
     tenancy: Tenancy
+    budget: RetryBudget
 
-    async def run(self, relay: Relay, model: str) -> None:
+    async def run(self, relay: Relay, model: str, worker_id: str = "") -> None:
         """Carry one request of ``model`` to its end; on return the client has the whole answer.
+
+        ``worker_id`` is the only worker that can answer the request, "" for every one.
 
         Raises:
             ApiError: there is no complete answer.
             WorkerErrorRelayed: the answer was the worker's own error.
         """
+        slots = self.fleet.most_slots(model)
+        check_sequences(relay.request.sequences, self.config.requests, slots)
         deadline = relay.record.arrival + self.config.requests.timeout_s
         in_flight: InFlightRequest | None = None
         try:
             async with asyncio.timeout_at(deadline):
-                in_flight = await self._begin(relay, model)
+                in_flight = await self._begin(relay, model, worker_id)
                 status = await self._queue_and_forward(in_flight)
         except BaseException as error:
             if in_flight is not None:
                 self.feedback.broken_off(in_flight)
             if not isinstance(error, TimeoutError):
                 raise
-            raise self._timeout_error() from None
+            raise request_timeout(self.config) from None
         if status >= 400:
+            self.feedback.broken_off(in_flight)
             raise WorkerErrorRelayed(status)
         self.feedback.answered(in_flight)
+        now = asyncio.get_running_loop().time()
+        self.tenancy.answered(in_flight.prompt.tenant, in_flight.job.tenant, now)
 
-    def _timeout_error(self) -> ApiError:
-        return ApiError(
-            504,
-            f"No complete answer within {self.config.requests.timeout_s:g} s "
-            "(requests.timeout_s). Ask for fewer tokens, or stream.",
-            code="request_timeout",
-        )
-
-    async def _begin(self, relay: Relay, model: str) -> InFlightRequest:
+    async def _begin(self, relay: Relay, model: str, worker_id: str) -> InFlightRequest:
         owner = self.tenancy.identify(relay.headers)
-        prompt = replace(Prompt.from_request(relay.request.fields), tenant=owner.pseudonym)
+        described = relay.described or describe(relay.request)
+        prompt, parts = replace(described.prompt, tenant=owner.pseudonym), described.parts
         context = self.fleet.max_model_len(model)
-        tokens = int(min(self.forecaster.prompt_tokens(prompt), context))
-        forecast = await self.forecaster.forecast(relay.request, prompt, room(context, tokens))
+        tokens = int(min(self.forecaster.prompt_tokens(model, parts), context * parts.prompts))
+        forecast = await self.forecaster.forecast(
+            relay.request, prompt, room(context, tokens // parts.prompts)
+        )
         job = self._job(relay, model, tokens, forecast, owner.claim)
-        return InFlightRequest(relay, job, prompt, forecast)
+        job.worker, job.prompts = worker_id, parts.prompts
+        job.most_tokens = int(min(relay.request.max_tokens or LONGEST, context, LONGEST))
+        return InFlightRequest(relay, job, prompt, parts, forecast)
+
+    def _bound_usage(self, in_flight: InFlightRequest) -> None:
+        """Keep a worker's wrong counts from tenants, forecasts, metrics and the served log."""
+        job = in_flight.job
+        context = self.fleet.max_model_len(job.model) * job.prompts
+        in_flight.relay.usage.bound(context, job.sequences * job.most_tokens)
 
     def _job(
         self, relay: Relay, model: str, tokens: int, forecast: RequestForecast, claim: Claim
@@ -98,7 +105,7 @@ class Lifecycle:
             arrival=arrival,
             prompt_tokens=tokens,
             length=forecast.length,
-            sequences=request.sequences,
+            sequences=request.sequences.total,
             streams=request.stream or not request.generates,
             deadline=arrival + self.config.queue.timeout_s,
             tenant=claim.tenant,
@@ -109,22 +116,38 @@ class Lifecycle:
 
     async def _queue_and_forward(self, in_flight: InFlightRequest) -> int:
         """Wait for a worker and forward the request; returns the answer's status."""
-        async with self.dispatcher.slot(in_flight.job) as slot:
+        request = in_flight.relay.request
+        comments = self.config.queue.stream_comments_s if request.generates_stream else 0.0
+        async with (
+            early_stream(in_flight.relay.reply, comments),
+            self.dispatcher.slot(in_flight.job) as slot,
+        ):
             try:
                 return await self._forward(slot, in_flight)
             finally:  # the tenant pays for the generated tokens, also after an error
+                self._bound_usage(in_flight)
                 tokens = in_flight.relay.output_tokens
                 if tokens is not None:
                     slot.attained = ceil(tokens / in_flight.job.sequences)
 
     async def _forward(self, slot: Slot, in_flight: InFlightRequest) -> int:
-        """Forward the request, and try another worker if one fails before the first byte."""
-        loop = asyncio.get_running_loop()
-        for attempt in range(self.config.requests.retries + 1):
-            if attempt:
-                slot.retry()
-            dispatch = await self._wait(slot, in_flight)
+        """Forward the request, and try another worker if one fails before the first byte.
+
+        The last refusal goes to the client once no worker is left that might do better.
+        """
+        loop, job = asyncio.get_running_loop(), in_flight.job
+        refused: WorkerRefused | None = None
+        last: ApiError | None = None
+        retries = self.budget.begin()
+        while True:
+            try:
+                dispatch = await self._wait(slot, in_flight)
+            except ApiError:
+                if refused is None:
+                    raise
+                break
             begun = loop.time()
+            in_flight.relay.may_move = retries.left > 0 and not job.worker
             try:
                 status = await in_flight.relay.forward(
                     slot, dispatch.worker_id, self._priority(dispatch)
@@ -132,15 +155,29 @@ class Lifecycle:
                 if in_flight.relay.request.generates:
                     slot.service_s = loop.time() - begun
                 return status
-            except WorkerFailed:
+            except WorkerFailed as error:
+                last = error.error
                 self.metrics.worker_failures.labels(dispatch.worker_id).inc()
-        raise ApiError(
-            502,
-            f"{self.config.requests.retries + 1} workers failed before the first byte of the "
-            "answer (requests.retries). Send the request again; if it fails again, the request "
-            "itself may be the cause.",
-            code="worker_failed",
-        )
+                job.shuns |= {dispatch.worker_id}
+                elsewhere = self._elsewhere(job)
+                again = (elsewhere or not error.lasting) and await retries.again(
+                    elsewhere=elsewhere, free=error.moved
+                )
+            except WorkerRefused as error:
+                refused = error
+                self.metrics.worker_refusals.labels(dispatch.worker_id).inc()
+                job.shuns |= {dispatch.worker_id}
+                again = self._elsewhere(job) and await retries.again(elsewhere=True)
+            if not again:
+                break
+            slot.retry()
+        if refused is None:
+            raise workers_failed(self.config, last, denied=retries.denied)
+        return await in_flight.relay.give(refused)
+
+    def _elsewhere(self, job: Job) -> bool:
+        """Whether a worker may take the job that has neither failed nor refused it."""
+        return not job.worker and bool(self.fleet.untried(job.model, job.shuns))
 
     async def _wait(self, slot: Slot, in_flight: InFlightRequest) -> Dispatch:
         """Wait for a worker while the refined tier works on a better forecast."""

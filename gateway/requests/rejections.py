@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import assert_never
 
 from gateway.config.settings import Config
 from gateway.protocol.errors import ApiError
+from gateway.protocol.routes import NEVER, RELAYED, meant
 from gateway.scheduling.build_scheduler import tenant_bound
 from gateway.scheduling.retry_after import outage_seconds
 from scheduler.actions import Reason
@@ -34,6 +36,118 @@ def rejection(reason: Reason, model: str, config: Config, retry_after: int) -> A
         case _:
             assert_never(reason)
     return ApiError(status, text, code=reason, retry_after=retry_after)
+
+
+def not_served(method: str, path: str, allowed: Sequence[str]) -> ApiError:
+    """The error for a path or a method that is not served; ``allowed`` are the path's methods."""
+    if method not in (*RELAYED, *NEVER):
+        status, remedy = 501, "HTTP has no such method."
+    elif method in NEVER or (allowed and method not in allowed):
+        status, remedy = 405, f"Methods of this path: {', '.join(allowed) or 'none'}."
+    elif served := meant(path):
+        status, remedy = 404, f"Correct the client's base URL: {served} is served."
+    else:
+        status = 404
+        remedy = (
+            "The table of endpoints in gateway/README.md shows the paths that are; "
+            "endpoints.queued of the gateway's configuration adds one."
+        )
+    error = ApiError(
+        status, f"{method[:20]} {path[:200]} is not served. {remedy}", code="not_found"
+    )
+    if status == 405:
+        error.headers = [(b"allow", ", ".join(allowed).encode())]
+    return error
+
+
+def endpoint_refused(method: str, path: str) -> ApiError:
+    """The error for a path that steers an engine."""
+    return ApiError(
+        403,
+        f"{method} {path[:200]} steers an engine, so the gateway does not pass it on. Send it to "
+        "the worker itself, or allow the path in endpoints.to_every_worker of the gateway's "
+        "configuration.",
+        code="endpoint_refused",
+    )
+
+
+def body_too_large(config: Config) -> ApiError:
+    """The error for a body that is too long, as sent or unpacked."""
+    return ApiError(
+        413,
+        f"The body has more than {config.requests.max_body_bytes} bytes. Send less, or raise "
+        "requests.max_body_bytes in the gateway's configuration.",
+        code="body_too_large",
+    )
+
+
+def body_timeout(config: Config) -> ApiError:
+    """The error for a body that did not come in time."""
+    return ApiError(
+        408,
+        f"The body was not complete within {config.requests.body_timeout_s:g} s "
+        "(requests.body_timeout_s). Send it faster, send less, or raise the setting.",
+        code="body_timeout",
+    )
+
+
+def request_timeout(config: Config) -> ApiError:
+    """The error for a request without a complete answer in time."""
+    return ApiError(
+        504,
+        f"No complete answer within {config.requests.timeout_s:g} s (requests.timeout_s). Ask for "
+        "fewer tokens, or stream.",
+        code="request_timeout",
+    )
+
+
+def workers_failed(
+    config: Config, last: ApiError | None = None, *, denied: bool = False
+) -> ApiError:
+    """The error for a request that failed on every worker that was tried.
+
+    ``last`` is the error of the last one, where it has one of its own. ``denied``: the gateway's
+    retries are spent, so that fewer were tried.
+    """
+    if last is not None:
+        return last
+    if denied:
+        settings = config.requests
+        return ApiError(
+            502,
+            "The worker failed before the first byte of the answer, and the gateway has spent its "
+            f"retries: {settings.retry_share:g} of the requests of the last 10 s "
+            f"(requests.retry_share) and {settings.retries_per_s:g} each second "
+            "(requests.retries_per_s). Most workers fail now: send the request again later.",
+            code="worker_failed",
+        )
+    return ApiError(
+        502,
+        f"{config.requests.retries + 1} workers failed before the first byte of the answer "
+        "(requests.retries). Send the request again; if it fails again, the request itself may be "
+        "the cause.",
+        code="worker_failed",
+    )
+
+
+def worker_redirects() -> ApiError:
+    """The error for a worker that answers with a redirect."""
+    return ApiError(
+        502,
+        "The worker answered with a redirect, which the gateway does not follow: it would "
+        "carry the request and its key elsewhere. The gateway's log names the address that "
+        "the worker's URL should have.",
+        code="worker_failed",
+    )
+
+
+def worker_broke_off() -> ApiError:
+    """The error for an answer that has begun and will not end."""
+    return ApiError(
+        502,
+        "The worker failed in the middle of the answer. Send the request again.",
+        code="worker_failed",
+    )
 
 
 def no_healthy_worker(model: str, config: Config) -> ApiError:

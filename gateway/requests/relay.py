@@ -2,32 +2,47 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from time import monotonic
 
 import aiohttp
-from yarl import URL
 
+from gateway.config.settings import Requests
+from gateway.protocol.dialects.reader import AnswerReader, Usage
 from gateway.protocol.errors import ApiError
-from gateway.protocol.headers import returned, without_buffering
+from gateway.protocol.event_stream import EventStream
+from gateway.protocol.generating import reader_for
+from gateway.protocol.headers import returned
 from gateway.protocol.openai import ApiRequest
 from gateway.protocol.reply import Reply
-from gateway.protocol.sse import EventStream, Usage, is_error
+from gateway.requests.blame import Blame
+from gateway.requests.event_relay import EventRelay
+from gateway.requests.reading import Described
+from gateway.requests.refusals import (
+    WorkerFailed,
+    WorkerRefused,
+    cut_refusal,
+    told_in_stream,
+)
+from gateway.requests.rejections import worker_broke_off, worker_redirects
+from gateway.requests.stored_responses import StoredResponses
+from gateway.requests.time_limits import Overdue, TimeLimits
+from gateway.requests.whole_answer import (
+    HELD_BYTES,
+    answer_too_large,
+    pass_in_parts,
+    read_up_to,
+    read_whole,
+)
 from gateway.scheduling.dispatcher import Slot
-from gateway.workers.backend import FAILURES
+from gateway.workers.failures import FAILURES, WorkerRedirects, reason
 from gateway.workers.fleet import Fleet
 from gateway.workers.member import Member
-from scheduler.job import REPORT_TOKENS
 from scheduler.records import RequestRecord
 
 log = logging.getLogger("lengthwise")
-
-
-class WorkerFailed(Exception):
-    """The worker failed before the first byte of the answer had reached the client."""
 
 
 @dataclass(slots=True)
@@ -46,90 +61,189 @@ class Relay:
     reply: Reply
     record: RequestRecord
     fleet: Fleet
-    usage: Usage = field(default_factory=Usage)
-    tokens: int = 0
-    """Tokens of a stream so far: a lower bound, since an event may hold several tokens."""
+    described: Described | None = None
+    """What the forecasts need of a large body; None for a small one."""
+    bounds: Requests = field(default_factory=Requests)
+    stored: StoredResponses | None = None
+    """Learns which worker has the response, for endpoints whose answers are stored."""
+    reader: AnswerReader = field(init=False)
+    """What is known of the answer."""
+    _sent: float = 0.0
+    """When the request went to the present worker, on the clock of ``monotonic``."""
+    may_move: bool = False
+    """Whether another worker may be tried after the present one."""
+    _blame: Blame = field(init=False)
+    _limits: TimeLimits = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.reader = self._new_reader()
+        self._blame = Blame(self.fleet.health)
+
+    def _new_reader(self) -> AnswerReader:
+        return reader_for(self.request.endpoint, self.request.sequences.total)
+
+    @property
+    def usage(self) -> Usage:
+        """Tokens and finish reasons, by the worker's report."""
+        return self.reader.usage
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of a stream so far: a lower bound, since an event may hold several tokens."""
+        return self.reader.tokens
 
     @property
     def output_tokens(self) -> int | None:
         """Tokens of all sequences so far, by the worker's count or by events; None: unknown."""
         return self.usage.output_tokens or self.tokens or None
 
-    async def forward(self, slot: Slot, worker_id: str, priority: int | None) -> int:
-        """Send the request to a worker and relay the answer; returns the answer's status.
+    async def forward(self, slot: Slot | None, worker_id: str, priority: int | None) -> int:
+        """Send the request to a worker and relay the answer.
+
+        Returns the answer's status, or that of the error in it. A GET has no ``slot``.
 
         Raises:
-            WorkerFailed: the worker failed, and nothing has reached the client.
-            ApiError: the worker failed in mid-stream.
+            WorkerFailed: the worker failed, and no part of an answer has reached the client.
+            WorkerRefused: another may do better; ``give`` gives the answer to the client.
+            ApiError: the worker failed in mid-stream, or its stream had no end.
         """
         member = self.fleet[worker_id]
+        self.reader = self._new_reader()
+        self._sent = monotonic()
+        self._blame.begin(self._sent, generates=slot is not None and self.request.generates)
+        job, seen = slot.job if slot else None, self.fleet.scheduled(worker_id)
+        self._limits = TimeLimits(self.bounds, self.request, job, seen, member.backend.exchanges)
         try:
             return await self._send(slot, member, self.request.for_worker(priority))
+        except WorkerRedirects as error:
+            log.warning("worker %s, request %s: %s", worker_id, self.reply.request_id, error)
+            self._blame.failed(member)
+            raise WorkerFailed(worker_redirects(), lasting=True) from error
         except FAILURES as error:
-            self.fleet.health.suspect(member)
-            log.warning("worker %s failed request %s: %r", worker_id, self.reply.request_id, error)
-            if not self.reply.started:
-                raise WorkerFailed from error
-            raise ApiError(
-                502,
-                "The worker failed in the middle of the answer. Send the request again.",
-                code="worker_failed",
-            ) from error
+            if self.reader.done and self.reply.answering:  # only the worker's last byte is missing
+                return await self._finish_events(200)
+            overdue = error.error if isinstance(error, Overdue) else None
+            if overdue is None:
+                self.fleet.health.suspect(member)
+            member.probe_now.set()
+            moved = self._blame.broke(member)
+            why = reason(error)
+            log.warning("worker %s failed request %s: %s", worker_id, self.reply.request_id, why)
+            if not self.reply.answering:
+                raise WorkerFailed(overdue, moved=moved) from error
+            raise (overdue or worker_broke_off()) from error
+        except ApiError as error:
+            if error.code == "worker_failed":  # the stream was cut
+                self._blame.cut(member)
+            raise
 
-    async def _send(self, slot: Slot, member: Member, body: bytes) -> int:
-        backend = member.backend
-        async with backend.session.request(
-            self.method,
-            URL(backend.id + self.path, encoded=True),
-            data=body or None,
-            headers={**self.headers, **backend.authorization()},
-        ) as response:
-            if response.content_type == "text/event-stream":
-                return await self._relay_events(slot, member, response)
-            answer = await response.read()
-            if response.status >= 500 and not await self.fleet.health.still_healthy(member):
-                raise aiohttp.ClientPayloadError(f"status {response.status} and not healthy")
-            self._read_usage(response, answer)
-            await self.reply.whole(response.status, returned(response.raw_headers), answer)
-            return response.status
+    async def _send(self, slot: Slot | None, member: Member, body: bytes) -> int:
+        sent = member.backend.request(
+            self.method, self.path, self.headers, body, self._limits.exchange
+        )
+        trying = self._blame.trying(
+            member,
+            slot.job if slot is not None and self._blame.generates else None,
+            streams=self.request.generates_stream,
+            movable=lambda: self.may_move and not self.reply.answering,
+        )
+        with trying:
+            async with sent as response:
+                if self._blame.refuses(member, response.status, self.request):
+                    raise await self._blame.refusal(member, response)
+                if response.content_type == "text/event-stream" and self.method != "HEAD":
+                    return await self._relay_events(slot, member, response)
+                most = self.bounds.max_answer_bytes if self.request.generates else HELD_BYTES
+                answer, complete = await read_up_to(response, most)
+                await self._blame.check_health(member, response.status)
+                if complete:
+                    self._read(member, response, answer)
+                self._blame.answered(member, response.status)
+                self._limits.came()
+                if complete:
+                    return await self._pass_on(member, response, answer)
+                if self.request.generates or self.reply.started:
+                    response.close()
+                    raise answer_too_large(self.bounds)
+                await pass_in_parts(response, answer, self.reply, self._limits)
+                return response.status
 
-    def _read_usage(self, response: aiohttp.ClientResponse, answer: bytes) -> None:
-        if response.content_type == "application/json" and response.status == 200:
-            try:
-                self.usage.read(json.loads(answer))
-            except ValueError:
-                log.warning("request %s: the answer is not JSON", self.reply.request_id)
+    def _read(self, member: Member, response: aiohttp.ClientResponse, answer: bytes) -> None:
+        """Read a whole answer. ``WorkerRefused``: it answers nothing; another may do better."""
+        if response.status != 200 or self.method == "HEAD":
+            return
+        sound = read_whole(self.reader, response, answer, self.reply.request_id)
+        if self._blame.generates and not sound:
+            self._blame.failed(member)
+            raise WorkerRefused(member, response, answer, self.reader.error_status)
+        self._ended(member, response.status)
+
+    def _ended(self, member: Member, status: int) -> None:
+        """Note that the whole answer has come."""
+        if (self.reader.error_status or status) < 400:
+            self._blame.ended(member, (self.output_tokens or 0) / self.request.sequences.total)
+
+    async def give(self, refused: WorkerRefused) -> int:
+        """Give the client a worker's refusal as it came; returns its status."""
+        if refused.body is not None:
+            await self._pass_on(refused.member, refused.response, refused.body)
+            return refused.status
+        await self.reply.error(cut_refusal(refused.response))
+        return refused.response.status
+
+    async def _pass_on(
+        self, member: Member, response: aiohttp.ClientResponse, answer: bytes
+    ) -> int:
+        """Pass on an answer that is not streamed; returns its status."""
+        if self.reply.started:
+            error = told_in_stream(response, answer)  # the stream's end: its answer is no stream
+            await self.reply.error(error)
+            return error.status
+        self._learn_owner(member, answer)
+        self.reply.answering = True
+        headers = returned(response.raw_headers)
+        if self.method == "HEAD" and (length := response.headers.get("Content-Length")):
+            headers.append((b"content-length", length.encode()))
+        await self.reply.whole(response.status, headers, answer)
+        return self.reader.error_status or response.status
+
+    def _learn_owner(self, member: Member, answer: bytes) -> None:
+        """Learn where the response is stored, from a whole answer or from the first event."""
+        if self.stored is not None and self.stored.learn(member.id, answer):
+            self.stored = None
+
+    def _on_events(self, member: Member, shown: bytes) -> None:
+        """Take note of events that go to the client."""
+        self._blame.saw(member)
+        if self._sent and self.reply.answering:
+            self._blame.answered(member, self.reader.error_status or 200)
+            self._sent = 0.0
+        self._learn_owner(member, shown)
 
     async def _relay_events(
-        self, slot: Slot, member: Member, response: aiohttp.ClientResponse
+        self, slot: Slot | None, member: Member, response: aiohttp.ClientResponse
     ) -> int:
-        """Pass each event on at once. The headers wait for the first event.
+        """Pass a stream on, as ``_finish_events`` does with its end."""
+        events = EventRelay(
+            EventStream(self.reader, hide_usage=self.request.asks_usage_itself),
+            self.reply,
+            self.record,
+            slot,
+            member,
+            self.fleet.health,
+            self._limits,
+            lambda shown: self._on_events(member, shown),
+        )
+        try:
+            await events.run(response)
+        except WorkerRefused:
+            self._blame.failed(member)
+            raise
+        self._ended(member, response.status)
+        return await self._finish_events(response.status)
 
-        Returns the answer's status; 500 for a stream that contained an error.
-        """
-        stream = EventStream(hide_usage=not self.request.wants_usage, usage=self.usage)
-        reported = 0
-        async for data in response.content.iter_any():
-            events = list(stream.feed(data))
-            if not events:
-                continue
-            if not self.reply.started:
-                if is_error(events[0]) and not await self.fleet.health.still_healthy(member):
-                    raise aiohttp.ClientPayloadError("an error event, and not healthy")
-                await self._start_stream(response)
-            self.record.last_token = asyncio.get_running_loop().time()
-            self.tokens = stream.tokens
-            await self.reply.write(b"".join(events))
-            if stream.tokens - reported >= REPORT_TOKENS * slot.job.sequences:
-                reported = stream.tokens
-                slot.progress(stream.tokens // slot.job.sequences)
-        if not self.reply.started:
-            raise aiohttp.ClientPayloadError("the stream ended before its first event")
-        self.usage.output_tokens = self.usage.output_tokens or stream.tokens
-        await self.reply.finish(stream.rest)
-        return 500 if stream.failed else response.status
-
-    async def _start_stream(self, response: aiohttp.ClientResponse) -> None:
-        self.record.first_token = asyncio.get_running_loop().time()
-        headers = without_buffering(returned(response.raw_headers))
-        await self.reply.start(response.status, headers)
+    async def _finish_events(self, status: int) -> int:
+        """End the client's stream; returns the answer's status, or that of an error in it."""
+        await self.reply.finish()
+        self.usage.output_tokens = self.usage.output_tokens or self.tokens
+        return self.reader.error_status or status

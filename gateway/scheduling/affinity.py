@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any
 
+from gateway.protocol.headers import first_values
 from gateway.protocol.openai import ApiRequest
+from gateway.protocol.outline import SHOWN, first_text
 
-PREFIX_CHARS = 4096
+PREFIX_CHARS = SHOWN
 """Characters of a system prompt or a first message that identify the prefix."""
 
 
@@ -28,7 +30,7 @@ def affinity(kind: str, request: ApiRequest, headers: Mapping[str, str]) -> str:
 
 
 def _session(request: ApiRequest, headers: Mapping[str, str]) -> str:
-    values = {name.lower(): value for name, value in headers.items()}
+    values = first_values(headers)
     names = (values.get("x-session-id"), *map(request.fields.get, ("prompt_cache_key", "user")))
     return next((name for name in names if isinstance(name, str) and name), "")
 
@@ -36,17 +38,6 @@ def _session(request: ApiRequest, headers: Mapping[str, str]) -> str:
 def _prefix(fields: Mapping[str, Any]) -> str:
     """The text at the beginning of the prompt, under the name that the endpoint uses."""
     for name in ("system", "instructions", "messages", "input", "prompt"):
-        if text := _first_text(fields.get(name)):
+        if text := first_text(fields.get(name)):
             return text
-    return ""
-
-
-def _first_text(value: Any) -> str:
-    """The first text in a string, in a message, or in a list of messages or content parts."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, list):
-        return next((text for part in value if (text := _first_text(part))), "")
-    if isinstance(value, dict):
-        return _first_text(value.get("content")) or _first_text(value.get("text"))
     return ""

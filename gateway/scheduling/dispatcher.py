@@ -61,10 +61,10 @@ class Slot:
         """Give the waiting job a better forecast."""
         self._dispatcher.apply(self._dispatcher.scheduler.reprice(self.job.id, length))
 
-    def progress(self, attained: int) -> None:
-        """Tell the scheduler that the job's longest sequence has ``attained`` tokens."""
+    def progress(self, attained: int, running: int | None = None) -> None:
+        """Tell the scheduler the tokens of the job's longest sequence, and how many run."""
         self._dispatcher.tick()
-        self._dispatcher.apply(self._dispatcher.scheduler.progress(self.job.id, attained))
+        self._dispatcher.apply(self._dispatcher.scheduler.progress(self.job.id, attained, running))
 
     def retry(self) -> None:
         """Queue the job again with its old key, after its worker failed before the first byte."""

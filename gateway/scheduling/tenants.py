@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from hashlib import blake2b
 
 from gateway.config.tenants import Tenants
+from gateway.protocol.headers import KEYS, first_values
+from gateway.scheduling.regulars import Regulars
 
 SHOWN = 20
 """Number of configured tenants with a time series of their own, in the configuration's order."""
@@ -14,15 +16,14 @@ SHOWN = 20
 OTHER = "other"
 """Label of the metric that counts all other tenants together."""
 
-_KEY_HEADERS = ("authorization", "x-api-key", "api-key")
-
 
 @dataclass(frozen=True, slots=True)
 class Claim:
     """Tenant, share and class of a request, by the request's API key."""
 
     tenant: str = ""
-    """Name for fairness and metrics; "" while all requests count as one tenant."""
+    """Name for fairness and metrics; "" for those who share one share: all while ``fair`` is off,
+    else requests without a key or with one that is neither known nor a regular's."""
     share: float = 1.0
     """Weight of the tenant against other tenants."""
     urgency: int = 0
@@ -50,6 +51,7 @@ class Tenancy:
     def __init__(self, settings: Tenants, salt: bytes) -> None:
         self._salt = salt
         self._fair = settings.fair
+        self._regulars = Regulars(settings.regulars)
         self._names = [tenant.name for tenant in settings.known]
         self._claims = {
             tenant.api_key.get_secret_value(): Claim(
@@ -70,7 +72,15 @@ class Tenancy:
         credential = _credential(headers)
         pseudonym = self._pseudonym(credential) if credential else ""
         claim = self._claims.get(_api_key(credential))
-        return Identity(pseudonym, claim or Claim(pseudonym if self._fair else ""))
+        if claim is None:
+            own = self._fair and pseudonym in self._regulars
+            claim = Claim(pseudonym if own else "")
+        return Identity(pseudonym, claim)
+
+    def answered(self, pseudonym: str, tenant: str, now: float) -> None:
+        """Note that a request of this owner has been answered, at ``now`` (seconds)."""
+        if self._fair and pseudonym and tenant not in self._names:
+            self._regulars.answered(pseudonym, now)
 
     def shown(self, counts: Mapping[str, int]) -> dict[str, int]:
         """Counts by tenant for metrics: the first ``SHOWN`` configured tenants and the rest."""
@@ -86,8 +96,8 @@ class Tenancy:
 
 def _credential(headers: Mapping[str, str]) -> str:
     """The value of the first header that carries an API key; "" without one."""
-    values = {name.lower(): value for name, value in headers.items()}
-    return next((values[name] for name in _KEY_HEADERS if values.get(name)), "")
+    values = first_values(headers)
+    return next((values[name] for name in KEYS if values.get(name)), "")
 
 
 def _api_key(credential: str) -> str:

@@ -10,7 +10,7 @@ from threading import Event
 import pytest
 
 from gateway.forecasting.batcher import Batcher
-from tests.gateway.harness import until
+from tests.gateway.harness import PATIENCE_S, until
 
 
 async def test_each_item_gets_its_own_result() -> None:
@@ -82,3 +82,12 @@ async def test_closed_it_finishes_what_was_asked_for_and_its_thread_ends() -> No
     batcher.close()
     assert await asyncio.gather(*asked) == [0, 1, 2]
     await until(lambda: all(t.name != "to-be-closed" for t in threading.enumerate()), "it ends")
+
+
+async def test_closed_it_still_works_on_what_comes_later_and_leaves_no_thread() -> None:
+    batcher: Batcher[int, int] = Batcher("closed-early", lambda items: items)
+    batcher.close()  # as a new predictor does with the one before it
+    for item in (1, 2):
+        async with asyncio.timeout(PATIENCE_S):
+            assert await batcher.ask(item) == item
+    await until(lambda: all(t.name != "closed-early" for t in threading.enumerate()), "it ends")

@@ -135,8 +135,7 @@ async def test_a_cut_answer_is_no_answer_to_measure_forecasts_by() -> None:
     forecast = await learner.forecast(request, prompt, 1000.0)
     labels = {"model": "m", "result": "outside"}
     name = "lengthwise_prediction_intervals_total"
-    counts = {"prompt_tokens": 5, "output_tokens": 3000}
-    learner.learn(prompt, forecast, **counts, censored=True)
+    learner.learn(prompt, forecast, output_tokens=3000, censored=True)
     assert metrics.registry.get_sample_value(name, labels) is None
-    learner.learn(prompt, forecast, **counts, censored=False)
+    learner.learn(prompt, forecast, output_tokens=3000, censored=False)
     assert metrics.registry.get_sample_value(name, labels) == 1

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from gateway.forecasting.prompt_parts import read_parts
 from gateway.forecasting.recent_traffic import ENOUGH, PRIOR, RECENT, RecentTraffic
-from predictor import Prompt
 
-
-def prompt(model: str, chars: int) -> Prompt:
-    return Prompt(model, "x" * chars, chars=chars)
-
-
-LONG = prompt("m", 100)
+LONG = read_parts({"prompt": "Tell me of the town by the sea. " * 10})
 
 
 def test_lengths_count_once_there_are_enough_of_them() -> None:
@@ -38,16 +33,15 @@ def test_the_prior_has_a_median_of_280_tokens() -> None:
 
 def test_prompt_tokens_follow_the_models_tokenizer() -> None:
     traffic = RecentTraffic()
-    assert traffic.prompt_tokens(LONG) == 26
+    first = traffic.prompt_tokens("m", LONG)
     for _ in range(30):
-        traffic.observe_prompt(LONG, 50)
-    assert traffic.prompt_tokens(LONG) == pytest.approx(51, abs=1)
-    traffic.observe_prompt(LONG, 150)
-    assert 51 < traffic.prompt_tokens(LONG) < 61, "one prompt moves the mean a little"
-    assert traffic.prompt_tokens(prompt("another", 100)) == 26
+        traffic.observe_prompt("m", LONG, 100)
+    assert traffic.prompt_tokens("m", LONG) == pytest.approx(100, abs=2)
+    assert traffic.prompt_tokens("another", LONG) == first != 100
 
 
 def test_an_unknown_count_says_nothing() -> None:
     traffic = RecentTraffic()
-    traffic.observe_prompt(LONG, 0)
-    assert traffic.prompt_tokens(LONG) == 26
+    first = traffic.prompt_tokens("m", LONG)
+    traffic.observe_prompt("m", LONG, 0)
+    assert traffic.prompt_tokens("m", LONG) == first

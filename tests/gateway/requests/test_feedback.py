@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ async def test_each_finished_request_leaves_one_record(
         await _ask(session, running.url, KEY, vllm_xargs=forced(12), stream=True)
         await _ask(session, running.url, "another", vllm_xargs=forced(40), max_tokens=8)
         assert (await post(session, running.url, {"model": "none"}))[0] == 404
-        assert running.metric("log_records_total", result="written") == 2
+        await until(lambda: running.metric("log_records_total", result="written") == 2, "written")
     first, second = _records(tmp_path)
     assert (first["output_tokens"], first["censored"], first["finish_reason"]) == (
         12,
@@ -87,6 +88,22 @@ async def test_an_answer_whose_client_hangs_up_counts_as_cut(
     assert record["finish_reason"] == "aborted"
     assert record["censored"]
     assert 0 < record["output_tokens"] < 8000
+
+
+async def test_records_lost_to_a_full_disk_count_as_dropped(
+    tmp_path: Path, emulator: EmbeddedEmulator, session: aiohttp.ClientSession
+) -> None:
+    async with gateway(emulator.url, learning={"folder": tmp_path}) as running:
+        log = running.app.state.learned.log
+        full = os.open("/dev/full", os.O_WRONLY)  # each write fails as on a full disk
+        sound, log._file = log._file, full
+        await _ask(session, running.url, KEY, max_tokens=2)
+        await until(lambda: running.metric("log_records_total", result="dropped") == 1, "lost")
+        assert running.metric("log_records_total", result="written") == 0
+        log._file = sound
+        os.close(full)
+        await _ask(session, running.url, KEY, max_tokens=2)
+        await until(lambda: running.metric("log_records_total", result="written") == 1, "written")
 
 
 async def test_a_restart_goes_on_with_what_was_learned(

@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 
 from gateway.config.settings import Config
-from gateway.requests.rejections import rejection
+from gateway.requests.rejections import not_served, rejection
 from scheduler.actions import Reason
 
 CONFIG = Config.model_validate(
@@ -39,3 +39,22 @@ def test_a_rejection_has_a_status_its_reason_as_code_and_a_time_to_come_back(
 @pytest.mark.parametrize("reason", get_args(Reason))
 def test_every_reason_has_an_error(reason: Reason) -> None:
     assert rejection(reason, "m", CONFIG, retry_after=1).code == reason
+
+
+@pytest.mark.parametrize(
+    ("path", "served"),
+    [
+        ("/chat/completions", "/v1/chat/completions"),
+        ("/models", "/v1/models"),
+        ("/v1/v1/messages", "/v1/messages"),
+        ("/v1/v1/messages/count_tokens", "/v1/messages/count_tokens"),
+    ],
+)
+def test_a_wrong_base_url_is_told(path: str, served: str) -> None:
+    error = not_served("POST", path, ())
+    assert error.status == 404
+    assert f"base URL: {served} is served" in str(error)
+
+
+def test_a_path_that_no_base_url_explains_is_for_the_operator() -> None:
+    assert "endpoints.queued" in str(not_served("POST", "/v1/audio/speech", ()))

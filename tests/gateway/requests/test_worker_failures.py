@@ -149,7 +149,8 @@ async def test_without_a_healthy_worker_requests_wait_for_the_grace_and_get_503(
 async def test_a_worker_that_was_never_there_gives_503_and_not_404(
     session: aiohttp.ClientSession,
 ) -> None:
-    async with gateway("http://127.0.0.1:9") as running:
+    short = {"no_worker_grace_s": 0.3}
+    async with gateway("http://127.0.0.1:9", queue=short) as running:
         status, body = await post(session, running.url, chat())
     assert (status, body["error"]["code"]) == (503, "no_healthy_worker")
 

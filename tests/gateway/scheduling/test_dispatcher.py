@@ -206,10 +206,10 @@ async def test_a_job_past_its_deadline_is_rejected_by_the_watch(dispatcher: Disp
 
 
 async def test_the_watch_tells_the_time_so_that_silent_answers_grow(dispatcher: Dispatcher) -> None:
-    pace = dispatcher.scheduler._silent
     async with dispatcher.slot(replace(job("1", tokens=10**6), streams=False)) as slot:
-        await slot.wait()
-        pace._pace(pace._silent["1"]).observe(1000, 0.001)
+        worker_id = (await slot.wait()).worker_id
+        pace = dispatcher.scheduler.workers[worker_id].pace
+        pace.observe(1000, 0.001, asyncio.get_running_loop().time())
         watch = asyncio.create_task(dispatcher.watch_deadlines())
         await until(lambda: slot.job.attained > 1000, "the answer has grown")
         watch.cancel()

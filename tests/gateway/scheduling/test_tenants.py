@@ -9,6 +9,7 @@ import pytest
 
 from gateway.config.tenants import Tenants
 from gateway.emulator import EmbeddedEmulator, EmulatorConfig
+from gateway.scheduling.regulars import ANSWERS
 from gateway.scheduling.tenants import Tenancy
 from tests.gateway.harness import Gateway, chat, forced, gateway, hang_up, until
 
@@ -139,7 +140,8 @@ async def test_a_tenants_full_queue_answers_429_and_leaves_room_for_others(
 
 async def test_a_flood_does_not_have_others_turned_away(session: aiohttp.ClientSession) -> None:
     with EmbeddedEmulator(EmulatorConfig(speed=1)) as slow:
-        limits: dict[str, Any] = {"tenants": {"fair": True}, "queue": {"max_waiting": 6}}
+        tenants = {"fair": True, "known": KNOWN}
+        limits: dict[str, Any] = {"tenants": tenants, "queue": {"max_waiting": 6}}
         async with gateway(slow.url, **limits, **ONE_AT_A_TIME) as running:
             held = running.scheduler
             flood = [asyncio.create_task(ask(session, running, "batch", 5000)) for _ in range(9)]
@@ -189,13 +191,15 @@ def test_a_key_is_known_in_whichever_header_it_comes(headers: dict[str, str]) ->
     assert Tenancy(settings, SALT).identify(headers).claim.tenant == "chat"
 
 
-def test_keys_that_are_not_configured_are_told_apart_without_being_shown() -> None:
+def test_regulars_are_told_apart_without_being_shown() -> None:
     tenancy = Tenancy(Tenants(fair=True), SALT)
-    headers = ({"Authorization": f"Bearer {key}"} for key in ("a-key", "b-key"))
-    first, second = (tenancy.identify(each).claim.tenant for each in headers)
-    assert first != second
+    headers = [{"Authorization": f"Bearer {key}"} for key in ("a-key", "b-key", "fresh")]
+    for owner in [tenancy.identify(each) for each in headers[:2]] * ANSWERS:
+        tenancy.answered(owner.pseudonym, owner.claim.tenant, 0.0)
+    first, second, fresh = (tenancy.identify(each).claim.tenant for each in headers)
+    assert len({first, second, ""}) == 3
     assert "a-key" not in first
-    assert tenancy.identify({}).claim.tenant == ""
+    assert fresh == tenancy.identify({}).claim.tenant == ""
 
 
 def test_metrics_show_twenty_tenants_and_the_rest_together() -> None:

@@ -1,0 +1,98 @@
+"""Leaving: how far the gateway is on its way out, and the end of requests that are still there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import IntEnum
+
+from gateway.protocol.errors import ApiError
+
+
+class Stage(IntEnum):
+    """The stages of the gateway's life, in order."""
+
+    SERVING = 0
+    ANNOUNCED = 1
+    """``/ready`` says 503, so that balancers send nothing more; what they still send is served."""
+    DRAINING = 2
+    """New requests are refused, accepted ones end."""
+    CUTTING = 3
+    """Accepted requests are ended too."""
+
+
+class Leaving:
+    """The gateway's stage, and the relayed requests that it has accepted and not ended."""
+
+    def __init__(self) -> None:
+        self.stage = Stage.SERVING
+        self.cut_requests = 0
+        """Accepted requests that were ended before their answers were complete."""
+        self.broken = ""
+        """Why the gateway cannot go on; "" while it can."""
+        self._incomplete: set[asyncio.Task[object]] = set()
+        self._accepted: set[asyncio.Task[object]] = set()
+        self._cut: set[asyncio.Task[object]] = set()
+
+    @property
+    def running(self) -> int:
+        """The number of accepted requests that have not ended."""
+        return len(self._accepted)
+
+    @contextmanager
+    def request(self) -> Iterator[None]:
+        """The length of one request in the present task, which ``cut`` may end.
+
+        Raises:
+            ApiError: the gateway takes no more requests, or has ended this one.
+        """
+        task = asyncio.current_task()
+        assert task is not None
+        if self.stage >= Stage.DRAINING:
+            raise _shutting_down("takes no more requests")
+        self._accepted.add(task)
+        self._incomplete.add(task)
+        try:
+            yield
+        except asyncio.CancelledError:
+            if task not in self._cut:
+                raise
+            while task.uncancel():
+                pass
+            raise _shutting_down("had to end before the answer was complete") from None
+        finally:
+            for tasks in (self._accepted, self._incomplete, self._cut):
+                tasks.discard(task)
+
+    def body_is_read(self) -> None:
+        """Note that the body of the present task's request is complete."""
+        task = asyncio.current_task()
+        if task is not None:
+            self._incomplete.discard(task)
+
+    def cut_incomplete(self) -> None:
+        """End the requests whose bodies are not complete: no worker has seen them."""
+        self._end(self._incomplete)
+
+    def cut(self) -> None:
+        """End all requests, each with an error for its client."""
+        self.stage = Stage.CUTTING
+        self._end(self._accepted)
+
+    def _end(self, tasks: set[asyncio.Task[object]]) -> None:
+        for task in tasks - self._cut:
+            self._cut.add(task)
+            self.cut_requests += 1
+            task.cancel()
+
+
+def _shutting_down(what: str) -> ApiError:
+    error = ApiError(
+        503,
+        f"The gateway is shutting down and {what}. Send the request again.",
+        code="shutting_down",
+        retry_after=1,
+    )
+    error.headers = [(b"connection", b"close")]
+    return error
