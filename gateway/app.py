@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse
-from starlette.exceptions import HTTPException
 
 from gateway.background import Background
+from gateway.clients.body_bytes import BodyBytes
+from gateway.clients.connections import Connections
 from gateway.config.settings import Config
 from gateway.forecasting.forecaster import Forecaster
 from gateway.forecasting.learned_state import LearnedState
@@ -18,15 +19,28 @@ from gateway.forecasting.refits import Refits
 from gateway.forecasting.reload import Reload
 from gateway.live_metrics import LiveMetrics
 from gateway.metrics import Metrics
+from gateway.protocol.cors import Cors
 from gateway.protocol.errors import ApiError
+from gateway.protocol.front import Front
+from gateway.protocol.unread_body import UnreadBody
+from gateway.requests.at_once import AtOnce
 from gateway.requests.endpoint import Endpoint
 from gateway.requests.feedback import Feedback
+from gateway.requests.leaving import Leaving, Stage
 from gateway.requests.lifecycle import Lifecycle
+from gateway.requests.model_names import ModelNames
+from gateway.requests.reading import Reading
+from gateway.requests.retry_budget import RetryBudget
+from gateway.requests.routing import configured_routes
+from gateway.requests.stored_responses import StoredResponses
+from gateway.requests.to_all import ToAll
 from gateway.scheduling.build_scheduler import make_scheduler
 from gateway.scheduling.dispatcher import Dispatcher
 from gateway.scheduling.tenants import Tenancy
+from gateway.supervisor import Supervisor
 from gateway.workers.discovery import Discovery
 from gateway.workers.fleet import Fleet
+from gateway.workers.outliers import Outliers
 from gateway.workers.status import worker_statuses
 from predictor.adaptive import AdaptiveLayer
 from predictor.inference.tiered import TieredPredictor
@@ -39,46 +53,81 @@ def create_app(
 
     Without a ``predictor`` forecasts come from recent lengths; without ``learned`` nothing is kept
     over a restart. ``app.state`` holds the parts that tests look at.
+
+    Raises:
+        ConfigError: the section ``endpoints`` changes what cannot be changed.
     """
+    routes = configured_routes(config.endpoints)
     learned = learned or LearnedState(AdaptiveLayer())
     dispatcher = Dispatcher(make_scheduler(config))
-    fleet = Fleet(config, dispatcher)
+    metrics, leaving = Metrics(config.slo), Leaving()
+    supervisor = Supervisor(metrics)
+    fleet = Fleet(config, dispatcher, supervisor)
+    budget = RetryBudget(config.requests, metrics)
+    outliers = Outliers(fleet, metrics, budget.take)
     tenancy = Tenancy(config.tenants, learned.adaptive.salt)
-    metrics = Metrics(config.slo)
-    metrics.registry.register(LiveMetrics(dispatcher, fleet, tenancy))
+    connections = Connections(config.listen)
+    bodies = BodyBytes(config.requests.max_bodies_bytes, dispatcher.retry_after)
+    metrics.registry.register(
+        LiveMetrics(
+            *(dispatcher, fleet, tenancy, connections, bodies),
+            supervisor=supervisor,
+            learned=learned,
+        )
+    )
     discovery = Discovery(config, fleet, metrics)
     forecaster = Forecaster(predictor, metrics, config.predictor)
     reload = Reload(config, forecaster, learned.adaptive, metrics)
-    background = Background(fleet, discovery, dispatcher, reload, learned, Refits(config, metrics))
+    refits = Refits(config, metrics)
+    background = Background(
+        *(fleet, discovery, dispatcher, reload, learned, refits, outliers, connections, supervisor),
+        leaving,
+    )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with background.running():
             yield
 
-    app = FastAPI(title="Lengthwise", lifespan=lifespan, docs_url=None, redoc_url=None)
-    app.add_exception_handler(HTTPException, _not_served)
+    app = FastAPI(title="Lengthwise", lifespan=lifespan, openapi_url=None)
+    app.add_middleware(Cors, config.cors.origins, credentials=config.cors.credentials)
+    app.add_middleware(Front)
+    app.add_middleware(UnreadBody, lambda: leaving.stage >= Stage.DRAINING)
     app.state.dispatcher, app.state.fleet, app.state.metrics = dispatcher, fleet, metrics
     app.state.forecaster, app.state.learned = forecaster, learned
-    _add_status(app, fleet, dispatcher, metrics, tenancy)
-    _add_models(app, fleet)
+    app.state.leaving, app.state.connections = leaving, connections
+    _add_status(app, background, metrics, tenancy, leaving)
+    models = ModelNames(config, fleet)
+    _add_models(app, fleet, models)
     feedback = Feedback(forecaster, metrics, learned.log, config.learning.keep_text)
-    lifecycle = Lifecycle(config, fleet, dispatcher, forecaster, metrics, feedback, tenancy)
-    app.mount("/v1", Endpoint(config, fleet, lifecycle, metrics))
+    lifecycle = Lifecycle(config, fleet, dispatcher, forecaster, metrics, feedback, tenancy, budget)
+    stored = StoredResponses(config, fleet)
+    at_once, to_all = AtOnce(config, fleet, metrics, budget), ToAll(config, fleet, models)
+    app.mount(
+        "/",
+        Endpoint(
+            config,
+            fleet,
+            routes,
+            models,
+            stored,
+            lifecycle,
+            at_once,
+            to_all,
+            metrics,
+            leaving,
+            Reading(config.requests.max_json_values),
+            bodies,
+        ),
+    )
     return app
 
 
-async def _not_served(request: Request, error: Exception) -> Response:
-    """The answer to a path or a method that is not served, in OpenAI's shape."""
-    status = error.status_code if isinstance(error, HTTPException) else 404
-    text = f"{request.method} {request.url.path} is not served. The API lives under /v1/."
-    fault = ApiError(status, text, code="not_found")
-    return Response(fault.body, status, media_type="application/json")
-
-
 def _add_status(
-    app: FastAPI, fleet: Fleet, dispatcher: Dispatcher, metrics: Metrics, tenancy: Tenancy
+    app: FastAPI, parts: Background, metrics: Metrics, tenancy: Tenancy, leaving: Leaving
 ) -> None:
+    fleet, dispatcher, supervisor = parts.fleet, parts.dispatcher, parts.supervisor
+
     @app.get("/health")
     async def health() -> dict[str, str]:
         """200 while the gateway's process answers."""
@@ -88,15 +137,18 @@ def _add_status(
     async def ready() -> JSONResponse:
         """200 while a worker takes requests, else 503. The body shows the queue and the workers."""
         scheduler = dispatcher.scheduler
+        status = "ready" if fleet.ready else "no_healthy_worker"
+        status = "draining" if leaving.stage > Stage.SERVING else status
         state: dict[str, Any] = {
-            "status": "ready" if fleet.ready else "no_healthy_worker",
+            "status": status,
             "waiting": scheduler.waiting_by_model(),
             "turn_s": round(scheduler.turn_seconds, 3),
             "workers": [worker.as_json() for worker in worker_statuses(fleet, scheduler)],
+            "background": supervisor.tasks,
         }
         if tenancy.fair:
             state["waiting_by_tenant"] = tenancy.shown(scheduler.waiting_by_tenant())
-        return JSONResponse(state, status_code=200 if fleet.ready else 503)
+        return JSONResponse(state, status_code=200 if status == "ready" else 503)
 
     @app.get("/metrics")
     async def prometheus() -> Response:
@@ -104,22 +156,19 @@ def _add_status(
         return Response(metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-def _add_models(app: FastAPI, fleet: Fleet) -> None:
+def _add_models(app: FastAPI, fleet: Fleet, models: ModelNames) -> None:
     @app.get("/v1/models")
-    async def models() -> dict[str, Any]:
+    async def served() -> dict[str, Any]:
         """The models of all workers."""
         return {"object": "list", "data": list(fleet.models().values())}
 
     @app.get("/v1/models/{name:path}")
     async def model(name: str) -> Response:
         """One model's entry."""
-        entry = fleet.models().get(name)
-        if entry is None:
-            error = ApiError(
-                404,
-                f"model {name[:200]!r} is not served here. GET /v1/models lists the names.",
-                code="model_not_found",
-                param="model",
-            )
-            return Response(error.body, error.status, media_type="application/json")
-        return JSONResponse(entry)
+        try:
+            await models.find(name)
+        except ApiError as error:
+            again = error.retry_after
+            headers = None if again is None else {"retry-after": str(again)}
+            return Response(error.body(), error.status, headers, "application/json")
+        return JSONResponse(fleet.models()[name])

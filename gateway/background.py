@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from gateway.clients.connections import Connections
 from gateway.forecasting.learned_state import LearnedState
 from gateway.forecasting.refits import Refits
 from gateway.forecasting.reload import Reload
+from gateway.requests.leaving import Leaving
 from gateway.scheduling.dispatcher import Dispatcher
+from gateway.supervisor import Supervisor
 from gateway.workers.discovery import Discovery
 from gateway.workers.fleet import Fleet
+from gateway.workers.health import WATCH
+from gateway.workers.outliers import Outliers
+
+log = logging.getLogger("lengthwise")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +33,10 @@ class Background:
     reload: Reload
     learned: LearnedState
     refits: Refits
+    outliers: Outliers
+    connections: Connections
+    supervisor: Supervisor
+    leaving: Leaving
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -38,19 +50,33 @@ class Background:
         yield
         for task in tasks:
             task.cancel()
-        # Nothing awaits a task before this line. A task that dies while the gateway runs dies
-        # unseen: its exception is neither logged nor counted, and the task does not start again.
         await asyncio.gather(*tasks, return_exceptions=True)
         await self.fleet.close()
         await asyncio.to_thread(self.learned.close)
 
     def _start(self) -> list[asyncio.Task[None]]:
         loops = {
-            "probe workers": self.fleet.watch(),
-            "discover workers": self.discovery.watch(),
-            "expire waiting requests": self.dispatcher.watch_deadlines(),
-            "reload the predictor": self.reload.watch(),
-            "save what was learned": self.learned.keep_saving(),
-            "refit the predictor": self.refits.watch(),
+            WATCH: self.fleet.watch,
+            "judge workers": self.outliers.watch,
+            "discover workers": self.discovery.watch,
+            "close idle connections": self.connections.watch,
+            "expire waiting requests": self.dispatcher.watch_deadlines,
+            "reload the predictor": self.reload.watch,
+            "save what was learned": self.learned.keep_saving,
+            "refit the predictor": self.refits.watch,
         }
-        return [asyncio.create_task(loop, name=name) for name, loop in loops.items()]
+        tasks = [
+            asyncio.create_task(self.supervisor.keep(name, loop), name=name)
+            for name, loop in loops.items()
+        ]
+        for task in tasks:
+            task.add_done_callback(self._check_end)
+        return tasks
+
+    def _check_end(self, task: asyncio.Task[None]) -> None:
+        """End the gateway if the supervisor itself has failed: nothing would start again."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.critical("the supervisor of %r failed", task.get_name(), exc_info=error)
+            self.leaving.broken = (
+                f"the supervisor of the background task {task.get_name()!r} failed"
+            )

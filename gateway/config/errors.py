@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from gateway.config.settings import Config
+from gateway.config.worker_url import without_credentials
 
 Location = tuple[str | int, ...]
 """Where a setting stands in the configuration, for instance ("workers", 0, "url")."""
@@ -35,13 +36,20 @@ def explain(fault: Any, places: Mapping[Location, str], path: Path | None) -> st
     if fault["type"] == "missing":
         return f"{place}: {field}: is missing. Add it."
     value = "" if isinstance(fault["input"], dict) else f" (got {shown(location, fault['input'])})"
-    message = fault["msg"][0].lower() + fault["msg"][1:]
+    message = fault["msg"] if fault["msg"][:2].isupper() else _lower_first(fault["msg"])
     return f"{place}: {field}: {message}{value}. See deploy/lengthwise.yaml for its meaning."
 
 
+def _lower_first(text: str) -> str:
+    return text[0].lower() + text[1:]
+
+
 def shown(location: Location, value: object) -> str:
-    """A value for an error text; "a secret" for a value that holds or may hold an API key."""
-    text = repr(value)
+    """A value for an error text; "a secret" for a value that holds or may hold an API key.
+
+    User and password of a URL are left out.
+    """
+    text = without_credentials(repr(value))
     in_tenants = location[:2] == ("tenants", "known") and len(location) < 4
     return "a secret" if in_tenants or "api_key" in location or "api_key" in text else text
 

@@ -39,7 +39,8 @@ class Learning(Section):
     max_bytes: int = Field(default=256 * 2**20, ge=2**20)
     """Size limit of the served log in bytes. The oldest records are deleted first."""
     keep_text: bool = False
-    """Write prompts' texts into the served log, so that `lengthwise train` can learn from them."""
+    """Write prompts' texts (each last user message) into the served log, so that `lengthwise train`
+    and refits can learn from their words."""
     refit_s: float = Field(default=0.0, ge=0, le=2_592_000)
     """Seconds between two refits of the predictor to the served log, each in its own process. The
     gateway uses a refit only if it forecast later traffic better. 0: no refits. Needs `folder`."""

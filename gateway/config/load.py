@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
-from gateway.config.errors import ConfigError, Location, explain, shown
+from gateway.config.errors import ConfigError, Location, explain
 from gateway.config.settings import Config
+from gateway.config.variables import empty_finder, variables
 from gateway.config.workers import WorkerConfig
 from gateway.config.yaml_file import parse_yaml, places
-
-ENV_PREFIX = "LENGTHWISE_"
 
 
 def load_config(
@@ -26,24 +24,54 @@ def load_config(
 ) -> Config:
     """The configuration from ``path`` (YAML), overridden by ``env`` and then by ``flags``.
 
-    The variable ``LENGTHWISE_A_B`` overrides the setting ``a.b``; its value is read as YAML.
-    Variables of that prefix that name no setting are ignored: Kubernetes makes such variables.
+    The variable ``LENGTHWISE_A_B`` overrides the setting ``a.b``; its value is read as YAML, a
+    secret as text. Variables of that prefix that Kubernetes makes are ignored.
 
     Raises:
-        ConfigError: unreadable file, bad YAML, unknown key, wrong type or a value out of bounds.
+        ConfigError: unreadable file, bad YAML, unknown key, misspelt variable, wrong type, a value
+            out of bounds, or an empty one in place of the workers.
     """
     data, origins = _read(path) if path else ({}, {})
-    for name, location in _variables(Config, ()):
-        if name in env:
-            value = _parse_variable(name, location, env[name])
-            _override(data, origins, location, value, f"environment variable {name}")
-    for location, value in (flags or {}).items():
-        _override(data, origins, location, value, f"flag --{location[-1]}")
+    flags = flags or {}
+    for location, value, origin in variables(env, flags):
+        _override(data, origins, location, value, origin)
+    for location, value in flags.items():
+        flag = "worker" if location == ("workers",) else location[-1]
+        _override(data, origins, location, value, f"flag --{flag}")
     try:
-        return Config.model_validate(data)
+        config = Config.model_validate(data)
     except ValidationError as error:
         lines = [explain(fault, origins, path) for fault in error.errors()]
         raise ConfigError("\n".join(lines)) from None
+    _refuse_emptied_workers(config, data, origins, env)
+    return config
+
+
+def _refuse_emptied_workers(
+    config: Config,
+    data: Mapping[str, Any],
+    origins: Mapping[Location, str],
+    env: Mapping[str, str],
+) -> None:
+    """Refuse an empty list or name where workers were meant: not to be taken for a trial.
+
+    Raises:
+        ConfigError: no worker is named, and the place where one should be is empty.
+    """
+    if config.workers or config.discovery.finds:
+        return
+    finder = empty_finder(env)
+    if finder is not None:
+        raise ConfigError(
+            f"environment variable {finder} is empty. Give a value, or unset it for an emulated "
+            "worker."
+        )
+    if "workers" in data:
+        place = origins.get(("workers",), "configuration")
+        raise ConfigError(
+            f"{place}: workers: names no worker. Add one, as in deploy/lengthwise.yaml, or remove "
+            "the line for an emulated worker."
+        )
 
 
 def load_workers(path: Path) -> tuple[WorkerConfig, ...]:
@@ -76,26 +104,6 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[Location, str]]:
     # YAML reads a section whose lines are all commented out as None: the section has its defaults.
     sections = {key: value for key, value in data.items() if value is not None}
     return sections, dict(places(path, node, ()))
-
-
-def _variables(model: type[BaseModel], parent: tuple[str, ...]) -> Iterator[tuple[str, Location]]:
-    """The environment variable of every setting. A list has one variable for the whole list."""
-    for name, field in model.model_fields.items():
-        kind, location = field.annotation, (*parent, name)
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            yield from _variables(kind, location)
-        else:
-            yield ENV_PREFIX + "_".join(location).upper(), location
-
-
-def _parse_variable(name: str, location: Location, value: str) -> object:
-    try:
-        return yaml.safe_load(value)
-    except (yaml.YAMLError, ValueError, RecursionError):
-        text = shown(location, value)
-        raise ConfigError(
-            f"environment variable {name}: {text} is not valid YAML. Check its quotes."
-        ) from None
 
 
 def _override(

@@ -25,9 +25,9 @@ class Scheduling(Section):
     0.1 a request expected to be 10 times longer than another request yields for at most 23 turns.
     0 lets long requests starve. fcfs and slo do not use ageing."""
     level: float = Field(default=LEVEL, gt=0, le=1000)
-    """Requests expected to exceed `level` times the model's mean length all count as that long and
-    go in arrival order. A lower level shortens the longest waits and raises the mean. Only sejf
-    uses the level."""
+    """Requests expected to exceed `level` times the usual length all count as that long and go in
+    arrival order. A lower level shortens the longest waits and raises the mean. Only sejf uses the
+    level."""
     kv_overflow: float = Field(default=KV_OVERFLOW_PROBABILITY, gt=0, le=0.5)
     """Probability, by the forecasts, that the requests on a worker outgrow its KV cache. The
     gateway sends a worker requests up to this probability. Lower: fewer preemptions, more empty
@@ -58,6 +58,10 @@ class Queue(Section):
     no_worker_grace_s: float = Field(default=10.0, ge=0, le=86_400)
     """Seconds that requests may wait while no worker of their model is healthy (a restart, a
     rollout). Then the requests are answered 503 (no_healthy_worker)."""
+    stream_comments_s: float = Field(default=0.0, ge=0, le=3600)
+    """Seconds after which the stream of a waiting request begins, with status 200 and a comment,
+    and seconds between two more comments, until the answer comes. Errors then come as events. 0: a
+    stream begins with its answer."""
 
 
 class Slo(Section):

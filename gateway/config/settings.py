@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from gateway.config.cors import CorsSettings
+from gateway.config.endpoints import Endpoints
 from gateway.config.forecasting import Learning, PredictorConfig
+from gateway.config.listen import Listen
 from gateway.config.scheduling import Queue, Scheduling, Slo
 from gateway.config.section import Section
 from gateway.config.tenants import Tenants
-from gateway.config.workers import DiscoverySettings, Health, WorkerConfig
-
-
-class Listen(Section):
-    """Where clients reach the gateway."""
-
-    host: str = "127.0.0.1"
-    """Address to bind. 127.0.0.1 is reachable from this machine only, 0.0.0.0 from anywhere."""
-    port: int = Field(default=8080, ge=0, le=65535)
-    """TCP port. 0 takes a free port and prints it."""
-    keep_alive_s: int = Field(default=75, ge=1, le=3600)
-    """Seconds that an idle client connection stays open. A client gets an error when the gateway
-    closes a connection while the next request is on its way. So the value should exceed the
-    keep-alive of clients and load balancers (httpx 5, AWS 60)."""
+from gateway.config.workers import MOST_SLOTS, DiscoverySettings, Health, WorkerConfig
 
 
 class Requests(Section):
@@ -29,24 +19,72 @@ class Requests(Section):
 
     max_body_bytes: int = Field(default=64 * 2**20, ge=1024)
     """Bytes of a request's body. A larger body is answered 413 (body_too_large)."""
+    max_bodies_bytes: int = Field(default=2**30, ge=4096)
+    """Bytes of the bodies of all requests together while they are read, wait or run. A body that
+    does not fit is answered 503 (bodies_full). Small bodies fit longest: those above 64 KiB, 1 MiB
+    and 16 MiB may fill seven, six and five eighths. At least four times `max_body_bytes`."""
+    max_json_values: int = Field(default=2_000_000, ge=10_000)
+    """Names and values in a JSON body; an object or array counts as four, since it takes so much
+    more memory. A body with more is answered 400 (body_too_complex)."""
+    body_timeout_s: float = Field(default=120.0, gt=0, le=3600)
+    """Seconds that a client may take to send a request's body. Then the request is answered 408
+    (body_timeout)."""
     timeout_s: float = Field(default=3600.0, gt=0, le=604_800)
     """Seconds from a request's arrival to the last byte of its answer. Then the request is answered
     504 (request_timeout)."""
+    connect_timeout_s: float = Field(default=10.0, ge=0.01, le=3600)
+    """Seconds until an attempt to connect to a worker has failed (502, worker_failed)."""
+    first_token_timeout_s: float = Field(default=120.0, ge=0.01, le=86_400)
+    """Seconds that a worker may take until the first token, and several times what the prompt, the
+    work that is before it and the recent requests there let expect. A whole answer may take several
+    times its expected duration as well. Then another worker is tried; the error is 504
+    (first_token_timeout)."""
+    token_timeout_s: float = Field(default=60.0, ge=0.01, le=86_400)
+    """Seconds that may pass between two tokens of a stream. Then the stream ends with an error
+    event (token_timeout)."""
+    max_answer_bytes: int = Field(default=64 * 2**20, ge=1024)
+    """Bytes of a worker's answer that the gateway holds in memory. A longer answer of generated
+    text that is not streamed is refused: 502 (answer_too_large)."""
     retries: int = Field(default=2, ge=0, le=10)
-    """Times that a request is sent again after a worker failed before the first byte."""
+    """Times that a request is sent again after a worker failed before the first byte, or refused it
+    while another worker may take it."""
+    retry_share: float = Field(default=0.2, ge=0, le=10)
+    """Retries of the whole gateway, as a share of its requests of the last 10 s. What is beyond
+    goes to the client as it came: workers that all fail are not helped by more attempts. Requests
+    that a worker took while it was well, and lost when it broke, are moved beyond this bound."""
+    retries_per_s: float = Field(default=10.0, ge=0, le=10_000)
+    """Retries each second beside `retry_share`, so that a quiet gateway may retry at all."""
+    max_sequences: int = Field(default=256, ge=1, le=MOST_SLOTS)
+    """Sequences of one request: `n` times the prompts of a completion. More are answered 400
+    (too_many_sequences), and so is an `n` above the max_num_seqs of all of the model's workers."""
+
+    @model_validator(mode="after")
+    def _bodies_fit(self) -> Requests:
+        if self.max_bodies_bytes < 4 * self.max_body_bytes:
+            raise ValueError(
+                f"requests.max_bodies_bytes ({self.max_bodies_bytes}) must be at least four times "
+                f"requests.max_body_bytes ({self.max_body_bytes}); raise the first or lower the "
+                "second"
+            )
+        return self
 
 
 class Shutdown(Section):
     """What happens on SIGTERM."""
 
+    lame_duck_s: float = Field(default=2.0, ge=0, le=3600)
+    """Seconds after SIGTERM for which `GET /ready` says 503 and new requests are still served, so
+    that balancers send no more. 0 after Ctrl-C."""
     drain_timeout_s: float = Field(default=600.0, ge=0, le=86_400)
-    """Seconds that accepted requests may take to end. Then their connections are closed."""
+    """Seconds that accepted requests may then take to end, while new ones are answered 503
+    (shutting_down). What is left ends with the same error."""
 
 
 class Config(Section):
     """The whole configuration, as in deploy/lengthwise.yaml."""
 
     listen: Listen = Listen()
+    cors: CorsSettings = CorsSettings()
     workers: tuple[WorkerConfig, ...] = ()
     """The vLLM servers. Without workers and without discovery, the gateway starts one emulated
     worker for trials."""
@@ -55,6 +93,7 @@ class Config(Section):
     queue: Queue = Queue()
     tenants: Tenants = Tenants()
     requests: Requests = Requests()
+    endpoints: Endpoints = Endpoints()
     health: Health = Health()
     predictor: PredictorConfig = PredictorConfig()
     learning: Learning = Learning()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
+from gateway.config.secrets import fits_header
 from gateway.config.section import Section
 
 
@@ -19,13 +20,19 @@ class Tenant(Section):
     urgency: int = Field(default=0, ge=-100, le=100)
     """Class of the tenant's requests. A lower class goes first, whatever policy and weights say."""
 
+    _key_fits = field_validator("api_key")(fits_header)
+
 
 class Tenants(Section):
     """Who shares the workers, by API key. The workers check the keys; the gateway does not."""
 
     fair: bool = False
     """Share the workers by tokens: the tenant with the fewest tokens for its weight goes next. Each
-    API key is one tenant."""
+    key of `known` is one tenant, and each of the `regulars`. All others are one tenant together."""
+    regulars: int = Field(default=64, ge=0, le=10_000)
+    """Other API keys that may have a share of their own, each once 10 of its requests have been
+    answered, until it has been idle for an hour. The gateway checks no key, so a fresh one for each
+    request must not be a tenant each. 0: the keys of `known` alone."""
     max_waiting: int | None = Field(default=None, ge=1, le=10_000_000)
     """Requests of one tenant that may wait. One more is answered 429 (tenant_queue_full). Unset:
     half of queue.max_waiting, so that no tenant can fill the queue alone. Needs `fair`."""

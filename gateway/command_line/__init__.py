@@ -1,0 +1,1 @@
+"""The command line: subcommands, the parser and its errors, standard output, exit codes."""

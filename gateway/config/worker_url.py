@@ -1,0 +1,52 @@
+"""Worker URLs as people write them: with /v1, with slashes at the end, with user and password."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from urllib.parse import unquote
+
+from pydantic import HttpUrl
+
+_API = re.compile(r"(/v1(/(chat/completions|completions|models))?)?/*$")
+"""Ends of a path that belong to the API, not to the server."""
+
+_CREDENTIALS = re.compile(r"(?<=//)[^\n]*@")
+"""User and password, and more where a text has several URLs: a password may hold any character."""
+
+
+def base_url(url: HttpUrl) -> HttpUrl:
+    """The URL to which ``/v1/...`` is appended; user and password stay.
+
+    Raises:
+        ValueError: the URL has a query or a fragment.
+    """
+    if url.query is not None or url.fragment is not None:
+        raise ValueError("must be the server's base URL, without ? and #")
+    return HttpUrl.build(
+        scheme=url.scheme,
+        username=url.username,
+        password=url.password,
+        host=url.host or "",
+        port=url.port,
+        path=_API.sub("", url.path or "").lstrip("/") or None,
+    )
+
+
+def shown_url(url: HttpUrl) -> str:
+    """The URL without user and password, and without slashes at its end."""
+    shown = HttpUrl.build(scheme=url.scheme, host=url.host or "", port=url.port)
+    return (str(shown).rstrip("/") + (url.path or "")).rstrip("/")
+
+
+def without_credentials(text: str) -> str:
+    """A text without the user and the password of any URL in it."""
+    return _CREDENTIALS.sub("***@", text)
+
+
+def basic_authorization(url: HttpUrl) -> str | None:
+    """The value of ``Authorization`` for user and password of a URL, None without them."""
+    if not (url.username or url.password):
+        return None
+    text = f"{unquote(url.username or '')}:{unquote(url.password or '')}"
+    return "Basic " + b64encode(text.encode()).decode()

@@ -1,0 +1,189 @@
+"""``lengthwise serve``: runs the gateway until a signal and the end of the accepted requests."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import uvicorn
+
+from gateway.app import create_app
+from gateway.clients.server import server_protocols
+from gateway.config.errors import ConfigError, Location
+from gateway.config.load import load_config
+from gateway.config.settings import Config
+from gateway.config.workers import WorkerConfig
+from gateway.emulator import EmbeddedEmulator, EmulatorConfig
+from gateway.emulator.lengths import predicted_lengths
+from gateway.forecasting.learned_state import LearnedState, LearningError
+from gateway.forecasting.reload import load_predictor
+from gateway.protocol.listener import ListenError, bound_sockets
+from gateway.serve.log_output import LogOutput, logging_to_stderr
+from gateway.serve.loop_errors import LoopErrors
+from gateway.serve.redaction import secrets_of
+from gateway.serve.server import DrainingServer
+from gateway.serve.signals import EndSignals
+from gateway.serve.targets import Targets, read_targets
+from gateway.workers.launch import LaunchError, api_key, max_num_seqs, vllm_server
+from predictor.exit_codes import bad_input, failed
+from predictor.threads import one_thread
+
+SWITCH_S = 0.0005
+"""Seconds after which a forecasting thread yields the interpreter to the event loop. Python's
+default of 5 ms would delay every stream."""
+
+EMULATED_MODEL = "emulated"
+"""Name of the emulated worker's model."""
+
+BANNER = f"""\
+EMULATED WORKER: no --worker was given, so answers are made-up text of realistic length
+and timing. For real answers, give the URL of a vLLM server to --worker. Try:
+  curl http://127.0.0.1:PORT/v1/chat/completions -H 'Content-Type: application/json' -d \
+    '{{"model": "{EMULATED_MODEL}", "messages": [{{"role": "user", "content": "Hello!"}}]}}'
+"""
+
+
+def add_serve_arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags of ``lengthwise serve``."""
+    parser.add_argument(
+        "target",
+        nargs="*",
+        metavar="MODEL|URL",
+        help="the same as --model MODEL, or --worker URL",
+    )
+    parser.add_argument("--config", type=Path, metavar="FILE", help="YAML configuration")
+    parser.add_argument(
+        "--worker",
+        action="append",
+        metavar="URL",
+        help="URL of a running vLLM server, e.g. http://host:8000; repeat for several",
+    )
+    parser.add_argument(
+        "--model",
+        metavar="NAME",
+        help="model for which to start `vllm serve NAME`; flags for vLLM follow after --",
+    )
+    parser.add_argument(
+        "--model-timeout",
+        type=float,
+        default=1800,
+        metavar="SECONDS",
+        help="seconds that vLLM may take to load the model (default: %(default)s)",
+    )
+    parser.add_argument("--host", help="address to bind (default: 127.0.0.1)")
+    parser.add_argument("--port", help="TCP port to bind (default: 8080)")
+    parser.add_argument("--policy", help="order of the queue, such as fcfs (default: sejf)")
+    parser.set_defaults(vllm_flags=[])  # the words after --, which never reach this parser
+
+
+def run_serve(args: argparse.Namespace) -> int:
+    """Serve until SIGTERM or SIGINT.
+
+    Returns 0 after a drain, 1 where the port cannot be used or requests had to be ended, 2 for a
+    bad configuration, and 128 plus the signal's number for a signal before the gateway serves.
+    """
+    signals = EndSignals()
+    try:
+        targets = read_targets(args)
+        config = load_config(args.config, flags=_flags(args, targets))
+        args.model = targets.model
+        with logging_to_stderr() as output:
+            output.hide(secrets_of(config))
+            code = asyncio.run(_serve(config, args, output, signals))
+    except ListenError as error:
+        return failed(str(error))
+    except (ConfigError, LaunchError, LearningError) as error:
+        return bad_input(error)
+    signals.leave(code)
+    return code
+
+
+def _flags(args: argparse.Namespace, targets: Targets) -> dict[Location, object]:
+    flags: dict[Location, object] = {
+        ("listen", "host"): args.host,
+        ("listen", "port"): args.port,
+        ("scheduling", "policy"): args.policy,
+        ("workers",): [{"url": url} for url in targets.urls] or None,
+    }
+    return {location: value for location, value in flags.items() if value is not None}
+
+
+async def _serve(
+    config: Config, args: argparse.Namespace, output: LogOutput, signals: EndSignals
+) -> int:
+    one_thread()
+    sys.setswitchinterval(SWITCH_S)
+    sockets = bound_sockets(config.listen.host, config.listen.port)  # before anything slow
+    try:
+        with signals.watched():
+            return await _serve_on(sockets, signals, output, config, args)
+    except asyncio.CancelledError:
+        if not signals.number:
+            raise
+        if signals.code is not None:  # the end of vLLM was not waited for
+            return signals.code
+        name = signal.Signals(signals.number).name
+        return failed(f"ended by {name} before the gateway served", 128 + signals.number)
+    finally:
+        for one in sockets:
+            one.close()
+
+
+async def _serve_on(
+    sockets: Sequence[socket.socket],
+    signals: EndSignals,
+    output: LogOutput,
+    config: Config,
+    args: argparse.Namespace,
+) -> int:
+    learned = LearnedState.open(config.learning)
+    predictor = await load_predictor(config, learned.adaptive)
+    async with contextlib.AsyncExitStack() as stack:
+        banner = ""
+        if args.model is not None:
+            server = vllm_server(args.model, args.vllm_flags, args.model_timeout)
+            url = await stack.enter_async_context(server)
+            flags = args.vllm_flags
+            config = _with_worker(config, url, api_key(flags), max_num_seqs(flags))
+        elif not config.workers and not config.discovery.finds:
+            lengths = predicted_lengths(predictor.model) if predictor else None
+            emulator = EmbeddedEmulator(EmulatorConfig(models=(EMULATED_MODEL,)), lengths)
+            config = _with_worker(config, stack.enter_context(emulator).url)
+            banner = BANNER
+        output.hide(secrets_of(config))
+        app = create_app(config, predictor, learned)
+        output.tell_drops(app.state.metrics.log_lines_dropped.inc)
+        loop_errors = LoopErrors(app.state.metrics.uncaught_errors.inc)
+        asyncio.get_running_loop().set_exception_handler(loop_errors)
+        server_config = uvicorn.Config(
+            app,
+            host=config.listen.host,
+            port=config.listen.port,
+            log_config=None,  # uvicorn's own handlers would wait for the reader of stderr
+            log_level="warning",
+            access_log=False,
+            **server_protocols(app.state.connections),
+        )
+        served = DrainingServer(
+            *(server_config, app.state.connections, banner, signals, app.state.leaving),
+            settings=config.shutdown,
+        )
+        signals.code = await served.run(sockets)
+        if served.force_exit:  # vLLM gets no time to end by itself
+            signals.cancel()
+            await asyncio.sleep(0)
+    return signals.code
+
+
+def _with_worker(
+    config: Config, url: str, key: str | None = None, slots: int | None = None
+) -> Config:
+    settings = {"url": url, "api_key": key, "max_num_seqs": slots}
+    worker = WorkerConfig.model_validate(settings)
+    return config.model_copy(update={"workers": (*config.workers, worker)})

@@ -1,0 +1,135 @@
+"""LogOutput: the log goes to stderr from a thread, so that no reader can hold up the gateway."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from logging.handlers import QueueHandler, QueueListener
+from queue import Full, Queue
+from threading import Lock
+from time import monotonic, sleep
+
+from gateway.serve.redaction import Redacting
+
+MOST_LINES = 10_000
+"""Entries that wait for the reader. Further ones are dropped and counted."""
+
+LAST_LINES_S = 0.5
+"""Seconds at the end for entries that still wait."""
+
+_FORMAT = "%(asctime)s %(levelname)s %(message)s"
+
+
+class LogOutput:
+    """The log on its way to a descriptor, which may be full, closed or not read."""
+
+    def __init__(self, descriptor: int, most: int = MOST_LINES) -> None:
+        self._queue: Queue[logging.LogRecord] = Queue(most)
+        self.handler: logging.Handler = _Enqueue(self._queue, self._drop)
+        """What loggers hand their entries to; never waits."""
+        self._format = Redacting(_FORMAT)
+        self._writer = _Writer(descriptor, self._drop, self._format)
+        self._listener = QueueListener(self._queue, self._writer)
+        self._on_drop: Callable[[], None] = _nothing
+        self._dropped = 0
+        self._lock = Lock()
+
+    def _drop(self) -> None:
+        with self._lock:
+            self._dropped += 1
+            self._writer.missing += 1
+        self._on_drop()
+
+    def hide(self, secrets: Iterable[str]) -> None:
+        """Keep these texts out of the log, beside what looks like a secret."""
+        self._format.hide(secrets)
+
+    def tell_drops(self, on_drop: Callable[[], None]) -> None:
+        """Call ``on_drop``, from any thread, for each entry that is dropped, earlier ones too."""
+        for _ in range(self._dropped):
+            on_drop()
+        self._on_drop = on_drop
+
+    @contextmanager
+    def running(self, limit_s: float = LAST_LINES_S) -> Iterator[None]:
+        """Write what comes for the length of the block, and what waits then for ``limit_s``."""
+        self._listener.start()
+        try:
+            yield
+        finally:
+            end = monotonic() + limit_s
+            while self._queue.unfinished_tasks and monotonic() < end:
+                sleep(0.005)
+            if not self._queue.unfinished_tasks:
+                self._listener.stop()
+
+
+class _Enqueue(QueueHandler):
+    def __init__(self, queue: Queue[logging.LogRecord], drop: Callable[[], None]) -> None:
+        super().__init__(queue)
+        self._drop = drop
+
+    def enqueue(self, record: logging.LogRecord) -> None:
+        try:
+            self.queue.put_nowait(record)
+        except Full:
+            self._drop()
+
+
+class _Writer(logging.Handler):
+    """Writes past ``sys.stderr``: its lock, held by a thread that waits, would hold up the exit."""
+
+    def __init__(self, descriptor: int, drop: Callable[[], None], form: logging.Formatter) -> None:
+        super().__init__()
+        self._descriptor = descriptor
+        self._drop = drop
+        self.missing = 0
+        self.setFormatter(form)
+
+    def createLock(self) -> None:
+        """No lock: one thread writes, and at the exit ``logging`` would wait for it."""
+        self.lock = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        missing, note = self.missing, ""
+        if missing:
+            note = f"{missing} entries of the log before this one were dropped\n"
+        text = f"{note}{self.format(record)}\n"
+        try:
+            _write(self._descriptor, text.encode(errors="backslashreplace"))
+        except OSError:
+            self._drop()
+        else:
+            self.missing -= missing
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def _nothing() -> None:
+    pass
+
+
+@contextmanager
+def logging_to_stderr() -> Iterator[LogOutput]:
+    """Send the log of the whole process to stderr for the length of the block."""
+    try:
+        descriptor = sys.stderr.fileno()
+    except (OSError, ValueError, AttributeError):  # replaced by a caller, or none
+        descriptor = 2
+    output, root = LogOutput(descriptor), logging.getLogger()
+    level = root.level
+    root.setLevel(logging.INFO)
+    root.addHandler(output.handler)
+    try:
+        with output.running():
+            yield output
+    finally:
+        root.removeHandler(output.handler)
+        root.setLevel(level)

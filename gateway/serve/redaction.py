@@ -1,0 +1,62 @@
+"""Redaction: no key, cookie or password in the log, whatever a library puts into its errors."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable, Iterator
+
+from pydantic import BaseModel, HttpUrl, SecretStr
+
+HIDDEN = "***"
+
+SHORTEST = 6
+"""Characters of the shortest secret of the configuration that is looked for by itself: a shorter
+one would be found within words."""
+
+_NAMES = r"(?:proxy-)?authorization|x-api-key|api[-_]key|(?:set-)?cookie"
+_PATTERNS = (
+    # A header, in a message, in the text of an exception or as Python shows pairs and mappings.
+    re.compile(rf"(?i)(\b(?:{_NAMES})\b['\"]?\)?\s*[:=,]\s*(?:SecretStr\()?b?(['\"]?))[^'\"\r\n]+"),
+    re.compile(r"(?i)(\b(?:bearer|basic) +)[\w.~+/=-]{12,}"),
+    re.compile(r"(\bsk-)[\w-]{6,}"),
+    # User and password of a URL.
+    re.compile(r"(://)[^\s/'\"<>@]*(?=@)"),
+)
+
+
+class Redacting(logging.Formatter):
+    """Formats entries, traces included, and hides what looks like a secret or is one."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._secrets: tuple[str, ...] = ()
+
+    def hide(self, secrets: Iterable[str]) -> None:
+        """Hide these texts too, from now on."""
+        long = {secret for secret in secrets if len(secret) >= SHORTEST}
+        self._secrets = tuple(sorted({*self._secrets, *long}, key=len, reverse=True))
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The entry without secrets."""
+        text = super().format(record)
+        for secret in self._secrets:
+            text = text.replace(secret, HIDDEN)
+        for pattern in _PATTERNS:
+            text = pattern.sub(rf"\1{HIDDEN}", text)
+        return text
+
+
+def secrets_of(settings: object) -> Iterator[str]:
+    """Every key and every password of a URL in a configuration."""
+    match settings:
+        case SecretStr():
+            yield settings.get_secret_value()
+        case HttpUrl():
+            yield settings.password or ""
+        case BaseModel():
+            for name in type(settings).model_fields:
+                yield from secrets_of(getattr(settings, name))
+        case list() | tuple():
+            for one in settings:
+                yield from secrets_of(one)
