@@ -1,63 +1,23 @@
-"""The ``lengthwise`` command."""
+"""The ``lengthwise`` command. Everything else is imported inside, so that Ctrl-C always ends it
+with a line of its own, also in the second or two that the imports take."""
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 
-from gateway.calibrate.command import add_calibrate_arguments, run_calibrate
-from gateway.emulator.command import add_emulate_arguments, run_emulate
-from gateway.serve import add_serve_arguments, run_serve
-from gateway.simulate.command import add_simulate_arguments, run_simulate
-from predictor.collect.command import add_collect_arguments, run_collect
-from predictor.evaluation.command import add_evaluate_arguments, run_evaluate
-from predictor.inference.command import add_predict_arguments, run_predict
-from predictor.refit.command import (
-    add_refit_arguments,
-    add_rollback_arguments,
-    run_refit,
-    run_rollback,
-)
-from predictor.served_log.command import add_log_arguments, run_log
-from predictor.training.command import add_train_arguments, run_train
-
-COMMANDS = {
-    "serve": ("run the gateway", add_serve_arguments, run_serve),
-    "emulate": ("run an emulated vLLM worker", add_emulate_arguments, run_emulate),
-    "calibrate": (
-        "measure the step time of a vLLM server",
-        add_calibrate_arguments,
-        run_calibrate,
-    ),
-    "simulate": (
-        "compare policies on recorded requests, with a model of the engine",
-        add_simulate_arguments,
-        run_simulate,
-    ),
-    "train": ("train a length predictor", add_train_arguments, run_train),
-    "predict": ("forecast answer lengths of prompts on stdin", add_predict_arguments, run_predict),
-    "evaluate": ("measure the errors of a length predictor", add_evaluate_arguments, run_evaluate),
-    "collect": ("sample answer lengths from a server", add_collect_arguments, run_collect),
-    "log": ("show or export a served log", add_log_arguments, run_log),
-    "refit": ("refit the predictor to a served log", add_refit_arguments, run_refit),
-    "rollback": ("return to the previous predictor", add_rollback_arguments, run_rollback),
-}
-"""Subcommand -> (help text, function that adds the flags, function that runs the subcommand)."""
+INTERRUPTED = 130  # as predictor.exit_codes, which is imported too late for a Ctrl-C meanwhile
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a subcommand; returns its exit code, 0 on success and 2 for bad input."""
-    parser = argparse.ArgumentParser(
-        prog="lengthwise", description="A length-aware gateway for vLLM."
-    )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, (text, add_arguments, _) in COMMANDS.items():
-        description = f"{text[0].upper()}{text[1:]}."
-        add_arguments(commands.add_parser(name, help=text, description=description))
-    args = parser.parse_args(argv)
-    run = COMMANDS[args.command][2]
-    return run(args)
+    """Run a subcommand; returns its exit code, see ``command_line.run.run``."""
+    try:
+        from gateway.command_line.run import run  # noqa: PLC0415 - see above
+
+        return run(argv)
+    except KeyboardInterrupt:
+        print("lengthwise: stopped by Ctrl-C; run the same command again", file=sys.stderr)
+        return INTERRUPTED
 
 
 if __name__ == "__main__":

@@ -8,9 +8,13 @@ from time import monotonic
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from gateway.clients.body_bytes import BodyBytes
+from gateway.clients.connections import Connections
+from gateway.forecasting.learned_state import LearnedState
 from gateway.metrics import NO_MODEL
 from gateway.scheduling.dispatcher import Dispatcher
 from gateway.scheduling.tenants import Tenancy
+from gateway.supervisor import Supervisor
 from gateway.workers.fleet import Fleet
 from gateway.workers.status import WorkerStatus, worker_statuses
 
@@ -18,10 +22,24 @@ from gateway.workers.status import WorkerStatus, worker_statuses
 class LiveMetrics(Collector):
     """Gauges read from the gateway's state at each scrape: no gauge can drift from the state."""
 
-    def __init__(self, dispatcher: Dispatcher, fleet: Fleet, tenancy: Tenancy) -> None:
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        fleet: Fleet,
+        tenancy: Tenancy,
+        connections: Connections,
+        bodies: BodyBytes,
+        *,
+        supervisor: Supervisor,
+        learned: LearnedState,
+    ) -> None:
         self._dispatcher = dispatcher
         self._fleet = fleet
         self._tenancy = tenancy
+        self._connections = connections
+        self._bodies = bodies
+        self._supervisor = supervisor
+        self._learned = learned
 
     def describe(self) -> list[Metric]:
         """No names at registration: prometheus_client checks the names at the first scrape."""
@@ -32,6 +50,9 @@ class LiveMetrics(Collector):
         workers = worker_statuses(self._fleet, self._dispatcher.scheduler)
         yield from self._queue()
         yield from self._tenants()
+        yield from self._clients()
+        yield from self._background()
+        yield from self._log()
         yield from _workers(workers)
         yield from _engines(workers)
 
@@ -64,6 +85,49 @@ class LiveMetrics(Collector):
             waiting.add_metric([tenant], count)
         yield waiting
 
+    def _clients(self) -> Iterator[Metric]:
+        now = GaugeMetricFamily(
+            "lengthwise_connections", "Connections of clients, by state", labels=["state"]
+        )
+        for state, count in self._connections.by_state().items():
+            now.add_metric([state], count)
+        refused = CounterMetricFamily(
+            "lengthwise_connections_refused",
+            "Connections that were refused or cut by a bound of the section listen",
+            labels=["reason"],
+        )
+        for reason, count in self._connections.refused.items():
+            refused.add_metric([reason], count)
+        yield from (now, refused)
+        yield GaugeMetricFamily(
+            "lengthwise_body_bytes",
+            "Bytes of the bodies of all requests that are read, wait or run",
+            value=self._bodies.held,
+        )
+
+    def _background(self) -> Iterator[Metric]:
+        up = GaugeMetricFamily(
+            "lengthwise_background_task_up",
+            "1 while the background task runs, 0 from a failure until it starts again",
+            labels=["task"],
+        )
+        for name, runs in self._supervisor.tasks.items():
+            up.add_metric([name], runs)
+        yield up
+
+    def _log(self) -> Iterator[Metric]:
+        records = CounterMetricFamily(
+            "lengthwise_log_records", "Records for the served log", labels=["result"]
+        )
+        for result, count in self._learned.records.items():
+            records.add_metric([result], count)
+        yield records
+        yield CounterMetricFamily(
+            "lengthwise_learning_write_failures",
+            "Times that the state of the forecasts could not be written to learning.folder",
+            value=self._learned.write_failures,
+        )
+
 
 def _workers(workers: Sequence[WorkerStatus]) -> Iterator[Metric]:
     yield GaugeMetricFamily(
@@ -75,6 +139,10 @@ def _workers(workers: Sequence[WorkerStatus]) -> Iterator[Metric]:
     draining = _worker_gauge(
         "draining", "1 while the worker gets no new requests and its running requests end"
     )
+    cooling = _worker_gauge(
+        "cooling", "1 while the worker, which has refused requests, gets none that another can take"
+    )
+    age = _worker_gauge("probe_age_seconds", "Seconds since the last probe of the worker ended")
     slots = _worker_gauge("slots", "Sequences that the engine runs at once, configured or learned")
     sent = _worker_gauge("in_flight_sequences", "Sequences that the gateway has sent to the worker")
     work = _worker_gauge("expected_tokens", "Expected remaining output tokens")
@@ -86,12 +154,14 @@ def _workers(workers: Sequence[WorkerStatus]) -> Iterator[Metric]:
     for worker in workers:
         _add(up, worker, worker.healthy)
         _add(draining, worker, worker.draining)
+        _add(cooling, worker, worker.cooling)
+        _add(age, worker, worker.probe_age)
         _add(slots, worker, worker.slots)
         _add(sent, worker, worker.sequences)
         _add(work, worker, worker.expected_tokens)
         _add(peak, worker, worker.kv_peak_tokens)
         _add(capacity, worker, worker.kv_capacity_tokens)
-    yield from (up, draining, slots, sent, work, peak, capacity)
+    yield from (up, draining, cooling, age, slots, sent, work, peak, capacity)
 
 
 def _engines(workers: Sequence[WorkerStatus]) -> Iterator[Metric]:

@@ -29,6 +29,10 @@ NO_MODEL = "none"
 """Model label of requests that name no model, or a model that no worker serves."""
 
 
+EJECTED = ("hangs", "fails", "is slow")
+"""Reasons for which a worker gets no requests for a while that another can take."""
+
+
 class Metrics:
     """The gateway's metrics. A model label is the name of a worker's model, or ``NO_MODEL``."""
 
@@ -39,6 +43,15 @@ class Metrics:
             "lengthwise_requests_in_flight",
             "Requests accepted and not ended",
             registry=self.registry,
+        )
+        self.background_failures = self._counter(
+            "background_failures", "Errors of background tasks, which go on or start again", "task"
+        )
+        self.uncaught_errors = self._counter(
+            "uncaught_errors", "Errors in the event loop that nothing caught; the log has the trace"
+        )
+        self.log_lines_dropped = self._counter(
+            "log_lines_dropped", "Entries of the log that were lost: stderr is full or closed"
         )
         self._make_request_metrics()
         self._make_latency_metrics()
@@ -62,6 +75,26 @@ class Metrics:
         self.worker_failures = self._counter(
             "worker_failures", "Attempts that the worker failed before the first byte", "worker"
         )
+        self.worker_refusals = self._counter(
+            "worker_refusals",
+            "Attempts that the worker answered 429, 500, 502, 503 or 504",
+            "worker",
+        )
+
+        self.ejections = self._counter(
+            "worker_ejections",
+            "Times that the worker did much worse than the others: it hangs, fails or is slow",
+            "worker",
+            "reason",
+        )
+        self.retries = self._counter(
+            "retries",
+            "Attempts beyond a request's first: tried, denied by the budget, or moved from a "
+            "worker that broke",
+            "result",
+        )
+        for result in ("tried", "moved", "denied"):
+            self.retries.labels(result)
 
     def _make_latency_metrics(self) -> None:
         self.queue_wait = self._histogram("queue_wait_seconds", "Arrival to dispatch", SECONDS)
@@ -70,6 +103,9 @@ class Metrics:
             "tpot_seconds", "Time per output token after the first, streams", SECONDS_PER_TOKEN
         )
         self.e2e = self._histogram("e2e_seconds", "Arrival to the end of the answer", SECONDS)
+        self.output_tokens = self._histogram(
+            "output_tokens", "Output tokens of one answer, as the workers count", TOKENS
+        )
         self.normalised_latency = self._histogram(
             "normalised_latency_seconds", "End-to-end latency per output token", SECONDS_PER_TOKEN
         )
@@ -118,14 +154,16 @@ class Metrics:
             "1 while a length predictor is in use, 0 while recent lengths take its place",
             registry=self.registry,
         )
+        self.predictor_enabled = Gauge(
+            "lengthwise_predictor_enabled",
+            "1 if a length predictor is wanted (predictor.enabled)",
+            registry=self.registry,
+        )
         self.predictor_reloads = self._counter(
             "predictor_reloads", "New predictors that were taken up, or refused", "result"
         )
         for result in ("ok", "refused"):
             self.predictor_reloads.labels(result)
-        self.log_records = self._counter("log_records", "Records for the served log", "result")
-        for result in ("written", "dropped"):
-            self.log_records.labels(result)
         self.refits = self._counter(
             "refits", "Refits of the predictor to served traffic, by outcome", "result"
         )
@@ -141,12 +179,18 @@ class Metrics:
         )
 
     def expect_worker(self, worker_id: str) -> None:
-        """Start a worker's counter at 0: a series that starts at 1 shows no increase."""
+        """Start a worker's counters at 0: a series that starts at 1 shows no increase."""
         self.worker_failures.labels(worker_id)
+        self.worker_refusals.labels(worker_id)
+        for reason in EJECTED:
+            self.ejections.labels(worker_id, reason)
 
     def forget_worker(self, worker_id: str) -> None:
         """Remove the series of a worker that has left."""
         self.worker_failures.remove(worker_id)
+        self.worker_refusals.remove(worker_id)
+        for reason in EJECTED:
+            self.ejections.remove(worker_id, reason)
 
     def expect_model(self, model: str) -> None:
         """Start a model's counters at 0."""
@@ -159,6 +203,7 @@ class Metrics:
         """Count the latencies and the tokens of a complete answer."""
         self.prompt_tokens.labels(model).inc(record.prompt_tokens)
         self.generation_tokens.labels(model).inc(record.output_tokens)
+        self.output_tokens.labels(model).observe(record.output_tokens)
         for histogram, value in (
             (self.ttft, record.ttft),
             (self.tpot, record.tpot),

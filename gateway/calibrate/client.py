@@ -15,11 +15,15 @@ from string import ascii_lowercase
 from typing import Any, Self
 
 import aiohttp
+from pydantic import ValidationError
 
 from gateway.calibrate.cost_model import Limits
 from gateway.calibrate.errors import CalibrationError, refusal
 from gateway.calibrate.stream import Stream, read_stream
+from gateway.config.worker_url import without_credentials
+from gateway.config.workers import WorkerConfig
 from gateway.workers.engine_report import EngineReport, parse_report
+from gateway.workers.failures import reason
 
 CHAT, COMPLETIONS = "/v1/chat/completions", "/v1/completions"
 
@@ -34,8 +38,12 @@ TIMEOUT_S = 120.0
 class CalibrationClient:
     """A client of one server; use it as an async context manager.
 
-    ``key``, if any, is sent as a bearer token to this server only. ``extra`` holds fields of every
-    request body, for instance sampling parameters.
+    ``url`` may end in /v1, and may hold user and password, which are sent as Basic authorization
+    and shown nowhere. ``key``, if any, is sent as a bearer token to this server only. ``extra``
+    holds fields of every request body, for instance sampling parameters.
+
+    Raises:
+        CalibrationError: the URL is none of an HTTP server, or has a password beside a key.
     """
 
     url: str
@@ -50,10 +58,15 @@ class CalibrationClient:
     _overhead_tokens: float = 0.0
     """Tokens of a prompt besides its words: the chat template."""
     _random: random.Random = field(default_factory=random.Random)
+    _authorization: str | None = None
     _session: aiohttp.ClientSession = field(init=False)
 
+    def __post_init__(self) -> None:
+        server = _server(self.url, self.key)
+        self.url, self._authorization = server.shown_url, server.authorization
+
     async def __aenter__(self) -> Self:
-        headers = {"Authorization": f"Bearer {self.key}"} if self.key else {}
+        headers = {"Authorization": self._authorization} if self._authorization else {}
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=3),
             timeout=aiohttp.ClientTimeout(total=TIMEOUT_S, sock_connect=10),
@@ -139,7 +152,7 @@ class CalibrationClient:
                     raise self._refusal(response.status, self._path, await response.text())
                 return await read_stream(response, sent, output_tokens)
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise CalibrationError(f"{self.url} broke off an answer: {error!r}") from error
+            raise CalibrationError(f"{self.url} broke off an answer: {reason(error)}") from error
 
     def _body(self, words: int, output_tokens: int) -> dict[str, Any]:
         text = " ".join("".join(self._random.choices(ascii_lowercase, k=3)) for _ in range(words))
@@ -166,9 +179,20 @@ class CalibrationClient:
                 return text
         except (aiohttp.ClientError, OSError) as error:
             raise CalibrationError(
-                f"nothing answers at {self.url}{path} ({error!r}); start the server or correct "
-                "--worker"
+                f"nothing answers at {self.url}{path} ({reason(error)}); start the server or "
+                "correct --worker"
             ) from error
 
     def _refusal(self, status: int, path: str, text: str) -> CalibrationError:
-        return refusal(self.url, path, status, text, with_key=bool(self.key))
+        return refusal(self.url, path, status, text, with_key=self._authorization is not None)
+
+
+def _server(url: str, key: str) -> WorkerConfig:
+    try:
+        return WorkerConfig.model_validate({"url": url, "api_key": key or None})
+    except ValidationError as error:
+        why = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise CalibrationError(
+            f"--worker {without_credentials(url)}: {why}. Give the URL of a vLLM server, such as "
+            "http://127.0.0.1:8000"
+        ) from None

@@ -11,7 +11,7 @@ _FLAGS: Mapping[str, Mapping[str, Any]] = {
     "--worker": {
         "required": True,
         "metavar": "URL",
-        "help": "base URL of an idle vLLM server, for instance http://127.0.0.1:8000",
+        "help": "URL of an idle vLLM server, for instance http://127.0.0.1:8000",
     },
     "--model": {
         "default": "",

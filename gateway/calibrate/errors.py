@@ -17,8 +17,7 @@ def refusal(url: str, path: str, status: int, text: str, *, with_key: bool) -> C
         )
     if status == 404:
         return CalibrationError(
-            f"{url} has no {path} (status 404); --worker is the base URL of a vLLM server, without "
-            "/v1"
+            f"{url} has no {path} (status 404); --worker is the base URL of a vLLM server"
         )
     message = " ".join(text.split())[:300] or "(no message)"
     return CalibrationError(f"{url}{path}: status {status}: {message}")

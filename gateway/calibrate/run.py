@@ -17,6 +17,7 @@ from gateway.calibrate.errors import CalibrationError
 from gateway.calibrate.fit import fit
 from predictor.collect.progress import ProgressBar
 from predictor.exit_codes import bad_input, interrupted
+from predictor.files import check_file
 
 
 def run(args: argparse.Namespace) -> int:
@@ -30,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         return interrupted("stopped; no file was written")
     except (CalibrationError, ValueError, OSError) as error:
-        return bad_input(str(error))
+        return bad_input(error)
     print(args.out)
     print(summary(model), file=sys.stderr)
     return 0
@@ -43,8 +44,9 @@ async def _measure(args: argparse.Namespace) -> CostModel:
             raise ValueError(f"--{name} {getattr(args, flag)}: give a number above 0")
     if not args.out.parent.is_dir():
         raise ValueError(f"--out {args.out}: the folder {args.out.parent} does not exist; make it")
+    check_file(args.out)
     key, extra = _api_key(args.api_key_env), _json_object(args.extra_body)
-    async with CalibrationClient(args.worker.rstrip("/"), key, args.model, extra) as client:
+    async with CalibrationClient(args.worker, key, args.model, extra) as client:
         await client.identify()
         return build_cost_model(await _with_progress(client, args))
 

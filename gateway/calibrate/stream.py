@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass
 
 import aiohttp
 
 from gateway.calibrate.errors import CalibrationError
+from gateway.protocol.dialects.reader import Usage, parsed
+from gateway.protocol.sse import SseParser
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,19 +37,18 @@ async def read_stream(response: aiohttp.ClientResponse, sent: float, output_toke
     Raises:
         CalibrationError: the answer does not have ``output_tokens`` tokens.
     """
-    events: list[float] = []
-    usage: dict[str, int] = {}
-    async for line in response.content:
-        if not line.startswith(b"data: {"):
-            continue
-        if b'"choices":[]' not in line:
-            events.append(time.perf_counter())
-        if b'"usage":{' in line:
-            usage = json.loads(line[6:])["usage"]
-    tokens = usage.get("completion_tokens")
-    if tokens != output_tokens or not events:
+    events, usage, parser = list[float](), Usage(), SseParser()
+    async for data in response.content.iter_any():
+        arrived = time.perf_counter()
+        for event in parser.feed(data):
+            fields = parsed(event.data or b"") or {}
+            if fields.get("choices"):
+                events.append(arrived)
+            usage.take(fields.get("usage"))
+    if usage.output_tokens != output_tokens or not events:
         raise CalibrationError(
-            f"{response.url.origin()} answered with {tokens} tokens instead of {output_tokens}; "
+            f"{response.url.origin()} answered with {usage.output_tokens} tokens instead of "
+            f"{output_tokens}; "
             "the server has to honour ignore_eos and stream_options.include_usage, as vLLM does"
         )
-    return Stream(sent, tuple(events), usage["prompt_tokens"], output_tokens)
+    return Stream(sent, tuple(events), usage.prompt_tokens, output_tokens)

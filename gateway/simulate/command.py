@@ -21,8 +21,8 @@ _REQUESTS: Flags = {
         "type": Path,
         "metavar": "FILE",
         "help": "JSON lines (model, messages or prompt, prompt_tokens, output_tokens), a served "
-        "log (folder or Parquet), or Parquet with lengths only (input_tokens, output_tokens); "
-        "default: CASTILLO",
+        "log (folder or Parquet), Parquet with lengths only (input_tokens, output_tokens), or a "
+        "trace as Azure, BurstGPT, Mooncake or `vllm bench serve --save-detailed` publish it",
     },
     "--count": {
         "type": int,
@@ -39,7 +39,7 @@ _REQUESTS: Flags = {
         "type": float,
         "default": 1.0,
         "metavar": "SHARE",
-        "help": "share of streamed answers; others report no progress (default %(default)s)",
+        "help": "share of streamed answers; progress of others is estimated (default %(default)s)",
     },
     "--tenants": {
         "action": "store_true",
@@ -156,7 +156,7 @@ _POLICIES: Flags = {
     "--level": {
         "default": f"{LEVEL:g}",
         "metavar": "LEVEL,...",
-        "help": "levels to try with sejf: requests expected to exceed LEVEL times the model's mean "
+        "help": "levels to try with sejf: requests expected to exceed LEVEL times the usual "
         "length all count as that long and go in arrival order (default %(default)s)",
     },
     "--kv-overflow": {

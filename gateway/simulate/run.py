@@ -20,6 +20,7 @@ from predictor.artefact.format import ArtefactError
 from predictor.collect.progress import ProgressBar
 from predictor.evaluation import plot_style
 from predictor.exit_codes import bad_input, interrupted
+from predictor.files import check_folder
 from predictor.threads import one_thread
 from scheduler.sim.arms import STOCK, Arm
 
@@ -35,12 +36,13 @@ def run(args: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         return interrupted("stopped; no file was written")
     except (ArtefactError, ValueError, OSError, plot_style.PlotsError) as error:
-        return bad_input(str(error))
+        return bad_input(error)
     return 0
 
 
 def _run(args: argparse.Namespace) -> None:
     plot_style.require_matplotlib()
+    check_folder(args.out)
     budget = arm_options.latency_budget(args)
     experiment = _experiment(args)
     cells = list(_regime_map(args, experiment))
@@ -51,11 +53,12 @@ def _run(args: argparse.Namespace) -> None:
     rows = list(_counted(experiment.rows(classes.add), progress))
     mapped = [row for cell in cells for row in _counted(cell.rows(), progress)]
     progress.close()
+    report = Report(rows, mapped, classes).write(args.out)  # before the output, which may be closed
     print(heading(experiment, rows))
     print(summary(rows))
     if budget is not None:
         print(f"\n{advise(rows, budget)}")
-    print(f"\n{Report(rows, mapped, classes).write(args.out)}")
+    print(f"\n{report}")
 
 
 def _experiment(args: argparse.Namespace) -> Experiment:

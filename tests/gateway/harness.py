@@ -16,6 +16,9 @@ from openai import AsyncOpenAI
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.app import create_app
+from gateway.clients.connections import Connections
+from gateway.clients.server import ListeningServer, server_protocols
+from gateway.config.listen import Listen
 from gateway.config.settings import Config
 from gateway.forecasting.learned_state import LearnedState
 from predictor import LengthPredictor
@@ -26,15 +29,15 @@ PATIENCE_S = 30.0
 """How long a test waits for what must happen before it fails."""
 
 
-async def until(condition: Callable[[], bool], what: str) -> None:
+async def until(condition: Callable[[], bool], what: str, patience_s: float = PATIENCE_S) -> None:
     """Return once the condition holds; fail the test when it does not in time."""
-    deadline = asyncio.get_running_loop().time() + PATIENCE_S
+    deadline = asyncio.get_running_loop().time() + patience_s
     while not condition():
         assert asyncio.get_running_loop().time() < deadline, f"never: {what}"
         await asyncio.sleep(0.005)
 
 
-class _Server(uvicorn.Server):
+class _Server(ListeningServer):
     """uvicorn without its fixed waits of 0.1 s, which every test would add up to at its end."""
 
     stop: asyncio.Event
@@ -66,8 +69,15 @@ async def listening(app: Any) -> AsyncIterator[str]:
     """Serve an ASGI application on a free port of 127.0.0.1; yields its URL."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
-    config = uvicorn.Config(app, log_level="error", lifespan="on", backlog=4096)
-    server = _Server(config)
+    connections = getattr(getattr(app, "state", None), "connections", Connections(Listen()))
+    config = uvicorn.Config(
+        app,
+        log_level="error",
+        lifespan="on",
+        backlog=4096,
+        **server_protocols(connections),
+    )
+    server = _Server(config, connections)
     server.stop = asyncio.Event()
     task = asyncio.create_task(server.serve(sockets=[listener]))
     await until(lambda: server.started or task.done(), "the server has started")

@@ -15,6 +15,9 @@ STREAM_HEAD = (
     b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 )
 
+BUSY = b'{"error":{"message":"overloaded"}}'
+ANSWER = b'{"choices":[{"finish_reason":"stop"}],"usage":{"prompt_tokens":1,"completion_tokens":2}}'
+
 
 def answer(body: bytes, status: str = "200 OK") -> bytes:
     """An HTTP response with a JSON body."""
@@ -25,6 +28,16 @@ def answer(body: bytes, status: str = "200 OK") -> bytes:
 def chunked(data: bytes) -> bytes:
     """One HTTP chunk."""
     return f"{len(data):x}\r\n".encode() + data + b"\r\n"
+
+
+def refusing(status: str, again: str = "") -> Script:
+    """A worker that answers at once with an error, and perhaps with ``Retry-After``."""
+    head = f"{status}\r\nRetry-After: {again}" if again else status
+
+    async def script(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(answer(BUSY, head))
+
+    return script
 
 
 @dataclass(slots=True)
@@ -42,6 +55,10 @@ class ScriptedWorker:
     """JSON of /v1/models."""
     metrics: bytes = b""
     """Text of /metrics; empty: the worker has no such path."""
+    probed: list[bytes] = field(default_factory=list)
+    """Heads of the probes."""
+    statuses: dict[bytes, str] = field(default_factory=dict)
+    """Path of a probe -> status line with which it is answered instead of 200, and headers."""
     before_probe: Callable[[bytes], Awaitable[None]] | None = None
     """Awaited with the path of a probe before the probe is answered."""
     _open: set[asyncio.StreamWriter] = field(default_factory=set)
@@ -63,6 +80,7 @@ class ScriptedWorker:
             head = await reader.readuntil(b"\r\n\r\n")
             path = head.split(b" ")[1]
             if path in {b"/health", b"/v1/models", b"/metrics"}:
+                self.probed.append(head)
                 if self.before_probe is not None:
                     await self.before_probe(path)
                 if self.healthy:
@@ -81,6 +99,8 @@ class ScriptedWorker:
                 await writer.wait_closed()
 
     def _answer(self, path: bytes) -> bytes:
+        if path in self.statuses:
+            return answer(b"", self.statuses[path])
         if path == b"/metrics":
             return answer(self.metrics) if self.metrics else answer(b"", "404 Not Found")
         return answer(b"" if path == b"/health" else self.models)

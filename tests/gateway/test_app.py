@@ -115,7 +115,6 @@ async def test_embeddings_pass_through_the_queue(emulator: EmbeddedEmulator) -> 
     [
         (b'{"model": ', 400, None, "JSON"),
         (b"[]", 400, None, "object"),
-        (b'{"messages": []}', 400, "model", "model"),
         (b'{"model": 5}', 400, "model", "5"),
         (b'{"model": "gpt-9", "messages": []}', 404, "model", "gpt-9"),
         ('{"model": "é"}'.encode("latin-1"), 400, None, "JSON"),
@@ -160,15 +159,27 @@ async def test_a_body_over_the_limit_is_refused(
     assert "requests.max_body_bytes" in answer["error"]["message"]
 
 
+@pytest.mark.parametrize("path", ["/nothing", "/openapi.json"])
 async def test_paths_outside_the_api_are_answered_in_openais_shape(
-    emulator: EmbeddedEmulator, session: aiohttp.ClientSession
+    emulator: EmbeddedEmulator, session: aiohttp.ClientSession, path: str
 ) -> None:
     async with (
         gateway(emulator.url) as running,
-        session.get(running.url + "/nothing") as response,
+        session.get(running.url + path) as response,
     ):
         assert response.status == 404
-        assert "/nothing" in (await response.json())["error"]["message"]
+        assert path in (await response.json())["error"]["message"]
+
+
+async def test_a_model_that_may_still_come_is_answered_with_when_to_ask_again(
+    session: aiohttp.ClientSession,
+) -> None:
+    async with (
+        gateway("http://127.0.0.1:9") as running,
+        session.get(running.url + "/v1/models/later") as response,
+    ):
+        assert response.status == 503
+        assert int(response.headers["Retry-After"]) > 0
 
 
 @pytest.mark.parametrize("path", ["/v1/../version", "/v1/%2e%2e/version", "/v1/x/../../version"])

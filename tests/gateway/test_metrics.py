@@ -66,6 +66,8 @@ def test_an_answer_is_counted_in_every_histogram_it_has_a_value_for() -> None:
     assert counts == {"ttft": 1, "tpot": 1, "e2e": 2, "normalised_latency": 2}
     assert value(metrics, "e2e_seconds_sum", model="m") == 5.0
     assert value(metrics, "generation_tokens_total", model="m") == 13
+    assert value(metrics, "output_tokens_sum", model="m") == 13
+    assert value(metrics, "output_tokens_count", model="m") == 2
 
 
 def test_series_of_a_model_and_of_a_worker_begin_at_zero() -> None:

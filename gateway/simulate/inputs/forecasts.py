@@ -7,11 +7,9 @@ have ended in that run.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from predictor.adaptive import AdaptiveLayer, Forecast
 from predictor.artefact.format import ArtefactError
@@ -113,8 +111,10 @@ def forecast_prompts(prompts: Sequence[Prompt], how: Forecasting) -> PromptForec
     tier = _refined_tier(how)
     refined = None
     if tier is not None:
-        refined = _joined([tier.refine(b, raw) for b, raw in zip(batches, fast, strict=True)])
-    return PromptForecasts(prompts, _joined(fast), refined, how.learns)
+        refined = RawForecasts.joined(
+            [tier.refine(b, raw) for b, raw in zip(batches, fast, strict=True)]
+        )
+    return PromptForecasts(prompts, RawForecasts.joined(fast), refined, how.learns)
 
 
 def _refined_tier(how: Forecasting) -> RefinedTier | None:
@@ -127,8 +127,3 @@ def _refined_tier(how: Forecasting) -> RefinedTier | None:
         return load_refined_tier(how.model_dir)
     except ArtefactError:  # its packages are not installed: the gateway does without, too
         return None
-
-
-def _joined(parts: Sequence[RawForecasts]) -> RawForecasts:
-    names = [field.name for field in fields(RawForecasts)]
-    return RawForecasts(*(np.concatenate([getattr(p, name) for p in parts]) for name in names))

@@ -13,6 +13,7 @@ from gateway.simulate.inputs.castillo import MODEL, castillo_source
 from gateway.simulate.inputs.forecasts import Forecasting
 from gateway.simulate.inputs.json_lines import json_lines_source
 from gateway.simulate.inputs.length_trace import SIGMA, ascending_times, length_trace_source
+from gateway.simulate.inputs.published import published_table
 from gateway.simulate.inputs.served_log import served_log_source
 from gateway.simulate.inputs.source import RequestSource
 from predictor.data.records import DataError
@@ -21,7 +22,8 @@ from predictor.served_log import read as read_log
 
 FORMATS = (
     "JSON lines, a served log (its folder, or the Parquet file of `lengthwise log --out`), or "
-    "Parquet with the columns input_tokens and output_tokens"
+    "Parquet with the columns input_tokens and output_tokens, or a trace as Azure, BurstGPT, "
+    "Mooncake or `vllm bench serve --save-detailed` publish it"
 )
 
 
@@ -86,15 +88,17 @@ def _table(path: Path) -> pa.Table | None:
         return _served_log_table(path)
     if not path.is_file():
         raise DataError(f"{path} does not exist; give {FORMATS}")
-    if path.suffix != ".parquet":
-        return None
-    try:
-        table = pq.read_table(path)
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{path} cannot be read as Parquet: {error}; give {FORMATS}") from error
-    if not table.num_rows:
+    table = _parquet(path) if path.suffix == ".parquet" else published_table(path)
+    if table is not None and not table.num_rows:
         raise DataError(f"{path} has no rows; give {FORMATS}")
     return table
+
+
+def _parquet(path: Path) -> pa.Table:
+    try:
+        return pq.read_table(path)
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{path} cannot be read as Parquet: {error}; give {FORMATS}") from error
 
 
 def _served_log_table(folder: Path) -> pa.Table:

@@ -104,7 +104,7 @@ def test_a_setting_is_tried_only_with_the_policies_it_matters_to(
     requests: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings = ("--policies", "stock,fcfs,sejf,oracle", "--kv-overflow", "0.05,0.3")
-    flags = ("--loads", "1", "--seeds", 1, "--kv-tokens", 2000)
+    flags = ("--loads", "1.3", "--seeds", 1, "--kv-tokens", 6000)
     code, rows = simulate(tmp_path / "out", "--requests", requests, *settings, *flags)
     assert code == 0
     assert [(row["policy"], row["kv_overflow"]) for row in rows] == [
