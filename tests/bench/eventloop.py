@@ -27,7 +27,7 @@ from gateway.forecasting.forecaster import Forecaster
 from gateway.forecasting.request_forecast import RequestForecast
 from gateway.metrics import Metrics
 from gateway.protocol.openai import ApiRequest, parse
-from gateway.serve import SWITCH_S
+from gateway.serve.command import SWITCH_S
 from predictor import Prompt
 from predictor.inference.tiered import TieredPredictor
 from predictor.threads import one_thread

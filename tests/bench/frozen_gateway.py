@@ -15,8 +15,12 @@ from typing import Any
 import uvicorn
 
 from gateway.app import create_app
+from gateway.clients.server import server_protocols
 from gateway.config.settings import Config
-from gateway.serve import SWITCH_S, DrainingServer
+from gateway.protocol.listener import bound_sockets
+from gateway.serve.command import SWITCH_S
+from gateway.serve.server import DrainingServer
+from gateway.serve.signals import EndSignals
 from predictor import LengthPredictor, Prompt
 from predictor.inference.tiered import Prediction, TieredPredictor
 from predictor.threads import one_thread
@@ -49,11 +53,19 @@ async def serve(worker: str, policy: str, max_num_seqs: int) -> int:
             "workers": [{"url": worker, "max_num_seqs": max_num_seqs}],
             "scheduling": {"policy": policy},
             "predictor": {"budget_ms": 5000},  # a late forecast would be another forecast
+            "shutdown": {"lame_duck_s": 0},
         }
     )
     app = create_app(config, Frozen())
-    settings = uvicorn.Config(app, port=0, log_level="warning", access_log=False)
-    return await DrainingServer(settings, "").run()
+    connections = app.state.connections
+    protocols = server_protocols(connections)
+    settings = uvicorn.Config(app, port=0, log_level="warning", access_log=False, **protocols)
+    signals = EndSignals()
+    with signals.watched():
+        served = DrainingServer(
+            *(settings, connections, "", signals, app.state.leaving), settings=config.shutdown
+        )
+        return await served.run(bound_sockets("127.0.0.1", 0))
 
 
 def frozen_gateway(worker: str, policy: str, max_num_seqs: int) -> AbstractContextManager[str]:

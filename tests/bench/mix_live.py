@@ -35,8 +35,7 @@ from typing import Any
 
 import aiohttp
 
-from gateway.emulator.prompts import chat_prompt
-from gateway.emulator.schemas import Message
+from gateway.emulator.dialects.chat.request import Message, chat_prompt
 from gateway.simulate.inputs.forecasts import Forecasting
 from gateway.simulate.inputs.json_lines import json_lines_source
 from gateway.simulate.study import Study

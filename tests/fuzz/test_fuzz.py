@@ -1,0 +1,72 @@
+"""The generator is repeatable and varied, and the report judges by its promises."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from tests.fuzz.__main__ import broken_promises
+from tests.fuzz.client import _judged
+from tests.fuzz.run import Report, _read_pauses
+from tests.fuzz.wire import ordinary
+
+
+def report() -> Report:
+    made = Report(1)
+    made.in_flight, made.exit_code = 0.0, 0
+    made.usage.samples = [(0.0, 100.0, 9), (1.0, 110.0, 9)]
+    return made
+
+
+def test_a_seed_makes_the_same_requests_and_they_differ() -> None:
+    cases = [ordinary(random.Random(f"1/{number}")) for number in range(300)]
+    assert cases == [ordinary(random.Random(f"1/{number}")) for number in range(300)]
+    assert len({case.data for case in cases}) > 290
+    assert any(b"transfer-encoding: chunked" in case.data for case in cases)
+    assert any(b"form-data" in case.data for case in cases)
+    assert any(b"content-encoding" in case.data for case in cases)
+
+
+def test_a_sound_run_breaks_no_promise() -> None:
+    assert list(broken_promises(report())) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("faults", ["request 3: internal_error"], "request 3"),
+        ("pauses", [(0.2, "large: depth")], "200 ms during large: depth"),
+        ("log_faults", ["Traceback"], "Traceback"),
+        ("outcomes", {"internal_error": 2.0}, "internal_error"),
+        ("in_flight", 1.0, "never ended"),
+        ("exit_code", 1, "ended with 1"),
+    ],
+)
+def test_each_broken_promise_is_told(name: str, value: object, told: str) -> None:
+    made = report()
+    setattr(made, name, value)
+    (broken,) = broken_promises(made)
+    assert told in broken
+
+
+def test_pauses_count_from_the_first_request_on(tmp_path: Path) -> None:
+    made, file = report(), tmp_path / "gateway.pauses"
+    file.write_text("99.900 0.5000\n101.000 0.2000\n102.000 0.0400\n", encoding="utf-8")
+    _read_pauses(file, 100.0, [(100.5, 101.5, "large: depth (7)")], made)
+    assert made.pauses == [(0.2, "large: depth (7)"), (0.04, "small requests alone")]
+
+
+@pytest.mark.parametrize(
+    ("answer", "fault"),
+    [
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n{}", False),
+        (b'HTTP/1.1 503 x\r\n\r\n{"error": {"code": "queue_timeout"}}', False),
+        (b'HTTP/1.1 500 x\r\n\r\n{"error": {"code": "internal_error"}}', True),
+        (b"HTTP/1.1 500 x\r\n\r\nInternal Server Error", True),
+        (b"", False),
+    ],
+)
+def test_an_error_of_the_gateways_own_is_a_fault(answer: bytes, fault: bool) -> None:
+    assert bool(_judged(answer).fault) is fault

@@ -1,0 +1,50 @@
+"""``lengthwise`` with a heartbeat in its event loop: python -m tests.fuzz.watched FILE serve ...
+
+FILE gets a line for each pause of the loop above ``TOLD_S``: when it ended, on the clock of
+``time.time``, and the seconds. A pause counts as far as this process used the processor in it: a
+busy machine is no fault of the gateway.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+from gateway.cli import main
+
+BEAT_S = 0.005
+TOLD_S = 0.03
+
+_run = asyncio.run
+
+
+async def _beat(pauses: Path) -> None:
+    with pauses.open("a", buffering=1, encoding="utf-8") as file:
+        while True:
+            wall, processor = time.perf_counter(), time.process_time()
+            await asyncio.sleep(BEAT_S)
+            late = time.perf_counter() - wall - BEAT_S
+            pause = min(late, time.process_time() - processor)
+            if pause > TOLD_S:
+                file.write(f"{time.time():.3f} {pause:.4f}\n")
+
+
+def _run_with_heartbeat(work: Coroutine[Any, Any, Any], **settings: Any) -> Any:
+    async def both() -> Any:
+        heartbeat = asyncio.create_task(_beat(Path(PAUSES)))
+        try:
+            return await work
+        finally:
+            heartbeat.cancel()
+
+    return _run(both(), **settings)
+
+
+if __name__ == "__main__":
+    PAUSES = sys.argv.pop(1)
+    asyncio.run = _run_with_heartbeat  # type: ignore[assignment]
+    sys.exit(main(sys.argv[1:]))
