@@ -16,6 +16,17 @@ def missing(what: str, remedy: str) -> NoReturn:
     pytest.skip(f"{what} is missing, run: {remedy}")
 
 
+VLLM_LIMIT_S = 300
+"""Seconds for a test on a real vLLM; other tests have the ``timeout`` of pyproject.toml."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Gives tests on a real vLLM, on one busy core, a longer limit."""
+    for item in items:
+        if item.get_closest_marker("vllm"):
+            item.add_marker(pytest.mark.timeout(VLLM_LIMIT_S))
+
+
 @pytest.fixture(scope="session")
 def castillo_data() -> Path:
     """The folder with the CASTILLO lengths."""

@@ -7,9 +7,7 @@ description contain all of the words.
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -21,6 +19,7 @@ from time import monotonic
 
 from tests.faults.fault import Fault
 from tests.faults.faults import FAULTS
+from tests.faults.forked import FAILED, PASSED, pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 COPIED = ("scheduler", "predictor", "gateway", "deploy", "tests", "pyproject.toml")
@@ -29,10 +28,6 @@ WORKERS = 2
 
 LIMIT_S = 120
 """Seconds for one run of pytest: a fault can make a test hang."""
-
-PASSED, FAILED, HUNG = 0, 1, 124
-"""Exit codes of pytest, and ours for a run over the limit. Any code but ``FAILED`` (a hang, no such
-test, an import error) does not show that a test notices."""
 
 
 def copied(folder: Path) -> Path:
@@ -44,27 +39,6 @@ def copied(folder: Path) -> Path:
         else:
             shutil.copy(ROOT / name, folder / name)
     return folder
-
-
-def pytest(
-    root: Path, tests: Sequence[str], limit_s: float = LIMIT_S
-) -> subprocess.CompletedProcess[str]:
-    """Run ``tests`` on the tree below ``root`` and stop at the first that fails."""
-    # Bytecode is keyed by the source's time and size: a fault of equal size could go unseen.
-    environment = {**os.environ, "PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1"}
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
-    try:
-        return subprocess.run(
-            command,
-            cwd=root,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=limit_s,
-        )
-    except subprocess.TimeoutExpired:
-        return subprocess.CompletedProcess(command, HUNG, f"no end within {limit_s:g} s", "")
 
 
 class Trees:
@@ -90,14 +64,14 @@ class Trees:
         with self.one() as tree:
             sound = fault.put_into(tree)
             try:
-                ran = pytest(tree, [fault.test])
+                ran = pytest(tree, [fault.test], LIMIT_S)
             finally:
                 (tree / fault.file).write_text(sound, encoding="utf-8")
-        if ran.returncode == FAILED:
+        if ran.code == FAILED:
             return ""
-        if ran.returncode == PASSED:
+        if ran.code == PASSED:
             return f"LIVES: {fault.test} passes in spite of it"
-        return f"NOT TRIED: pytest ended with {ran.returncode}: {ran.stdout[-500:]}{ran.stderr}"
+        return f"NOT TRIED: pytest ended with {ran.code}: {ran.output[-500:]}"
 
 
 def main(words: Sequence[str]) -> int:
@@ -111,8 +85,8 @@ def main(words: Sequence[str]) -> int:
         trees = Trees(Path(folder), WORKERS)
         with trees.one() as tree:
             sound = pytest(tree, sorted({fault.test for fault in faults}), LIMIT_S * 5)
-        if sound.returncode != PASSED:
-            print(f"The tests do not pass without a fault:\n{sound.stdout[-3000:]}{sound.stderr}")
+        if sound.code != PASSED:
+            print(f"The tests do not pass without a fault:\n{sound.output[-3000:]}")
             return 1
         living = 0
         for fault, verdict in zip(faults, pool.map(trees.verdict, faults), strict=True):

@@ -2,7 +2,39 @@
 
 from __future__ import annotations
 
-from tests.faults import in_gateway, in_predictor, in_scheduler
+from tests.faults import (
+    in_access,
+    in_chaos,
+    in_clients,
+    in_commands,
+    in_emulator,
+    in_leaving,
+    in_limits,
+    in_predictor,
+    in_protocol,
+    in_proxy,
+    in_refusals,
+    in_requests,
+    in_scheduler,
+    in_weights,
+    in_workers,
+)
 from tests.faults.fault import Fault
 
-FAULTS: tuple[Fault, ...] = (*in_scheduler.FAULTS, *in_predictor.FAULTS, *in_gateway.FAULTS)
+FAULTS: tuple[Fault, ...] = (
+    *in_scheduler.FAULTS,
+    *in_predictor.FAULTS,
+    *in_protocol.FAULTS,
+    *in_requests.FAULTS,
+    *in_refusals.FAULTS,
+    *in_commands.FAULTS,
+    *in_proxy.FAULTS,
+    *in_workers.FAULTS,
+    *in_weights.FAULTS,
+    *in_emulator.FAULTS,
+    *in_leaving.FAULTS,
+    *in_limits.FAULTS,
+    *in_access.FAULTS,
+    *in_chaos.FAULTS,
+    *in_clients.FAULTS,
+)

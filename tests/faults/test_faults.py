@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.__main__ import HUNG
-from tests.faults.__main__ import pytest as pytest_run
 from tests.faults.fault import Fault
 from tests.faults.faults import FAULTS
+from tests.faults.forked import HUNG, PASSED
+from tests.faults.forked import pytest as pytest_run
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -39,4 +39,14 @@ def test_a_fault_whose_text_is_gone_is_refused() -> None:
 
 def test_a_test_that_hangs_ends_at_the_limit_and_does_not_count_as_noticed(tmp_path: Path) -> None:
     (tmp_path / "test_hangs.py").write_text("def test_x():\n    while True:\n        pass\n")
-    assert pytest_run(tmp_path, ["test_hangs.py"], 1.0).returncode == HUNG
+    assert pytest_run(tmp_path, ["test_hangs.py"], 1.0).code == HUNG
+
+
+def test_a_run_sees_the_tree_that_it_is_given(tmp_path: Path) -> None:
+    (tmp_path / "gateway").mkdir()
+    (tmp_path / "gateway" / "__init__.py").write_text("HERE = True\n")
+    (tmp_path / "test_tree.py").write_text(
+        "def test_x():\n    import gateway\n    assert gateway.HERE\n"
+    )
+    ran = pytest_run(tmp_path, ["test_tree.py"], 30.0)
+    assert ran.code == PASSED, ran.output

@@ -1,0 +1,72 @@
+"""Faults in the connections of clients: their bounds, and their hang-ups."""
+
+from __future__ import annotations
+
+from tests.faults.fault import Fault
+
+_TESTS = "tests/gateway/clients/test_connection.py::"
+
+FAULTS: tuple[Fault, ...] = (
+    Fault(
+        file="gateway/clients/bounded_requests.py",
+        old="        if self._unused > self._listen.max_header_bytes:\n",
+        new="        if False:\n",
+        test=_TESTS + "test_a_request_over_a_bound_is_refused_with_its_reason",
+        why="A header without an end fills the memory",
+    ),
+    Fault(
+        file="gateway/clients/connection.py",
+        old="for cycle in (self._running, *(cycle for cycle, _ in self.pipeline)):",
+        new="for cycle in ():",
+        test=_TESTS + "test_a_hang_up_is_seen_whatever_was_sent_after_the_request",
+        why="A pipelined request hides the client's hang-up",
+    ),
+    Fault(
+        file="gateway/clients/connection.py",
+        old="self.transport.abort()  # closing would first",
+        new="pass  # closing would first",
+        test=_TESTS + "test_a_hang_up_of_a_client_that_did_not_read_is_seen",
+        why="An unread answer hides the client's hang-up",
+    ),
+    Fault(
+        file="gateway/clients/connections.py",
+        old="                client.cut(CLIENT_TOO_SLOW)\n",
+        new="                pass\n",
+        test=_TESTS + "test_a_client_that_does_not_read_loses_its_worker_and_its_connection",
+        why="A client that does not read keeps its worker",
+    ),
+    Fault(
+        file="gateway/clients/connection.py",
+        old="        with contextlib.suppress(OSError):  # the client has gone",
+        new="        if True:",
+        test=_TESTS + "test_a_client_that_is_gone_when_it_is_refused_does_not_stop_the_watch",
+        why="A client that is gone when it is refused stops the watch over all",
+    ),
+    Fault(
+        file="gateway/requests/event_relay.py",
+        old="                if len(data) <= PIECE_BYTES:\n",
+        new="                if True:\n",
+        test=(
+            "tests/gateway/requests/test_relay.py::"
+            "test_streams_with_much_to_read_at_once_take_turns"
+        ),
+        why="Many streams that bring much at once hold everybody up",
+    ),
+    Fault(
+        file="gateway/clients/connections.py",
+        old="        for client in self._idle:\n",
+        new="        for client in ():\n",
+        test=_TESTS + "test_one_connection_too_many_closes_the_oldest_idle_one",
+        why="Idle connections keep honest clients out",
+    ),
+    Fault(
+        file="gateway/clients/acceptor.py",
+        old="        self._loop.remove_reader(one)\n        self._paused",
+        new="        self._paused",
+        test=(
+            "tests/gateway/clients/test_acceptor.py::"
+            "test_without_descriptors_accepting_pauses_and_goes_on"
+        ),
+        why="Without descriptors the event loop spins",
+    ),
+)
