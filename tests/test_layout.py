@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("scheduler", "predictor", "gateway")
-OWN_DIRECTORIES = {"bench", "deploy", "faults", "vllm"}
+OWN_DIRECTORIES = {"bench", "chaos", "deploy", "faults", "fuzz", "vllm"}
 """Test directories that belong to no package."""
 
 MOST_LINES = 250

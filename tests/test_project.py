@@ -10,6 +10,7 @@ ROOT = Path(__file__).parent.parent
 PROGRAMS = Path(sys.executable).parent
 
 
+@pytest.mark.timeout(600)  # mypy without its cache
 @pytest.mark.parametrize(
     "command",
     [

@@ -90,10 +90,11 @@ _WORKER_STATES = {
     "options": {
         "0": {"text": "down", "color": "red", "index": 0},
         "1": {"text": "draining", "color": "orange", "index": 1},
-        "2": {"text": "up", "color": "green", "index": 2},
+        "2": {"text": "cooling down", "color": "yellow", "index": 2},
+        "3": {"text": "up", "color": "green", "index": 3},
     },
 }
-"""Words for the values of the panel Worker state, whose query is up * (2 - draining)."""
+"""Words for the values of the panel Worker state, whose query is 0 for a worker that is down."""
 _CUSTOM: dict[str, dict[str, Any]] = {
     "timeseries": {
         "drawStyle": "line",

@@ -6,8 +6,14 @@ from collections.abc import Iterable
 
 MODEL = 'model=~"$model"'
 WORKER = 'worker=~"$worker"'
-FAILED = "worker_failed|worker_5xx|internal_error|cancelled"
-REJECTED = "queue_full|tenant_queue_full|queue_timeout|request_timeout|no_healthy_worker"
+FAILED = (
+    "worker_failed|worker_5xx|answer_too_large|first_token_timeout|token_timeout|internal_error"
+    "|cancelled"
+)
+REJECTED = (
+    "queue_full|tenant_queue_full|queue_timeout|request_timeout|no_healthy_worker|shutting_down"
+    "|bodies_full"
+)
 """Outcomes of requests that were owed an answer and got none."""
 
 ENGINE_TOKENS = 'sum(rate(vllm:generation_tokens_total{model_name=~"$model"}[$__rate_interval]))'

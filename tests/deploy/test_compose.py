@@ -17,7 +17,7 @@ import yaml
 
 from gateway.config.load import load_config
 from gateway.emulator.command import add_emulate_arguments
-from gateway.serve import add_serve_arguments
+from gateway.serve.command import add_serve_arguments
 from tests.deploy.paths import DEPLOY, ROOT
 
 COMPOSE = ROOT / "docker-compose.yml"

@@ -39,7 +39,7 @@ def _fields(model: type[BaseModel]) -> dict[str, Any]:
 def _keys(value: object) -> Any:
     if isinstance(value, dict):
         return {name: _keys(inner) for name, inner in value.items()}
-    return _keys(value[0]) if isinstance(value, list) else None
+    return _keys(value[0]) if isinstance(value, list) and value else None
 
 
 def test_the_example_holds_the_defaults() -> None:
@@ -78,3 +78,16 @@ def test_the_environment_overrides_the_example_as_its_header_shows() -> None:
         "http://gpu-1:8000/",
         "http://gpu-2:8000/",
     ]
+
+
+def test_the_table_of_settings_has_every_setting_and_no_other() -> None:
+    readme = (DEPLOY / "README.md").read_text(encoding="utf-8")
+    section = readme.partition("\n## Settings\n")[2].partition("\n## ")[0]
+    rows = [line.split("|")[2] for line in section.splitlines() if line.startswith("| ")]
+    named = re.findall(r"`([a-z_.]+)`", " ".join(rows))
+    settings = [
+        name if part == "workers" else f"{part}.{name}"
+        for part, names in _fields(Config).items()
+        for name in names
+    ]
+    assert sorted(named) == sorted(settings)

@@ -36,6 +36,7 @@ TRAINING_PACKAGES = (
     "pyarrow>=17",
     "pytest>=8.3",
     "pytest-asyncio>=0.25",
+    "pytest-timeout>=2.3",
     "scipy>=1.11,<2",
     "threadpoolctl>=3.5,<4",
     "tokenizers>=0.20,<1",

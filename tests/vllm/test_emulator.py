@@ -20,6 +20,8 @@ pytestmark = pytest.mark.vllm
 
 CHAT = "/v1/chat/completions"
 TEXT = "/v1/completions"
+RESPONSES = "/v1/responses"
+MESSAGES = "/v1/messages"
 MESSAGE = {"role": "user", "content": "Say hello to the world."}
 CONTEXT = 4096
 
@@ -45,22 +47,41 @@ def call(url: str, path: str, body: Any = None) -> tuple[int, str]:
 
 
 def shape(value: object) -> object:
-    """Names, their order and types; nothing of the values."""
+    """Names, their order and types; nothing of the values, nor of how many a list has."""
     if isinstance(value, dict):
+        if value and all(isinstance(inner, float) for inner in value.values()):
+            return "log probabilities by token"
         return [(name, shape(inner)) for name, inner in value.items()]
     if isinstance(value, list):
-        return [shape(inner) for inner in value]
+        found = [shape(inner) for inner in value]
+        return [inner for at, inner in enumerate(found) if inner not in found[:at]]
     return type(value).__name__
 
 
 def shapes(text: str) -> list[object]:
     """The shape of a JSON reply, or those of the events of a stream."""
-    if not text.startswith("data: "):
+    if not text.startswith(("data: ", "event: ")):
         return [shape(json.loads(text))]
-    events = [event.removeprefix("data: ") for event in text.split("\n\n") if event]
-    return [event if event == "[DONE]" else shape(json.loads(event)) for event in events]
+    events = [event.partition("data: ") for event in text.split("\n\n") if event]
+    return [
+        (name, data if data == "[DONE]" else shape(json.loads(data))) for name, _, data in events
+    ]
 
 
+SCHEMA = {
+    "type": "object",
+    "properties": {"a": {"enum": [1, 2]}},
+    "required": ["a"],
+    "additionalProperties": False,
+}
+PROMPTS: dict[str, dict[str, Any]] = {
+    CHAT: {"messages": [MESSAGE]},
+    TEXT: {"prompt": "Hello"},
+    RESPONSES: {"input": "Hello"},
+    MESSAGES: {"messages": [MESSAGE], "max_tokens": 50},
+    "/v1/messages/count_tokens": {"messages": [MESSAGE]},
+    "/detokenize": {"tokens": [5, 6]},
+}
 USAGE = {"stream_options": {"include_usage": True}}
 CONTINUOUS = {"stream_options": {"include_usage": True, "continuous_usage_stats": True}}
 
@@ -81,13 +102,31 @@ CONTINUOUS = {"stream_options": {"include_usage": True, "continuous_usage_stats"
         (TEXT, {"stream": True, "max_tokens": 2}),
         (TEXT, {"stream": True, **USAGE}),
         (TEXT, {"stream": True, **CONTINUOUS}),
+        (CHAT, {"stop": ["a", "e", "o", " "]}),
+        (CHAT, {"logprobs": True, "top_logprobs": 2}),
+        (CHAT, {"logprobs": True, "stream": True}),
+        (CHAT, {"vllm_xargs": None, "structured_outputs": {"json": SCHEMA}}),
+        (TEXT, {"logprobs": 2}),
+        (TEXT, {"logprobs": 0, "stream": True}),
+        (TEXT, {"echo": True, "max_tokens": 0}),
+        (RESPONSES, {}),
+        (RESPONSES, {"max_output_tokens": 2}),
+        (RESPONSES, {"stream": True}),
+        (RESPONSES, {"stream": True, "max_output_tokens": 2}),
+        (MESSAGES, {}),
+        (MESSAGES, {"max_tokens": 2}),
+        (MESSAGES, {"stop_sequences": ["a", "e", "o", " "]}),
+        (MESSAGES, {"stream": True}),
+        (MESSAGES, {"stream": True, "max_tokens": 2}),
+        ("/v1/messages/count_tokens", {"vllm_xargs": None}),
+        ("/detokenize", {"vllm_xargs": None}),
     ],
 )
 def test_replies_have_the_same_fields_in_the_same_order(
     servers: tuple[str, str], path: str, fields: dict[str, Any]
 ) -> None:
-    prompt = {"messages": [MESSAGE]} if path == CHAT else {"prompt": "Hello"}
-    body = {"model": "tiny", **prompt, "vllm_xargs": forced(4), **fields}
+    body = {"model": "tiny", **PROMPTS[path], "vllm_xargs": forced(6), **fields}
+    body = {name: value for name, value in body.items() if value is not None}
     (real_status, real), (status, emulated) = (call(url, path, body) for url in servers)
     assert status == real_status == 200
     expected, found = shapes(real), shapes(emulated)
@@ -111,6 +150,37 @@ def test_replies_have_the_same_fields_in_the_same_order(
         (CHAT, {"messages": [MESSAGE], "n": 0}),
         (CHAT, {"messages": [MESSAGE], "n": 2, "temperature": 0}),
         (CHAT, {"messages": [MESSAGE], **USAGE}),
+        (CHAT, {"messages": [MESSAGE], "stop": ""}),
+        (CHAT, {"messages": [MESSAGE], "top_logprobs": 2}),
+        (CHAT, {"messages": [MESSAGE], "logprobs": True, "top_logprobs": 21}),
+        (CHAT, {"messages": [MESSAGE], "tools": []}),
+        (CHAT, {"messages": [MESSAGE], "tool_choice": "required"}),
+        (CHAT, {"messages": [MESSAGE], "response_format": {"type": "json_schema"}}),
+        (CHAT, {"messages": [MESSAGE], "min_tokens": -1}),
+        (CHAT, {"messages": [MESSAGE], "min_tokens": 9, "max_tokens": 5}),
+        (CHAT, {"messages": [MESSAGE], "top_p": 7}),
+        (CHAT, {"messages": [MESSAGE], "top_k": -5}),
+        (CHAT, {"messages": [MESSAGE], "min_p": 3}),
+        (CHAT, {"messages": [MESSAGE], "frequency_penalty": 9}),
+        (CHAT, {"messages": [MESSAGE], "repetition_penalty": -3}),
+        (CHAT, {"messages": [MESSAGE], "presence_penalty": "a"}),
+        (CHAT, {"messages": [MESSAGE], "reasoning_effort": "ultra"}),
+        (CHAT, {"messages": [MESSAGE], "structured_outputs": {}}),
+        (CHAT, {"messages": []}),
+        (RESPONSES, {"input": "Hello", "frequency_penalty": 9}),
+        (RESPONSES, {"input": "Hello", "max_output_tokens": 0}),
+        (RESPONSES, {"input": "Hello", "include": ["wat"]}),
+        (RESPONSES, {"input": "Hello", "reasoning": {"effort": "ultra"}}),
+        (TEXT, {"prompt": "Hello", "logprobs": 21}),
+        (TEXT, {"prompt": "Hello", "logprobs": -1}),
+        (TEXT, {"prompt": "Hello", "suffix": "x"}),
+        (RESPONSES, {"input": "Hello", "previous_response_id": "resp_none"}),
+        (RESPONSES, {"input": "Hello", "max_output_tokens": 9999}),
+        (RESPONSES, {"input": "Hello", "model": "other"}),
+        (RESPONSES, {"input": "Hello", "tool_choice": "required"}),
+        (MESSAGES, {"messages": [MESSAGE], "max_tokens": 5, "model": "other"}),
+        (MESSAGES, {"messages": [MESSAGE], "max_tokens": 9999, "model": "tiny"}),
+        ("/detokenize", {"tokens": [-1]}),
         (CHAT, {"messages": [{"role": "user", "content": "q7" * 10_000}]}),
         (TEXT, {"prompt": [[1], "x"]}),
         (TEXT, {"prompt": ""}),
@@ -130,6 +200,13 @@ def test_errors_have_the_same_status_type_and_parameter(
 def test_unknown_paths_and_methods_get_the_same_answer(servers: tuple[str, str]) -> None:
     for path in ("/v1/nothing", "/health"):
         real, emulated = (call(url, path, {}) for url in servers)
+        assert emulated == real
+
+
+def test_responses_that_are_not_stored_get_the_same_answer(servers: tuple[str, str]) -> None:
+    for path in ("/v1/responses/none", "/v1/responses/none/cancel"):
+        body: dict[str, Any] | None = {} if path.endswith("cancel") else None
+        real, emulated = (call(url, path, body) for url in servers)
         assert emulated == real
 
 

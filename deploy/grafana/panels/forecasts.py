@@ -67,11 +67,13 @@ FORECASTS = (
     Panel(
         "Predictor",
         "none",
-        "loaded: 1 if a predictor is loaded (lengthwise_predictor_loaded). ok and refused: new "
+        "loaded: 1 if a predictor is loaded (lengthwise_predictor_loaded). wanted: 1 with "
+        "predictor.enabled (lengthwise_predictor_enabled). ok and refused: new "
         "models that were loaded, or refused, between two points of the graph "
         "(lengthwise_predictor_reloads_total).",
         {
             "loaded": "min(lengthwise_predictor_loaded)",
+            "wanted": "max(lengthwise_predictor_enabled)",
             "{{result}}": counts(increase("predictor_reloads_total"), "result", "ok", "refused"),
         },
         width=6,
@@ -80,13 +82,15 @@ FORECASTS = (
         "Learning",
         "none",
         "Between two points of the graph: records for the served log "
-        "(lengthwise_log_records_total; dropped: the disk is too slow or full), and refits "
+        "(lengthwise_log_records_total; dropped: the disk is too slow or full), failures to write "
+        "what was learned (lengthwise_learning_write_failures_total), and refits "
         "(lengthwise_refits_total; promoted: the new model is in use; kept: the present model "
         "stays; rolled back: the previous model is in use again).",
         {
             "records {{result}}": counts(
                 increase("log_records_total"), "result", "written", "dropped"
             ),
+            "state not written": f"sum({increase('learning_write_failures_total')})",
             "refits {{result}}": counts(
                 increase("refits_total"), "result", "promoted", "kept", "rolled back", "failed"
             ),

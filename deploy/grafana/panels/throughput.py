@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from panel import STACKED, TOKENS_PER_S, Panel
-from promql import ENGINE_TOKENS, FAILED, MODEL, REJECTED, or_zero, rate, total
+from promql import (
+    ENGINE_TOKENS,
+    FAILED,
+    MODEL,
+    REJECTED,
+    increase,
+    or_zero,
+    quantiles_and_mean,
+    rate,
+    total,
+)
 
 _OUTCOME_COLOURS = (
     ("ok", "green"),
-    ("client_gone", "blue"),
+    ("client_gone|client_too_slow", "blue"),
     (FAILED, "red"),
     (REJECTED, "orange"),
 )
@@ -17,7 +27,8 @@ THROUGHPUT = (
         "Requests by outcome",
         "reqps",
         "Requests that ended per second (lengthwise_requests_total). Green: complete answers (ok). "
-        "Red: the service failed. Orange: rejected (429, 503, 504). Blue: the client hung up. "
+        "Red: the service failed. Orange: rejected (429, 503, 504). Blue: the client hung up or "
+        "did not read. "
         "Other colours: the request was invalid.",
         {"{{outcome}}": or_zero(total(rate("requests_total", MODEL), "outcome"), "outcome", "ok")},
         custom=STACKED,
@@ -25,6 +36,7 @@ THROUGHPUT = (
             (f"^({names})$", "color", {"mode": "fixed", "fixedColor": colour})
             for names, colour in _OUTCOME_COLOURS
         ),
+        width=6,
     ),
     Panel(
         "Tokens",
@@ -38,6 +50,15 @@ THROUGHPUT = (
             "output, answered": or_zero(total(rate("generation_tokens_total", MODEL))),
             "output, engines": or_zero(ENGINE_TOKENS),
         },
+        width=6,
+    ),
+    Panel(
+        "Answer length",
+        "none",
+        "Output tokens of complete answers, of all sequences of a request "
+        "(lengthwise_output_tokens).",
+        quantiles_and_mean("output_tokens", MODEL),
+        width=6,
     ),
     Panel(
         "Goodput",
@@ -50,5 +71,32 @@ THROUGHPUT = (
         },
         custom=STACKED,
         overrides=(("^missed$", "color", {"mode": "fixed", "fixedColor": "red"}),),
+        width=6,
+    ),
+    Panel(
+        "Connections",
+        "none",
+        "Connections of clients, by state (lengthwise_connections): idle, receiving a request, "
+        "answering, or closing after a refusal. listen.max_connections bounds their sum.",
+        {"{{state}}": total("lengthwise_connections", "state")},
+        custom=STACKED,
+        width=8,
+    ),
+    Panel(
+        "Bytes of bodies",
+        "bytes",
+        "Bodies of requests that are read, wait or run (lengthwise_body_bytes). "
+        "requests.max_bodies_bytes bounds their sum.",
+        {"bodies": total("lengthwise_body_bytes")},
+        width=8,
+    ),
+    Panel(
+        "Refused connections",
+        "none",
+        "Connections refused or cut by a bound of the section listen, by reason "
+        "(lengthwise_connections_refused_total). evicted: an idle one made room for a new one. "
+        "client_too_slow: the client did not read its answer.",
+        {"{{reason}}": total(increase("connections_refused_total"), "reason")},
+        width=8,
     ),
 )

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from panel import DASHED, Panel
-from promql import WORKER, per_worker, rate, worker_gauge
+from promql import WORKER, increase, per_worker, rate, worker_gauge
 
 WORKERS = (
     Panel(
         "Worker state",
         "none",
-        "2: the worker gets requests. 1: the worker drains and gets no new requests "
-        "(lengthwise_worker_draining). 0: the worker does not answer its probes "
+        "3: the worker gets requests. 2: the worker has refused or failed requests and gets none "
+        "that another can take (lengthwise_worker_cooling). 1: the worker drains and gets no new "
+        "requests (lengthwise_worker_draining). 0: the worker does not answer its probes "
         "(lengthwise_worker_up).",
         {
             "{{worker}}": f"{per_worker(worker_gauge('up'), 'max')}"
-            f" * (2 - {per_worker(worker_gauge('draining'), 'max')})"
+            f" * (3 - clamp_max(2 * {per_worker(worker_gauge('draining'), 'max')}"
+            f" + {per_worker(worker_gauge('cooling'), 'max')}, 2))"
         },
         kind="state-timeline",
         width=6,
-        thresholds=((None, "red"), (1, "orange"), (2, "green")),
+        thresholds=((None, "red"), (1, "orange"), (2, "yellow"), (3, "green")),
     ),
     Panel(
         "Slots and sequences sent",
@@ -97,12 +99,63 @@ WORKERS = (
     Panel(
         "Failed attempts",
         "ops",
-        "Requests per second that the worker failed before their first byte "
-        "(lengthwise_worker_failures_total). The gateway tries them again on another worker.",
+        "Solid: requests per second that the worker failed before their first byte "
+        "(lengthwise_worker_failures_total). Dashed: requests per second that it answered 429, "
+        "500, 502, 503 or 504 (lengthwise_worker_refusals_total). The gateway tries both on "
+        "another worker.",
         {
-            "{{worker}}": f"{per_worker(rate('worker_failures_total', WORKER))}"
+            f"{{{{worker}}}} {word}": f"{per_worker(rate(f'worker_{kind}_total', WORKER))}"
             f" or 0 * {per_worker(worker_gauge('up'), 'max')}"
+            for word, kind in (("failed", "failures"), ("refused", "refusals"))
         },
         width=6,
+        overrides=((" refused$", *DASHED),),
+    ),
+    Panel(
+        "Since the last probe",
+        "s",
+        "Seconds since the gateway's last probe of the worker ended "
+        "(lengthwise_worker_probe_age_seconds). Below health.interval_s + health.timeout_s while "
+        "the worker is watched. Steadily rising: it is not, and its state above is of long ago.",
+        {"{{worker}}": per_worker(worker_gauge("probe_age_seconds"), "max")},
+        width=6,
+    ),
+    Panel(
+        "Worse than the others",
+        "none",
+        "Times that the worker hung, failed many requests or was several times slower while others "
+        "were well (lengthwise_worker_ejections_total). It then gets none that another can take, "
+        "and one at a time to show that it is well. GET /ready says why.",
+        {
+            "{{worker}} {{reason}}": "sum by (worker, reason) "
+            f"(increase(lengthwise_worker_ejections_total{{{WORKER}}}[$__rate_interval]))"
+        },
+        width=6,
+    ),
+    Panel(
+        "Attempts beyond the first",
+        "ops",
+        "Attempts per second beyond each request's first (lengthwise_retries_total). tried: within "
+        "the budget (requests.retry_share, requests.retries_per_s). moved: from a worker that "
+        "broke. denied: the budget is spent and the failure went to the client; most workers fail.",
+        {"{{result}}": f"sum by (result) ({rate('retries_total')})"},
+        width=6,
+    ),
+    Panel(
+        "Background tasks",
+        "none",
+        "Solid: 1 while the task runs, 0 from a failure until it starts again "
+        "(lengthwise_background_task_up). Dashed: failures (lengthwise_background_failures_total), "
+        "and errors in the event loop that nothing caught (lengthwise_uncaught_errors_total): bugs "
+        "of the gateway; its log has the trace. Dashed too: entries of the log that were lost "
+        "(lengthwise_log_lines_dropped_total), since stderr is full, closed or not read.",
+        {
+            "{{task}}": "min by (task) (lengthwise_background_task_up)",
+            "{{task}} failures": f"sum by (task) ({increase('background_failures_total')})",
+            "event loop failures": f"sum({increase('uncaught_errors_total')})",
+            "log entries lost": f"sum({increase('log_lines_dropped_total')})",
+        },
+        width=6,
+        overrides=((" (failures|lost)$", *DASHED),),
     ),
 )

@@ -1,0 +1,1 @@
+"""Programs that try one client each: python -m tests.vllm.clients.programs.NAME URL URL."""
