@@ -63,4 +63,7 @@ def _prepared(one: socket.socket) -> socket.socket:
     option = getattr(socket, "TCP_NOTSENT_LOWAT", None)
     if option is not None:  # not on every system
         one.setsockopt(socket.IPPROTO_TCP, option, UNSENT_BYTES)
+    # asyncio sets this by itself only where the socket names its protocol, and uvicorn's sockets do
+    # not. An answer's body would wait 40 ms until the client has acknowledged the answer's head.
+    one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return keep_alive(one)
