@@ -2,11 +2,12 @@
 
 Exit code 0: every fault is caught. 1: a fault lives, or a test fails without any fault.
 2: no fault matches. Words on the command line restrict the run to the faults whose file and
-description contain all of the words.
+description contain all of the words; ``--part 1/3`` to each third of them, from the first on.
 """
 
 from __future__ import annotations
 
+import argparse
 import shutil
 import sys
 import tempfile
@@ -74,11 +75,25 @@ class Trees:
         return f"NOT TRIED: pytest ended with {ran.code}: {ran.output[-500:]}"
 
 
-def main(words: Sequence[str]) -> int:
-    """Try the faults that match all ``words``; returns the exit code."""
-    faults = [fault for fault in FAULTS if all(word in fault.name for word in words)]
+def part(text: str) -> tuple[int, int]:
+    """``K/N``: the number of a part, from 1 on, and the number of parts."""
+    number, _, parts = text.partition("/")
+    if not 1 <= int(number) <= int(parts):
+        raise ValueError(text)
+    return int(number), int(parts)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Try the faults that match all words of ``argv``; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tests.faults")
+    parser.add_argument("words", nargs="*", metavar="WORD")
+    parser.add_argument("--part", type=part, default=(1, 1), metavar="K/N")
+    args = parser.parse_args(argv)
+    faults = [fault for fault in FAULTS if all(word in fault.name for word in args.words)]
+    number, parts = args.part
+    faults = faults[number - 1 :: parts]
     if not faults:
-        print(f"no fault has {' and '.join(words)} in its file or description")
+        print(f"no fault has {' and '.join(args.words)} in its file or description")
         return 2
     began = monotonic()
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(WORKERS) as pool:
