@@ -24,6 +24,7 @@ from gateway.emulator.lengths import predicted_lengths
 from gateway.forecasting.learned_state import LearnedState, LearningError
 from gateway.forecasting.reload import load_predictor
 from gateway.protocol.listener import ListenError, bound_sockets
+from gateway.serve.event_loop import new_event_loop
 from gateway.serve.log_output import LogOutput, logging_to_stderr
 from gateway.serve.loop_errors import LoopErrors
 from gateway.serve.redaction import secrets_of
@@ -95,7 +96,8 @@ def run_serve(args: argparse.Namespace) -> int:
         args.model = targets.model
         with logging_to_stderr() as output:
             output.hide(secrets_of(config))
-            code = asyncio.run(_serve(config, args, output, signals))
+            with asyncio.Runner(loop_factory=new_event_loop) as runner:
+                code = runner.run(_serve(config, args, output, signals))
     except ListenError as error:
         return failed(str(error))
     except (ConfigError, LaunchError, LearningError) as error:

@@ -1,12 +1,19 @@
 """Workers for the gateway's tests: real servers on real sockets."""
 
-from collections.abc import AsyncIterator, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import aiohttp
 import pytest
 
 from gateway.emulator import EmbeddedEmulator, EmulatorConfig
+from gateway.serve.event_loop import new_event_loop
 from scheduler.sim.engine_config import EngineConfig
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Tests run on the loop that serves."""
+    return {"served": new_event_loop}
 
 
 @pytest.fixture(scope="session")

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 
 from gateway.workers.addresses import Resolver
+from tests.gateway.names import NAME, resolve_as
 
 
 @contextlib.asynccontextmanager
@@ -29,22 +28,15 @@ async def servers(port: int, *addresses: str) -> AsyncIterator[int]:
 
 
 @pytest.fixture
-def names(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The addresses of every name, which a test may fill."""
+async def names(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The addresses of the name, which a test may fill."""
     found: list[str] = []
-    system = socket.getaddrinfo
-
-    def resolve(host: Any, port: Any, *args: Any, **options: Any) -> Any:
-        if host != "vllm.test":
-            return system(host, port, *args, **options)
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (a, port)) for a in found]
-
-    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    resolve_as(monkeypatch, lambda: found)
     return found
 
 
 async def resolved(port: int = 9) -> list[str]:
-    return await Resolver().addresses("vllm.test", port)
+    return await Resolver().addresses(NAME, port)
 
 
 async def test_a_server_of_both_families_is_one_worker(names: list[str]) -> None:
@@ -81,10 +73,10 @@ async def test_the_choice_stays_while_the_addresses_do_and_waits_for_a_first_ans
     names += ["127.0.0.1", "::1"]
     resolver = Resolver()
     async with servers(0, "127.0.0.9") as port:
-        assert await resolver.addresses("vllm.test", port) == ["127.0.0.1"]
+        assert await resolver.addresses(NAME, port) == ["127.0.0.1"]
         async with servers(port, "::1"):
-            assert await resolver.addresses("vllm.test", port) == ["::1"]
+            assert await resolver.addresses(NAME, port) == ["::1"]
         async with servers(port, "127.0.0.1"):
-            assert await resolver.addresses("vllm.test", port) == ["::1"]
+            assert await resolver.addresses(NAME, port) == ["::1"]
             names.remove("::1")
-            assert await resolver.addresses("vllm.test", port) == ["127.0.0.1"]
+            assert await resolver.addresses(NAME, port) == ["127.0.0.1"]

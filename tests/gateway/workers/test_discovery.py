@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import pytest
 
 from gateway.emulator import EmbeddedEmulator, EmulatorConfig
 from tests.gateway.harness import Gateway, chat, forced, gateway, post, until
+from tests.gateway.names import resolve_as
 
 
 @pytest.fixture
@@ -171,40 +171,24 @@ async def test_a_file_that_comes_later_is_taken_up_and_until_then_there_is_no_wo
     assert len(complaints) == 1, "it is said once, not at every look"
 
 
-class Resolver:
-    """Answers for vllm.test; other names are left to the system."""
-
-    def __init__(self) -> None:
-        self.addresses: list[str] = []
-        self._system = socket.getaddrinfo
-
-    def __call__(self, host: Any, port: Any, *args: Any, **options: Any) -> Any:
-        if host != "vllm.test":
-            return self._system(host, port, *args, **options)
-        if not self.addresses:
-            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (a, port)) for a in self.addresses]
-
-
 async def test_every_address_of_a_name_is_a_worker_and_a_failed_resolution_changes_nothing(
     emulator: EmbeddedEmulator,
     session: aiohttp.ClientSession,
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    resolver = Resolver()
-    monkeypatch.setattr(socket, "getaddrinfo", resolver)
+    addresses = ["127.0.0.1", "127.0.0.2"]
+    resolve_as(monkeypatch, lambda: addresses)
     port = urlsplit(emulator.url).port
     settings = {"dns": f"vllm.test:{port}", "interval_s": 0.05}
-    resolver.addresses = ["127.0.0.1", "127.0.0.2"]
     async with gateway(discovery=settings) as running:
         both = {f"http://127.0.0.1:{port}", f"http://127.0.0.2:{port}"}
         assert members(running) == both
-        resolver.addresses = []
+        addresses.clear()
         await until(lambda: "discovery.dns" in caplog.text, "the failure is logged")
         assert f"'vllm.test:{port}' does not resolve: Name or service not known" in caplog.text
         assert members(running) == both
         assert (await post(session, running.url, chat(max_tokens=3)))[0] == 200
-        resolver.addresses = ["127.0.0.1"]
+        addresses.append("127.0.0.1")
         await until(lambda: members(running) == {f"http://127.0.0.1:{port}"}, "one has left")
         assert (await post(session, running.url, chat(max_tokens=3)))[0] == 200
