@@ -110,6 +110,15 @@ def parser_of(subcommand: str) -> argparse.ArgumentParser:
     return parser
 
 
+def help_of(parser: argparse.ArgumentParser) -> str:
+    """The help of a subcommand, and of its own subcommands."""
+    texts = [parser.format_help()]
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            texts += map(help_of, action.choices.values())
+    return "".join(texts)
+
+
 def anchors(file: Path) -> set[str]:
     """The anchors that GitHub gives to the headings of a Markdown file."""
     headings = re.findall(r"^#+ (.+)$", prose(file), re.MULTILINE)
@@ -161,7 +170,7 @@ def test_the_parser_accepts_every_command_line_of_lengthwise(
 def test_every_flag_of_lengthwise_that_the_prose_names_exists(readme: Path) -> None:
     for span in spans(readme):
         if called := re.match(r"(?:\.venv/bin/)?lengthwise ([a-z]+)(.*)", span):
-            known = _FLAG.findall(parser_of(called[1]).format_help())
+            known = _FLAG.findall(help_of(parser_of(called[1])))
             unknown = set(_FLAG.findall(called[2].partition(" -- ")[0])) - set(known)
             assert not unknown, f"`{span}`: no such flag: {unknown}"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gateway.calibrate.command import add_calibrate_arguments, run_calibrate
+from gateway.config_command.command import add_config_arguments, run_config
 from gateway.emulator.command import add_emulate_arguments, run_emulate
 from gateway.serve.command import add_serve_arguments, run_serve
 from gateway.simulate.command import add_simulate_arguments, run_simulate
@@ -20,6 +21,11 @@ from predictor.training.command import add_train_arguments, run_train
 
 COMMANDS = {
     "serve": ("run the gateway", add_serve_arguments, run_serve),
+    "config": (
+        "check a configuration, show what is in force, print its schema",
+        add_config_arguments,
+        run_config,
+    ),
     "emulate": ("run an emulated vLLM worker", add_emulate_arguments, run_emulate),
     "calibrate": (
         "measure the step time of a vLLM server",

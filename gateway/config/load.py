@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from gateway.config.errors import ConfigError, Location, explain
+from gateway.config.errors import ConfigError, Location, refused
 from gateway.config.settings import Config
 from gateway.config.variables import empty_finder, variables
 from gateway.config.workers import WorkerConfig
 from gateway.config.yaml_file import parse_yaml, places
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A configuration, and where its settings come from."""
+
+    config: Config
+    places: Mapping[Location, str]
+    """For what is not the default: file and line, the variable or the flag."""
 
 
 def load_config(
@@ -22,16 +32,28 @@ def load_config(
     env: Mapping[str, str] = os.environ,
     flags: Mapping[Location, object] | None = None,
 ) -> Config:
+    """The configuration alone, as ``load`` reads it."""
+    return load(path, env=env, flags=flags).config
+
+
+def load(
+    path: Path | None,
+    *,
+    env: Mapping[str, str] = os.environ,
+    flags: Mapping[Location, object] | None = None,
+    source: str = "--config",
+) -> Loaded:
     """The configuration from ``path`` (YAML), overridden by ``env`` and then by ``flags``.
 
     The variable ``LENGTHWISE_A_B`` overrides the setting ``a.b``; its value is read as YAML, a
-    secret as text. Variables of that prefix that Kubernetes makes are ignored.
+    secret as text. Variables of that prefix that Kubernetes makes are ignored. ``source`` is what
+    names the file, for its error.
 
     Raises:
         ConfigError: unreadable file, bad YAML, unknown key, misspelt variable, wrong type, a value
             out of bounds, or an empty one in place of the workers.
     """
-    data, origins = _read(path) if path else ({}, {})
+    data, origins = _read(path, source) if path else ({}, {})
     flags = flags or {}
     for location, value, origin in variables(env, flags):
         _override(data, origins, location, value, origin)
@@ -41,10 +63,9 @@ def load_config(
     try:
         config = Config.model_validate(data)
     except ValidationError as error:
-        lines = [explain(fault, origins, path) for fault in error.errors()]
-        raise ConfigError("\n".join(lines)) from None
+        raise refused(error, origins, path) from None
     _refuse_emptied_workers(config, data, origins, env)
-    return config
+    return Loaded(config, origins)
 
 
 def _refuse_emptied_workers(
@@ -90,13 +111,12 @@ def load_workers(path: Path) -> tuple[WorkerConfig, ...]:
         return Config.model_validate({"workers": data}).workers
     except ValidationError as error:
         origins = dict(places(path, node, ("workers",)))
-        lines = [explain(fault, origins, path) for fault in error.errors()]
-        raise ConfigError("\n".join(lines)) from None
+        raise refused(error, origins, path) from None
 
 
-def _read(path: Path) -> tuple[dict[str, Any], dict[Location, str]]:
+def _read(path: Path, source: str) -> tuple[dict[str, Any], dict[Location, str]]:
     """The file's content, and the line of each setting."""
-    data, node = parse_yaml(path, "--config")
+    data, node = parse_yaml(path, source)
     if data is None:
         return {}, {}
     if not isinstance(data, dict):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from gateway.config.cors import CorsSettings
 from gateway.config.endpoints import Endpoints
@@ -99,3 +99,15 @@ class Config(Section):
     learning: Learning = Learning()
     slo: Slo = Slo()
     shutdown: Shutdown = Shutdown()
+
+    @field_validator("workers")
+    @classmethod
+    def _one_entry_for_a_worker(cls, value: tuple[WorkerConfig, ...]) -> tuple[WorkerConfig, ...]:
+        entries: dict[str, WorkerConfig] = {}
+        for worker in value:
+            if entries.setdefault(worker.shown_url, worker) != worker:
+                raise ValueError(
+                    f"two of them have the url {worker.shown_url} and different settings: "
+                    "remove one"
+                )
+        return value

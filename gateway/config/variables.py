@@ -14,7 +14,7 @@ from pydantic import BaseModel, SecretStr
 
 from gateway.config.errors import ConfigError, Location, shown
 from gateway.config.settings import Config
-from gateway.config.yaml_file import load_yaml
+from gateway.config.yaml_values import load_yaml
 
 log = logging.getLogger("lengthwise")
 
@@ -86,7 +86,7 @@ def _parsed(name: str, location: Location, text: str, *, strict: bool) -> object
     """The text as YAML; as it is, unless ``strict``, where it is no YAML."""
     try:
         return load_yaml(text)
-    except (yaml.YAMLError, ValueError, RecursionError):
+    except yaml.YAMLError:
         if not strict:
             return text.strip()
         raise ConfigError(

@@ -9,13 +9,12 @@ import signal
 import socket
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 import uvicorn
 
 from gateway.app import create_app
 from gateway.clients.server import server_protocols
-from gateway.config.errors import ConfigError, Location
+from gateway.config.errors import ConfigError
 from gateway.config.load import load_config
 from gateway.config.settings import Config
 from gateway.config.workers import WorkerConfig
@@ -29,8 +28,9 @@ from gateway.serve.log_output import LogOutput, logging_to_stderr
 from gateway.serve.loop_errors import LoopErrors
 from gateway.serve.redaction import secrets_of
 from gateway.serve.server import DrainingServer
+from gateway.serve.setting_flags import add_setting_flags, settings_of
 from gateway.serve.signals import EndSignals
-from gateway.serve.targets import Targets, read_targets
+from gateway.serve.targets import read_targets
 from gateway.workers.launch import LaunchError, api_key, max_num_seqs, vllm_server
 from predictor.exit_codes import bad_input, failed
 from predictor.threads import one_thread
@@ -58,13 +58,7 @@ def add_serve_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="MODEL|URL",
         help="the same as --model MODEL, or --worker URL",
     )
-    parser.add_argument("--config", type=Path, metavar="FILE", help="YAML configuration")
-    parser.add_argument(
-        "--worker",
-        action="append",
-        metavar="URL",
-        help="URL of a running vLLM server, e.g. http://host:8000; repeat for several",
-    )
+    add_setting_flags(parser)
     parser.add_argument(
         "--model",
         metavar="NAME",
@@ -77,9 +71,6 @@ def add_serve_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="seconds that vLLM may take to load the model (default: %(default)s)",
     )
-    parser.add_argument("--host", help="address to bind (default: 127.0.0.1)")
-    parser.add_argument("--port", help="TCP port to bind (default: 8080)")
-    parser.add_argument("--policy", help="order of the queue, such as fcfs (default: sejf)")
     parser.set_defaults(vllm_flags=[])  # the words after --, which never reach this parser
 
 
@@ -92,7 +83,7 @@ def run_serve(args: argparse.Namespace) -> int:
     signals = EndSignals()
     try:
         targets = read_targets(args)
-        config = load_config(args.config, flags=_flags(args, targets))
+        config = load_config(args.config, flags=settings_of(args, targets.urls))
         args.model = targets.model
         with logging_to_stderr() as output:
             output.hide(secrets_of(config))
@@ -104,16 +95,6 @@ def run_serve(args: argparse.Namespace) -> int:
         return bad_input(error)
     signals.leave(code)
     return code
-
-
-def _flags(args: argparse.Namespace, targets: Targets) -> dict[Location, object]:
-    flags: dict[Location, object] = {
-        ("listen", "host"): args.host,
-        ("listen", "port"): args.port,
-        ("scheduling", "policy"): args.policy,
-        ("workers",): [{"url": url} for url in targets.urls] or None,
-    }
-    return {location: value for location, value in flags.items() if value is not None}
 
 
 async def _serve(

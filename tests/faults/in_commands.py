@@ -6,13 +6,6 @@ from tests.faults.fault import Fault
 
 FAULTS: tuple[Fault, ...] = (
     Fault(
-        file="gateway/config/yaml_file.py",
-        old="_size(node, {}) > MOST_NODES",
-        new="_size(node, {}) < 0",
-        test="tests/gateway/config/test_yaml_file.py::test_an_alias_within_itself_is_refused",
-        why="A few lines of aliases in a discovery file fill the memory",
-    ),
-    Fault(
         file="gateway/simulate/arm_options.py",
         old="latency=0.0 if policy == STOCK else args.gateway_latency,",
         new="latency=args.gateway_latency,",

@@ -88,22 +88,22 @@ def test_all_errors_are_told_at_once(load: Load, path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "line"),
+    ("text", "line", "remedy"),
     [
-        ("listen: [8080\nqueue: {}\n", 2),
-        ("listen:\n\tport: 1\n", 2),
-        ("listen: a: b\n", 1),
-        ("listen: {}\n---\nqueue: {}\n", 2),
-        ("listen: *nowhere\n", 1),
-        ("listen:\n  host: 'open\n", 3),
+        ("listen: [8080\nqueue: {}\n", 2, "Check indentation and quotes there."),
+        ("listen:\n\tport: 1\n", 2, "Indent with spaces instead of tabs."),
+        ("listen: a: b\n", 1, "put quotes around text with ': '."),
+        ("listen: {}\n---\nqueue: {}\n", 2, "Remove the line ---: a file holds one document."),
+        ("listen: *nowhere\n", 1, "put quotes around text that begins with *."),
+        ("listen:\n  host: 'open\n", 3, "Check indentation and quotes there."),
     ],
 )
 def test_what_is_not_yaml_is_refused_with_its_line(
-    load: Load, path: Path, text: str, line: int
+    load: Load, path: Path, text: str, line: int, remedy: str
 ) -> None:
     message = refusal(load, text)
     assert message.startswith(f"{path}:{line}: not valid YAML: ")
-    assert message.endswith("Check indentation and quotes there.")
+    assert message.endswith(remedy)
 
 
 @pytest.mark.parametrize("text", ["- listen\n", "listen\n", "5\n", "[]\n"])
@@ -115,7 +115,7 @@ def test_a_file_that_is_no_mapping_is_refused(load: Load, path: Path, text: str)
 
 def test_a_file_that_is_no_utf_8_is_refused(path: Path) -> None:
     path.write_bytes("listen: {host: é}\n".encode("latin-1"))
-    with pytest.raises(ConfigError, match="not valid YAML: 'utf-8' codec can't decode"):
+    with pytest.raises(ConfigError, match=":1: the byte 0xe9 is not UTF-8"):
         load_config(path, env={})
 
 

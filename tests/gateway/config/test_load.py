@@ -66,3 +66,9 @@ def test_every_setting_is_documented() -> None:
 def test_a_section_with_nothing_in_it_keeps_its_defaults(load: Load, text: str) -> None:
     assert load(text) == Config()
     assert load(text, {"LENGTHWISE_LISTEN_PORT": "81"}).listen.port == 81
+
+
+def test_a_setting_overrides_one_that_is_merged(load: Load) -> None:
+    text = "workers:\n- &one {url: 'http://a', speed: 2}\n- {<<: *one, url: 'http://b'}\n"
+    assert [worker.speed for worker in load(text).workers] == [2, 2]
+    assert [worker.url.host for worker in load(text).workers] == ["a", "b"]

@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from gateway.config.errors import ConfigError
-from gateway.config.yaml_file import MOST_NODES, load_yaml, parse_yaml
+from gateway.config.yaml_file import parse_yaml
+from gateway.config.yaml_values import MOST_NODES, load_yaml
 
 LAUGHS = "a: &a [x, x]\n" + "".join(
     f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n"

@@ -1,0 +1,1 @@
+"""``lengthwise config``: checks a configuration, shows what is in force, describes all settings."""
