@@ -24,6 +24,7 @@ from gateway.forecasting.learned_state import LearnedState, LearningError
 from gateway.forecasting.reload import load_predictor
 from gateway.protocol.listener import ListenError, bound_sockets
 from gateway.serve.event_loop import new_event_loop
+from gateway.serve.lasting_objects import leave_out_lasting_objects
 from gateway.serve.log_output import LogOutput, logging_to_stderr
 from gateway.serve.loop_errors import LoopErrors
 from gateway.serve.redaction import secrets_of
@@ -157,6 +158,7 @@ async def _serve_on(
             *(server_config, app.state.connections, banner, signals, app.state.leaving),
             settings=config.shutdown,
         )
+        leave_out_lasting_objects()
         signals.code = await served.run(sockets)
         if served.force_exit:  # vLLM gets no time to end by itself
             signals.cancel()

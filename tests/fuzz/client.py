@@ -32,6 +32,8 @@ async def send(port: int, data: bytes) -> Outcome:
             return _judged(await _exchanged(port, data))
     except TimeoutError:
         return Outcome((), f"no end within {PATIENCE_S:g} s")
+    except OSError as error:  # the gateway is gone
+        return Outcome((), f"no connection: {error}")
 
 
 async def _exchanged(port: int, data: bytes) -> bytes:

@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import aiohttp
 
@@ -48,6 +49,27 @@ class _Watched(Process):
         )
 
 
+class Pause(NamedTuple):
+    """The event loop did nothing else for a while."""
+
+    own_s: float
+    """Processor time of the loop's thread: what its code took, on however busy a machine."""
+    process_s: float
+    """Processor time of all threads of the gateway."""
+    wall_s: float
+    under_way: str
+    """The large requests at that time."""
+
+    @property
+    def held_s(self) -> float:
+        """The most for which any thread can have held the interpreter, which the loop needs."""
+        return min(self.process_s, self.wall_s)
+
+    def __str__(self) -> str:
+        times = (f"{1000 * part:.0f}" for part in (self.own_s, self.process_s, self.wall_s))
+        return f"{'/'.join(times)} ms, {self.under_way}"
+
+
 @dataclass(slots=True)
 class Report:
     """What a run has shown."""
@@ -56,8 +78,8 @@ class Report:
     seconds: float = 0.0
     statuses: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
-    pauses: list[tuple[float, str]] = field(default_factory=list)
-    """Pauses of the gateway's loop in seconds, with the large requests under way."""
+    pauses: list[Pause] = field(default_factory=list)
+    """Of the gateway's loop, those first in which its thread worked longest."""
     usage: Usage = field(default_factory=Usage)
     log_faults: list[str] = field(default_factory=list)
     outcomes: dict[str, float] = field(default_factory=dict)
@@ -166,11 +188,12 @@ def _read_log(log: Path, report: Report) -> None:
 def _read_pauses(file: Path, since: float, spans: list[Span], report: Report) -> None:
     """Note the pauses from the first request on: what it takes to start holds up nobody."""
     for line in file.read_text(encoding="utf-8").splitlines():
-        end, pause = map(float, line.split())
+        end, own, process, wall = map(float, line.split())
         if end < since:
             continue
         under_way = [
-            kind for begun, ended, kind in spans if begun <= end and ended >= end - pause - 0.05
+            kind for begun, ended, kind in spans if begun <= end and ended >= end - wall - 0.05
         ]
-        report.pauses.append((pause, "; ".join(under_way) or "small requests alone"))
+        kinds = "; ".join(under_way) or "small requests alone"
+        report.pauses.append(Pause(own, process, wall, kinds))
     report.pauses.sort(reverse=True)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.fuzz.__main__ import broken_promises
 from tests.fuzz.client import _judged
-from tests.fuzz.run import Report, _read_pauses
+from tests.fuzz.run import Pause, Report, _read_pauses
 from tests.fuzz.wire import ordinary
 
 
@@ -37,7 +37,7 @@ def test_a_sound_run_breaks_no_promise() -> None:
     ("name", "value", "told"),
     [
         ("faults", ["request 3: internal_error"], "request 3"),
-        ("pauses", [(0.2, "large: depth")], "200 ms during large: depth"),
+        ("pauses", [Pause(0.2, 0.25, 0.3, "large: depth")], "200/250/300 ms, large: depth"),
         ("log_faults", ["Traceback"], "Traceback"),
         ("outcomes", {"internal_error": 2.0}, "internal_error"),
         ("in_flight", 1.0, "never ended"),
@@ -51,11 +51,27 @@ def test_each_broken_promise_is_told(name: str, value: object, told: str) -> Non
     assert told in broken
 
 
+def test_a_pause_that_the_machine_causes_is_no_fault() -> None:
+    made = report()
+    made.pauses = [Pause(0.02, 0.03, 0.5, "small requests alone")]
+    assert list(broken_promises(made)) == []
+
+
+def test_another_thread_that_holds_the_interpreter_is_a_fault() -> None:
+    made = report()
+    made.pauses = [Pause(0.02, 0.3, 0.3, "large: depth")]
+    assert len(list(broken_promises(made))) == 1
+
+
 def test_pauses_count_from_the_first_request_on(tmp_path: Path) -> None:
     made, file = report(), tmp_path / "gateway.pauses"
-    file.write_text("99.900 0.5000\n101.000 0.2000\n102.000 0.0400\n", encoding="utf-8")
+    lines = ("99.9 0.5 0.5 0.5", "101.0 0.02 0.3 0.3", "102.0 0.04 0.04 0.06")
+    file.write_text("\n".join(lines), encoding="utf-8")
     _read_pauses(file, 100.0, [(100.5, 101.5, "large: depth (7)")], made)
-    assert made.pauses == [(0.2, "large: depth (7)"), (0.04, "small requests alone")]
+    assert made.pauses == [
+        Pause(0.04, 0.04, 0.06, "small requests alone"),
+        Pause(0.02, 0.3, 0.3, "large: depth (7)"),
+    ]
 
 
 @pytest.mark.parametrize(
