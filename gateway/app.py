@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse
 from gateway.background import Background
 from gateway.clients.body_bytes import BodyBytes
 from gateway.clients.connections import Connections
+from gateway.clients.held_answers import HeldAnswers
 from gateway.config.settings import Config
 from gateway.forecasting.forecaster import Forecaster
 from gateway.forecasting.learned_state import LearnedState
@@ -66,7 +67,11 @@ def create_app(
     budget = RetryBudget(config.requests, metrics)
     outliers = Outliers(fleet, metrics, budget.take)
     tenancy = Tenancy(config.tenants, learned.adaptive.salt)
-    connections = Connections(config.listen)
+    answers = HeldAnswers(
+        *(config.listen, config.requests.max_answers_bytes),
+        queued=lambda: dispatcher.scheduler.waiting > 0,
+    )
+    connections = Connections(config.listen, answers)
     bodies = BodyBytes(config.requests.max_bodies_bytes, dispatcher.retry_after)
     metrics.registry.register(
         LiveMetrics(
@@ -118,6 +123,7 @@ def create_app(
             leaving,
             Reading(config.requests.max_json_values),
             bodies,
+            answers,
         ),
     )
     return app

@@ -104,6 +104,11 @@ class LiveMetrics(Collector):
             "Bytes of the bodies of all requests that are read, wait or run",
             value=self._bodies.held,
         )
+        yield GaugeMetricFamily(
+            "lengthwise_answer_bytes",
+            "Bytes of large answers that come, and of all that clients have not taken",
+            value=self._connections.answers.held,
+        )
 
     def _background(self) -> Iterator[Metric]:
         up = GaugeMetricFamily(

@@ -71,13 +71,13 @@ class Connection(BoundedRequests):
     def pause_writing(self) -> None:
         """The client takes the answer more slowly than it comes."""
         super().pause_writing()
-        self._all.not_taken(self)
+        self._all.answers.not_taken(self)
 
     def on_response_complete(self) -> None:
         """Go on with the next request, if it has come."""
         self.server_state.total_requests += 1
         if self.transport.get_write_buffer_size():
-            self._all.not_taken(self)
+            self._all.answers.not_taken(self)
         if self.transport.is_closing():
             return
         self.flow.resume_reading()
@@ -141,13 +141,18 @@ class Connection(BoundedRequests):
         """Close without an answer, after what has been written."""
         self.transport.close()
         if self.transport.get_write_buffer_size():
-            self._all.not_taken(self)
+            self._all.answers.not_taken(self)
 
     def cut(self, reason: str) -> None:
         """Close at once; ``reason`` is the outcome of the present request."""
         self._fate.reason = reason
         self._all.left(self)
         self.transport.abort()
+
+    @property
+    def answering(self) -> bool:
+        """Whether its request is not answered to the end, and may hold a worker."""
+        return self._waiting
 
     def unread(self) -> UnreadAnswer | None:
         """What the client has not taken yet; None: nothing."""

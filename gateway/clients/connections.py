@@ -13,17 +13,14 @@ from time import monotonic
 from typing import Protocol
 
 from gateway.clients.descriptors import allowed_connections
+from gateway.clients.held_answers import CLIENT_TOO_SLOW, HeldAnswers, Reader
 from gateway.clients.listen_errors import (
     header_timeout,
     too_many_connections,
     too_many_of_address,
 )
-from gateway.clients.unread_answer import UnreadAnswer
 from gateway.config.listen import Listen
 from gateway.protocol.errors import ApiError
-
-CLIENT_TOO_SLOW = "client_too_slow"
-"""Outcome of requests whose client does not take the answer."""
 
 EVICTED = "evicted"
 """Reason for which an idle connection closes when there is one too many."""
@@ -42,7 +39,7 @@ _MOST_LINGERING = 200
 _LOOK_S = 1.0
 
 
-class Client(Protocol):
+class Client(Reader, Protocol):
     """A client's connection, as far as its bounds go."""
 
     address: str
@@ -53,12 +50,6 @@ class Client(Protocol):
     def close(self) -> None:
         """Close without an answer, after what has been written."""
 
-    def cut(self, reason: str) -> None:
-        """Close at once; ``reason`` is the outcome of the present request."""
-
-    def unread(self) -> UnreadAnswer | None:
-        """What the client has not taken yet; None: nothing."""
-
 
 class Connections:
     """The connections of a gateway's clients. Each is in one of these states, by who waits:
@@ -67,11 +58,13 @@ class Connections:
     all others wait for an answer or read one.
     """
 
-    def __init__(self, listen: Listen) -> None:
+    def __init__(self, listen: Listen, answers: HeldAnswers | None = None) -> None:
         self.listen = listen
+        self.answers = answers or HeldAnswers(listen)
         self.most = allowed_connections(listen.max_connections)
         self.refused = Counter(dict.fromkeys(REASONS, 0))
         """Connections that were refused or cut, by reason."""
+        self.answers.refused = self.refused
         self._open: set[Client] = set()
         self._by_address: Counter[str] = Counter()
         self._idle: dict[Client, float] = {}
@@ -79,7 +72,6 @@ class Connections:
         self._receiving: dict[Client, float] = {}
         """Since when the headers come, infinite once they are there; the longest silent first."""
         self._lingering: dict[Client, float] = {}
-        self._unread: dict[Client, UnreadAnswer] = {}
 
     def by_state(self) -> dict[str, int]:
         """The number of connections in each state."""
@@ -89,11 +81,6 @@ class Connections:
             "closing": len(self._lingering),
         }
         return {**counts, "answering": len(self._open) - sum(counts.values())}
-
-    @property
-    def unread(self) -> int:
-        """The number of clients that have not taken all of their answers so far."""
-        return len(self._unread)
 
     def joined(self, client: Client) -> None:
         """A client has connected."""
@@ -116,8 +103,9 @@ class Connections:
         self._by_address[client.address] -= 1
         if not self._by_address[client.address]:
             del self._by_address[client.address]
-        for kept in (self._idle, self._receiving, self._lingering, self._unread):
+        for kept in (self._idle, self._receiving, self._lingering):
             kept.pop(client, None)
+        self.answers.left(client)
 
     def heard(self, client: Client) -> None:
         """Data of a request has come."""
@@ -150,11 +138,6 @@ class Connections:
         if len(self._lingering) > _MOST_LINGERING:
             next(iter(self._lingering)).cut("")
 
-    def not_taken(self, client: Client) -> None:
-        """A part of an answer waits for the client to take it."""
-        if client not in self._unread and (unread := client.unread()) is not None:
-            self._unread[client] = unread
-
     def evict(self) -> bool:
         """Close the connection that is missed least; returns whether there was one.
 
@@ -172,7 +155,8 @@ class Connections:
     async def watch(self) -> None:
         """Close what is over its time, until cancelled."""
         listen = self.listen
-        shortest = min(listen.keep_alive_s, listen.header_timeout_s, listen.send_timeout_s)
+        sending = min(listen.send_timeout_s, listen.send_timeout_queued_s)
+        shortest = min(listen.keep_alive_s, listen.header_timeout_s, sending)
         while True:
             await asyncio.sleep(min(_LOOK_S, shortest / 4))
             self._look(monotonic())
@@ -186,12 +170,7 @@ class Connections:
         begun = now - self.listen.header_timeout_s
         for client in [one for one, since in self._receiving.items() if since < begun]:
             client.refuse(header_timeout(self.listen))
-        for client, unread in list(self._unread.items()):
-            if not unread.waits():
-                del self._unread[client]
-            elif unread.stalled(now, self.listen.send_timeout_s):
-                self.refused[CLIENT_TOO_SLOW] += 1
-                client.cut(CLIENT_TOO_SLOW)
+        self.answers.look(now)
 
 
 def _before(since: dict[Client, float], moment: float) -> list[Client]:

@@ -40,3 +40,7 @@ class Listen(Section):
     send_timeout_s: float = Field(default=10.0, gt=0, le=3600)
     """Seconds for which a client may take next to nothing (less than 256 bytes a second) of an
     answer that waits for it. Then its connection is closed (outcome client_too_slow)."""
+    send_timeout_queued_s: float = Field(default=3.0, gt=0, le=3600)
+    """Seconds for which a client may take nothing at all of an answer that waits for it, while
+    other requests wait for a worker and its machine answers. Then its connection is closed too,
+    since its request may hold a worker. As `send_timeout_s` or more: no such difference."""

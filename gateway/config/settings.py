@@ -45,6 +45,11 @@ class Requests(Section):
     max_answer_bytes: int = Field(default=64 * 2**20, ge=1024)
     """Bytes of a worker's answer that the gateway holds in memory. A longer answer of generated
     text that is not streamed is refused: 502 (answer_too_large)."""
+    max_answers_bytes: int = Field(default=256 * 2**20, ge=4096)
+    """Bytes of all answers in memory: those of more than 1 MiB that come from workers, and what
+    clients have not taken. Beyond it, the clients that take their answers most slowly are cut off
+    (client_too_slow); a large answer for which that does not suffice is answered 503
+    (answer_too_large). At least twice `max_answer_bytes`."""
     retries: int = Field(default=2, ge=0, le=10)
     """Times that a request is sent again after a worker failed before the first byte, or refused it
     while another worker may take it."""
@@ -59,12 +64,18 @@ class Requests(Section):
     (too_many_sequences), and so is an `n` above the max_num_seqs of all of the model's workers."""
 
     @model_validator(mode="after")
-    def _bodies_fit(self) -> Requests:
+    def _each_fits(self) -> Requests:
         if self.max_bodies_bytes < 4 * self.max_body_bytes:
             raise ValueError(
                 f"requests.max_bodies_bytes ({self.max_bodies_bytes}) must be at least four times "
                 f"requests.max_body_bytes ({self.max_body_bytes}); raise the first or lower the "
                 "second"
+            )
+        if self.max_answers_bytes < 2 * self.max_answer_bytes:
+            raise ValueError(
+                f"requests.max_answers_bytes ({self.max_answers_bytes}) must be at least twice "
+                f"requests.max_answer_bytes ({self.max_answer_bytes}); raise the first or lower "
+                "the second"
             )
         return self
 

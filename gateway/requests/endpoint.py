@@ -10,6 +10,7 @@ from typing import Any
 
 from gateway.clients.body_bytes import Body, BodyBytes
 from gateway.clients.fate import FATE, Fate
+from gateway.clients.held_answers import HeldAnswers
 from gateway.config.settings import Config
 from gateway.metrics import NO_MODEL, Metrics
 from gateway.protocol.disconnect import ClientGone, Receive, unless_gone
@@ -54,6 +55,7 @@ class Endpoint:
     leaving: Leaving
     reading: Reading
     bodies: BodyBytes
+    answers: HeldAnswers
 
     async def __call__(
         self,
@@ -105,7 +107,8 @@ class Endpoint:
         with self.bodies.body() as held:
             relay = await self._read(scope, receive, reply, held)
             work = self._run(relay, treatment, labels)
-            await unless_gone(receive, work, lambda: reply.complete)
+            with self.answers.answer() as relay.coming:
+                await unless_gone(receive, work, lambda: reply.complete)
 
     async def _read(
         self, scope: MutableMapping[str, Any], receive: Receive, reply: Reply, held: Body

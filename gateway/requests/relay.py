@@ -9,6 +9,7 @@ from time import monotonic
 
 import aiohttp
 
+from gateway.clients.held_answers import ComingAnswer
 from gateway.config.settings import Requests
 from gateway.protocol.dialects.reader import AnswerReader, Usage
 from gateway.protocol.errors import ApiError
@@ -20,12 +21,7 @@ from gateway.protocol.reply import Reply
 from gateway.requests.blame import Blame
 from gateway.requests.event_relay import EventRelay
 from gateway.requests.reading import Described
-from gateway.requests.refusals import (
-    WorkerFailed,
-    WorkerRefused,
-    cut_refusal,
-    told_in_stream,
-)
+from gateway.requests.refusals import WorkerFailed, WorkerRefused, cut_refusal, told_in_stream
 from gateway.requests.rejections import worker_broke_off, worker_redirects
 from gateway.requests.stored_responses import StoredResponses
 from gateway.requests.time_limits import Overdue, TimeLimits
@@ -68,6 +64,8 @@ class Relay:
     """Learns which worker has the response, for endpoints whose answers are stored."""
     reader: AnswerReader = field(init=False)
     """What is known of the answer."""
+    coming: ComingAnswer = field(default_factory=ComingAnswer)
+    """What a whole answer holds in memory until it is written to the client."""
     _sent: float = 0.0
     """When the request went to the present worker, on the clock of ``monotonic``."""
     may_move: bool = False
@@ -154,7 +152,7 @@ class Relay:
                 if response.content_type == "text/event-stream" and self.method != "HEAD":
                     return await self._relay_events(slot, member, response)
                 most = self.bounds.max_answer_bytes if self.request.generates else HELD_BYTES
-                answer, complete = await read_up_to(response, most)
+                answer, complete = await read_up_to(response, most, self.coming)
                 await self._blame.check_health(member, response.status)
                 if complete:
                     self._read(member, response, answer)
@@ -204,6 +202,7 @@ class Relay:
         headers = returned(response.raw_headers)
         if self.method == "HEAD" and (length := response.headers.get("Content-Length")):
             headers.append((b"content-length", length.encode()))
+        self.coming.end()  # from here on it is counted as not taken
         await self.reply.whole(response.status, headers, answer)
         return self.reader.error_status or response.status
 

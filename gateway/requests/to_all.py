@@ -7,6 +7,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gateway.clients.held_answers import ComingAnswer
 from gateway.config.settings import Config
 from gateway.protocol.errors import ApiError
 from gateway.protocol.headers import Headers, returned
@@ -100,7 +101,9 @@ async def _ask(relay: Relay, member: Member) -> WorkerAnswer:
     path = relay.path.partition("?")[0]  # a query may hold a key
     try:
         async with sent as response:
-            body, complete = await read_up_to(response, relay.bounds.max_answer_bytes)
+            body, complete = await read_up_to(
+                response, relay.bounds.max_answer_bytes, ComingAnswer()
+            )
             if not complete:
                 raise answer_too_large(relay.bounds)
             log.info("worker %s: %s %s: %s", member.id, relay.method, path, response.status)

@@ -8,6 +8,7 @@ import logging
 
 import aiohttp
 
+from gateway.clients.held_answers import ComingAnswer
 from gateway.config.settings import Requests
 from gateway.protocol.dialects.reader import AnswerReader
 from gateway.protocol.errors import ApiError
@@ -18,20 +19,28 @@ from gateway.requests.time_limits import TimeLimits
 log = logging.getLogger("lengthwise")
 
 HELD_BYTES = 2**20
-"""Bytes of an answer without generated text that are held: beyond, the answer passes in parts."""
+"""Bytes of an answer without generated text that are held: beyond, the answer passes in parts. So
+many bytes of any answer are not counted while they come, since that does not last long."""
 
 
-async def read_up_to(response: aiohttp.ClientResponse, most: int) -> tuple[bytes, bool]:
+async def read_up_to(
+    response: aiohttp.ClientResponse, most: int, coming: ComingAnswer
+) -> tuple[bytes, bool]:
     """The answer's bytes, and whether they are all: reading stops with more than ``most``.
 
     Raises:
         FAILURES: the answer broke off.
+        ApiError: the answer does not fit beside the others in memory.
     """
+    coming.end()
     body = bytearray()
     async for part in response.content.iter_any():
         if not body and response.content.at_eof():  # as usual: no copy
             return part, len(part) <= most
         body += part
+        if len(body) > HELD_BYTES and not coming.fits(len(body)):
+            response.close()
+            raise coming.full()
         if len(body) > most:
             return bytes(body), False
     return bytes(body), True

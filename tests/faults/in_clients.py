@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.faults.fault import Fault
 
 _TESTS = "tests/gateway/clients/test_connection.py::"
+_ANSWERS = "tests/gateway/clients/test_held_answers.py::"
 
 FAULTS: tuple[Fault, ...] = (
     Fault(
@@ -39,9 +40,9 @@ FAULTS: tuple[Fault, ...] = (
         why="An unread answer hides the client's hang-up",
     ),
     Fault(
-        file="gateway/clients/connections.py",
-        old="                client.cut(CLIENT_TOO_SLOW)\n",
-        new="                pass\n",
+        file="gateway/clients/held_answers.py",
+        old="        reader.cut(CLIENT_TOO_SLOW)\n",
+        new="",
         test=_TESTS + "test_a_client_that_does_not_read_loses_its_worker_and_its_connection",
         why="A client that does not read keeps its worker",
     ),
@@ -78,5 +79,27 @@ FAULTS: tuple[Fault, ...] = (
             "test_without_descriptors_accepting_pauses_and_goes_on"
         ),
         why="Without descriptors the event loop spins",
+    ),
+    Fault(
+        file="gateway/clients/held_answers.py",
+        old="        if self.coming + self._waiting > self.most:\n",
+        new="        if False:\n",
+        test=_ANSWERS + "test_unread_answers_are_bounded_together",
+        why="Clients that read no answers fill the memory together",
+    ),
+    Fault(
+        file="gateway/requests/whole_answer.py",
+        old="len(body) > HELD_BYTES and not coming.fits(len(body))",
+        new="False",
+        test=_ANSWERS + "test_an_answer_that_comes_is_refused_rather_than_new_readers",
+        why="Large answers that come at once fill the memory",
+    ),
+    Fault(
+        file="gateway/clients/held_answers.py",
+        old="        queued = self._queued()\n",
+        new="        queued = False\n",
+        test=_ANSWERS
+        + "test_a_client_that_takes_nothing_loses_its_worker_sooner_where_others_wait",
+        why="A client that takes nothing keeps its worker while others wait for it",
     ),
 )

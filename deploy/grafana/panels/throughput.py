@@ -85,9 +85,10 @@ THROUGHPUT = (
     Panel(
         "Bytes of bodies",
         "bytes",
-        "Bodies of requests that are read, wait or run (lengthwise_body_bytes). "
-        "requests.max_bodies_bytes bounds their sum.",
-        {"bodies": total("lengthwise_body_bytes")},
+        "Bodies of requests that are read, wait or run (lengthwise_body_bytes), bounded by "
+        "requests.max_bodies_bytes; and answers that come whole or that clients have not taken "
+        "(lengthwise_answer_bytes), bounded by requests.max_answers_bytes.",
+        {"bodies": total("lengthwise_body_bytes"), "answers": total("lengthwise_answer_bytes")},
         width=8,
     ),
     Panel(

@@ -283,7 +283,7 @@ async def test_a_hang_up_of_a_client_that_did_not_read_is_seen() -> None:
         gateway(worker.url) as running,
         unread(running.url, ASK) as client,
     ):
-        await until(lambda: running.app.state.connections.unread == 1, "it does not read")
+        await until(lambda: running.app.state.connections.answers.unread == 1, "it does not read")
         client.shutdown(socket.SHUT_WR)
         await until(lambda: running.in_flight == 0, "the hang-up is seen", 5)
 
