@@ -76,7 +76,7 @@ class Connection(BoundedRequests):
     def on_response_complete(self) -> None:
         """Go on with the next request, if it has come."""
         self.server_state.total_requests += 1
-        if self.transport.get_write_buffer_size():
+        if self.transport.get_write_buffer_size() > WAITING_BYTES:  # less may go out in a moment
             self._all.answers.not_taken(self)
         if self.transport.is_closing():
             return

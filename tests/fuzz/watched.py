@@ -20,7 +20,7 @@ from gateway.cli import main
 BEAT_S = 0.005
 TOLD_S = 0.03
 
-_run = asyncio.run
+_run = asyncio.Runner.run
 
 
 async def _beat(pauses: Path) -> None:
@@ -35,7 +35,9 @@ async def _beat(pauses: Path) -> None:
                 file.write(f"{time.time():.3f} {here:.4f} {everywhere:.4f} {wall:.4f}\n")
 
 
-def _run_with_heartbeat(work: Coroutine[Any, Any, Any], **settings: Any) -> Any:
+def _run_with_heartbeat(
+    runner: asyncio.Runner, work: Coroutine[Any, Any, Any], **settings: Any
+) -> Any:
     async def both() -> Any:
         heartbeat = asyncio.create_task(_beat(Path(PAUSES)))
         try:
@@ -43,10 +45,10 @@ def _run_with_heartbeat(work: Coroutine[Any, Any, Any], **settings: Any) -> Any:
         finally:
             heartbeat.cancel()
 
-    return _run(both(), **settings)
+    return _run(runner, both(), **settings)
 
 
 if __name__ == "__main__":
     PAUSES = sys.argv.pop(1)
-    asyncio.run = _run_with_heartbeat  # type: ignore[assignment]
+    asyncio.Runner.run = _run_with_heartbeat  # type: ignore[method-assign,assignment]
     sys.exit(main(sys.argv[1:]))
