@@ -6,9 +6,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
+from gateway.access.access import Access
+from gateway.access.models import shown_models, target_model
 from gateway.background import Background
 from gateway.clients.body_bytes import BodyBytes
 from gateway.clients.connections import Connections
@@ -56,10 +58,12 @@ def create_app(
     over a restart. ``app.state`` holds the parts that tests look at.
 
     Raises:
-        ConfigError: the section ``endpoints`` changes what cannot be changed.
+        ConfigError: the section ``endpoints`` changes what cannot be changed, or the file of keys
+            cannot be used.
     """
     routes = configured_routes(config.endpoints)
     learned = learned or LearnedState(AdaptiveLayer())
+    access = Access(config.access)
     dispatcher = Dispatcher(make_scheduler(config))
     metrics, leaving = Metrics(config.slo), Leaving()
     supervisor = Supervisor(metrics)
@@ -87,6 +91,7 @@ def create_app(
     background = Background(
         *(fleet, discovery, dispatcher, reload, learned, refits, outliers, connections, supervisor),
         leaving,
+        access,
     )
 
     @asynccontextmanager
@@ -99,11 +104,12 @@ def create_app(
     app.add_middleware(Front)
     app.add_middleware(UnreadBody, lambda: leaving.stage >= Stage.DRAINING)
     app.state.dispatcher, app.state.fleet, app.state.metrics = dispatcher, fleet, metrics
+    app.state.access = access
     app.state.forecaster, app.state.learned = forecaster, learned
     app.state.leaving, app.state.connections = leaving, connections
     _add_status(app, background, metrics, tenancy, leaving)
     models = ModelNames(config, fleet)
-    _add_models(app, fleet, models)
+    _add_models(app, fleet, models, access)
     feedback = Feedback(forecaster, metrics, learned.log, config.learning.keep_text)
     lifecycle = Lifecycle(config, fleet, dispatcher, forecaster, metrics, feedback, tenancy, budget)
     stored = StoredResponses(config, fleet)
@@ -112,6 +118,7 @@ def create_app(
         "/",
         Endpoint(
             config,
+            access,
             fleet,
             routes,
             models,
@@ -140,11 +147,17 @@ def _add_status(
         return {"status": "ok"}
 
     @app.get("/ready")
-    async def ready() -> JSONResponse:
-        """200 while a worker takes requests, else 503. The body shows the queue and the workers."""
+    async def ready(request: Request) -> JSONResponse:
+        """200 while a worker takes requests, else 503.
+
+        The body shows the queue and the workers to those who may use the gateway.
+        """
         scheduler = dispatcher.scheduler
         status = "ready" if fleet.ready else "no_healthy_worker"
         status = "draining" if leaving.stage > Stage.SERVING else status
+        code = 200 if status == "ready" else 503
+        if not parts.access.knows(request.scope):
+            return JSONResponse({"status": status}, status_code=code)
         state: dict[str, Any] = {
             "status": status,
             "waiting": scheduler.waiting_by_model(),
@@ -154,27 +167,41 @@ def _add_status(
         }
         if tenancy.fair:
             state["waiting_by_tenant"] = tenancy.shown(scheduler.waiting_by_tenant())
-        return JSONResponse(state, status_code=200 if status == "ready" else 503)
+        return JSONResponse(state, status_code=code)
 
     @app.get("/metrics")
-    async def prometheus() -> Response:
-        """Prometheus text."""
+    async def prometheus(request: Request) -> Response:
+        """Prometheus text, for those who may use the gateway."""
+        try:
+            parts.access.holder(request.scope)
+        except ApiError as error:
+            return _refusal(error)
         return Response(metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-def _add_models(app: FastAPI, fleet: Fleet, models: ModelNames) -> None:
+def _add_models(app: FastAPI, fleet: Fleet, models: ModelNames, access: Access) -> None:
     @app.get("/v1/models")
-    async def served() -> dict[str, Any]:
-        """The models of all workers."""
-        return {"object": "list", "data": list(fleet.models().values())}
+    async def served(request: Request) -> Response:
+        """The models of all workers that the holder of the key may use."""
+        try:
+            entries = shown_models(fleet.models(), access.holder(request.scope))
+        except ApiError as error:
+            return _refusal(error)
+        return JSONResponse({"object": "list", "data": list(entries.values())})
 
     @app.get("/v1/models/{name:path}")
-    async def model(name: str) -> Response:
+    async def model(request: Request, name: str) -> Response:
         """One model's entry."""
         try:
-            await models.find(name)
+            holder = access.holder(request.scope)
+            await models.find(target_model(name, holder))
         except ApiError as error:
-            again = error.retry_after
-            headers = None if again is None else {"retry-after": str(again)}
-            return Response(error.body(), error.status, headers, "application/json")
-        return JSONResponse(fleet.models()[name])
+            return _refusal(error)
+        return JSONResponse(shown_models(fleet.models(), holder)[name])
+
+
+def _refusal(error: ApiError) -> Response:
+    headers = {name.decode(): value.decode() for name, value in error.headers}
+    if error.retry_after is not None:
+        headers["retry-after"] = str(error.retry_after)
+    return Response(error.body(), error.status, headers, "application/json")

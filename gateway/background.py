@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from gateway.access.access import Access
 from gateway.clients.connections import Connections
 from gateway.forecasting.learned_state import LearnedState
 from gateway.forecasting.refits import Refits
@@ -37,6 +38,7 @@ class Background:
     connections: Connections
     supervisor: Supervisor
     leaving: Leaving
+    access: Access
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -59,6 +61,7 @@ class Background:
             WATCH: self.fleet.watch,
             "judge workers": self.outliers.watch,
             "discover workers": self.discovery.watch,
+            "read the keys": self.access.watch,
             "close idle connections": self.connections.watch,
             "expire waiting requests": self.dispatcher.watch_deadlines,
             "reload the predictor": self.reload.watch,

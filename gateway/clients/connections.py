@@ -84,7 +84,7 @@ class Connections:
 
     def joined(self, client: Client) -> None:
         """A client has connected."""
-        client.address = _network(client.address)
+        client.address = network(client.address)
         self._open.add(client)
         self._by_address[client.address] += 1
         per_address = self.listen.max_connections_per_address
@@ -183,7 +183,7 @@ def _before(since: dict[Client, float], moment: float) -> list[Client]:
     return found
 
 
-def _network(address: str) -> str:
+def network(address: str) -> str:
     """Whose an address is: of IPv6 everybody has a /64."""
     if ":" not in address:
         return address

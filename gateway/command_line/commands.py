@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gateway.access.keys_command import add_keys_arguments, run_keys
 from gateway.calibrate.command import add_calibrate_arguments, run_calibrate
 from gateway.config_command.command import add_config_arguments, run_config
 from gateway.emulator.command import add_emulate_arguments, run_emulate
@@ -26,6 +27,7 @@ COMMANDS = {
         add_config_arguments,
         run_config,
     ),
+    "keys": ("make, show, renew and take back API keys", add_keys_arguments, run_keys),
     "emulate": ("run an emulated vLLM worker", add_emulate_arguments, run_emulate),
     "calibrate": (
         "measure the step time of a vLLM server",

@@ -138,7 +138,9 @@ def _override(
         del origins[place]
     origins[location] = origin
     for part in location[:-1]:
-        inner = data.setdefault(str(part), {})
+        inner = data.get(str(part))
+        if inner is None:
+            inner = data[str(part)] = {}
         if not isinstance(inner, dict):
             return  # validation reports the file's own fault
         data = inner

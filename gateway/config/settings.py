@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, field_validator, model_validator
 
+from gateway.config.access import Access
 from gateway.config.cors import CorsSettings
 from gateway.config.endpoints import Endpoints
 from gateway.config.forecasting import Learning, PredictorConfig
@@ -102,6 +103,7 @@ class Config(Section):
     discovery: DiscoverySettings = DiscoverySettings()
     scheduling: Scheduling = Scheduling()
     queue: Queue = Queue()
+    access: Access = Access()
     tenants: Tenants = Tenants()
     requests: Requests = Requests()
     endpoints: Endpoints = Endpoints()

@@ -24,7 +24,7 @@ class Tenant(Section):
 
 
 class Tenants(Section):
-    """Who shares the workers, by API key. The workers check the keys; the gateway does not."""
+    """Who shares the workers, by API key: with keys in ``access``, by their holders."""
 
     fair: bool = False
     """Share the workers by tokens: the tenant with the fewest tokens for its weight goes next. Each
@@ -37,7 +37,7 @@ class Tenants(Section):
     """Requests of one tenant that may wait. One more is answered 429 (tenant_queue_full). Unset:
     half of queue.max_waiting, so that no tenant can fill the queue alone. Needs `fair`."""
     known: tuple[Tenant, ...] = ()
-    """API keys with a name, a weight or a class."""
+    """API keys with a name, a weight or a class. Not used where `access` has keys."""
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Tenants:

@@ -22,6 +22,9 @@ PREFIX = "LENGTHWISE_"
 WORKERS = f"{PREFIX}WORKERS"
 FINDERS = (f"{PREFIX}DISCOVERY_DNS", f"{PREFIX}DISCOVERY_FILE")
 
+KEY = f"{PREFIX}ACCESS_KEY_"
+"""Beginning of the variables that hold one API key each: the rest is its holder's name."""
+
 _OTHERS = {f"{PREFIX}DATA", f"{PREFIX}VLLM_HOME"}
 _KUBERNETES = re.compile(
     r"LENGTHWISE_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)"
@@ -45,11 +48,23 @@ def variables(env: Mapping[str, str], overridden: Collection[Location] = ()) -> 
     """
     known = dict(_known(Config, ()))
     for name in sorted(name for name in env if name.startswith(PREFIX)):
-        if name not in known:
+        if name.startswith(KEY) and name not in known:
+            yield _key(name, env[name])
+        elif name not in known:
             _check_unknown(name, env[name], known)
         elif known[name][0] not in overridden:
             location, kind = known[name]
             yield location, _value(name, location, kind, env[name]), f"environment variable {name}"
+
+
+def _key(name: str, text: str) -> Given:
+    """An API key of ``access.api_keys``, as text; its holder's name is in small letters."""
+    holder = name.removeprefix(KEY).lower()
+    if holder == "file":
+        raise ConfigError(
+            f"environment variable {name}: unknown setting. Did you mean {PREFIX}ACCESS_KEYS_FILE?"
+        )
+    return ("access", "api_keys", holder), text.strip(), f"environment variable {name}"
 
 
 def empty_finder(env: Mapping[str, str]) -> str | None:

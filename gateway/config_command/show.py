@@ -74,6 +74,8 @@ def _plain(value: Any) -> Any:
         case HttpUrl():
             hidden = f"{HIDDEN}@" if value.username or value.password else ""
             return shown_url(value).replace("://", f"://{hidden}", 1)
+        case dict():
+            return {name: _plain(one) for name, one in value.items()}
         case tuple() | list():
             return [_plain(one) for one in value]
         case None | bool() | int() | float() | str():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
 from gateway.protocol.json_count import WINDOW
@@ -43,11 +43,11 @@ def loads(body: bytes) -> Any:
 
 def with_fields(
     body: bytes,
-    given: Mapping[str, Any],
+    given: Container[str],
     wanted: Mapping[str, Any],
     places: Sequence[Place] | None = None,
 ) -> bytes:
-    """A JSON object's text with the fields ``wanted``; ``given`` is its value, not empty.
+    """A JSON object's text with the fields ``wanted``; it has the names ``given``, at least one.
 
     ``places`` are those of the ``wanted`` names that the object has, None where they are not known.
     All other bytes stay, numbers and double names among them: text that is encoded anew would have

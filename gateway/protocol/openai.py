@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gateway.protocol.errors import ApiError
@@ -22,7 +23,10 @@ LARGE = WINDOW
 MOST_VALUES = 2_000_000
 """Values of a large body, the default of ``requests.max_json_values``."""
 
-SET_FIELDS = frozenset(("priority", "stream_options"))
+TOKEN_LIMITS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
+"""Fields that limit the output tokens of a sequence."""
+
+SET_FIELDS = frozenset(("priority", "stream_options", "model", *TOKEN_LIMITS))
 """Fields that the gateway sets."""
 
 STREAM_FLAGS = ("include_usage", "continuous_usage_stats")
@@ -43,6 +47,10 @@ class ApiRequest:
     """The parsed body; empty for a body that is not JSON (a file upload, a GET)."""
     places: tuple[Place, ...] | None = None
     """Where a large body has the fields that the gateway sets; None: not known."""
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    """Fields that a worker gets with other values than the client's; ``fields`` has these too."""
+    added: frozenset[str] = frozenset()
+    """Fields of ``changes`` that the client's body does not have."""
 
     @property
     def generates(self) -> bool:
@@ -88,15 +96,23 @@ class ApiRequest:
     @property
     def max_tokens(self) -> int | None:
         """The client's limit of output tokens; None without one."""
-        for name in ("max_completion_tokens", "max_tokens", "max_output_tokens"):
+        for name in TOKEN_LIMITS:
             value = whole(self.fields.get(name))
             if value is not None and value > 0:
                 return value
         return None
 
+    def changed(self, changes: Mapping[str, Any]) -> ApiRequest:
+        """The request with other values for these fields."""
+        given = {**self.fields, **changes}
+        model = changes.get("model", self.model)
+        added = self.added | (changes.keys() - self.fields.keys())
+        every = {**self.changes, **changes}
+        return replace(self, model=model, fields=given, changes=every, added=added)
+
     def for_worker(self, priority: int | None) -> bytes:
         """The client's body with ``priority`` and a request for usage added, for a worker."""
-        extra: dict[str, Any] = {}
+        extra: dict[str, Any] = dict(self.changes)
         if priority is not None and self.generates:
             extra["priority"] = priority
         if self.asks_usage_itself:
@@ -106,7 +122,8 @@ class ApiRequest:
             extra["stream_options"] = {**options, "include_usage": True}
         if not extra or not self.fields:  # a GET or an upload: there is no JSON object
             return self.body
-        return with_fields(self.body, self.fields, extra, self.places)
+        given = self.fields.keys() - self.added if self.added else self.fields
+        return with_fields(self.body, given, extra, self.places)
 
 
 def parse(

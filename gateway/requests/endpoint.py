@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
+from gateway.access.access import Access
+from gateway.access.admission import ADMISSION, Admission
 from gateway.clients.body_bytes import Body, BodyBytes
 from gateway.clients.fate import FATE, Fate
 from gateway.clients.held_answers import HeldAnswers
@@ -23,6 +25,7 @@ from gateway.protocol.request_id import request_id
 from gateway.protocol.routes import Routes, Treatment, endpoint_of
 from gateway.requests.at_once import AtOnce
 from gateway.requests.body import read_body
+from gateway.requests.granted import as_granted, check_default, check_steers
 from gateway.requests.leaving import Leaving
 from gateway.requests.lifecycle import Lifecycle
 from gateway.requests.model_names import ModelNames
@@ -44,6 +47,7 @@ class Endpoint:
     """Accepts requests and counts the outcome of each request."""
 
     config: Config
+    access: Access
     fleet: Fleet
     routes: Routes
     models: ModelNames
@@ -76,7 +80,7 @@ class Endpoint:
         labels, outcome = _Labels(), "cancelled"
         self.metrics.in_flight.inc()
         try:
-            with self.leaving.request():
+            with self.leaving.request(), self.access.admit(scope):
                 await self._answer(scope, receive, reply, treatment, labels)
             outcome = "ok"
         except ClientGone:
@@ -122,6 +126,9 @@ class Endpoint:
         request, described = await self.reading.read(
             endpoint_of(scope["path"]), method, content_type, body
         )
+        admission: Admission | None = scope.get(ADMISSION)
+        if admission is not None:
+            request, described = as_granted(request, described, admission.holder)
         return Relay(
             request=request,
             method=method,
@@ -132,12 +139,14 @@ class Endpoint:
             fleet=self.fleet,
             described=described,
             bounds=self.config.requests,
+            admission=admission,
         )
 
     async def _run(self, relay: Relay, treatment: Treatment, labels: _Labels) -> None:
         """Carry a request to its end by its treatment."""
         request = relay.request
         if treatment is Treatment.TO_ALL:
+            check_steers(relay)
             await self.to_all.run(relay)
             return
         if treatment is Treatment.STORED:
@@ -147,6 +156,8 @@ class Endpoint:
         queued = treatment is not Treatment.AT_ONCE
         labels.endpoint = request.endpoint if queued and request.generates else "other"
         model = await self.models.resolve(request)
+        if relay.admission is not None and request.model is None:
+            check_default(relay.admission.holder, model, relay.method)
         labels.model = model or NO_MODEL
         if not queued:
             await self.at_once.run(relay, model)

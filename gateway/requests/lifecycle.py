@@ -76,7 +76,8 @@ class Lifecycle:
         self.tenancy.answered(in_flight.prompt.tenant, in_flight.job.tenant, now)
 
     async def _begin(self, relay: Relay, model: str, worker_id: str) -> InFlightRequest:
-        owner = self.tenancy.identify(relay.headers)
+        holder = relay.admission.holder if relay.admission is not None else None
+        owner = self.tenancy.identify(relay.headers, holder)
         described = relay.described or describe(relay.request)
         prompt, parts = replace(described.prompt, tenant=owner.pseudonym), described.parts
         context = self.fleet.max_model_len(model)

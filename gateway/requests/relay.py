@@ -9,6 +9,7 @@ from time import monotonic
 
 import aiohttp
 
+from gateway.access.admission import Admission
 from gateway.clients.held_answers import ComingAnswer
 from gateway.config.settings import Requests
 from gateway.protocol.dialects.reader import AnswerReader, Usage
@@ -60,6 +61,8 @@ class Relay:
     described: Described | None = None
     """What the forecasts need of a large body; None for a small one."""
     bounds: Requests = field(default_factory=Requests)
+    admission: Admission | None = None
+    """What is known of the holder of the request's key; None where everybody may come in."""
     stored: StoredResponses | None = None
     """Learns which worker has the response, for endpoints whose answers are stored."""
     reader: AnswerReader = field(init=False)
@@ -74,11 +77,8 @@ class Relay:
     _limits: TimeLimits = field(init=False)
 
     def __post_init__(self) -> None:
-        self.reader = self._new_reader()
+        self.reader = reader_for(self.request.endpoint, self.request.sequences.total)
         self._blame = Blame(self.fleet.health)
-
-    def _new_reader(self) -> AnswerReader:
-        return reader_for(self.request.endpoint, self.request.sequences.total)
 
     @property
     def usage(self) -> Usage:
@@ -106,7 +106,7 @@ class Relay:
             ApiError: the worker failed in mid-stream, or its stream had no end.
         """
         member = self.fleet[worker_id]
-        self.reader = self._new_reader()
+        self.reader = reader_for(self.request.endpoint, self.request.sequences.total)
         self._sent = monotonic()
         self._blame.begin(self._sent, generates=slot is not None and self.request.generates)
         job, seen = slot.job if slot else None, self.fleet.scheduled(worker_id)

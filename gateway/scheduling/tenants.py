@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 
+from gateway.access.directory import Holder
 from gateway.config.tenants import Tenants
 from gateway.protocol.headers import KEYS, first_values
 from gateway.scheduling.regulars import Regulars
@@ -40,7 +41,7 @@ class Identity:
 
 
 class Tenancy:
-    """Identifies the owner of each request by API key.
+    """Identifies the owner of each request: the holder of its key, else by its API key.
 
     Args:
         settings: the section ``tenants``.
@@ -67,8 +68,10 @@ class Tenancy:
         """Whether tenants are told apart for fairness."""
         return self._fair
 
-    def identify(self, headers: Mapping[str, str]) -> Identity:
-        """The owner of a request with these headers."""
+    def identify(self, headers: Mapping[str, str], holder: Holder | None = None) -> Identity:
+        """The owner of a request with these headers; ``holder`` is who has its key, if known."""
+        if holder is not None:
+            return self._owner(holder)
         credential = _credential(headers)
         pseudonym = self._pseudonym(credential) if credential else ""
         claim = self._claims.get(_api_key(credential))
@@ -76,6 +79,16 @@ class Tenancy:
             own = self._fair and pseudonym in self._regulars
             claim = Claim(pseudonym if own else "")
         return Identity(pseudonym, claim)
+
+    def _owner(self, holder: Holder) -> Identity:
+        """A holder as the owner of a request, by whichever of his keys."""
+        name, rights = holder.name, holder.rights
+        if name not in self._names and len(self._names) < SHOWN:
+            self._names.append(name)
+        urgency = rights.urgency or 0
+        if not self._fair:
+            return Identity(self._pseudonym(name), Claim(urgency=urgency))
+        return Identity(self._pseudonym(name), Claim(name, rights.weight or 1.0, urgency))
 
     def answered(self, pseudonym: str, tenant: str, now: float) -> None:
         """Note that a request of this owner has been answered, at ``now`` (seconds)."""

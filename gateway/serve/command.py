@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import uvicorn
 
+from gateway.access.exposure import warn_of_exposure
 from gateway.app import create_app
 from gateway.clients.server import server_protocols
 from gateway.config.errors import ConfigError
@@ -142,6 +143,7 @@ async def _serve_on(
             banner = BANNER
         output.hide(secrets_of(config))
         app = create_app(config, predictor, learned)
+        warn_of_exposure(config.listen.host, needs_keys=app.state.access.on)
         output.tell_drops(app.state.metrics.log_lines_dropped.inc)
         loop_errors = LoopErrors(app.state.metrics.uncaught_errors.inc)
         asyncio.get_running_loop().set_exception_handler(loop_errors)

@@ -19,7 +19,7 @@ _PATTERNS = (
     # A header, in a message, in the text of an exception or as Python shows pairs and mappings.
     re.compile(rf"(?i)(\b(?:{_NAMES})\b['\"]?\)?\s*[:=,]\s*(?:SecretStr\()?b?(['\"]?))[^'\"\r\n]+"),
     re.compile(r"(?i)(\b(?:bearer|basic) +)[\w.~+/=-]{12,}"),
-    re.compile(r"(\bsk-)[\w-]{6,}"),
+    re.compile(r"(\b(?:sk|lw)-)[\w-]{6,}"),
     # User and password of a URL.
     re.compile(r"(://)[^\s/'\"<>@]*(?=@)"),
 )
@@ -57,6 +57,8 @@ def secrets_of(settings: object) -> Iterator[str]:
         case BaseModel():
             for name in type(settings).model_fields:
                 yield from secrets_of(getattr(settings, name))
+        case dict():
+            yield from secrets_of(list(settings.values()))
         case list() | tuple():
             for one in settings:
                 yield from secrets_of(one)

@@ -10,6 +10,7 @@ from typing import Any, get_args
 import yaml
 from pydantic import BaseModel
 
+from gateway.config.access import Group
 from gateway.config.load import load_config
 from gateway.config.settings import Config
 from gateway.config.tenants import Tenant
@@ -55,7 +56,10 @@ def test_the_commented_lists_are_valid(tmp_path: Path) -> None:
     path.write_text(_with_workers(), encoding="utf-8")
     config = load_config(path, env={})
     tenants = config.tenants.model_copy(update={"known": ()})
-    assert config.model_copy(update={"workers": (), "tenants": tenants}) == Config()
+    access = config.access.model_copy(update={"groups": ()})
+    lists = {"workers": (), "tenants": tenants, "access": access}
+    assert config.model_copy(update=lists) == Config()
+    assert config.access.groups[0].model_fields_set == set(Group.model_fields)
     assert config.workers[0].model_fields_set == set(WorkerConfig.model_fields)
     assert config.tenants.known[0].model_fields_set == set(Tenant.model_fields)
 

@@ -9,6 +9,7 @@ from tests.faults import (
     in_commands,
     in_config,
     in_emulator,
+    in_keys,
     in_leaving,
     in_limits,
     in_predictor,
@@ -37,6 +38,7 @@ FAULTS: tuple[Fault, ...] = (
     *in_leaving.FAULTS,
     *in_limits.FAULTS,
     *in_access.FAULTS,
+    *in_keys.FAULTS,
     *in_chaos.FAULTS,
     *in_clients.FAULTS,
 )

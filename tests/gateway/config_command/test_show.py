@@ -36,6 +36,7 @@ def file(tmp_path: Path) -> Path:
         "tenants:\n"
         f"  known: [{{name: a, api_key: {SECRET}}}]\n"
         "learning: {folder: /var/lib/lengthwise}\n"
+        f"access: {{api_keys: {{alice: {SECRET}-at-all}}}}\n"
     )
     return path
 
@@ -71,7 +72,9 @@ def test_workers_of_a_variable_or_a_flag_come_from_there(
 def test_no_secret_is_shown(capsys: pytest.CaptureFixture[str], file: Path) -> None:
     for more in ((), ("--json",)):
         assert main(["config", "show", "--config", str(file), *more]) == 0
-        assert SECRET not in capsys.readouterr().out
+        output = capsys.readouterr().out
+        assert SECRET not in output
+        assert '"alice": "***"' in output
 
 
 def test_json_holds_the_same(capsys: pytest.CaptureFixture[str], file: Path) -> None:

@@ -1,0 +1,163 @@
+"""Access: lets requests in by their keys, and ends those whose keys are revoked."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from contextlib import AbstractContextManager, nullcontext
+from functools import lru_cache
+from pathlib import Path
+
+from gateway.access.admission import ADMISSION, Admission
+from gateway.access.api_key import AmbiguousKeysError, digest, key_in
+from gateway.access.clock import Clock
+from gateway.access.directory import Directory, Entry, Holder
+from gateway.access.failures import Failures
+from gateway.access.key_file import Holders, KeyFileError, read_holders
+from gateway.access.refusals import Refused, no_access, too_many_failures
+from gateway.clients.connections import network
+from gateway.config.access import Access as Settings
+from gateway.protocol.asgi import Scope
+from gateway.protocol.errors import ApiError
+
+log = logging.getLogger("lengthwise")
+
+LOOK_S = 0.5
+"""Seconds between two looks whether the file of keys has changed."""
+
+_EVERYBODY: AbstractContextManager[None] = nullcontext()
+_network = lru_cache(4096)(network)
+
+Stamp = tuple[int, int, int] | None
+"""What changes with a file; None where there is no file."""
+
+
+class Access:
+    """The gate. Without keys in its settings it is open, and looks at nothing.
+
+    Raises:
+        KeyFileError: the file of keys cannot be used.
+    """
+
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        self.clock = clock or Clock()
+        self.problem = ""
+        """Why the file of keys, as it is now, is not used; "" where it is."""
+        self._running: set[Admission] = set()
+        self._failures = Failures(settings.failures_per_min)
+        self._stamp: Stamp = None
+        self._holders: Holders = {}
+        self.apply(settings)
+
+    @property
+    def on(self) -> bool:
+        """Whether a request needs a key."""
+        return self._on
+
+    def apply(self, settings: Settings) -> None:
+        """Go by other settings from now on; the file of keys is read anew.
+
+        Raises:
+            KeyFileError: the file cannot be used, and nothing has changed.
+        """
+        path = settings.keys_file
+        stamp = _stamp(path)
+        self._use(settings, {} if path is None else read_holders(path))
+        self._stamp = stamp
+        self._failures.most_per_min = settings.failures_per_min
+
+    def _use(self, settings: Settings, holders: Holders) -> None:
+        self._directory = Directory(settings, holders)
+        self._settings, self._holders, self.problem = settings, holders, ""
+        self._on = settings.keys_file is not None or bool(settings.api_keys)
+        if self._on:
+            self._end_revoked()
+
+    def _end_revoked(self) -> None:
+        """End the requests whose keys are revoked or gone. One that has expired ends by itself."""
+        for admission in list(self._running):
+            entry = self._directory.entry(admission.key)
+            if entry is None or entry.revoked:
+                admission.end()
+
+    def admit(self, scope: Scope) -> AbstractContextManager[object]:
+        """A context for the length of a request, whose scope gets its ``Admission``.
+
+        Raises:
+            ApiError: the request has no valid key, or one is revoked while the request runs.
+        """
+        if not self._on:
+            return _EVERYBODY
+        key, entry = self._entry(scope)
+        scope[ADMISSION] = admission = Admission(entry.holder, key, self._running)
+        return admission
+
+    def holder(self, scope: Scope) -> Holder | None:
+        """Who asks for one of the gateway's own pages; None where everybody may.
+
+        Raises:
+            ApiError: the request has no valid key.
+        """
+        return self._entry(scope)[1].holder if self._on else None
+
+    def knows(self, scope: Scope) -> bool:
+        """Whether a request may see what concerns the deployment."""
+        try:
+            self.holder(scope)
+        except ApiError:
+            return False
+        return True
+
+    def _entry(self, scope: Scope) -> tuple[str, Entry]:
+        """The digest of a request's key, and its valid line of the directory."""
+        try:
+            key = key_in(scope["headers"])
+        except AmbiguousKeysError as error:
+            raise no_access(Refused.INVALID, str(error)) from None
+        if not key:
+            raise no_access(Refused.MISSING)
+        address, found = _network((scope.get("client") or ("",))[0]), digest(key)
+        now = self.clock.steady()
+        if seconds := self._failures.wait_s(address, found, now):
+            raise too_many_failures(self._failures.most_per_min, int(seconds) + 1)
+        entry = self._directory.entry(found)
+        if entry is None:
+            self._failures.failed(address, now)
+            raise no_access(Refused.INVALID)
+        if fault := entry.fault(self.clock.wall()):
+            raise no_access(fault)
+        self._failures.succeeded(address, found)
+        return found, entry
+
+    async def watch(self) -> None:
+        """Read the file of keys when it has changed, until cancelled."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            if self._settings.keys_file is not None:
+                await self._look(self._settings)
+
+    async def _look(self, settings: Settings) -> None:
+        path = settings.keys_file
+        assert path is not None
+        stamp = await asyncio.to_thread(_stamp, path)
+        if stamp == self._stamp:
+            return
+        try:
+            holders = await asyncio.to_thread(read_holders, path)
+            if settings is self._settings:  # else ``apply`` has read a file in between
+                self._use(settings, holders)
+                log.info("%s: read anew, %d keys", path, len(self._directory))
+        except KeyFileError as error:
+            self.problem = str(error)
+            log.warning("%s The keys of before stay valid.", error)
+        if settings is self._settings:
+            self._stamp = stamp
+
+
+def _stamp(path: Path | None) -> Stamp:
+    try:
+        found = os.stat(path) if path is not None else None
+    except OSError:
+        return None
+    return found and (found.st_mtime_ns, found.st_size, found.st_ino)

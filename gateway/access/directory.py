@@ -1,0 +1,82 @@
+"""Directory: whose each key is, and what its holder may do."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gateway.access.api_key import digest
+from gateway.access.key_file import Holders, KeptHolder, KeyFileError
+from gateway.access.refusals import Refused
+from gateway.config.access import Access, Rights
+
+NO_RIGHTS = Rights()
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who may use the gateway."""
+
+    name: str
+    group: str
+    rights: Rights
+    """The holder's own rights with those of the group where they are unset."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A key's line of the directory. Times are seconds since 1970."""
+
+    holder: Holder
+    expires: float = math.inf
+    revoked: bool = False
+
+    def fault(self, now: float) -> Refused | None:
+        """Why the key opens nothing now; None if it does."""
+        if self.revoked:
+            return Refused.REVOKED
+        return Refused.EXPIRED if self.expires <= now else None
+
+
+class Directory:
+    """Keys by their digests, of the settings and of the file.
+
+    Raises:
+        KeyFileError: a holder names a group that the settings do not have. His key would else open
+            everything without a bound.
+    """
+
+    def __init__(self, settings: Access, holders: Holders) -> None:
+        self._groups: Mapping[str, Rights] = {group.name: group for group in settings.groups}
+        self._default = settings.default_group
+        self._entries: dict[str, Entry] = {}
+        for kept in holders.values():
+            self._add_kept(kept)
+        for name, key in (settings.api_keys or {}).items():
+            group = name if name in self._groups else ""
+            self._entries[digest(key.get_secret_value())] = Entry(self.holder(name, group))
+
+    def _add_kept(self, kept: KeptHolder) -> None:
+        if kept.group and kept.group not in self._groups:
+            raise KeyFileError(
+                f"access.keys_file: the group {kept.group[:64]!r} of {kept.name} is not in "
+                "access.groups. Add the group there, or give the holder another one: lengthwise "
+                f"keys group {kept.name} GROUP"
+            )
+        holder = self.holder(kept.name, kept.group, kept.rights)
+        for key in kept.keys:
+            expires = math.inf if key.expires is None else key.expires
+            self._entries[key.hash] = Entry(holder, expires, key.revoked is not None)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def entry(self, key_digest: str) -> Entry | None:
+        """The line of a key."""
+        return self._entries.get(key_digest)
+
+    def holder(self, name: str, group: str, own: Rights = NO_RIGHTS) -> Holder:
+        """A holder with the rights of the group, or of the default group where there is none."""
+        group = group or self._default
+        return Holder(name, group, own.over(self._groups.get(group, NO_RIGHTS)))

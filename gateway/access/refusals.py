@@ -1,0 +1,61 @@
+"""Refusals: the client's error for each reason for which access is refused."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from gateway.protocol.errors import ApiError
+from gateway.protocol.headers import Headers
+
+_CHALLENGE: Headers = [(b"www-authenticate", b"Bearer")]
+
+
+class Refused(StrEnum):
+    """Machine-readable reasons: ``code`` of the error and ``outcome`` of the metric."""
+
+    MISSING = "missing_api_key"
+    INVALID = "invalid_api_key"
+    EXPIRED = "expired_api_key"
+    REVOKED = "revoked_api_key"
+    FAILURES = "too_many_failures"
+    MODEL = "model_not_allowed"
+
+
+_NO_ACCESS = {
+    Refused.MISSING: "The request has no API key. Send one as Authorization: Bearer KEY (or as "
+    "x-api-key); who runs this gateway gives keys out.",
+    Refused.INVALID: "The API key is not known here. Check it for typing errors, or ask who runs "
+    "this gateway for one.",
+    Refused.EXPIRED: "The API key has expired. Ask who runs this gateway for a new one.",
+    Refused.REVOKED: "The API key has been revoked. Ask who runs this gateway for a new one.",
+}
+
+
+def no_access(reason: Refused, text: str = "") -> ApiError:
+    """The error for a request without a valid key; ``text`` says more than the usual one."""
+    error = ApiError(401, text or _NO_ACCESS[reason], code=reason)
+    error.headers = _CHALLENGE
+    return error
+
+
+def too_many_failures(most: int, seconds: int) -> ApiError:
+    """The error for an address that has sent too many wrong keys."""
+    return ApiError(
+        429,
+        f"More than {most} wrong API keys a minute have come from this address "
+        "(access.failures_per_min). Try again later, with a valid one.",
+        code=Refused.FAILURES,
+        retry_after=seconds,
+    )
+
+
+def model_not_allowed(model: str, name: str) -> ApiError:
+    """The error for a model that a holder may not use, whether or not a worker serves it."""
+    asked = f"the model `{model[:200]}`" if model else "a request that names no model"
+    return ApiError(
+        403,
+        f"The API key of {name} does not allow {asked}. GET /v1/models lists the models that it "
+        "allows.",
+        code=Refused.MODEL,
+        param="model",
+    )

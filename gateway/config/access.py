@@ -1,0 +1,95 @@
+"""Settings of who may use the gateway: the section ``access``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr, StringConstraints, field_validator, model_validator
+
+from gateway.config.secrets import fits_header
+from gateway.config.section import Section
+
+NAME = r"^[A-Za-z0-9._-]{1,64}$"
+"""Names of key holders and groups: letters, digits, . _ and -."""
+
+MOST = 10**15
+"""The largest number that a limit may have."""
+
+Name = Annotated[str, StringConstraints(pattern=NAME)]
+Key = Annotated[SecretStr, Field(min_length=16, max_length=512)]
+
+
+class Rights(Section):
+    """What the holder of a key may do. Unset: what the holder's group says, else no bound."""
+
+    weight: float | None = Field(default=None, ge=0.001, le=1000)
+    """Share of tokens relative to other holders while both have waiting requests; unset 1.0. Needs
+    `tenants.fair`."""
+    urgency: int | None = Field(default=None, ge=-100, le=100)
+    """Class of the holder's requests; unset 0. A lower class goes first, whatever the policy."""
+    models: tuple[str, ...] | None = None
+    """Models that may be used, as names or patterns with * and ?. Others are answered 403
+    (model_not_allowed) and left out of `GET /v1/models`. Unset: all."""
+    aliases: dict[str, str] | None = None
+    """Names by which the holder may call models: alias -> model. The worker gets the model's name,
+    and answers with it. An alias allows its model."""
+    max_tokens: int | None = Field(default=None, ge=1, le=MOST)
+    """Most output tokens of one sequence. A higher limit in a request is lowered to this one."""
+    default_max_tokens: int | None = Field(default=None, ge=1, le=MOST)
+    """Limit of output tokens for a request that names none; unset: `max_tokens`."""
+    steers: bool | None = None
+    """Whether the holder may use the paths of `endpoints.to_every_worker`; unset: no."""
+
+    def over(self, defaults: Rights) -> Rights:
+        """These rights, with ``defaults`` where they are unset."""
+        names = Rights.model_fields
+        own = {name: value for name in names if (value := getattr(self, name)) is not None}
+        return Rights.model_construct(**{name: getattr(defaults, name) for name in names} | own)
+
+
+class Group(Rights):
+    """Rights of all holders of a group."""
+
+    name: Name
+    """Name of the group."""
+
+
+class Access(Section):
+    """Who may use the gateway. Without keys and tokens, everybody who reaches it may."""
+
+    keys_file: Path | None = None
+    """File of the keys that `lengthwise keys` makes, one holder a line, keys as hashes. A changed
+    file is read again within a second. With it, a request needs a key: 401 (missing_api_key,
+    invalid_api_key, expired_api_key, revoked_api_key)."""
+    api_keys: dict[Name, Key] | None = None
+    """Keys in plain text by their holder's name, of 16 characters or more. Keep them in the
+    environment: LENGTHWISE_ACCESS_KEY_ALICE=KEY. The holder's group is the one of the same name,
+    else `default_group`."""
+    groups: tuple[Group, ...] = ()
+    """Rights by group."""
+    default_group: str = ""
+    """Group of holders that name none; "": no bound."""
+    failures_per_min: int = Field(default=30, ge=0, le=1_000_000)
+    """Wrong keys per minute from one address (of IPv6: one /64). Then requests from there are
+    answered 429 (too_many_failures), but for those with keys that have been right there lately.
+    0: no bound."""
+
+    @field_validator("api_keys")
+    @classmethod
+    def _fit_headers(cls, value: dict[str, SecretStr] | None) -> dict[str, SecretStr] | None:
+        for key in (value or {}).values():
+            fits_header(key)
+        return value
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Access:
+        names = [group.name for group in self.groups]
+        if len(set(names)) < len(names):
+            raise ValueError("two of groups have the same name: give each its own")
+        if self.default_group and self.default_group not in names:
+            raise ValueError(
+                f"default_group is {self.default_group[:64]!r} and no group has this name: add it "
+                "to groups"
+            )
+        return self

@@ -1,0 +1,98 @@
+"""Granted: a request as the rights of its key's holder allow it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from gateway.access.directory import Holder
+from gateway.access.models import check_model, target_model
+from gateway.config.access import Rights
+from gateway.protocol.errors import ApiError
+from gateway.protocol.lax import whole
+from gateway.protocol.openai import ApiRequest
+from gateway.requests.reading import Described
+from gateway.requests.rejections import endpoint_refused
+from gateway.requests.relay import Relay
+from gateway.workers.member import ANY_MODEL
+from predictor import Prompt
+
+_CHAT = ("max_completion_tokens", "max_tokens")
+_LIMITS: Mapping[str, Sequence[str]] = {
+    "chat/completions": _CHAT,
+    "chat/completions/batch": _CHAT,
+    "completions": ("max_tokens",),
+    "messages": ("max_tokens",),
+    "responses": ("max_output_tokens",),
+}
+"""Endpoint -> the fields in which it takes a limit of output tokens; the last one is set anew."""
+
+
+def as_granted(
+    request: ApiRequest, described: Described | None, holder: Holder
+) -> tuple[ApiRequest, Described | None]:
+    """The request with its model's own name and with token limits that are granted.
+
+    Raises:
+        ApiError: the holder may not use the model.
+    """
+    changes: dict[str, Any] = {}
+    if request.model is not None:
+        target = target_model(request.model, holder)
+        if target != request.model:
+            if not request.fields:
+                raise _alias_in_form(request.model, target)
+            changes["model"] = target
+    changes |= _token_limits(request, holder.rights)
+    if not changes:
+        return request, described
+    request = request.changed(changes)
+    if described is not None:  # of a large body
+        described = replace(described, prompt=_prompt(described.prompt, request))
+    return request, described
+
+
+def _token_limits(request: ApiRequest, rights: Rights) -> Mapping[str, int]:
+    """Token limits in place of those of the request; a limit of a wrong type is the worker's."""
+    names, most = _LIMITS.get(request.endpoint, ()), rights.max_tokens
+    given = {name: value for name in names if (value := request.fields.get(name)) is not None}
+    if names and not given:
+        limits = [one for one in (rights.default_max_tokens, most) if one is not None]
+        return {names[-1]: min(limits)} if limits else {}
+    return {name: most for name, value in given.items() if most and (whole(value) or 0) > most}
+
+
+def _prompt(prompt: Prompt, request: ApiRequest) -> Prompt:
+    limits = (prompt.max_tokens, request.max_tokens)
+    least = min((limit for limit in limits if limit is not None), default=None)
+    return replace(prompt, model=request.model or "", max_tokens=least)
+
+
+def check_default(holder: Holder, model: str, method: str) -> None:
+    """Check the model that a request means without naming one; a GET reveals nothing of a model.
+
+    Raises:
+        ApiError: the holder may not use it.
+    """
+    if model != ANY_MODEL or method == "POST":
+        check_model(model, holder)
+
+
+def check_steers(relay: Relay) -> None:
+    """Check that whoever asks may steer engines.
+
+    Raises:
+        ApiError: he may not.
+    """
+    if relay.admission is not None and not relay.admission.holder.rights.steers:
+        raise endpoint_refused(relay.method, relay.path.partition("?")[0])
+
+
+def _alias_in_form(alias: str, target: str) -> ApiError:
+    return ApiError(
+        400,
+        f"An alias cannot stand in a form: name the model `{target}` in place of `{alias}`.",
+        code="invalid_model",
+        param="model",
+    )

@@ -1,0 +1,103 @@
+"""Faults in API keys: who is let in, who is ended, and what his rights are."""
+
+from __future__ import annotations
+
+from tests.faults.fault import Fault
+
+_OVER_HTTP = "tests/gateway/access/test_access.py::"
+_GRANTED = "tests/gateway/requests/test_granted.py::"
+_COMMAND = "tests/gateway/access/test_keys_command.py::"
+
+FAULTS: tuple[Fault, ...] = (
+    Fault(
+        file="gateway/access/access.py",
+        old="        if entry is None:\n            self._failures.failed",
+        new="        if entry is None and not found:\n            self._failures.failed",
+        test=_OVER_HTTP + "test_a_key_is_read_as_clients_send_it_and_no_other_way",
+        why="A wrong key is let in, or breaks the gateway",
+    ),
+    Fault(
+        file="gateway/access/api_key.py",
+        old="            if found and key != found:",
+        new="            if not key:",
+        test=_OVER_HTTP + "test_a_key_is_read_as_clients_send_it_and_no_other_way",
+        why="A request shows one key to the proxy in front and another one to the gateway",
+    ),
+    Fault(
+        file="gateway/access/access.py",
+        old="            if entry is None or entry.revoked:\n                admission.end()",
+        new="            if entry is None:\n                admission.end()",
+        test=_OVER_HTTP + "test_a_revoked_keys_running_and_waiting_requests_end_with_an_error",
+        why="A revoked key's requests go on",
+    ),
+    Fault(
+        file="gateway/access/directory.py",
+        old="Refused.EXPIRED if self.expires <= now else None",
+        new="None",
+        test=_OVER_HTTP + "test_each_state_of_a_key_has_its_code",
+        why="Keys do not expire",
+    ),
+    Fault(
+        file="gateway/access/directory.py",
+        old="if kept.group and kept.group not in self._groups:",
+        new="if not kept.name:",
+        test=_OVER_HTTP + "test_a_broken_file_changes_nothing_and_is_told",
+        why="A misspelt group has no bounds",
+    ),
+    Fault(
+        file="gateway/access/access.py",
+        old="        if seconds := self._failures.wait_s(address, found, now):",
+        new="        if seconds := self._failures.wait_s(address, found, now) * 0:",
+        test=_OVER_HTTP + "test_guesses_are_bounded_and_nobody_else_is_locked_out",
+        why="Keys may be guessed without a bound",
+    ),
+    Fault(
+        file="gateway/access/failures.py",
+        old=" or (address, key_digest) in self._known",
+        new="",
+        test=_OVER_HTTP + "test_guesses_are_bounded_and_nobody_else_is_locked_out",
+        why="One client with a wrong key locks out all others behind its proxy",
+    ),
+    Fault(
+        file="gateway/access/key_file.py",
+        old="atomic_write(path, mode=PRIVATE_FILE)",
+        new="atomic_write(path, mode=0o644)",
+        test=_COMMAND + "test_a_key_is_printed_once_and_kept_as_a_digest_for_the_owner_alone",
+        why="Everybody on the machine may read who has keys",
+    ),
+    Fault(
+        file="gateway/access/keys_change.py",
+        old="if ends > now and len(valid) >= MOST_VALID:",
+        new="if not valid:",
+        test=_COMMAND + "test_rotation_keeps_two_keys_and_no_third",
+        why="Keys pile up that nobody remembers",
+    ),
+    Fault(
+        file="gateway/requests/granted.py",
+        old="if most and (whole(value) or 0) > most}",
+        new="if most and isinstance(value, int) and value > most}",
+        test=_GRANTED + "test_a_token_limit_is_at_most_the_holders",
+        why="A limit written as text is beyond the holder's bound",
+    ),
+    Fault(
+        file="gateway/requests/endpoint.py",
+        old="            check_default(relay.admission.holder, model, relay.method)",
+        new="            pass",
+        test=_GRANTED + "test_rights_hold_over_http",
+        why="Who names no model gets one that he may not use",
+    ),
+    Fault(
+        file="gateway/requests/endpoint.py",
+        old="            check_steers(relay)\n",
+        new="",
+        test=_GRANTED + "test_rights_hold_over_http",
+        why="Every holder of a key steers engines",
+    ),
+    Fault(
+        file="gateway/scheduling/tenants.py",
+        old="Claim(name, rights.weight or 1.0, urgency)",
+        new="Claim(name, 1.0, urgency)",
+        test=_OVER_HTTP + "test_two_holders_keep_their_shares",
+        why="Weights of keys do nothing",
+    ),
+)
