@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
 from gateway.access.access import Access
 from gateway.access.models import shown_models, target_model
+from gateway.admin.app import admin_app, metrics_page
+from gateway.admin.parts import Parts
+from gateway.admin.ready import ready_state
 from gateway.background import Background
 from gateway.clients.body_bytes import BodyBytes
 from gateway.clients.connections import Connections
@@ -37,6 +39,7 @@ from gateway.requests.retry_budget import RetryBudget
 from gateway.requests.routing import configured_routes
 from gateway.requests.stored_responses import StoredResponses
 from gateway.requests.to_all import ToAll
+from gateway.requests.under_way import UnderWay
 from gateway.scheduling.build_scheduler import make_scheduler
 from gateway.scheduling.dispatcher import Dispatcher
 from gateway.scheduling.tenants import Tenancy
@@ -44,7 +47,6 @@ from gateway.supervisor import Supervisor
 from gateway.workers.discovery import Discovery
 from gateway.workers.fleet import Fleet
 from gateway.workers.outliers import Outliers
-from gateway.workers.status import worker_statuses
 from predictor.adaptive import AdaptiveLayer
 from predictor.inference.tiered import TieredPredictor
 
@@ -107,11 +109,19 @@ def create_app(
     app.state.access = access
     app.state.forecaster, app.state.learned = forecaster, learned
     app.state.leaving, app.state.connections = leaving, connections
-    _add_status(app, background, metrics, tenancy, leaving)
+    under_way = UnderWay()
+    parts = Parts(
+        *(dispatcher, fleet, tenancy, forecaster, metrics, leaving, under_way, supervisor)
+    )
+    app.state.admin = admin_app(parts, config.admin)
+    leaving.at_drain.append(lambda: dispatcher.pause(False))  # what waits must still be answered
+    _add_status(app, parts, access, metrics=not config.admin.metrics_only)
     models = ModelNames(config, fleet)
     _add_models(app, fleet, models, access)
     feedback = Feedback(forecaster, metrics, learned.log, config.learning.keep_text)
-    lifecycle = Lifecycle(config, fleet, dispatcher, forecaster, metrics, feedback, tenancy, budget)
+    lifecycle = Lifecycle(
+        *(config, fleet, dispatcher, forecaster, metrics, feedback, tenancy, budget, under_way)
+    )
     stored = StoredResponses(config, fleet)
     at_once, to_all = AtOnce(config, fleet, metrics, budget), ToAll(config, fleet, models)
     app.mount(
@@ -136,11 +146,7 @@ def create_app(
     return app
 
 
-def _add_status(
-    app: FastAPI, parts: Background, metrics: Metrics, tenancy: Tenancy, leaving: Leaving
-) -> None:
-    fleet, dispatcher, supervisor = parts.fleet, parts.dispatcher, parts.supervisor
-
+def _add_status(app: FastAPI, parts: Parts, access: Access, *, metrics: bool) -> None:
     @app.get("/health")
     async def health() -> dict[str, str]:
         """200 while the gateway's process answers."""
@@ -152,31 +158,20 @@ def _add_status(
 
         The body shows the queue and the workers to those who may use the gateway.
         """
-        scheduler = dispatcher.scheduler
-        status = "ready" if fleet.ready else "no_healthy_worker"
-        status = "draining" if leaving.stage > Stage.SERVING else status
-        code = 200 if status == "ready" else 503
-        if not parts.access.knows(request.scope):
-            return JSONResponse({"status": status}, status_code=code)
-        state: dict[str, Any] = {
-            "status": status,
-            "waiting": scheduler.waiting_by_model(),
-            "turn_s": round(scheduler.turn_seconds, 3),
-            "workers": [worker.as_json() for worker in worker_statuses(fleet, scheduler)],
-            "background": supervisor.tasks,
-        }
-        if tenancy.fair:
-            state["waiting_by_tenant"] = tenancy.shown(scheduler.waiting_by_tenant())
-        return JSONResponse(state, status_code=code)
+        state, status = ready_state(parts, whole=access.knows(request.scope))
+        return JSONResponse(state, status_code=status)
+
+    if not metrics:
+        return
 
     @app.get("/metrics")
     async def prometheus(request: Request) -> Response:
         """Prometheus text, for those who may use the gateway."""
         try:
-            parts.access.holder(request.scope)
+            access.holder(request.scope)
         except ApiError as error:
             return _refusal(error)
-        return Response(metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
+        return metrics_page(parts)
 
 
 def _add_models(app: FastAPI, fleet: Fleet, models: ModelNames, access: Access) -> None:

@@ -66,11 +66,15 @@ class LiveMetrics(Collector):
             labels=["model"],
         )
         scheduler, now = self._dispatcher.scheduler, monotonic()  # the event loop's clock
-        waiting, arrivals = scheduler.waiting_by_model(), scheduler.oldest_arrivals()
+        jobs = scheduler.waiting_jobs
+        waiting, arrivals = jobs.by_model(), jobs.oldest_arrivals()
         for model in {**self._fleet.models(), **waiting}:
             length.add_metric([model or NO_MODEL], waiting.get(model, 0))
             oldest.add_metric([model or NO_MODEL], now - arrivals.get(model, now))
         yield from (length, oldest)
+        yield GaugeMetricFamily(
+            "lengthwise_paused", "1 while the queue is paused", value=scheduler.paused
+        )
 
     def _tenants(self) -> Iterator[Metric]:
         if not self._tenancy.fair:
@@ -80,7 +84,7 @@ class LiveMetrics(Collector):
             "Requests that wait, by tenant: the first configured tenants, and all others together",
             labels=["tenant"],
         )
-        counts = self._dispatcher.scheduler.waiting_by_tenant()
+        counts = self._dispatcher.scheduler.waiting_jobs.counts.by_tenant
         for tenant, count in self._tenancy.shown(counts).items():
             waiting.add_metric([tenant], count)
         yield waiting

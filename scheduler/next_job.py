@@ -38,10 +38,14 @@ class NextJob:
         self._workers = workers
         self._placement = placement
         self._share = share
+        self.paused = False
+        """Whether no job may be dispatched at all."""
         self._awaited: dict[str, str] = {}  # job id -> worker id, by the last call without a job
 
     def __call__(self) -> tuple[Job, Worker] | None:
         """The next job and its worker; None if no job may be dispatched now."""
+        if self.paused:
+            return None
         awaited: dict[str, str] = {}  # job id -> worker id
         tried: Counter[QueueName] = Counter()  # jobs that fit nowhere
 

@@ -83,20 +83,23 @@ class Scheduler:
 
     @property
     def turn_seconds(self) -> float:
-        """The length of a turn: the typical service time of recent requests, in seconds."""
+        """The typical service time of recent requests, in seconds."""
         return self._traffic.turn_clock.turn_seconds
 
-    def waiting_by_model(self) -> dict[str, int]:
-        """The number of waiting jobs by model; a model without waiting jobs is absent."""
-        return self._waiting.by_model()
+    @property
+    def waiting_jobs(self) -> WaitingJobs:
+        """The waiting jobs, to be read."""
+        return self._waiting
 
-    def waiting_by_tenant(self) -> Mapping[str, int]:
-        """The number of waiting jobs by tenant, in time linear in the waiting jobs."""
-        return self._waiting.by_tenant()
+    @property
+    def paused(self) -> bool:
+        """Whether no job is dispatched, see ``pause``."""
+        return self._next.paused
 
-    def oldest_arrivals(self) -> dict[str, float]:
-        """Arrival (seconds) of the oldest waiting job by model, in time linear in these jobs."""
-        return self._waiting.oldest_arrivals()
+    def pause(self, paused: bool = True) -> list[Action]:
+        """Dispatch nothing, or go on. Jobs are taken, wait, expire and end meanwhile."""
+        self._next.paused = paused
+        return self._fill()
 
     # Workers
 
@@ -219,9 +222,8 @@ class Scheduler:
         if len(self._waiting) > self._max_waiting:
             return "queue_full"
         limit = self._max_waiting_per_tenant
-        if limit is not None and self._counters.waiting(job.tenant) > limit:
-            return "tenant_queue_full"
-        return None
+        full = limit is not None and self._counters.waiting(job.tenant) > limit
+        return "tenant_queue_full" if full else None
 
     def _fill(self) -> list[Action]:
         """Dispatch jobs as long as one of the first jobs fits a worker that it may take."""

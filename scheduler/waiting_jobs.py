@@ -11,6 +11,7 @@ from scheduler.fairness import TokenCounters
 from scheduler.job import Job, QueueName
 from scheduler.keyed_heap import KeyedHeap
 from scheduler.model_queue import ModelQueue, Rank
+from scheduler.waiting_counts import WaitingCounts
 
 
 class WaitingJobs:
@@ -21,6 +22,7 @@ class WaitingJobs:
         self._queues: dict[QueueName, ModelQueue] = {}
         self._jobs: dict[str, tuple[Job, float]] = {}  # job id -> job, key
         self._deadlines: KeyedHeap[float, Job] = KeyedHeap()
+        self.counts = WaitingCounts()
 
     def __len__(self) -> int:
         return len(self._jobs)
@@ -46,12 +48,14 @@ class WaitingJobs:
             self._queues[job.queue] = ModelQueue(self._counters)
         self._queues[job.queue].push(job, key)
         self._jobs[job.id] = job, key
+        self.counts.add(job)
         if job.deadline < math.inf:
             self._deadlines.push(job.id, job, job.deadline)
 
     def rekey(self, job: Job, key: float) -> None:
         """Give a waiting job a new key."""
         self._jobs[job.id] = job, key
+        self.counts.add(job)
         self._queues[job.queue].rekey(job, key)
 
     def remove(self, job_id: str) -> Job:
@@ -61,6 +65,7 @@ class WaitingJobs:
             KeyError: no such job waits.
         """
         job, _ = self._jobs.pop(job_id)
+        self.counts.remove(job_id)
         if job_id in self._deadlines:
             self._deadlines.remove(job_id)
         self._queues[job.queue].remove(job_id)
@@ -106,9 +111,10 @@ class WaitingJobs:
             waiting[name.model] += len(self._queues[name])
         return dict(waiting)
 
-    def by_tenant(self) -> Counter[str]:
-        """The number of waiting jobs by tenant, in time linear in the waiting jobs."""
-        return Counter(job.tenant for job, _ in self._jobs.values())
+    def snapshot(self) -> tuple[list[tuple[Job, float]], dict[str, float]]:
+        """The jobs with their keys, and the counters of their tenants, for ``start_order``."""
+        counters = {tenant: self._counters[tenant] for tenant in self.counts.by_tenant}
+        return list(self._jobs.values()), counters
 
     def oldest_arrivals(self) -> dict[str, float]:
         """The earliest arrival (seconds) by model, in time linear in the waiting jobs."""
@@ -123,5 +129,6 @@ class WaitingJobs:
         queued = [job.id for queue in self._queues.values() for job in queue]
         assert len(set(queued)) == len(queued), "a job is in two queues"
         assert set(queued) == set(self._jobs), "the jobs and the queues' jobs differ"
+        self.counts.check([job for job, _ in self._jobs.values()])
         timed = {job.id for job in self._deadlines}
         assert timed == {id for id, (job, _) in self._jobs.items() if job.deadline < math.inf}

@@ -47,7 +47,12 @@ _SECTIONS = "|".join(name for name in Config.model_fields if name != "workers")
 _SETTING = re.compile(rf"(?<![\w./])({_SECTIONS})\.(?!py\b|md\b|yml\b)([a-z_]+)")
 _CODE = re.compile(r'code="(\w+)"')
 
-OTHER_VARIABLES = {"LENGTHWISE_WORKERS", "LENGTHWISE_DATA", "LENGTHWISE_VLLM_HOME"}
+OTHER_VARIABLES = {
+    "LENGTHWISE_ADMIN",
+    "LENGTHWISE_WORKERS",
+    "LENGTHWISE_DATA",
+    "LENGTHWISE_VLLM_HOME",
+}
 
 READMES_OF_TODAY = [file for file in READMES if file.name != "CHANGELOG.md"]
 """The change log also names what is gone."""

@@ -31,6 +31,9 @@ UNSENT_BYTES = 32_768
 client that does not read, some 2.5 MB of work from the gateway and the worker."""
 
 
+_UNIX = getattr(socket, "AF_UNIX", None)  # not on every system
+
+
 class ListeningServer(uvicorn.Server):
     """uvicorn with an acceptor of our own."""
 
@@ -43,7 +46,7 @@ class ListeningServer(uvicorn.Server):
         await super().startup(sockets=[])
         if not self.started:
             return
-        bound = [_prepared(one) for one in sockets or ()]
+        bound = [one if one.family == _UNIX else _prepared(one) for one in sockets or ()]
         acceptor = Acceptor(bound, self._protocol, self._connections)
         acceptor.start(self.config.backlog)
         self.servers.append(acceptor)  # type: ignore[arg-type]

@@ -3,6 +3,17 @@
 from __future__ import annotations
 
 from gateway.access.keys_command import add_keys_arguments, run_keys
+from gateway.admin.commands.command import (
+    add_drain_arguments,
+    add_status_arguments,
+    add_worker_arguments,
+    run_drain,
+    run_pause,
+    run_resume,
+    run_status,
+    run_undrain,
+)
+from gateway.admin.commands.target import add_target_arguments
 from gateway.calibrate.command import add_calibrate_arguments, run_calibrate
 from gateway.config_command.command import add_config_arguments, run_config
 from gateway.emulator.command import add_emulate_arguments, run_emulate
@@ -28,6 +39,15 @@ COMMANDS = {
         run_config,
     ),
     "keys": ("make, show, renew and take back API keys", add_keys_arguments, run_keys),
+    "status": (
+        "show workers, queue and forecasts of a running gateway",
+        add_status_arguments,
+        run_status,
+    ),
+    "drain": ("send a worker no new requests", add_drain_arguments, run_drain),
+    "undrain": ("send a drained worker requests again", add_worker_arguments, run_undrain),
+    "pause": ("let all requests wait, those to come too", add_target_arguments, run_pause),
+    "resume": ("send requests to the workers again", add_target_arguments, run_resume),
     "emulate": ("run an emulated vLLM worker", add_emulate_arguments, run_emulate),
     "calibrate": (
         "measure the step time of a vLLM server",

@@ -90,9 +90,8 @@ def shown(location: Location, value: object) -> str:
     """
     text = without_credentials(repr(value))
     in_tenants = location[:2] == ("tenants", "known") and len(location) < 4
-    if in_tenants or {"api_key", "api_keys"} & set(location) or "api_key" in text:
-        return "a secret"
-    return _cut(text)
+    secret = in_tenants or not {"api_key", "api_keys", "token"}.isdisjoint(location)
+    return "a secret" if secret or "api_key" in text else _cut(text)
 
 
 def _suggest(location: Location) -> str:

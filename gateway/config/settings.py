@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field, field_validator, model_validator
 
 from gateway.config.access import Access
+from gateway.config.admin import Admin
 from gateway.config.cors import CorsSettings
 from gateway.config.endpoints import Endpoints
 from gateway.config.forecasting import Learning, PredictorConfig
@@ -96,6 +97,7 @@ class Config(Section):
     """The whole configuration, as in deploy/lengthwise.yaml."""
 
     listen: Listen = Listen()
+    admin: Admin = Admin()
     cors: CorsSettings = CorsSettings()
     workers: tuple[WorkerConfig, ...] = ()
     """The vLLM servers. Without workers and without discovery, the gateway starts one emulated

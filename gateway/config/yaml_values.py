@@ -31,6 +31,7 @@ _REMEDIES = (
     ("for merging", "After << comes an alias of a group of settings"),
     ("cannot start any token", "Put quotes around the value"),
 )
+_KEYS = ("api_key", "token")
 _ELSE = "Check indentation and quotes there"
 
 
@@ -44,7 +45,7 @@ class _Values(yaml.SafeLoader):
         for name, value in node.value:
             if isinstance(name, yaml.ScalarNode) and name.tag != f"{_STANDARD}merge":
                 name.tag = _TEXT
-            if name.value == "api_key" and _plain(value):
+            if name.value in _KEYS and _plain(value):
                 value.tag = _TEXT
         return super().construct_mapping(node, deep)
 

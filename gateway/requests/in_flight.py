@@ -11,7 +11,7 @@ from predictor import Prompt
 from scheduler.job import Job
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class InFlightRequest:
     """One request: the client's, as ``relay``; the predictor's, as ``prompt``; and its job.
 
@@ -23,5 +23,7 @@ class InFlightRequest:
     prompt: Prompt
     parts: PromptParts
     forecast: RequestForecast
+    key: str = ""
+    """Name of the client's key for operators, or its pseudonym; "" for none."""
     worker: str = ""
     """URL of the worker that had the request last; "" before the first."""

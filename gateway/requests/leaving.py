@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import IntEnum
 
@@ -31,6 +31,8 @@ class Leaving:
         """Accepted requests that were ended before their answers were complete."""
         self.broken = ""
         """Why the gateway cannot go on; "" while it can."""
+        self.at_drain: list[Callable[[], None]] = []
+        """Called when new requests begin to be refused."""
         self._incomplete: set[asyncio.Task[object]] = set()
         self._accepted: set[asyncio.Task[object]] = set()
         self._cut: set[asyncio.Task[object]] = set()
@@ -64,6 +66,12 @@ class Leaving:
         finally:
             for tasks in (self._accepted, self._incomplete, self._cut):
                 tasks.discard(task)
+
+    def drain(self) -> None:
+        """Refuse new requests from now on."""
+        self.stage = Stage.DRAINING
+        for call in self.at_drain:
+            call()
 
     def body_is_read(self) -> None:
         """Note that the body of the present task's request is complete."""

@@ -23,6 +23,7 @@ from gateway.requests.rejections import rejection, request_timeout, workers_fail
 from gateway.requests.relay import Relay
 from gateway.requests.retry_budget import RetryBudget
 from gateway.requests.sequence_limit import check_sequences
+from gateway.requests.under_way import UnderWay
 from gateway.scheduling.affinity import affinity
 from gateway.scheduling.dispatcher import Dispatcher, Rejected, Slot
 from gateway.scheduling.tenants import Claim, Tenancy
@@ -44,6 +45,7 @@ class Lifecycle:
     feedback: Feedback
     tenancy: Tenancy
     budget: RetryBudget
+    under_way: UnderWay
 
     async def run(self, relay: Relay, model: str, worker_id: str = "") -> None:
         """Carry one request of ``model`` to its end; on return the client has the whole answer.
@@ -61,7 +63,8 @@ class Lifecycle:
         try:
             async with asyncio.timeout_at(deadline):
                 in_flight = await self._begin(relay, model, worker_id)
-                status = await self._queue_and_forward(in_flight)
+                with self.under_way.request(in_flight):
+                    status = await self._queue_and_forward(in_flight)
         except BaseException as error:
             if in_flight is not None:
                 self.feedback.broken_off(in_flight)
@@ -88,7 +91,7 @@ class Lifecycle:
         job = self._job(relay, model, tokens, forecast, owner.claim)
         job.worker, job.prompts = worker_id, parts.prompts
         job.most_tokens = int(min(relay.request.max_tokens or LONGEST, context, LONGEST))
-        return InFlightRequest(relay, job, prompt, parts, forecast)
+        return InFlightRequest(relay, job, prompt, parts, forecast, owner.shown)
 
     def _bound_usage(self, in_flight: InFlightRequest) -> None:
         """Keep a worker's wrong counts from tenants, forecasts, metrics and the served log."""

@@ -6,15 +6,19 @@ A request holds a slot. The end of the slot releases the request's job, for ever
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from gateway.scheduling.retry_after import QueueRetryAfter
+from gateway.scheduling.start_rates import StartRates
 from scheduler.actions import Action, Dispatch, Reject
 from scheduler.job import Job
 from scheduler.length import LengthDistribution
 from scheduler.scheduler import Scheduler
+
+log = logging.getLogger("lengthwise")
 
 DEADLINE_TICK_S = 0.1
 """Seconds between two checks of the deadlines of waiting jobs."""
@@ -79,6 +83,8 @@ class Dispatcher:
         self.scheduler = scheduler
         self._decisions: dict[str, asyncio.Future[Action]] = {}
         self._retry_after = QueueRetryAfter()
+        self.rates = StartRates()
+        """How fast waiting jobs start."""
 
     @asynccontextmanager
     async def slot(self, job: Job) -> AsyncIterator[Slot]:
@@ -105,6 +111,8 @@ class Dispatcher:
     def apply(self, actions: Iterable[Action]) -> None:
         """Hand each decision to the coroutine that waits for the decision."""
         for action in actions:
+            if isinstance(action, Dispatch):
+                self.rates.started(action.job, self.scheduler.waiting)
             decision = self._decisions[action.job.id]
             if not decision.done():  # cancelled: the client has just hung up, the slot will end
                 decision.set_result(action)
@@ -112,6 +120,12 @@ class Dispatcher:
     def tick(self) -> None:
         """Tell the scheduler the time."""
         self.apply(self.scheduler.tick(asyncio.get_running_loop().time()))
+
+    def pause(self, paused: bool = True) -> None:
+        """Send no worker anything from the queue, or go on."""
+        if paused != self.scheduler.paused:
+            log.info("an operator %s the queue", "pauses" if paused else "resumes")
+        self.apply(self.scheduler.pause(paused))
 
     def retry_after(self) -> int:
         """Seconds after which a rejected client should send its request again."""

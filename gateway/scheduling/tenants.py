@@ -29,6 +29,8 @@ class Claim:
     """Weight of the tenant against other tenants."""
     urgency: int = 0
     """Class of the request: a lower class goes first."""
+    name: str = ""
+    """Name of the key in the configuration, for operators; "" for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,11 @@ class Identity:
     pseudonym: str
     """Opaque name for the served log and the adaptive layer; "" for a request without a key."""
     claim: Claim
+
+    @property
+    def shown(self) -> str:
+        """What operators see: the name of the key, else the pseudonym, "" without a key."""
+        return self.claim.name or self.pseudonym
 
 
 class Tenancy:
@@ -59,6 +66,7 @@ class Tenancy:
                 tenant.name if settings.fair else "",
                 tenant.weight if settings.fair else 1.0,
                 tenant.urgency,
+                tenant.name,
             )
             for tenant in settings.known
         }
@@ -87,8 +95,8 @@ class Tenancy:
             self._names.append(name)
         urgency = rights.urgency or 0
         if not self._fair:
-            return Identity(self._pseudonym(name), Claim(urgency=urgency))
-        return Identity(self._pseudonym(name), Claim(name, rights.weight or 1.0, urgency))
+            return Identity(self._pseudonym(name), Claim(urgency=urgency, name=name))
+        return Identity(self._pseudonym(name), Claim(name, rights.weight or 1.0, urgency, name))
 
     def answered(self, pseudonym: str, tenant: str, now: float) -> None:
         """Note that a request of this owner has been answered, at ``now`` (seconds)."""

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import uvicorn
 
 from gateway.access.exposure import warn_of_exposure
+from gateway.admin.listener import admin_listening, admin_sockets
 from gateway.app import create_app
 from gateway.clients.server import server_protocols
 from gateway.config.errors import ConfigError
@@ -105,9 +106,11 @@ async def _serve(
     one_thread()
     sys.setswitchinterval(SWITCH_S)
     sockets = bound_sockets(config.listen.host, config.listen.port)  # before anything slow
+    operators: list[socket.socket] = []
     try:
+        operators = admin_sockets(config.admin)
         with signals.watched():
-            return await _serve_on(sockets, signals, output, config, args)
+            return await _serve_on(*(sockets, signals, output, config, args), operators=operators)
     except asyncio.CancelledError:
         if not signals.number:
             raise
@@ -116,7 +119,7 @@ async def _serve(
         name = signal.Signals(signals.number).name
         return failed(f"ended by {name} before the gateway served", 128 + signals.number)
     finally:
-        for one in sockets:
+        for one in (*sockets, *operators):
             one.close()
 
 
@@ -126,6 +129,8 @@ async def _serve_on(
     output: LogOutput,
     config: Config,
     args: argparse.Namespace,
+    *,
+    operators: Sequence[socket.socket],
 ) -> int:
     learned = LearnedState.open(config.learning)
     predictor = await load_predictor(config, learned.adaptive)
@@ -160,8 +165,9 @@ async def _serve_on(
             *(server_config, app.state.connections, banner, signals, app.state.leaving),
             settings=config.shutdown,
         )
-        leave_out_lasting_objects()
-        signals.code = await served.run(sockets)
+        async with admin_listening(app.state.admin, config.admin, operators):
+            leave_out_lasting_objects()
+            signals.code = await served.run(sockets)
         if served.force_exit:  # vLLM gets no time to end by itself
             signals.cancel()
             await asyncio.sleep(0)

@@ -126,7 +126,7 @@ class DrainingServer(ListeningServer):
 
     async def _drain(self) -> None:
         """Refuse new requests, and wait until the accepted ones have ended."""
-        self._leaving.stage = Stage.DRAINING
+        self._leaving.drain()
         for connection in list(self.server_state.connections):
             connection.shutdown()
         limit = self._settings.drain_timeout_s

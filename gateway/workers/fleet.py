@@ -122,6 +122,20 @@ class Fleet:
             if worker_id not in configs and not member.leaving:
                 self._leave(member)
 
+    def drain(self, worker_id: str, drained: bool = True) -> None:
+        """Send a worker nothing new, whatever its probes say, or go on; what runs there ends.
+
+        Raises:
+            KeyError: there is no such worker.
+        """
+        member = self._members[worker_id]
+        if member.drained != drained:
+            member.drained = drained
+            what = "is drained by an operator" if drained else "is drained no more"
+            log.info("worker %s %s", member.id, what)
+            if not member.leaving:
+                self._configure(member)
+
     def _join(self, config: WorkerConfig) -> None:
         backend = Backend(config, self._connect_timeout_s)
         backend.open()

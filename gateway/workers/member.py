@@ -39,6 +39,8 @@ class Member:
     """Time before which the load of a full worker is not read again, on the same clock."""
     leaving: bool = False
     """Whether the worker gets nothing new and leaves the fleet after its last request."""
+    drained: bool = False
+    """Whether an operator wants the worker to get nothing new, until the gateway ends."""
     probed: float = -math.inf
     """Time of the end of the last probe, whatever came of it, on the clock of ``monotonic``."""
     watched: bool = False
@@ -60,8 +62,8 @@ class Member:
 
     @property
     def draining(self) -> bool:
-        """Whether the worker gets nothing new: ``draining`` is set, or the worker leaves."""
-        return self.leaving or self.backend.config.draining
+        """Whether the worker gets nothing new: it is configured or told so, or leaves."""
+        return self.leaving or self.drained or self.backend.config.draining
 
     @property
     def takes_jobs(self) -> bool:
@@ -95,7 +97,7 @@ class Member:
             kv_block=report.kv_block or KV_BLOCK,
             prefix_caching=report.prefix_caching is not False,
             speed=config.speed,
-            draining=config.draining,
+            draining=config.draining or self.drained,
             last_resort=self.cooling,
             deviations=deviations_for(settings.kv_overflow),
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.faults import (
     in_access,
+    in_admin,
     in_chaos,
     in_clients,
     in_commands,
@@ -39,6 +40,7 @@ FAULTS: tuple[Fault, ...] = (
     *in_limits.FAULTS,
     *in_access.FAULTS,
     *in_keys.FAULTS,
+    *in_admin.FAULTS,
     *in_chaos.FAULTS,
     *in_clients.FAULTS,
 )

@@ -95,8 +95,8 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         file="gateway/scheduling/tenants.py",
-        old="Claim(name, rights.weight or 1.0, urgency)",
-        new="Claim(name, 1.0, urgency)",
+        old="Claim(name, rights.weight or 1.0, urgency, name)",
+        new="Claim(name, 1.0, urgency, name)",
         test=_OVER_HTTP + "test_two_holders_keep_their_shares",
         why="Weights of keys do nothing",
     ),

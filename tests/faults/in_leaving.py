@@ -9,9 +9,9 @@ _TRIALS = "tests/gateway/forecasting/test_trials.py::"
 
 FAULTS: tuple[Fault, ...] = (
     Fault(
-        file="gateway/app.py",
-        old='        status = "draining" if leaving.stage > Stage.SERVING else status\n',
-        new="",
+        file="gateway/admin/ready.py",
+        old="    if parts.leaving.stage > Stage.SERVING:\n",
+        new="    if parts.leaving.stage > Stage.CUTTING:\n",
         test=_LEAVING + "test_at_first_ready_says_503_and_new_requests_are_still_served",
         why="Balancers go on sending to a gateway that is about to end",
     ),
@@ -68,8 +68,8 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         file="gateway/serve/command.py",
-        old="        leave_out_lasting_objects()\n        signals",
-        new="        signals",
+        old="            leave_out_lasting_objects()\n            signals",
+        new="            signals",
         test="tests/gateway/serve/test_lasting_objects.py::"
         "test_what_is_made_before_the_gateway_serves_is_left_out_of_collections",
         why="A collection of cycles stops all requests for 80 ms",

@@ -59,7 +59,7 @@ def test_only_the_model_without_a_worker_is_rejected(make_scheduler: MakeSchedul
     scheduler.submit(job("a", model="a"))
     scheduler.submit(job("b", model="b"))
     assert summary(scheduler.expire(1)) == ["a!no_healthy_worker"]
-    assert scheduler.waiting_by_model() == {"b": 1}
+    assert scheduler.waiting_jobs.by_model() == {"b": 1}
 
 
 def test_a_job_for_a_worker_that_is_down_waits_for_the_grace_and_others_go_on(

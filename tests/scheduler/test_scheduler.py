@@ -80,8 +80,8 @@ def test_a_job_for_one_worker_waits_for_it_and_holds_up_no_other(
     assert scheduler.submit(job("b", worker="w", arrival=1)) == []
     assert summary(scheduler.submit(job("c", arrival=2))) == ["c>v"]
     assert scheduler.submit(job("d", arrival=3)) == []
-    assert scheduler.waiting_by_model() == {"m": 2}
-    assert scheduler.oldest_arrivals() == {"m": 1}
+    assert scheduler.waiting_jobs.by_model() == {"m": 2}
+    assert scheduler.waiting_jobs.oldest_arrivals() == {"m": 1}
     assert summary(scheduler.release("c")) == ["d>v"]
     assert summary(scheduler.release("a")) == ["b>w"]
 
@@ -101,7 +101,7 @@ def test_a_model_without_room_does_not_hold_up_another(make_scheduler: MakeSched
     scheduler.submit(job("a1", model="a"))
     scheduler.submit(job("a2", model="a"))
     assert summary(scheduler.submit(job("b1", model="b"))) == ["b1>w"]
-    assert scheduler.waiting_by_model() == {"a": 1}
+    assert scheduler.waiting_jobs.by_model() == {"a": 1}
 
 
 def test_models_that_share_a_worker_share_it_by_key(make_scheduler: MakeScheduler) -> None:
@@ -178,13 +178,13 @@ def test_a_job_cannot_be_submitted_twice(make_scheduler: MakeScheduler, second: 
 
 def test_the_earliest_arrival_is_known_by_model(make_scheduler: MakeScheduler) -> None:
     scheduler = make_scheduler()
-    assert scheduler.oldest_arrivals() == {}
+    assert scheduler.waiting_jobs.oldest_arrivals() == {}
     for id, model, arrival in [("a", "m", 5), ("b", "m", 3), ("c", "n", 9)]:
         scheduler.submit(job(id, model=model, arrival=arrival))
-    assert scheduler.oldest_arrivals() == {"m": 3, "n": 9}
+    assert scheduler.waiting_jobs.oldest_arrivals() == {"m": 3, "n": 9}
     scheduler.release("b")
     scheduler.release("c")
-    assert scheduler.oldest_arrivals() == {"m": 5}
+    assert scheduler.waiting_jobs.oldest_arrivals() == {"m": 5}
 
 
 # Forecasts

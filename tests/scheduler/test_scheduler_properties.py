@@ -406,13 +406,13 @@ class AnyInterleaving(RuleBasedStateMachine):
     def the_scheduler_holds_the_jobs_of_the_account(self) -> None:
         assert self.scheduler.waiting == len(self.waiting)
         by_model = {model: len(self.of_model(model)) for model in MODELS}
-        assert self.scheduler.waiting_by_model() == {m: n for m, n in by_model.items() if n}
+        assert self.scheduler.waiting_jobs.by_model() == {m: n for m, n in by_model.items() if n}
         oldest = {
             m: min(self.jobs[id].arrival for id in self.of_model(m))
             for m in by_model
             if by_model[m]
         }
-        assert self.scheduler.oldest_arrivals() == oldest
+        assert self.scheduler.waiting_jobs.oldest_arrivals() == oldest
         assert running_count(self.scheduler) == len(self.running)
         placed = [(j.id, w.id) for w in self.scheduler.workers.values() for j in w]
         assert sorted(placed) == sorted((id, at) for id, (at, _, _) in self.running.items())

@@ -53,10 +53,12 @@ LATENCY = (
         "Queue length",
         "none",
         "Requests that wait in the gateway, by model (lengthwise_queue_length). in the gateway, "
-        "all models: requests accepted and not ended (lengthwise_requests_in_flight).",
+        "all models: requests accepted and not ended (lengthwise_requests_in_flight). paused: 1 "
+        "while an operator lets all requests wait (lengthwise_paused).",
         {
             "waiting, {{model}}": f"sum by (model) (lengthwise_queue_length{{{MODEL}}})",
             "in the gateway, all models": "sum(lengthwise_requests_in_flight)",
+            "paused": "max(lengthwise_paused)",
         },
     ),
     Panel(

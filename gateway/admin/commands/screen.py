@@ -1,0 +1,46 @@
+"""The screen of ``lengthwise status``: drawn once, or again and again in a terminal."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from gateway.admin.commands.client import AdminClient, Unanswered
+from gateway.admin.commands.pages import status_page
+
+WIDTH = 120
+"""Columns where the output is no terminal."""
+
+
+def console() -> Console:
+    """Standard output; of a fixed width and without colours where it is no terminal."""
+    width = None if sys.stdout.isatty() else WIDTH
+    return Console(file=sys.stdout, width=width, highlight=False, markup=False, emoji=False)
+
+
+def show_status(client: AdminClient, *, once: bool, interval_s: float) -> int:
+    """Draw the status; returns the exit code. Ctrl-C is the way out, no fault."""
+    screen = console()
+    first = status_page(client.get("/admin/status"))
+    if once or not screen.is_terminal:
+        screen.print(first)
+        return 0
+    try:
+        with Live(first, console=screen, screen=True, auto_refresh=False) as live:
+            live.refresh()
+            while True:
+                time.sleep(interval_s)
+                live.update(_next_page(client), refresh=True)
+    except KeyboardInterrupt:
+        return 0
+
+
+def _next_page(client: AdminClient) -> RenderableType:
+    try:
+        return status_page(client.get("/admin/status"))
+    except Unanswered as error:  # it may be restarted meanwhile
+        return Group(Text(str(error), style="bold red"), Text("looking again; Ctrl-C ends"))

@@ -1,0 +1,46 @@
+"""Parts: what the operators' pages read and change of the gateway."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from time import monotonic
+
+from gateway.forecasting.forecaster import Forecaster
+from gateway.metrics import Metrics
+from gateway.requests.leaving import Leaving
+from gateway.requests.under_way import UnderWay
+from gateway.scheduling.dispatcher import Dispatcher
+from gateway.scheduling.tenants import Tenancy
+from gateway.supervisor import Supervisor
+from gateway.workers.fleet import Fleet
+from scheduler.scheduler import Scheduler
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The gateway as operators meet it."""
+
+    dispatcher: Dispatcher
+    fleet: Fleet
+    tenancy: Tenancy
+    forecaster: Forecaster
+    metrics: Metrics
+    leaving: Leaving
+    under_way: UnderWay
+    supervisor: Supervisor
+    begun: float = field(default_factory=monotonic)
+    """When the gateway began, in seconds of ``monotonic``."""
+
+    @property
+    def scheduler(self) -> Scheduler:
+        """The scheduler, to be read."""
+        return self.dispatcher.scheduler
+
+
+def own_version() -> str:
+    """The version of the gateway; "unknown" where it runs without an installation."""
+    try:
+        return version("lengthwise")
+    except PackageNotFoundError:
+        return "unknown"

@@ -1,0 +1,54 @@
+"""StartRates: the work that leaves each model's queue in a second, for expected starts."""
+
+from __future__ import annotations
+
+from collections import deque
+from time import monotonic
+
+from scheduler.fairness import cost
+from scheduler.job import Job
+
+RECENT = 256
+"""Latest starts of a model that give its rate."""
+
+LEAST = 3
+"""Starts from which on there is a rate."""
+
+
+class StartRates:
+    """Measures what starts while others wait: without a queue the rate is that of the arrivals.
+
+    Work is counted in weighted tokens, as ``scheduler.fairness.cost`` counts them.
+    """
+
+    def __init__(self) -> None:
+        self._starts: dict[str, deque[tuple[float, float]]] = {}
+
+    def started(self, job: Job, waiting: int) -> None:
+        """Count a job that has gone to a worker, while so many jobs of all models wait."""
+        if not waiting:
+            if self._starts:
+                self._starts.clear()
+            return
+        starts = self._starts.get(job.model)
+        if starts is None:
+            starts = self._starts[job.model] = deque(maxlen=RECENT)
+        starts.append((monotonic(), work(job)))
+
+    def per_s(self, model: str) -> float | None:
+        """Work of a model that starts in a second; None before it is known.
+
+        The present pause counts once it is longer than those before it.
+        """
+        starts = list(self._starts.get(model, ()))
+        if len(starts) < LEAST:
+            return None
+        first, last = starts[0][0], starts[-1][0]
+        usual_s = (last - first) / (len(starts) - 1)
+        seconds = last - first + max(0.0, monotonic() - last - usual_s)
+        return sum(tokens for _, tokens in starts[1:]) / max(seconds, 1e-3)
+
+
+def work(job: Job) -> float:
+    """The work that a job is expected to be, in weighted tokens."""
+    return cost(job, job.expected_tokens)

@@ -1,0 +1,80 @@
+"""Faults in what operators see and do: their listener, its pages, drained workers, the pause."""
+
+from __future__ import annotations
+
+from tests.faults.fault import Fault
+
+_ACTIONS = "tests/gateway/admin/test_actions.py::"
+_GUARD = "tests/gateway/admin/test_guard.py::"
+_LISTENER = "tests/gateway/admin/test_listener.py::"
+
+FAULTS: tuple[Fault, ...] = (
+    Fault(
+        file="gateway/workers/member.py",
+        old="            draining=config.draining or self.drained,\n",
+        new="            draining=config.draining,\n",
+        test=_ACTIONS + "test_a_drained_worker_gets_nothing_new_through_probes_and_until_undrained",
+        why="The next probe sends a drained worker requests again",
+    ),
+    Fault(
+        file="scheduler/next_job.py",
+        old="        if self.paused:\n",
+        new="        if not self:\n",
+        test=_ACTIONS + "test_a_pause_holds_requests_and_a_resume_lets_them_go",
+        why="A paused gateway goes on sending",
+    ),
+    Fault(
+        file="gateway/app.py",
+        old="    leaving.at_drain.append(lambda: dispatcher.pause(False))",
+        new="    leaving.at_drain.append(lambda: None)",
+        test=_ACTIONS + "test_a_gateway_that_ends_answers_what_a_pause_has_held",
+        why="What a pause has held ends with an error when the gateway does",
+    ),
+    Fault(
+        file="gateway/admin/guard.py",
+        old='if right and scheme.lower() == "bearer":',
+        new='if given or scheme.lower() == "bearer":',
+        test=_GUARD + "test_without_the_token_nothing_but_probes_is_answered",
+        why="Any token opens the operators' listener to the network",
+    ),
+    Fault(
+        file="gateway/admin/guard.py",
+        old='if not header(headers, b"origin") and is_loopback(name.strip("[]")):',
+        new='if not header(headers, b"origin"):',
+        test=_GUARD + "test_a_web_page_reaches_nothing",
+        why="A web page with a name that points to 127.0.0.1 pauses the gateway",
+    ),
+    Fault(
+        file="gateway/admin/unix_socket.py",
+        old="        path.chmod(PRIVATE)\n",
+        new="        path.chmod(0o666)\n",
+        test=_LISTENER + "test_a_unix_socket_is_its_owners_alone_and_gone_at_the_end",
+        why="Everybody on the machine may drain workers",
+    ),
+    Fault(
+        file="gateway/config/admin.py",
+        old="        if self.token is None and not self.is_local:\n",
+        new="        if self.token is None and not self:\n",
+        test="tests/gateway/config/test_admin.py::test_what_other_machines_reach_needs_a_token",
+        why="The network may drain workers without a token",
+    ),
+    Fault(
+        file="scheduler/waiting_jobs.py",
+        old="        self.counts.add(job)\n        self._queues[job.queue].rekey",
+        new="        self._queues[job.queue].rekey",
+        test=(
+            "tests/scheduler/test_waiting_counts.py::"
+            "test_a_better_forecast_moves_a_job_to_another_class"
+        ),
+        why="The status page counts waiting requests by outdated forecasts",
+    ),
+    Fault(
+        file="gateway/admin/commands/pages.py",
+        old='c if c.isprintable() else "?"',
+        new="c",
+        test=(
+            "tests/gateway/admin/commands/test_command.py::test_a_worker_cannot_steer_the_terminal"
+        ),
+        why="A worker's error text clears the operator's terminal",
+    ),
+)

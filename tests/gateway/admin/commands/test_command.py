@@ -1,0 +1,121 @@
+"""The operators' commands, as they are typed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from gateway.cli import main
+from gateway.emulator import EmbeddedEmulator
+from tests.gateway.admin.operators import operated
+
+Output = pytest.CaptureFixture[str]
+
+
+async def _run(*words: str) -> int:
+    return await asyncio.to_thread(main, list(words))
+
+
+async def test_status_is_shown_in_a_pipe_and_as_json(
+    emulator: EmbeddedEmulator, capsys: Output
+) -> None:
+    async with operated(emulator.url) as running:
+        assert await _run("status", "--admin", running.url) == 0
+        shown = capsys.readouterr().out
+        assert emulator.url in shown
+        assert "serving" in shown
+        assert "\x1b" not in shown
+        assert await _run("status", "--json", "--admin", running.url) == 0
+        page = json.loads(capsys.readouterr().out)
+        assert page["workers"][0]["url"] == emulator.url
+
+
+async def test_a_worker_is_drained_and_undrained(
+    emulator: EmbeddedEmulator, capsys: Output
+) -> None:
+    async with operated(emulator.url) as running:
+        member = running.gateway.app.state.fleet[emulator.url]
+        assert await _run("drain", emulator.url, "--wait", "--admin", running.url) == 0
+        assert member.drained
+        assert "is idle" in capsys.readouterr().out
+        assert await _run("status", "--admin", running.url) == 0
+        assert "drained" in capsys.readouterr().out
+        assert await _run("undrain", emulator.url, "--admin", running.url) == 0
+        assert not member.drained
+        assert await _run("drain", "http://nobody:1", "--admin", running.url) == 1
+        assert emulator.url in capsys.readouterr().err
+
+
+async def test_the_queue_is_paused_and_resumed(emulator: EmbeddedEmulator, capsys: Output) -> None:
+    async with operated(emulator.url) as running:
+        assert await _run("pause", "--admin", running.url) == 0
+        assert running.gateway.scheduler.paused
+        assert await _run("resume", "--admin", running.url) == 0
+        assert not running.gateway.scheduler.paused
+
+
+async def test_the_token_comes_from_the_environment_or_the_configuration(
+    emulator: EmbeddedEmulator, capsys: Output, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    token = "a-token-of-operators"
+    admin = {"listen": "0.0.0.0:1", "token": token}
+    async with operated(emulator.url, admin=admin) as running:
+        monkeypatch.setenv("LENGTHWISE_ADMIN", running.url)
+        assert await _run("pause") == 1
+        assert "LENGTHWISE_ADMIN_TOKEN" in capsys.readouterr().err
+        monkeypatch.setenv("LENGTHWISE_ADMIN_TOKEN", token)
+        assert await _run("pause") == 0
+        for name in ("LENGTHWISE_ADMIN", "LENGTHWISE_ADMIN_TOKEN"):
+            monkeypatch.delenv(name)
+        file = tmp_path / "lengthwise.yaml"
+        listen = "0.0.0.0:" + running.url.rpartition(":")[2]
+        file.write_text(f"admin:\n  listen: {listen}\n  token: {token}\n")
+        assert await _run("resume", "--config", str(file)) == 0
+        assert token not in "".join(capsys.readouterr())
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "remedy"),
+    [
+        (("status",), 2, "--admin URL|SOCKET"),
+        (("status", "--admin", "http://127.0.0.1:1"), 1, "admin.listen"),
+        (("status", "--admin", "/nowhere/admin.sock"), 1, "no such file"),
+        (("status", "--admin", "ftp://gpu-1:9"), 2, "neither an http URL"),
+        (("status", "--admin", "gpu-1"), 2, "host:port"),
+        (("drain", "http://w:1", "--admin", "127.0.0.1:1"), 1, "admin.listen"),
+    ],
+)
+def test_what_goes_wrong_is_one_line_with_its_remedy(
+    words: tuple[str, ...], code: int, remedy: str, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in os.environ if name.startswith("LENGTHWISE_")]:
+        monkeypatch.delenv(name)
+    assert main(list(words)) == code
+    errors = capsys.readouterr().err
+    assert remedy in errors
+    assert errors.count("\n") == 1
+
+
+async def test_the_port_of_clients_is_told_from_the_listener_of_operators(
+    emulator: EmbeddedEmulator, capsys: Output
+) -> None:
+    async with operated(emulator.url) as running:
+        assert await _run("status", "--once", "--admin", running.gateway.url) == 1
+        assert capsys.readouterr().err.count("\n") == 1
+
+
+async def test_a_worker_cannot_steer_the_terminal(
+    emulator: EmbeddedEmulator, capsys: Output, session: aiohttp.ClientSession
+) -> None:
+    async with operated(emulator.url, health={"interval_s": 60}) as running:
+        member = running.gateway.app.state.fleet[emulator.url]
+        member.problem = "\x1b[2J[bold]gone[/bold]"
+        assert await _run("status", "--admin", running.url) == 0
+        shown = capsys.readouterr().out
+        assert "?[2J[bold]gone" in shown
+        assert "\x1b" not in shown
