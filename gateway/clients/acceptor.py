@@ -11,6 +11,7 @@ import logging
 import socket
 from collections.abc import Callable, Sequence
 from time import monotonic
+from typing import Any
 
 from gateway.clients.connections import Connections
 
@@ -79,6 +80,10 @@ class Acceptor:
                     self._pause(one, error)
                     return
                 continue  # the client has gone again
+            if len(self._connecting) >= self._connections.most:  # in their handshakes
+                self._connections.refused["too_many_connections"] += 1
+                accepted.close()
+                continue
             task = self._loop.create_task(self._connect(accepted))
             self._connecting.add(task)
             task.add_done_callback(self._connecting.discard)
@@ -86,9 +91,20 @@ class Acceptor:
     async def _connect(self, accepted: socket.socket) -> None:
         accepted.setblocking(False)
         try:
-            await self._loop.connect_accepted_socket(self._protocol, accepted)
-        except OSError:  # the client has gone again
+            await self._loop.connect_accepted_socket(self._protocol, accepted, **self._tls())
+        except OSError:  # the client has gone again, or speaks no TLS
             accepted.close()
+
+    def _tls(self) -> dict[str, Any]:
+        """How a connection begins where clients are served over TLS."""
+        certificate, listen = self._connections.certificate, self._connections.listen
+        if certificate is None:
+            return {}
+        return {
+            "ssl": certificate.context(),
+            "ssl_handshake_timeout": listen.header_timeout_s,
+            "ssl_shutdown_timeout": listen.send_timeout_s,
+        }
 
     def _pause(self, one: socket.socket, error: OSError) -> None:
         """Make room, and let the clients wait a moment in the kernel's queue."""

@@ -121,8 +121,9 @@ class Connection(BoundedRequests):
             headers.append((b"retry-after", str(error.retry_after).encode()))
         lines = [name + b": " + value + b"\r\n" for name, value in headers]
         self.transport.write(b"".join([STATUS_LINE[error.status], *lines, b"\r\n", body]))
-        with contextlib.suppress(OSError):  # the client has gone
-            self.transport.write_eof()
+        if self.transport.can_write_eof():  # TLS has no end of one side
+            with contextlib.suppress(OSError):  # the client has gone
+                self.transport.write_eof()
         self.flow.resume_reading()
         self._all.lingers(self)
 

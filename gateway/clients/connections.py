@@ -12,6 +12,7 @@ from collections import Counter
 from time import monotonic
 from typing import Protocol
 
+from gateway.clients.certificate import Certificate
 from gateway.clients.descriptors import allowed_connections
 from gateway.clients.held_answers import CLIENT_TOO_SLOW, HeldAnswers, Reader
 from gateway.clients.listen_errors import (
@@ -56,10 +57,14 @@ class Connections:
 
     ``idle`` (no request has begun), ``receiving`` (a request comes in), ``lingering`` (refused);
     all others wait for an answer or read one.
+
+    Raises:
+        ConfigError: the certificate of ``listen.tls`` cannot be used.
     """
 
     def __init__(self, listen: Listen, answers: HeldAnswers | None = None) -> None:
         self.listen = listen
+        self.certificate = None if listen.tls is None else Certificate(listen.tls)
         self.answers = answers or HeldAnswers(listen)
         self.most = allowed_connections(listen.max_connections)
         self.refused = Counter(dict.fromkeys(REASONS, 0))

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import Field
 
 from gateway.config.section import Section
+
+
+class Tls(Section):
+    """TLS for clients."""
+
+    certificate: Path
+    """PEM file with the certificate, followed by those of the authorities between it and a root.
+    The gateway notices within seconds when the file changes; open connections stay as they are."""
+    key: Path | None = None
+    """PEM file with the private key, without a password. None: it is in the certificate's file."""
 
 
 class Listen(Section):
@@ -14,6 +26,8 @@ class Listen(Section):
     """Address to bind. 127.0.0.1 is reachable from this machine only, 0.0.0.0 from anywhere."""
     port: int = Field(default=8080, ge=0, le=65535)
     """TCP port. 0 takes a free port and prints it."""
+    tls: Tls | None = None
+    """Certificate with which clients are served over TLS (1.2 and later). None: without TLS."""
     keep_alive_s: int = Field(default=75, ge=1, le=3600)
     """Seconds that an idle client connection stays open. A client gets an error when the gateway
     closes a connection while the next request is on its way. So the value should exceed the

@@ -68,7 +68,8 @@ class DrainingServer(ListeningServer):
         await super().startup(sockets)
         if self.started:
             port = self.servers[0].sockets[0].getsockname()[1]
-            text = f"Lengthwise is serving on http://{_in_url(self.config.host)}:{port}\n"
+            scheme = "http" if self._connections.certificate is None else "https"
+            text = f"Lengthwise is serving on {scheme}://{_in_url(self.config.host)}:{port}\n"
             try:
                 print(text + self._banner.replace("PORT", str(port)), end="", flush=True)
             except OutputError:
