@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 
+from gateway.config.errors import ConfigError
+
 try:
     import resource
 except ImportError:  # Windows has no such limit
@@ -14,8 +16,29 @@ log = logging.getLogger("lengthwise")
 MOST_CONNECTIONS = 20_000
 """Client connections without a setting: twice the queue's default length."""
 
+FEW_CONNECTIONS = 256
+"""As many engines run by default. Where descriptors allow fewer connections, the log says so."""
+
+LEAST = 64
+"""Descriptors without which the gateway does not start: of fewer, its own leave next to none."""
+
 _OWN = 100
-"""Descriptors for files, the log, probes and the like."""
+"""Descriptors for files, the log, probes and the like; at most half of a low limit."""
+
+
+def check_descriptors() -> None:
+    """Raise the limit on open files where it is too low to start.
+
+    Raises:
+        ConfigError: that is not allowed.
+    """
+    limit = _raised(LEAST)
+    if limit is not None and limit < LEAST:
+        raise ConfigError(
+            f"the process may have {limit} open files (ulimit -n), and the gateway needs at least "
+            f"{LEAST}, better 4096 or more. Type: ulimit -n 4096 (systemd: LimitNOFILE=; Docker: "
+            "--ulimit nofile=)."
+        )
 
 
 def allowed_connections(wanted: int | None) -> int:
@@ -28,11 +51,17 @@ def allowed_connections(wanted: int | None) -> int:
     limit = _raised(2 * connections + _OWN)
     if limit is None or limit >= 2 * connections + _OWN:
         return connections
-    fewer = max(1, (limit - _OWN) // 2)
+    fewer = max(1, (limit - min(_OWN, limit // 2)) // 2)
     if wanted is not None:
         log.warning(
             "listen.max_connections is %d, but %d descriptors (ulimit -n) allow only %d",
             *(wanted, limit, fewer),
+        )
+    elif fewer < FEW_CONNECTIONS:
+        log.warning(
+            "%d descriptors (ulimit -n) allow only %d connections of clients; raise the limit, "
+            "such as to 4096",
+            *(limit, fewer),
         )
     return fewer
 

@@ -15,6 +15,7 @@ import uvicorn
 from gateway.access.exposure import warn_of_exposure
 from gateway.admin.listener import admin_listening, admin_sockets
 from gateway.app import create_app
+from gateway.clients.descriptors import check_descriptors
 from gateway.clients.server import server_protocols
 from gateway.config.errors import ConfigError
 from gateway.config.load import load_config
@@ -88,6 +89,7 @@ def run_serve(args: argparse.Namespace) -> int:
         targets = read_targets(args)
         config = load_config(args.config, flags=settings_of(args, targets.urls))
         args.model = targets.model
+        check_descriptors()
         with logging_to_stderr() as output:
             output.hide(secrets_of(config))
             with asyncio.Runner(loop_factory=new_event_loop) as runner:
