@@ -72,11 +72,16 @@ class HealthMonitor:
     async def probe(self, member: Member) -> None:
         """Probe a worker once, and update its health, its report and its spec.
 
-        A bug here leaves the worker as it is: this and all other workers stay watched.
+        A probe that is in flight is shared: several that time out together are one timeout. A bug
+        here leaves the worker as it is: this and all other workers stay watched.
         """
-        with self._surviving(member):
-            await self._probe(member)
-        member.probed = monotonic()
+        before = member.probed
+        async with member.probing:
+            if member.probed != before:
+                return
+            with self._surviving(member):
+                await self._probe(member)
+            member.probed = monotonic()
 
     async def _probe(self, member: Member) -> None:
         now = asyncio.get_running_loop().time()
@@ -120,7 +125,9 @@ class HealthMonitor:
     def _take_report(self, member: Member) -> None:
         if not member.healthy:
             log.info("worker %s is ready, serving %s", member.id, ", ".join(member.backend.models))
-            member.healthy, member.problem, member.slots = True, "", LearnedSlots()
+            if member.was_down:  # it may have come back with other limits
+                member.slots = LearnedSlots()
+            member.healthy, member.was_down, member.problem = True, False, ""
             self.news.set()
             self.news = asyncio.Event()
         member.observe_load(self._dispatcher.scheduler)
@@ -160,7 +167,7 @@ class HealthMonitor:
 
     async def _take_down(self, member: Member, why: str, *, end_requests: bool = True) -> None:
         """Take a worker out of use, and end its requests unless they may go on."""
-        member.healthy = False
+        member.healthy, member.was_down = False, True
         self._tell(member, why)
         member.backend.report = EngineReport()
         self._set_health(member, False)

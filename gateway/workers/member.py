@@ -29,6 +29,8 @@ class Member:
 
     backend: Backend
     healthy: bool = False
+    was_down: bool = False
+    """Whether a probe has found the worker down since it was last healthy."""
     failures: int = 0
     """Probes that failed in a row."""
     problem: str = ""
@@ -43,6 +45,8 @@ class Member:
     """Whether an operator wants the worker to get nothing new, until the gateway ends."""
     probed: float = -math.inf
     """Time of the end of the last probe, whatever came of it, on the clock of ``monotonic``."""
+    probing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held by the probe in flight."""
     watched: bool = False
     """Whether a task probes the worker."""
     slots: LearnedSlots = field(default_factory=LearnedSlots)

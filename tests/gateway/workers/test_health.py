@@ -111,25 +111,6 @@ async def test_a_worker_that_does_not_read_a_request_is_dropped_and_probed_on() 
         assert member.healthy
 
 
-async def test_a_suspected_worker_gets_nothing_until_it_answers_a_probe() -> None:
-    probes: list[bytes] = []
-
-    async def count(path: bytes) -> None:
-        probes.append(path)
-
-    async with (
-        scripted(hang) as worker,
-        fleet_of(worker.url, health=SELDOM) as wing,
-        wing.watched(),
-    ):
-        worker.before_probe = count
-        await until(lambda: probes == [b"/health"], "the watch has begun")
-        wing.fleet.health.suspect(wing.fleet[worker.url])
-        assert not taken(wing, worker)
-        async with asyncio.timeout(1):
-            await until(lambda: taken(wing, worker), "it is probed at once")
-
-
 async def test_a_worker_that_comes_back_is_learned_anew() -> None:
     async with scripted(hang) as worker, fleet_of(worker.url) as wing:
         member = wing.fleet[worker.url]
