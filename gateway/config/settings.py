@@ -39,11 +39,12 @@ class Requests(Section):
     first_token_timeout_s: float = Field(default=120.0, ge=0.01, le=86_400)
     """Seconds that a worker may take until the first token, and several times what the prompt, the
     work that is before it and the recent requests there let expect. A whole answer may take several
-    times its expected duration as well. Then another worker is tried; the error is 504
-    (first_token_timeout)."""
+    times the duration of the longest that the request allows. Then another worker is tried; the
+    error is 504 (first_token_timeout)."""
     token_timeout_s: float = Field(default=60.0, ge=0.01, le=86_400)
     """Seconds that may pass between two tokens of a stream. Then the stream ends with an error
-    event (token_timeout)."""
+    event (token_timeout). While the worker's metrics show that its engine takes memory from
+    sequences and goes on with others, up to ten times as many."""
     max_answer_bytes: int = Field(default=64 * 2**20, ge=1024)
     """Bytes of a worker's answer that the gateway holds in memory. A longer answer of generated
     text that is not streamed is refused: 502 (answer_too_large)."""

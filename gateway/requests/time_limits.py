@@ -31,6 +31,9 @@ TOKEN_S = 0.1
 BYTE_S = 2e-5
 """Seconds for one byte of a request that generates nothing, such as a batch of texts or sound."""
 
+LONGEST_PREEMPTION = 10.0
+"""Times `requests.token_timeout_s` that a sequence may wait for memory which its engine took."""
+
 END_S = 5.0
 """Seconds that a worker may take to end its HTTP answer after the last event."""
 
@@ -64,7 +67,9 @@ class TimeLimits:
     """Seconds that the worker had left when the client's turn began."""
     _paused: float = 0.0
     _progress: int = 0
-    """Tokens so far, and signs of the end."""
+    """How far the answer has come, as ``AnswerReader.progress``."""
+    _last: float = 0.0
+    """When ``_progress`` last grew."""
 
     def __post_init__(self) -> None:
         self._begun = asyncio.get_running_loop().time()
@@ -82,13 +87,13 @@ class TimeLimits:
 
     def resume(self, reader: AnswerReader, now: float) -> None:
         """Note that the worker's turn begins, after so many tokens."""
-        progress = reader.tokens + reader.ended + reader.done
+        progress = reader.progress
         if progress > self._progress:
             if not self._progress:
                 self._first_came()
             self._progress = progress
             self._left = self._between
-            self.exchanges.progressed = now
+            self._last = self.exchanges.progressed = now
         if reader.done:
             self._left = min(self._left, END_S)
         self.exchange.deadline = now + self._left
@@ -105,18 +110,28 @@ class TimeLimits:
         self.exchanges.began_after(self._paused - self._begun - self.exchange.patience_s)
         self.exchange.patience_s = 0.0
         self._between = self.bounds.token_timeout_s
-        if self._may_hold_text_back:
+        if self.may_hold_text_back:
             self._between += TIMES * self._whole_s()
 
     def _overdue(self) -> Overdue | None:
         """The error now that the deadline has passed; None if the worker's pace moves it."""
+        now = asyncio.get_running_loop().time()
         if self._progress:
-            return Overdue(self._no_next_token())
+            if not self._is_preempted(now):
+                return Overdue(self._no_next_token(now))
+            self.exchange.deadline = now + self.bounds.token_timeout_s
+            return None
         limit = self._until_first()
         self.exchange.deadline = self._begun + limit
-        if self.exchange.deadline > asyncio.get_running_loop().time():
+        if self.exchange.deadline > now:
             return None
         return Overdue(self._no_first_token(limit))
+
+    def _is_preempted(self, now: float) -> bool:
+        """Whether the engine, which goes on with others, may have taken the sequence's memory."""
+        limit = self.bounds.token_timeout_s
+        lately = self.exchanges.pressed > now - limit
+        return lately and now - self._last < LONGEST_PREEMPTION * limit
 
     def _until_first(self) -> float:
         """Seconds until the first token of a stream, or until a whole answer, at today's pace."""
@@ -128,7 +143,7 @@ class TimeLimits:
         limit = floor + PROMPT_TOKEN_S * self.job.prompt_tokens
         limit += TIMES * (self.exchanges.usual_first_s + self._queue_s())
         together = not request.stream or request.fields.get("use_beam_search")
-        if together or self._may_hold_text_back:
+        if together or self.may_hold_text_back:
             limit += TIMES * self._whole_s()
         return limit
 
@@ -140,11 +155,14 @@ class TimeLimits:
         return worker.work / worker.spec.slots * self._token_s
 
     def _whole_s(self) -> float:
-        """Seconds for the longest answer that the forecast holds possible."""
+        """Seconds for the longest answer that the request allows.
+
+        The forecast's longest will not do: one answer of forty is longer.
+        """
         assert self.job is not None
         slots = self.worker.spec.slots if self.worker else self.job.sequences
         turns = math.ceil(self.job.sequences / slots)
-        return min(self.job.most_tokens, self.job.length.tokens[-1]) * turns * self._token_s
+        return self.job.most_tokens * turns * self._token_s
 
     @property
     def _token_s(self) -> float:
@@ -152,7 +170,7 @@ class TimeLimits:
         return 1 / rate if rate else TOKEN_S
 
     @property
-    def _may_hold_text_back(self) -> bool:
+    def may_hold_text_back(self) -> bool:
         """Whether the server may generate a long part before it sends any of it, or none of it.
 
         It parses calls of tools, and leaves thoughts out where asked to.
@@ -167,15 +185,15 @@ class TimeLimits:
             504,
             f"The worker has sent no {awaited} within {limit:.3g} s "
             f"(requests.first_token_timeout_s = {self.bounds.first_token_timeout_s:g}, and several "
-            "times what prompt, length and load let expect). Send the request again, or raise the "
-            "setting.",
+            "times what prompt, longest answer and load let expect). Send the request again, or "
+            "raise the setting.",
             code="first_token_timeout",
         )
 
-    def _no_next_token(self) -> ApiError:
+    def _no_next_token(self, now: float) -> ApiError:
         return ApiError(
             504,
-            f"The worker has sent no further token within {self._between:.3g} s "
+            f"The worker has sent no further token within {now - self._last:.3g} s "
             f"(requests.token_timeout_s = {self.bounds.token_timeout_s:g}). Send the request "
             "again, or raise the setting.",
             code="token_timeout",

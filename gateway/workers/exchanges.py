@@ -120,6 +120,10 @@ class Exchanges:
 
     progressed: float = -math.inf
     """When an answer last got on, in seconds of the loop's clock."""
+    grew: float = -math.inf
+    """When the engine was last read to have generated tokens, on the same clock."""
+    pressed: float = -math.inf
+    """When the engine was last read to generate and to take memory from sequences, which wait."""
     usual_first_s: float = 0.0
     """Seconds that recent answers have taken to begin, of the slowest. Later ones forget it."""
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)

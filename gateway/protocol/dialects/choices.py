@@ -13,6 +13,9 @@ _TELLING = re.compile(
 )
 """Fields by which a chunk says more than the text of a token. All other chunks are not parsed."""
 
+_KNOWN = {"choices", "usage", "error"}
+"""Fields of which each chunk has one."""
+
 
 @dataclass(slots=True)
 class ChoicesReader(AnswerReader):
@@ -54,6 +57,7 @@ class ChoicesReader(AnswerReader):
         told = self.usage.take(chunk.get("usage"))
         choices = self._take_choices(chunk)
         self.tokens += any(map(_has_text, choices))
+        self.unknown += not _KNOWN & chunk.keys()
         return told and not chunk.get("choices") and not chunk.get("error")
 
     def _take_whole(self, answer: Json) -> None:

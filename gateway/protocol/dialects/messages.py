@@ -17,6 +17,12 @@ _REASONS = {
 }
 """Finish reason by Anthropic's stop reason."""
 
+_KINDS = {
+    *("message_start", "content_block_start", "content_block_delta", "content_block_stop"),
+    *("message_delta", "message_stop", "ping", "error"),
+}
+"""The events of a message. Those that are no deltas come without a token."""
+
 _INPUT = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
 
 
@@ -36,10 +42,12 @@ class MessagesReader(AnswerReader):
 
     def _take_name(self, name: bytes) -> None:
         self.tokens += name == b"content_block_delta"
+        self.unknown += name.decode(errors="replace") not in _KINDS
 
     def _take_chunk(self, name: bytes, chunk: Json) -> bool:
-        kind = chunk.get("type") or name.decode(errors="replace")
+        kind = str(chunk.get("type") or name.decode(errors="replace"))
         self.tokens += kind == "content_block_delta"
+        self.unknown += kind not in _KINDS
         self.done = self.done or kind == "message_stop"
         for part in (chunk, chunk.get("message"), chunk.get("delta")):
             if isinstance(part, dict):

@@ -58,6 +58,8 @@ class AnswerReader:
     usage: Usage = field(default_factory=Usage)
     tokens: int = 0
     """Events of a stream that held text: about one token each."""
+    unknown: int = 0
+    """Events of a stream that hold data of no known kind: an answer that gets on, by no tokens."""
     error_status: int | None = None
     """The HTTP status of the error in the answer; None without an error."""
     done: bool = False
@@ -72,6 +74,11 @@ class AnswerReader:
     def longest(self) -> int:
         """Tokens of each sequence that has not been seen to end; an engine runs them in step."""
         return self.tokens // self.sequences
+
+    @property
+    def progress(self) -> int:
+        """What grows as the answer gets on: tokens, events of no known kind, signs of the end."""
+        return self.tokens + self.unknown + self.ended + self.done
 
     judges_ends = False
     """Whether an answer without an end is known to be cut."""
@@ -97,6 +104,7 @@ class AnswerReader:
             self.error_status = 500
         chunk = parsed(event.data)
         if chunk is None:
+            self.unknown += bool(event.data)
             return False
         self._find_error(chunk)
         return self._take_chunk(event.name, chunk)

@@ -12,6 +12,10 @@ _REASONS = {"completed": "stop", "cancelled": "abort", "max_output_tokens": "len
 
 _ENDS = {f"response.{status}" for status in ("completed", "incomplete", "failed", "cancelled")}
 
+_BEFORE = {"response.created", "response.queued", "response.in_progress", "keepalive"}
+"""Events that say nothing of an answer that gets on. The others tell of text, or of tools that the
+server uses meanwhile."""
+
 
 @dataclass(slots=True)
 class ResponsesReader(AnswerReader):
@@ -23,6 +27,7 @@ class ResponsesReader(AnswerReader):
         return event.name.endswith(b".delta")
 
     def _take_name(self, name: bytes) -> None:
+        self.unknown += name.decode(errors="replace") not in _BEFORE
         if name.decode(errors="replace") in _ENDS:
             self.done = True
         if name == b"response.failed":
@@ -31,6 +36,7 @@ class ResponsesReader(AnswerReader):
     def _take_chunk(self, name: bytes, chunk: Json) -> bool:
         kind = str(chunk.get("type") or name.decode(errors="replace"))
         self.tokens += kind.endswith(".delta")
+        self.unknown += kind not in _BEFORE and not kind.endswith(".delta")
         if kind in _ENDS:
             self.done = True
             response = chunk.get("response")

@@ -136,10 +136,11 @@ async def test_a_connection_that_is_not_accepted_in_time_fails() -> None:
 
 
 def limits(worker: Worker | None = None, **fields: object) -> TimeLimits:
-    """The limits of a request of 1,000 prompt tokens and at most 500 of its answer."""
+    """The limits of a request of 1,000 tokens, whose answer has 10 by the forecast, 500 at most."""
     body = json.dumps({"model": "m", "stream": True, **fields}).encode()
     request = parse("chat/completions", "POST", "application/json", body)
-    sent = job("1", tokens=500, prompt=1000)
+    sent = job("1", tokens=10, prompt=1000)
+    sent.most_tokens = 500
     return TimeLimits(Requests(), request, sent, worker, Exchanges())
 
 
@@ -183,3 +184,20 @@ async def test_the_clients_time_does_not_count_and_tools_may_pause() -> None:
         one.pause()
         one.resume(reader, later)
         assert one.exchange.deadline == later + between
+
+
+async def test_a_sequence_may_wait_for_its_memory_while_others_grow_and_not_for_ever() -> None:
+    one, reader = limits(), ChoicesReader(tokens=1)
+    loop = asyncio.get_running_loop()
+    one.pause()
+    one.resume(reader, loop.time() - 60)
+    one.exchanges.pressed = loop.time() - 61
+    assert isinstance(one.exchange.overdue(), Overdue), "the engine has had its memory since"
+    one.exchanges.pressed = loop.time() - 10
+    assert one.exchange.overdue() is None
+    assert first_s(one) == pytest.approx(60, abs=0.1)
+    one._last -= 9.5 * 60
+    one.exchanges.pressed = loop.time()
+    late = one.exchange.overdue()
+    assert isinstance(late, Overdue), "ten times the limit"
+    assert "within 630 s" in str(late)

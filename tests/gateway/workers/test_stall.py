@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import aiohttp
+import pytest
 
 from gateway.workers.engine_report import EngineReport
 from gateway.workers.exchanges import Exchanges
@@ -77,6 +78,47 @@ def _seconds(
     for report, now in steps:
         counted = watch.seconds(report, exchanges, now)
     return counted
+
+
+def _noted(*reports: EngineReport) -> Exchanges:
+    """What has been noted of the engine after these reports, a second apart from 1 s on."""
+    watch, exchanges = Stall(), Exchanges()
+    for now, report in enumerate(reports, start=1):
+        watch.seconds(report, exchanges, now)
+    return exchanges
+
+
+def _memory(
+    generated: int, preemptions: int, waiting: int = 0, usage: float = 0.97
+) -> EngineReport:
+    return EngineReport(
+        running=2,
+        waiting=waiting,
+        kv_usage=usage,
+        preemptions=preemptions,
+        generated=generated,
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "pressed"),
+    [
+        (_memory(1, 3), _memory(9, 4), True),
+        (_memory(1, 3), _memory(9, 3, waiting=1), True),
+        (_memory(1, 3), _memory(9, 3, waiting=1, usage=0.3), False),
+        (_memory(1, 3), _memory(9, 3), False),
+        (_memory(1, 0), _memory(9, 0, waiting=1), False),
+        (_memory(1, 3), _memory(1, 4), False),
+        (_memory(9, 3), _memory(1, 0), False),
+        (EngineReport(), EngineReport(), False),
+    ],
+)
+def test_an_engine_is_short_of_memory_where_sequences_lost_theirs_and_others_grow(
+    before: EngineReport, after: EngineReport, pressed: bool
+) -> None:
+    noted = _noted(before, after)
+    assert (noted.pressed == 2) is pressed
+    assert (noted.grew == 2) is ((after.generated or 0) > (before.generated or 0))
 
 
 def test_what_counts_as_a_stall() -> None:
