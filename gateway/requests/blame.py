@@ -37,12 +37,14 @@ class Blame:
     """Workers whose failure counts once another answers the request, and when each got it."""
     _broken: list[tuple[Member, float]] = field(default_factory=list)
     """Workers whose connection broke, as ``_held``; the first one's failure has been counted."""
+    _progress: int = 0
+    """How far the answer of the present worker has come."""
     _attempt: Attempt | None = None
     """The request at the present worker, if it is to generate."""
 
     def begin(self, begun: float, *, generates: bool) -> None:
         """Note that the request goes to a worker."""
-        self.begun, self.generates = begun, generates
+        self.begun, self.generates, self._progress = begun, generates, 0
 
     @contextmanager
     def trying(
@@ -53,16 +55,17 @@ class Blame:
         work = None
         if job is not None:
             most = min(job.most_tokens, job.length.quantile(0.95))
-            work = Work.of(job.prompt_tokens, most)
+            work = Work.of(job.prompt_tokens, most, job.most_tokens)
         with self.health.cooling.trying(
             member, work, streams=streams, movable=movable
         ) as self._attempt:
             yield
 
-    def saw(self, member: Member) -> None:
-        """Note an event of the answer."""
-        if self._attempt is not None:
+    def saw(self, member: Member, progress: int) -> None:
+        """Note how far the answer has come. Comments and the like prove nothing."""
+        if progress > self._progress and self._attempt is not None:
             member.attempts.saw(self._attempt)
+        self._progress = progress
 
     def ended(self, member: Member, tokens: float) -> None:
         """Note that the whole answer has come, of so many tokens in its longest sequence."""

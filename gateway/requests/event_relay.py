@@ -42,6 +42,9 @@ class EventRelay:
     limits: TimeLimits
     on_events: Callable[[bytes], None]
     """Called with what goes to the client, before it goes."""
+    _held: bytes = b""
+    """Comments before the first event, for a client that has not asked for a stream: another worker
+    may still give it a whole answer."""
     _reported: int = 0
     """Tokens of each sequence that the scheduler knows of."""
 
@@ -79,6 +82,10 @@ class EventRelay:
     async def _pass_on(self, shown: bytes, response: aiohttp.ClientResponse) -> None:
         if not shown:
             return
+        shown, self._held = self._held + shown, b""
+        if self._may_hold(shown):
+            self._held = shown
+            return
         loop = asyncio.get_running_loop()
         now = loop.time()
         if self.stream.events and not self.reply.answering:
@@ -94,6 +101,12 @@ class EventRelay:
         await self.reply.write(shown)
         self.limits.resume(self.stream.reader, loop.time())
         self._report()
+
+    def _may_hold(self, shown: bytes) -> bool:
+        """Whether what has come may wait for the first event."""
+        unasked = self.limits.request.generates and not self.limits.request.stream
+        none_yet = not self.stream.events and not self.reply.started
+        return unasked and none_yet and len(shown) <= PIECE_BYTES
 
     async def _check_first(self, shown: bytes, response: aiohttp.ClientResponse) -> None:
         """Fail for an error or an end before anything else.

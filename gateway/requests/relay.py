@@ -142,7 +142,7 @@ class Relay:
         trying = self._blame.trying(
             member,
             slot.job if slot is not None and self._blame.generates else None,
-            streams=self.request.generates_stream,
+            streams=self.request.generates_stream and not self._limits.may_hold_text_back,
             movable=lambda: self.may_move and not self.reply.answering,
         )
         with trying:
@@ -155,7 +155,7 @@ class Relay:
                 answer, complete = await read_up_to(response, most, self.coming)
                 await self._blame.check_health(member, response.status)
                 if complete:
-                    self._read(member, response, answer)
+                    await self._read(member, response, answer)
                 self._blame.answered(member, response.status)
                 self._limits.came()
                 if complete:
@@ -166,11 +166,12 @@ class Relay:
                 await pass_in_parts(response, answer, self.reply, self._limits)
                 return response.status
 
-    def _read(self, member: Member, response: aiohttp.ClientResponse, answer: bytes) -> None:
+    async def _read(self, member: Member, response: aiohttp.ClientResponse, answer: bytes) -> None:
         """Read a whole answer. ``WorkerRefused``: it answers nothing; another may do better."""
         if response.status != 200 or self.method == "HEAD":
             return
-        sound = read_whole(self.reader, response, answer, self.reply.request_id)
+        most = self.bounds.max_answer_bytes
+        sound = await read_whole(self.reader, response, answer, self.reply.request_id, most)
         if self._blame.generates and not sound:
             self._blame.failed(member)
             raise WorkerRefused(member, response, answer, self.reader.error_status)
@@ -213,7 +214,7 @@ class Relay:
 
     def _on_events(self, member: Member, shown: bytes) -> None:
         """Take note of events that go to the client."""
-        self._blame.saw(member)
+        self._blame.saw(member, self.reader.progress)
         if self._sent and self.reply.answering:
             self._blame.answered(member, self.reader.error_status or 200)
             self._sent = 0.0

@@ -10,6 +10,7 @@ import aiohttp
 
 from gateway.clients.held_answers import ComingAnswer
 from gateway.config.settings import Requests
+from gateway.protocol.content_coding import TooLongError, unpacked
 from gateway.protocol.dialects.reader import AnswerReader
 from gateway.protocol.errors import ApiError
 from gateway.protocol.headers import returned
@@ -77,17 +78,29 @@ async def pass_in_parts(
     await reply.finish()
 
 
-def read_whole(
-    reader: AnswerReader, response: aiohttp.ClientResponse, answer: bytes, request_id: str
+async def read_whole(
+    reader: AnswerReader,
+    response: aiohttp.ClientResponse,
+    answer: bytes,
+    request_id: str,
+    most: int,
 ) -> bool:
     """Read an answer of status 200; returns whether it is one: no page, no garbage, no failure.
+
+    An answer in a coding that is unknown here, or of more than ``most`` bytes when unpacked, is
+    taken for one: the client may know it.
 
     Raises:
         FAILURES: the answer ended early, where only its text can tell.
     """
     headers = response.headers
-    if headers.get("Content-Encoding", "identity") != "identity":  # unasked, and for the client
-        return True
+    if coding := headers.get("Content-Encoding"):  # unasked
+        try:
+            _, answer = await unpacked([(b"content-encoding", coding.encode())], answer, most)
+        except TooLongError:
+            return True
+        except ApiError as error:
+            return error.status == 415
     if response.content_type != "application/json":
         return False
     try:

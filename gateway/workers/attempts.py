@@ -39,12 +39,14 @@ class Work:
     """Work before the first token."""
     most: float
     """All the work of an answer that is as long as nineteen of twenty."""
+    longest: float
+    """All the work of the longest answer that the request allows."""
 
     @classmethod
-    def of(cls, prompt_tokens: float, most_tokens: float) -> Work:
+    def of(cls, prompt_tokens: float, most_tokens: float, longest_tokens: float) -> Work:
         """The work of so many tokens."""
         prompt = (prompt_tokens + _BASE_TOKENS) / _PREFILL
-        return cls(prompt, prompt + most_tokens)
+        return cls(prompt, prompt + most_tokens, prompt + longest_tokens)
 
 
 @dataclass(slots=True, eq=False)
@@ -54,6 +56,7 @@ class Attempt:
     begun: float
     work: Work
     streams: bool
+    """Whether each token is to come at once."""
     movable: Callable[[], bool]
     """Whether the request may go to another worker now."""
     exchange: Exchange
@@ -78,6 +81,8 @@ class Attempts:
     """When the worker last sent an event or a whole answer."""
     newest_answered: float = -math.inf
     """When the newest of the attempts was sent of which some answer has come."""
+    newest_failed: float = -math.inf
+    """When the newest of the attempts was sent that failed."""
     _since: float = -math.inf
     """What was sent before is not noted: the worker has been judged by it."""
     _exchanges: set[Exchange] = field(default_factory=set)
@@ -99,7 +104,8 @@ class Attempts:
         """Note an event of an answer."""
         now = monotonic()
         if attempt.last == -math.inf and attempt.begun >= self._since:
-            self.firsts.append((now, (now - attempt.begun) / (attempt.work.prompt + 1.0)))
+            if attempt.streams:
+                self.firsts.append((now, (now - attempt.begun) / (attempt.work.prompt + 1.0)))
             self.newest_answered = max(self.newest_answered, attempt.begun)
         attempt.last = self.last_sign = now
 
@@ -114,6 +120,12 @@ class Attempts:
         """Note that a request sent at ``begun`` is answered, or has failed."""
         if begun >= self._since:
             self.results.append((monotonic(), good))
+            if not good:
+                self.newest_failed = max(self.newest_failed, begun)
+
+    def good_since(self, time: float) -> int:
+        """The number of answers, of which at least the beginning came after this time."""
+        return sum(good and when >= time for when, good in self.results)
 
     def forget(self, since: float) -> None:
         """Forget how the worker has treated requests, and note only those sent from ``since``."""

@@ -28,7 +28,7 @@ FAILURES = 3
 
 FIRST_EJECTION_S = 2.0
 """Seconds for which a worker that does much worse than the others is first left alone; each further
-time is twice as long, up to ``LONGEST_S``."""
+time is three times as long, up to ``LONGEST_S``."""
 
 FORGET_S = 60.0
 """Seconds without another such time after which the next one counts as the first."""
@@ -50,10 +50,14 @@ class Cooldown:
 
     until: float = -math.inf
     """The end of the last cooldown."""
+    _before: float = -math.inf
+    """The end of the cooldown before the last."""
     ejections: int = 0
     """Times of late that the worker did much worse than the others."""
     strict: bool = False
     """Whether the trial ends by ``passed`` alone: the worker did much worse than the others."""
+    proof: int = 1
+    """Answers without a failure that end a strict trial."""
     why: str = ""
     """Why the worker was ejected; "" once it has passed its trial."""
     _in_a_row: int = 0
@@ -77,6 +81,13 @@ class Cooldown:
         """Whether the cooldown is over and the worker has not taken a request since."""
         return self._trial and now >= self.until
 
+    def tried_since(self, now: float) -> float:
+        """From when on requests have been sent for which the worker was not yet left alone.
+
+        A cooldown in progress is for the requests since the cooldown before.
+        """
+        return self._before if now < self.until else self.until
+
     def broke_after(self, begun: float) -> bool:
         """Whether a worker that was well has broken since ``begun``, and not answered again."""
         return not self._well and begun < self._broke
@@ -96,19 +107,21 @@ class Cooldown:
             self.until = max(self.until, now + wish)
             return
         pause = min(LONGEST_S, FIRST_S * 2.0 ** min(self._in_a_row, 20))
+        self._before = self.until
         self.until = now + max(wish, pause * random.uniform(0.5, 1.0))
         self._in_a_row += 1
         self._trial = True
 
-    def ejected(self, now: float, why: str) -> None:
-        """Note that the worker does much worse than the others, and why."""
+    def ejected(self, now: float, why: str, proof: int = 1) -> None:
+        """Note that the worker does much worse than the others, why, and what its trial needs."""
         self._break(now)
         if now - self.until > FORGET_S:
             self.ejections = 0
-        pause = min(LONGEST_S, FIRST_EJECTION_S * 2.0 ** min(self.ejections, 20))
+        pause = min(LONGEST_S, FIRST_EJECTION_S * 3.0 ** min(self.ejections, 20))
+        self._before = self.tried_since(now)
         self.until = max(self.until, now + pause * random.uniform(0.75, 1.0))
         self.ejections += 1
-        self.strict, self._trial, self.why = True, True, why
+        self.strict, self._trial, self.why, self.proof = True, True, why, proof
 
     def passed(self) -> None:
         """Note that the worker has answered a request of its trial as well as the others."""
@@ -125,7 +138,7 @@ class Cooldown:
             return
         self._failures[generates] += 1
         if self.strict and self.on_trial(now):
-            self.ejected(now, self.why)
+            self.ejected(now, self.why, self.proof)
         elif self._failures[generates] >= FAILURES or self.on_trial(now):
             self._failures.clear()
             self.refused(now, generates=generates)

@@ -82,11 +82,11 @@ class Cooling:
             member.attempts.result(begun, good=True)
         self._change(member, lambda: member.cooldown.answered(begun, generates=generates))
 
-    def ejected(self, member: Member, why: str) -> None:
-        """Note that a worker does much worse than the others."""
+    def ejected(self, member: Member, why: str, proof: int = 1) -> None:
+        """Note that a worker does much worse than the others; ``proof``: answers of its trial."""
         log.warning("worker %s %s", member.id, why)
         now = monotonic()
-        self._note(member, lambda: member.cooldown.ejected(now, why))
+        self._note(member, lambda: member.cooldown.ejected(now, why, proof))
 
     def passed(self, member: Member) -> None:
         """Note that a worker on trial does as well as the others."""

@@ -84,6 +84,11 @@ class Member:
         """Whether the worker gets one request at a time, after its cooldown."""
         return self.cooldown.on_trial(monotonic())
 
+    @property
+    def generates(self) -> bool:
+        """Whether the engine had generated at its last reading, and has answered its probes."""
+        return self.backend.exchanges.grew >= self.scraped > -math.inf and not self.failures
+
     def spec(self, settings: Scheduling, running: int = 0) -> WorkerSpec:
         """The worker as configured, reported and behaving, for the scheduler.
 

@@ -11,6 +11,7 @@ import logging
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from math import ceil
 from statistics import median_high
 from time import monotonic
 from typing import Literal
@@ -55,6 +56,9 @@ EVIDENCE = 5
 LONG_TRIAL_S = 5.0
 """Seconds of a stream on trial after which the trial is passed before the stream ends."""
 
+MOST_PROOF, MOST_PROOF_S = 10, 10.0
+"""Answers, and seconds, of the longest trial of a worker that failed a part of its requests."""
+
 Kind = Literal["hangs", "fails", "is slow"]
 
 
@@ -66,6 +70,8 @@ class Verdict:
     why: str
     overdue: tuple[Attempt, ...] = ()
     """The requests that hang."""
+    proof: int = 1
+    """Answers that show that it is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +110,7 @@ class Outliers:
             if verdict is None:
                 self._pass(member, now)
                 continue
-            if not member.cooling:
+            if not member.cooling or verdict.kind == "fails":
                 self._eject(member, others, verdict)
             if verdict.kind == "hangs":
                 self._move(member, others, verdict)
@@ -123,7 +129,7 @@ class Outliers:
         left = sum(not other.cooling for other in others)
         if not left or (verdict.kind != "hangs" and 2 * left < len(others) + 1):
             return
-        self.fleet.health.cooling.ejected(member, verdict.why)
+        self.fleet.health.cooling.ejected(member, verdict.why, verdict.proof)
         self.metrics.ejections.labels(member.id, verdict.kind).inc()
         member.attempts.forget(member.cooldown.until)
 
@@ -133,6 +139,9 @@ class Outliers:
         if not cooldown.strict or not cooldown.on_trial(now):
             return
         if attempts.newest_answered < cooldown.until:
+            return
+        proven = attempts.good_since(cooldown.until) >= cooldown.proof
+        if not proven and now < cooldown.until + MOST_PROOF_S:
             return
         if attempts.paces or any(now - a.begun > LONG_TRIAL_S for a in attempts.running):
             self.fleet.health.cooling.passed(member)
@@ -162,7 +171,11 @@ def _scaled(figures: Figures, member: Member) -> Figures:
 
 def judged(member: Member, own: Figures, others: list[Figures], now: float) -> Verdict | None:
     """What is wrong with a worker, compared with the others; None for nothing."""
-    return _hangs(member, others, now) or _fails(member, own, others) or _slow(member, own, others)
+    return (
+        _hangs(member, others, now)
+        or _fails(member, own, others, now)
+        or _slow(member, own, others)
+    )
 
 
 def _hangs(member: Member, others: list[Figures], now: float) -> Verdict | None:
@@ -199,24 +212,29 @@ def _limits(member: Member, others: list[Figures]) -> Callable[[Attempt], float]
     speed = member.backend.config.speed
     first = MANY_FIRST * max(other.first for other in others) / speed
     whole = MANY_WHOLE * max(other.whole for other in others) / speed
+    generates = member.generates
 
     def limit(attempt: Attempt) -> float:
-        if attempt.last > -math.inf:  # a stream that has begun: any token
+        if attempt.streams and attempt.last > -math.inf:  # it has begun: any token
             return SILENCE_S
         if attempt.streams and first:
             return max(SILENCE_S, first * (attempt.work.prompt + 1.0))
-        return max(SILENCE_S, whole * attempt.work.most) if whole else math.inf
+        most = attempt.work.longest if generates and not attempt.streams else attempt.work.most
+        return max(SILENCE_S, whole * most) if whole else math.inf
 
     return limit
 
 
-def _fails(member: Member, own: Figures, others: list[Figures]) -> Verdict | None:
+def _fails(member: Member, own: Figures, others: list[Figures], now: float) -> Verdict | None:
     """Whether a worker fails a larger part of its requests than the others do."""
     if own.failures < (2 if member.cooldown.ejections else EVIDENCE) or own.share < FAILING:
         return None
+    if member.attempts.newest_failed < member.cooldown.tried_since(now):  # they were before
+        return None
     if own.share < WORSE * max(other.share for other in others):
         return None
-    return Verdict("fails", f"fails {own.share:.0%} of its requests, and others do not")
+    why = f"fails {own.share:.0%} of its requests, and others do not"
+    return Verdict("fails", why, proof=min(MOST_PROOF, ceil(2.0 / own.share)))
 
 
 def _slow(member: Member, own: Figures, others: list[Figures]) -> Verdict | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import aiohttp
 import pytest
 
 from gateway.emulator import EmbeddedEmulator
-from tests.gateway.harness import gateway, until
+from tests.gateway.harness import chat, gateway, until
 from tests.gateway.requests.answers import (
     DONE,
     ERROR,
@@ -20,7 +21,7 @@ from tests.gateway.requests.answers import (
     streams,
     whole,
 )
-from tests.gateway.scripted import Script, chunked, scripted
+from tests.gateway.scripted import ANSWER, Script, chunked, scripted
 
 
 @pytest.mark.parametrize(
@@ -111,3 +112,38 @@ async def test_a_worker_that_counts_more_tokens_than_fit_is_not_believed(
         assert await ask(session, running, **fields) == (200, body)
         await until(lambda: running.metric("prompt_tokens_total") == 4096, "counted")
     assert learned(tmp_path)[0] == most
+
+
+GZIPPED = gzip.compress(json.dumps({"choices": [], "usage": {"completion_tokens": 2}}).encode())
+IN_GZIP = HEAD + b"content-encoding: gzip\r\nconnection: close\r\ncontent-length: %d\r\n\r\n"
+
+
+async def test_a_compressed_answer_that_is_cut_is_asked_for_elsewhere(
+    session: aiohttp.ClientSession,
+) -> None:
+    cut = GZIPPED[:-9]
+    async with (
+        scripted(whole(cut, IN_GZIP % len(cut))) as bad,
+        scripted(whole(ANSWER)) as good,
+        gateway(bad.url, good.url) as running,
+    ):
+        for _ in range(4):
+            assert await ask(session, running) == (200, ANSWER)
+        assert bad.served > 0
+
+
+async def test_a_compressed_answer_is_passed_on_as_it_is_and_read(
+    session: aiohttp.ClientSession, tmp_path: Path
+) -> None:
+    async with (
+        scripted(whole(GZIPPED, IN_GZIP % len(GZIPPED))) as worker,
+        gateway(worker.url, learning={"folder": tmp_path}) as running,
+    ):
+        url = f"{running.url}/v1/chat/completions"
+        async with (
+            aiohttp.ClientSession(auto_decompress=False) as plain,
+            plain.post(url, json=chat()) as response,
+        ):
+            assert await response.read() == GZIPPED
+            assert response.headers["Content-Encoding"] == "gzip"
+    assert learned(tmp_path)[0] == 2

@@ -15,11 +15,19 @@ from gateway.workers import attempts as attempts_module
 from gateway.workers.attempts import Attempt, Work
 from gateway.workers.backend import Backend
 from gateway.workers.member import Member
-from gateway.workers.outliers import EVIDENCE, SILENCE_S, Verdict, judged
+from gateway.workers.outliers import (
+    EVIDENCE,
+    MOST_PROOF_S,
+    SILENCE_S,
+    Outliers,
+    Verdict,
+    judged,
+)
 from tests.gateway.harness import chat, gateway, post, until
+from tests.gateway.requests.answers import DONE, STOP, ask, streams, whole
 from tests.gateway.scripted import ANSWER, CHUNK, STREAM_HEAD, answer, chunked, scripted
 
-SHORT = Work.of(100, 50)
+SHORT = Work.of(100, 50, 1000)
 MANY = {"max_num_seqs": 16}
 
 
@@ -107,6 +115,28 @@ async def test_long_answers_have_as_long_as_their_forecast_takes_elsewhere(bench
     assert bench.verdict(busy, other) is None
 
 
+async def test_an_engine_that_generates_may_be_at_the_longest_answers(bench: Bench) -> None:
+    """The forecast is too short for one of twenty, and a whole answer shows nothing before."""
+    busy, other = bench.member(), bench.member()
+    bench.answered(other, 1.0)
+    for _ in range(2):
+        bench.send(busy)
+    bench.now += 10.0
+    bench.answered(other, 1.0)
+    assert bench.verdict(busy, other) is not None, "4 times the forecast's longest"
+    busy.scraped = busy.backend.exchanges.grew = bench.now - 3.0
+    assert bench.verdict(busy, other) is None
+    busy.scraped += 1.0
+    assert bench.verdict(busy, other) is not None, "its next reading shows no growth"
+    busy.backend.exchanges.grew = busy.scraped
+    busy.failures = 1
+    assert bench.verdict(busy, other) is not None, "it does not answer its probes"
+    busy.failures = 0
+    bench.now += 100.0
+    bench.answered(other, 1.0)
+    assert bench.verdict(busy, other) is not None, "4 times the longest that may be"
+
+
 async def test_a_worker_whose_streams_flow_does_not_hang(bench: Bench) -> None:
     busy, other = bench.member(), bench.member()
     flowing = bench.send(busy, streams=True)
@@ -158,6 +188,31 @@ async def test_a_worker_fails_where_it_fails_more_than_others(bench: Bench) -> N
     for _ in range(EVIDENCE):
         good.attempts.result(bench.now, good=False)
     assert bench.verdict(bad, good) is None, "the requests break every worker"
+
+
+async def test_a_worker_is_not_left_alone_twice_for_the_same_failures(bench: Bench) -> None:
+    mended, good = bench.member(), bench.member()
+    bench.answered(good, 0.1)
+    for _ in range(EVIDENCE):
+        mended.attempts.result(bench.now, good=False)
+    mended.cooldown.refused(bench.now)
+    assert bench.verdict(mended, good) is not None, "failures that have begun the cooldown"
+    bench.now = mended.cooldown.until
+    assert bench.verdict(mended, good) is None
+    mended.attempts.result(bench.now, good=False)
+    assert bench.verdict(mended, good) is not None, "it fails still"
+
+
+async def test_a_worker_that_fails_seldom_has_to_answer_more_on_trial(bench: Bench) -> None:
+    for failures, answers, proof in ((5, 15, 8), (5, 5, 4), (9, 0, 2)):
+        bad, good = bench.member(), bench.member()
+        bench.answered(bad, 0.1, times=answers)
+        bench.answered(good, 0.1)
+        for _ in range(failures):
+            bad.attempts.result(bench.now, good=False)
+        verdict = bench.verdict(bad, good)
+        assert verdict is not None
+        assert verdict.proof == proof
 
 
 async def _good(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -266,3 +321,54 @@ async def test_a_trial_is_one_request_also_while_the_worker_is_read(
         assert running.in_flight == 1
         released.set()
         await asyncio.gather(*clients)
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_a_trial_ends_after_so_many_answers(session: aiohttp.ClientSession) -> None:
+    async with scripted(_good) as worker, gateway(worker.url, worker=MANY) as running:
+        member = running.app.state.fleet[worker.url]
+        outliers = Outliers(running.app.state.fleet, running.app.state.metrics, lambda: True)
+        running.app.state.fleet.health.cooling.ejected(member, "fails", 3)
+        await until(lambda: member.on_trial, "the trial begins")
+        for answers in range(3):
+            outliers._pass(member, member.cooldown.until + 1.0)
+            assert member.on_trial, f"after {answers} answers"
+            await post(session, running.url, chat())
+        outliers._pass(member, member.cooldown.until + 1.0)
+        assert not member.on_trial
+        running.app.state.fleet.health.cooling.ejected(member, "fails", 3)
+        await until(lambda: member.on_trial, "the trial begins")
+        await post(session, running.url, chat())
+        outliers._pass(member, member.cooldown.until + MOST_PROOF_S)
+        assert not member.on_trial, "answers are long"
+
+
+@pytest.mark.usefixtures("hasty")
+@pytest.mark.parametrize("stream", [True, False])
+async def test_comments_are_no_sign_of_life(session: aiohttp.ClientSession, stream: bool) -> None:
+    async def comments(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(STREAM_HEAD)
+        while not writer.is_closing():
+            writer.write(chunked(b": still here\n\n"))
+            await writer.drain()
+            await asyncio.sleep(0.05)
+
+    async def sound(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        events = (CHUNK, STOP, DONE)
+        await (streams(*events) if stream else whole(ANSWER))(_, writer)
+
+    async with (
+        scripted(comments) as bad,
+        scripted(sound) as good,
+        gateway(bad.url, good.url, worker=MANY) as running,
+    ):
+        member = running.app.state.fleet[bad.url]
+
+        async def ask_on() -> None:
+            while not member.cooldown.ejections:
+                _, body = await ask(session, running, stream=stream, max_tokens=2)
+                assert b'"stop"' in body
+                assert b"error" not in body
+
+        async with asyncio.timeout(10):
+            await asyncio.gather(*(ask_on() for _ in range(6)))
