@@ -9,12 +9,14 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
 from pathlib import Path
 
+from gateway.access.account import Accounts
 from gateway.access.admission import ADMISSION, Admission
 from gateway.access.api_key import AmbiguousKeysError, digest, key_in
 from gateway.access.clock import Clock
 from gateway.access.directory import Directory, Entry, Holder
 from gateway.access.failures import Failures
 from gateway.access.key_file import Holders, KeyFileError, read_holders
+from gateway.access.ledger import Ledger
 from gateway.access.refusals import Refused, no_access, too_many_failures
 from gateway.clients.connections import network
 from gateway.config.access import Access as Settings
@@ -42,9 +44,11 @@ class Access:
 
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         self.clock = clock or Clock()
+        self.ledger = Ledger()
         self.problem = ""
         """Why the file of keys, as it is now, is not used; "" where it is."""
         self._running: set[Admission] = set()
+        self._accounts = Accounts(self.ledger)
         self._failures = Failures(settings.failures_per_min)
         self._stamp: Stamp = None
         self._holders: Holders = {}
@@ -85,12 +89,16 @@ class Access:
         """A context for the length of a request, whose scope gets its ``Admission``.
 
         Raises:
-            ApiError: the request has no valid key, or one is revoked while the request runs.
+            ApiError: the request has no valid key or is one too many of its holder, or its key is
+                revoked while it runs.
         """
         if not self._on:
             return _EVERYBODY
         key, entry = self._entry(scope)
-        scope[ADMISSION] = admission = Admission(entry.holder, key, self._running)
+        account = self._accounts.of(entry.holder.name)
+        scope[ADMISSION] = admission = Admission(
+            entry.holder, key, account, self.clock, self._running
+        )
         return admission
 
     def holder(self, scope: Scope) -> Holder | None:
@@ -120,7 +128,7 @@ class Access:
         address, found = _network((scope.get("client") or ("",))[0]), digest(key)
         now = self.clock.steady()
         if seconds := self._failures.wait_s(address, found, now):
-            raise too_many_failures(self._failures.most_per_min, int(seconds) + 1)
+            raise too_many_failures(self._failures.most_per_min, seconds)
         entry = self._directory.entry(found)
         if entry is None:
             self._failures.failed(address, now)

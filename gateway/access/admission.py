@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 
+from gateway.access.account import Account
+from gateway.access.clock import Clock
 from gateway.access.directory import Holder
 from gateway.access.refusals import Refused, no_access
 
@@ -32,10 +34,31 @@ class Admission:
     holder: Holder
     key: str
     """Digest of the key."""
+    _account: Account
+    _clock: Clock
     _running: set[Admission]
     """All admitted requests."""
     _task: asyncio.Task[Any] = field(default_factory=_current_task)
     _ended: bool = False
+    _begun: float = 0.0
+    _reserved: float = 0.0
+    """Tokens that the request is expected to take, until it is settled."""
+
+    def reserve(self, tokens: float) -> None:
+        """Count the tokens that the request is expected to take.
+
+        Raises:
+            ApiError: its holder may not have so many now.
+        """
+        self._account.reserve(self.holder, tokens, self._clock)
+        self._reserved = tokens
+
+    def settle(self, came: float | None) -> None:
+        """Count what the request took instead; None: nobody knows, so the expected stands."""
+        if self._reserved:
+            came = self._reserved if came is None else came
+            self._account.settle(self._reserved, came, self._clock)
+            self._reserved = 0.0
 
     def end(self) -> None:
         """End the request with an error: its key opens nothing any more."""
@@ -44,6 +67,8 @@ class Admission:
             self._task.cancel()
 
     def __enter__(self) -> Admission:
+        self._account.begin(self.holder, self._clock)
+        self._begun = self._clock.steady()
         self._running.add(self)
         return self
 
@@ -59,6 +84,8 @@ class Admission:
             ApiError: ``end`` has ended the request.
         """
         self._running.discard(self)
+        self.settle(0)
+        self._account.end(self._clock.steady() - self._begun)
         if self._ended and isinstance(error, asyncio.CancelledError):
             while self._task.uncancel():
                 pass

@@ -23,7 +23,10 @@ _Found = TypeVar("_Found")
 
 _WHEN = "30d (s, m, h, d, w), a date in UTC, now or never"
 _VARIABLE = "LENGTHWISE_ACCESS_KEYS_FILE"
-_NUMBERS = (*("max-tokens", "default-max-tokens"),)
+_NUMBERS = (
+    *("requests-per-min", "tokens-per-min", "concurrency", "tokens-per-day", "tokens-per-month"),
+    *("max-tokens", "default-max-tokens"),
+)
 
 
 def add_keys_arguments(parser: argparse.ArgumentParser) -> None:

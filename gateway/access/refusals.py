@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from enum import StrEnum
 
 from gateway.protocol.errors import ApiError
@@ -19,6 +20,11 @@ class Refused(StrEnum):
     REVOKED = "revoked_api_key"
     FAILURES = "too_many_failures"
     MODEL = "model_not_allowed"
+    REQUESTS = "requests_per_min"
+    TOKENS = "tokens_per_min"
+    CONCURRENCY = "concurrency"
+    DAY = "daily_budget"
+    MONTH = "monthly_budget"
 
 
 _NO_ACCESS = {
@@ -38,14 +44,45 @@ def no_access(reason: Refused, text: str = "") -> ApiError:
     return error
 
 
-def too_many_failures(most: int, seconds: int) -> ApiError:
+_LIMITS = {
+    Refused.REQUESTS: "requests per minute (requests_per_min)",
+    Refused.TOKENS: "tokens per minute (tokens_per_min)",
+    Refused.CONCURRENCY: "requests at a time (concurrency)",
+    Refused.DAY: "tokens per day in UTC (tokens_per_day)",
+    Refused.MONTH: "tokens per month in UTC (tokens_per_month)",
+}
+
+
+def over_limit(
+    reason: Refused,
+    name: str,
+    limit: int,
+    seconds: float,
+    *,
+    tokens: float = 0,
+    left: float | None = None,
+) -> ApiError:
+    """The error for a request beyond a limit of its key's holder.
+
+    ``seconds`` until it has room, ``tokens`` that it is expected to take, ``left`` of the budget.
+    """
+    text = f"The key of {name} allows {limit} {_LIMITS[reason]}."
+    if tokens:
+        text += f" This request is expected to take {math.ceil(tokens)}, its prompt included"
+        text += "." if left is None else f", and {math.floor(left)} are left."
+        text += " A lower max_tokens lowers that."
+    again = max(1, math.ceil(seconds))
+    return ApiError(429, f"{text} Try again in {again} s.", code=reason, retry_after=again)
+
+
+def too_many_failures(most: int, seconds: float) -> ApiError:
     """The error for an address that has sent too many wrong keys."""
     return ApiError(
         429,
         f"More than {most} wrong API keys a minute have come from this address "
         "(access.failures_per_min). Try again later, with a valid one.",
         code=Refused.FAILURES,
-        retry_after=seconds,
+        retry_after=max(1, math.ceil(seconds)),
     )
 
 

@@ -17,6 +17,7 @@ MOST = 10**15
 """The largest number that a limit may have."""
 
 Name = Annotated[str, StringConstraints(pattern=NAME)]
+Limit = Annotated[int, Field(ge=1, le=MOST)]
 Key = Annotated[SecretStr, Field(min_length=16, max_length=512)]
 
 
@@ -38,6 +39,18 @@ class Rights(Section):
     """Most output tokens of one sequence. A higher limit in a request is lowered to this one."""
     default_max_tokens: int | None = Field(default=None, ge=1, le=MOST)
     """Limit of output tokens for a request that names none; unset: `max_tokens`."""
+    requests_per_min: Limit | None = None
+    """Requests per minute, on average; after a pause, one minute's number may come at once. One
+    more is answered 429 (requests_per_min)."""
+    tokens_per_min: Limit | None = None
+    """Prompt and output tokens per minute, as `requests_per_min`: 429 (tokens_per_min). A request
+    counts by its forecast when it is accepted, and by what came once it ends."""
+    concurrency: Limit | None = None
+    """Requests at a time, waiting ones included. One more is answered 429 (concurrency)."""
+    tokens_per_day: Limit | None = None
+    """Tokens of a calendar day in UTC, as `tokens_per_min`: 429 (daily_budget)."""
+    tokens_per_month: Limit | None = None
+    """Tokens of a calendar month in UTC, as `tokens_per_min`: 429 (monthly_budget)."""
     steers: bool | None = None
     """Whether the holder may use the paths of `endpoints.to_every_worker`; unset: no."""
 
@@ -49,7 +62,7 @@ class Rights(Section):
 
 
 class Group(Rights):
-    """Rights of all holders of a group."""
+    """Rights of all holders of a group. Each holder has the limits for himself."""
 
     name: Name
     """Name of the group."""
@@ -67,7 +80,7 @@ class Access(Section):
     environment: LENGTHWISE_ACCESS_KEY_ALICE=KEY. The holder's group is the one of the same name,
     else `default_group`."""
     groups: tuple[Group, ...] = ()
-    """Rights by group."""
+    """Rights and limits by group."""
     default_group: str = ""
     """Group of holders that name none; "": no bound."""
     failures_per_min: int = Field(default=30, ge=0, le=1_000_000)

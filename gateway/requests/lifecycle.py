@@ -21,6 +21,7 @@ from gateway.requests.refine import refining
 from gateway.requests.refusals import WorkerErrorRelayed, WorkerFailed, WorkerRefused
 from gateway.requests.rejections import rejection, request_timeout, workers_failed
 from gateway.requests.relay import Relay
+from gateway.requests.reservation import settle, settle_broken_off
 from gateway.requests.retry_budget import RetryBudget
 from gateway.requests.sequence_limit import check_sequences
 from gateway.requests.under_way import UnderWay
@@ -68,9 +69,11 @@ class Lifecycle:
         except BaseException as error:
             if in_flight is not None:
                 self.feedback.broken_off(in_flight)
+                settle_broken_off(in_flight, error)
             if not isinstance(error, TimeoutError):
                 raise
             raise request_timeout(self.config) from None
+        settle(in_flight, status)
         if status >= 400:
             self.feedback.broken_off(in_flight)
             raise WorkerErrorRelayed(status)
@@ -91,6 +94,8 @@ class Lifecycle:
         job = self._job(relay, model, tokens, forecast, owner.claim)
         job.worker, job.prompts = worker_id, parts.prompts
         job.most_tokens = int(min(relay.request.max_tokens or LONGEST, context, LONGEST))
+        if relay.admission is not None:
+            relay.admission.reserve(job.prompt_tokens + job.expected_tokens)
         return InFlightRequest(relay, job, prompt, parts, forecast, owner.shown)
 
     def _bound_usage(self, in_flight: InFlightRequest) -> None:

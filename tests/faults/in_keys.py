@@ -6,6 +6,8 @@ from tests.faults.fault import Fault
 
 _OVER_HTTP = "tests/gateway/access/test_access.py::"
 _GRANTED = "tests/gateway/requests/test_granted.py::"
+_LIMITS = "tests/gateway/access/test_limits.py::"
+_ACCOUNT = "tests/gateway/access/test_account.py::"
 _COMMAND = "tests/gateway/access/test_keys_command.py::"
 
 FAULTS: tuple[Fault, ...] = (
@@ -99,5 +101,61 @@ FAULTS: tuple[Fault, ...] = (
         new="Claim(name, 1.0, urgency, name)",
         test=_OVER_HTTP + "test_two_holders_keep_their_shares",
         why="Weights of keys do nothing",
+    ),
+    Fault(
+        file="gateway/access/account.py",
+        old="        self.tokens.correct(came - reserved)\n",
+        new="",
+        test=_ACCOUNT + "test_tokens_are_reserved_and_settled",
+        why="A limit counts what was expected, whatever came",
+    ),
+    Fault(
+        file="gateway/access/account.py",
+        old="spent + self.reserved + tokens > budget",
+        new="spent + tokens > budget",
+        test=_ACCOUNT + "test_a_budget_to_the_edge_and_over_midnight",
+        why="Requests at the same time exceed a budget together",
+    ),
+    Fault(
+        file="gateway/access/bucket.py",
+        old="over = self.used + min(amount, limit) - limit",
+        new="over = self.used + amount - limit",
+        test=_ACCOUNT + "test_a_request_beyond_the_whole_limit_goes_when_nothing_is_used",
+        why="A long request is told to try again for ever",
+    ),
+    Fault(
+        file="gateway/access/ledger.py",
+        old="            self.day, self.today = day, 0.0\n",
+        new="            self.day = day\n",
+        test=_ACCOUNT + "test_a_budget_to_the_edge_and_over_midnight",
+        why="A daily budget never begins anew",
+    ),
+    Fault(
+        file="gateway/access/admission.py",
+        old="        self._account.end(",
+        new="        (lambda _: None)(",
+        test=_LIMITS + "test_concurrency_counts_waiting_and_running_requests",
+        why="Whoever hangs up has one request fewer for ever",
+    ),
+    Fault(
+        file="gateway/requests/lifecycle.py",
+        old="                settle_broken_off(in_flight, error)\n",
+        new="",
+        test=_LIMITS + "test_each_end_counts_what_came",
+        why="Who hangs up in mid-stream pays for nothing",
+    ),
+    Fault(
+        file="gateway/requests/reservation.py",
+        old="in_flight.relay.record.dispatched is None",
+        new="in_flight.worker",
+        test=_LIMITS + "test_a_request_that_leaves_the_queue_counts_nothing",
+        why="A request that waited in vain is paid for",
+    ),
+    Fault(
+        file="gateway/requests/lifecycle.py",
+        old="reserve(job.prompt_tokens + job.expected_tokens)",
+        new="reserve(job.prompt_tokens)",
+        test=_LIMITS + "test_each_end_counts_what_came",
+        why="Limits let in what will exceed them",
     ),
 )
