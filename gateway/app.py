@@ -30,6 +30,7 @@ from gateway.protocol.front import Front
 from gateway.protocol.unread_body import UnreadBody
 from gateway.requests.at_once import AtOnce
 from gateway.requests.endpoint import Endpoint
+from gateway.requests.fallbacks import Fallbacks
 from gateway.requests.feedback import Feedback
 from gateway.requests.leaving import Leaving, Stage
 from gateway.requests.lifecycle import Lifecycle
@@ -117,7 +118,8 @@ def create_app(
     leaving.at_drain.append(lambda: dispatcher.pause(False))  # what waits must still be answered
     _add_status(app, parts, access, metrics=not config.admin.metrics_only)
     models = ModelNames(config, fleet)
-    _add_models(app, fleet, models, access)
+    app.state.models = models
+    _add_models(app, models, access)
     feedback = Feedback(forecaster, metrics, learned.log, config.learning.keep_text)
     lifecycle = Lifecycle(
         *(config, fleet, dispatcher, forecaster, metrics, feedback, tenancy, budget, under_way)
@@ -132,6 +134,7 @@ def create_app(
             fleet,
             routes,
             models,
+            Fallbacks(fleet, metrics),
             stored,
             lifecycle,
             at_once,
@@ -174,12 +177,12 @@ def _add_status(app: FastAPI, parts: Parts, access: Access, *, metrics: bool) ->
         return metrics_page(parts)
 
 
-def _add_models(app: FastAPI, fleet: Fleet, models: ModelNames, access: Access) -> None:
+def _add_models(app: FastAPI, models: ModelNames, access: Access) -> None:
     @app.get("/v1/models")
     async def served(request: Request) -> Response:
-        """The models of all workers that the holder of the key may use."""
+        """The models and names for models that the holder of the key may use."""
         try:
-            entries = shown_models(fleet.models(), access.holder(request.scope))
+            entries = shown_models(models.entries(), access.holder(request.scope))
         except ApiError as error:
             return _refusal(error)
         return JSONResponse({"object": "list", "data": list(entries.values())})
@@ -189,10 +192,10 @@ def _add_models(app: FastAPI, fleet: Fleet, models: ModelNames, access: Access) 
         """One model's entry."""
         try:
             holder = access.holder(request.scope)
-            await models.find(target_model(name, holder))
+            await models.entry(target_model(name, holder))
         except ApiError as error:
             return _refusal(error)
-        return JSONResponse(shown_models(fleet.models(), holder)[name])
+        return JSONResponse(shown_models(models.entries(), holder)[name])
 
 
 def _refusal(error: ApiError) -> Response:

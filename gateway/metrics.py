@@ -95,6 +95,14 @@ class Metrics:
         )
         for result in ("tried", "moved", "denied"):
             self.retries.labels(result)
+        self.model_choices = self._counter(
+            "model_choices",
+            "Requests sent to a model by the section models: under which name, to which model, and "
+            "why: asked, default, alias, split, or why the model before it did not answer",
+            "asked",
+            "model",
+            "reason",
+        )
 
     def _make_latency_metrics(self) -> None:
         self.queue_wait = self._histogram("queue_wait_seconds", "Arrival to dispatch", SECONDS)

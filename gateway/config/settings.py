@@ -10,6 +10,7 @@ from gateway.config.cors import CorsSettings
 from gateway.config.endpoints import Endpoints
 from gateway.config.forecasting import Learning, PredictorConfig
 from gateway.config.listen import Listen
+from gateway.config.models import Models
 from gateway.config.scheduling import Queue, Scheduling, Slo
 from gateway.config.section import Section
 from gateway.config.tenants import Tenants
@@ -106,6 +107,7 @@ class Config(Section):
     discovery: DiscoverySettings = DiscoverySettings()
     scheduling: Scheduling = Scheduling()
     queue: Queue = Queue()
+    models: Models = Models()
     access: Access = Access()
     tenants: Tenants = Tenants()
     requests: Requests = Requests()

@@ -1,8 +1,9 @@
-"""Multipart bodies: the fields of a form that the gateway reads, in one pass over the body."""
+"""Multipart bodies: the fields of a form that the gateway reads, or sets, in one pass each."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from python_multipart.exceptions import FormParserError
@@ -59,6 +60,43 @@ def form_field(content_type: str, body: bytes, name: str) -> str | None:
     except FormParserError:
         return None
     return None if reader.value is None else reader.value.decode(errors="replace")
+
+
+def with_form_field(content_type: str, body: bytes, name: str, value: str) -> bytes:
+    """A form with another value for a field that it has; all other bytes stay.
+
+    Each part of the name gets the value: servers differ in which of several they read.
+    """
+    _, options = parse_options_header(content_type[:_LONGEST])
+    boundary = options.get(b"boundary") or b""
+    pieces: list[bytes | memoryview] = []
+    done, view = 0, memoryview(body)
+    for start, end in _parts(body, b"--" + boundary):
+        head = body.find(b"\r\n\r\n", start, start + MOST_HEADERS * MOST_HEADER_BYTES)
+        if 0 <= head < end and _names(body[start:head], name.encode()):
+            pieces += [view[done : head + 4], value.encode()]
+            done = end
+    return b"".join((*pieces, view[done:]))
+
+
+def _parts(body: bytes, delimiter: bytes) -> Iterator[tuple[int, int]]:
+    """Where each part of a form starts, with its headers, and ends, with its content."""
+    start = body.find(delimiter)
+    while start >= 0:
+        end = body.find(b"\r\n" + delimiter, start + len(delimiter))
+        if end < 0:
+            return
+        yield start + len(delimiter), end
+        start = end + 2
+
+
+def _names(headers: bytes, name: bytes) -> bool:
+    """Whether the headers of a part name the field."""
+    for line in headers.split(b"\r\n"):
+        if line[:20].lower() == b"content-disposition:":
+            _, options = parse_options_header(line[20:].decode("latin-1"))
+            return options.get(b"name") == name
+    return False
 
 
 class _FieldReader:

@@ -10,7 +10,12 @@ from gateway.config.settings import Config
 from gateway.metrics import Metrics
 from gateway.protocol.errors import ApiError
 from gateway.requests.refusals import WorkerErrorRelayed, WorkerFailed, WorkerRefused
-from gateway.requests.rejections import no_healthy_worker, request_timeout, workers_failed
+from gateway.requests.rejections import (
+    no_healthy_worker,
+    request_timeout,
+    workers_failed,
+    workers_refused,
+)
 from gateway.requests.relay import Relay
 from gateway.requests.retry_budget import RetryBudget
 from gateway.workers.fleet import Fleet
@@ -84,6 +89,8 @@ class AtOnce:
                 break
         if refused is None:
             raise workers_failed(self.config, last, denied=retries.denied)
+        if relay.falls_back:
+            raise workers_refused(refused.status)
         return await relay.give(refused)
 
     async def _member(self, model: str, worker_id: str | None, tried: Container[str]) -> Member:

@@ -25,6 +25,7 @@ from gateway.protocol.request_id import request_id
 from gateway.protocol.routes import Routes, Treatment, endpoint_of
 from gateway.requests.at_once import AtOnce
 from gateway.requests.body import read_body
+from gateway.requests.fallbacks import Fallbacks
 from gateway.requests.granted import as_granted, check_default, check_steers
 from gateway.requests.leaving import Leaving
 from gateway.requests.lifecycle import Lifecycle
@@ -51,6 +52,7 @@ class Endpoint:
     fleet: Fleet
     routes: Routes
     models: ModelNames
+    fallbacks: Fallbacks
     stored: StoredResponses
     lifecycle: Lifecycle
     at_once: AtOnce
@@ -155,18 +157,24 @@ class Endpoint:
             return
         queued = treatment is not Treatment.AT_ONCE
         labels.endpoint = request.endpoint if queued and request.generates else "other"
-        model = await self.models.resolve(request)
+        owner = await self._built_on(relay) if queued else ""
+        choice = await self.models.choose(request, relay.headers, owner)
         if relay.admission is not None and request.model is None:
-            check_default(relay.admission.holder, model, relay.method)
-        labels.model = model or NO_MODEL
-        if not queued:
-            await self.at_once.run(relay, model)
-            return
-        if request.generates:
-            self.metrics.expect_model(model)
-        await self.lifecycle.run(relay, model, await self._built_on(relay, model))
+            check_default(relay.admission.holder, choice.name or choice.models[0], relay.method)
 
-    async def _built_on(self, relay: Relay, model: str) -> str:
+        async def carry(model: str) -> None:
+            labels.model = model or NO_MODEL
+            if not queued:
+                await self.at_once.run(relay, model)
+                return
+            if request.generates:
+                self.metrics.expect_model(model)
+            kept = owner if owner and self.fleet.serves(owner, model) else ""
+            await self.lifecycle.run(relay, model, kept)
+
+        await self.fallbacks.run(choice, relay, carry)
+
+    async def _built_on(self, relay: Relay) -> str:
         """The worker that has the response which the request continues, "" for none."""
         if relay.request.endpoint != "responses":
             return ""
@@ -175,8 +183,7 @@ class Endpoint:
         previous = relay.request.fields.get("previous_response_id")
         if not isinstance(previous, str) or not previous:
             return ""
-        owner = await self.stored.owner(previous, relay.headers)
-        return owner if owner and self.fleet.serves(owner, model) else ""
+        return await self.stored.owner(previous, relay.headers) or ""
 
 
 @dataclass(slots=True)

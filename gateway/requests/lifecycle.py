@@ -19,7 +19,7 @@ from gateway.requests.in_flight import InFlightRequest
 from gateway.requests.reading import describe
 from gateway.requests.refine import refining
 from gateway.requests.refusals import WorkerErrorRelayed, WorkerFailed, WorkerRefused
-from gateway.requests.rejections import rejection, request_timeout, workers_failed
+from gateway.requests.rejections import rejection, request_timeout, workers_failed, workers_refused
 from gateway.requests.relay import Relay
 from gateway.requests.reservation import settle, settle_broken_off
 from gateway.requests.retry_budget import RetryBudget
@@ -182,6 +182,8 @@ class Lifecycle:
             slot.retry()
         if refused is None:
             raise workers_failed(self.config, last, denied=retries.denied)
+        if in_flight.relay.falls_back:
+            raise workers_refused(refused.status)
         return await in_flight.relay.give(refused)
 
     def _elsewhere(self, job: Job) -> bool:

@@ -1,17 +1,24 @@
-"""ModelNames: which model a request means, also one that a worker has loaded a moment ago."""
+"""ModelNames: which models a request means, also one that a worker has loaded a moment ago."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
+from collections.abc import Mapping
+from typing import Any
 
+from gateway.config.models import Models
 from gateway.config.settings import Config
 from gateway.protocol.errors import ApiError
 from gateway.protocol.openai import ApiRequest
+from gateway.requests.model_choice import Choice, choose, place_in_split, reachable
 from gateway.requests.rejections import no_healthy_worker
 from gateway.workers.fleet import Fleet
 from gateway.workers.member import ANY_MODEL
 from gateway.workers.newcomers import Newcomers
+
+log = logging.getLogger("lengthwise")
 
 REFRESH_S = 1.0
 """Seconds between two readings of the workers' models for the sake of unknown names, so that a
@@ -19,15 +26,94 @@ client with a wrong name does not become a load on the workers."""
 
 
 class ModelNames:
-    """Finds the model of each request among the workers' models."""
+    """Finds the models of each request among the workers' models, by the section ``models``."""
 
     def __init__(self, config: Config, fleet: Fleet) -> None:
         self._config = config
+        self._told: set[str] = set()
         self._fleet = fleet
         queue = config.queue
         self._newcomers = Newcomers(fleet, queue.no_worker_grace_s, queue.max_waiting)
         self._next: asyncio.Task[None] | None = None
         self._last = -math.inf
+
+    @property
+    def _settings(self) -> Models:
+        """The section ``models`` as it is now."""
+        return self._config.models
+
+    def entries(self) -> dict[str, dict[str, Any]]:
+        """The entries of ``/v1/models`` by name: the served models, then aliases and splits.
+
+        An alias has the entry of its model under its own name, as vLLM lists further names of a
+        model. A split has the shortest context of its models.
+        """
+        served = self._fleet.models()
+        entries = dict(served)
+        for name in (*self._settings.aliases, *self._settings.splits):
+            found = [served[one] for one in reachable(self._settings, name) if one in served]
+            if not found:
+                continue
+            entry = {**(found[0] if name not in served else served[name]), "id": name}
+            lengths = [one["max_model_len"] for one in found if one.get("max_model_len")]
+            entries[name] = entry | ({"max_model_len": min(lengths)} if lengths else {})
+        return entries
+
+    async def entry(self, name: str) -> dict[str, Any]:
+        """One model's entry.
+
+        Raises:
+            ApiError: as ``find``.
+        """
+        if (known := self.entries().get(name)) is not None:
+            return known
+        await self.find(name)
+        return self.entries()[name]
+
+    async def choose(
+        self, request: ApiRequest, headers: Mapping[str, str], owner: str = ""
+    ) -> Choice:
+        """The models that may answer a request, in the order in which they are tried.
+
+        ``owner`` is the only worker that has what the request goes on from, "" for none.
+
+        Raises:
+            ApiError: as ``resolve``.
+        """
+        settings = self._settings
+        named = request.model or (settings.default if request.fields or request.generates else None)
+        if not settings.used or named is None:
+            return Choice((await self.resolve(request),))
+        choice = choose(
+            settings,
+            request.model,
+            lambda: place_in_split(settings.sticky, request, headers),
+            lambda model: self._takes(model, owner),
+        )
+        self._tell_hidden(choice)
+        if not any(map(self._fleet.served, choice.models)):
+            await self.find(choice.models[0], patiently=True, asked=choice.name)
+        return choice
+
+    def _takes(self, model: str, owner: str) -> bool:
+        if owner:
+            return self._fleet.serves(owner, model)
+        names = reachable(self._settings, model) if model in self._settings.aliases else (model,)
+        return any(self._fleet.served(name) for name in names)
+
+    def _tell_hidden(self, choice: Choice) -> None:
+        """Tell once of an alias that hides a served model."""
+        name = choice.name
+        if name in self._told or name not in self._settings.aliases:
+            return
+        self._told.add(name)
+        if name in self._fleet.models():
+            log.warning(
+                "models.aliases: %s is also the name of a served model, which clients cannot reach "
+                "by it: requests for it go to %s. Rename the alias, or remove it.",
+                name,
+                choice.models[0],
+            )
 
     async def resolve(self, request: ApiRequest) -> str:
         """The request's model; for a body that names none, the one that is served.
@@ -47,10 +133,11 @@ class ModelNames:
         await self._newcomers.await_model(ANY_MODEL)
         return self._default()
 
-    async def find(self, name: str, *, patiently: bool = False) -> None:
+    async def find(self, name: str, *, patiently: bool = False, asked: str = "") -> None:
         """Return if a worker serves the model; ask the workers anew if none is known to.
 
-        ``patiently``: wait for workers that have not been seen yet.
+        ``patiently``: wait for workers that have not been seen yet. ``asked``: the name in
+        ``models`` that means this one.
 
         Raises:
             ApiError: no worker serves the model (404), or some models are not known yet (503).
@@ -66,7 +153,7 @@ class ModelNames:
             raise no_healthy_worker(name, self._config)
         raise ApiError(
             404,
-            f"The model `{name[:200]}` does not exist. "
+            f"The model `{name[:200]}` does not exist{_meant_by(name, asked)}. "
             f"Served: {', '.join(self._fleet.models()) or 'none'}.",
             code="model_not_found",
             param="model",
@@ -97,3 +184,7 @@ class ModelNames:
             code="invalid_model",
             param="model",
         )
+
+
+def _meant_by(name: str, asked: str) -> str:
+    return f" (meant by `{asked[:200]}`)" if asked and asked != name else ""

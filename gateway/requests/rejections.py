@@ -12,6 +12,9 @@ from gateway.scheduling.build_scheduler import tenant_bound
 from gateway.scheduling.retry_after import outage_seconds
 from scheduler.actions import Reason
 
+WORKER_REFUSED = "worker_refused"
+"""Why another model is tried where the workers of one refuse. No client gets this code."""
+
 
 def rejection(reason: Reason, model: str, config: Config, retry_after: int) -> ApiError:
     """The error for a job of ``model`` that the scheduler rejects. The error's code is the reason.
@@ -127,6 +130,15 @@ def workers_failed(
         "(requests.retries). Send the request again; if it fails again, the request itself may be "
         "the cause.",
         code="worker_failed",
+    )
+
+
+def workers_refused(status: int) -> ApiError:
+    """The error for a model whose workers all refuse, where another model is tried after it."""
+    return ApiError(
+        status,
+        f"The worker answered {status}. Send the request again later.",
+        code=WORKER_REFUSED,
     )
 
 

@@ -71,6 +71,7 @@ class Relay:
     """What a whole answer holds in memory until it is written to the client."""
     _sent: float = 0.0
     """When the request went to the present worker, on the clock of ``monotonic``."""
+    falls_back: bool = False  # whether another model may be tried after the present one
     may_move: bool = False
     """Whether another worker may be tried after the present one."""
     _blame: Blame = field(init=False)

@@ -22,14 +22,15 @@ def affinity(kind: str, request: ApiRequest, headers: Mapping[str, str]) -> str:
     """
     if kind == "none" or not request.generates:
         return ""
-    shared = _session(request, headers) if kind == "session" else _prefix(request.fields)
+    shared = session_of(request, headers) if kind == "session" else _prefix(request.fields)
     if not shared:
         return ""
     text = f"{request.model}\n{shared[:PREFIX_CHARS]}".encode("utf-8", "replace")
     return blake2b(text, digest_size=8).hexdigest()
 
 
-def _session(request: ApiRequest, headers: Mapping[str, str]) -> str:
+def session_of(request: ApiRequest, headers: Mapping[str, str]) -> str:
+    """The name of the session that the client gives, "" without one."""
     values = first_values(headers)
     names = (values.get("x-session-id"), *map(request.fields.get, ("prompt_cache_key", "user")))
     return next((name for name in names if isinstance(name, str) and name), "")

@@ -38,7 +38,7 @@ def _fields(model: type[BaseModel]) -> dict[str, Any]:
 
 
 def _keys(value: object) -> Any:
-    if isinstance(value, dict):
+    if isinstance(value, dict) and value:
         return {name: _keys(inner) for name, inner in value.items()}
     return _keys(value[0]) if isinstance(value, list) and value else None
 

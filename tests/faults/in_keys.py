@@ -83,8 +83,8 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         file="gateway/requests/endpoint.py",
-        old="            check_default(relay.admission.holder, model, relay.method)",
-        new="            pass",
+        old="            check_default(relay.admission.holder, choice.",
+        new="            print(choice.",
         test=_GRANTED + "test_rights_hold_over_http",
         why="Who names no model gets one that he may not use",
     ),

@@ -10,7 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.protocol.errors import ApiError
-from gateway.protocol.multipart import MOST_PARTS, TooManyPartsError, form_field
+from gateway.protocol.multipart import (
+    MOST_PARTS,
+    TooManyPartsError,
+    form_field,
+    with_form_field,
+)
 from gateway.protocol.openai import parse
 
 FORM = "multipart/form-data; boundary=xyz"
@@ -76,3 +81,18 @@ def test_a_form_of_too_many_parts_is_refused() -> None:
     with pytest.raises(ApiError, match=f"more than {MOST_PARTS} parts") as refused:
         parse("audio/transcriptions", "POST", FORM, body)
     assert (refused.value.status, refused.value.code) == (400, "body_too_complex")
+
+
+# Setting a field
+
+
+def test_a_field_gets_another_value_and_all_other_bytes_stay() -> None:
+    upload = part("file", b'\x00--xy\r\nname="model"\r\n\r\nm', b"Content-Type: audio/wav")
+    body = form(part("model", b"m"), upload, part("Model", b"m"), part("model", b""))
+    wanted = form(part("model", b"new"), upload, part("Model", b"m"), part("model", b"new"))
+    assert with_form_field(FORM, body, "model", "new") == wanted
+
+
+@pytest.mark.parametrize("body", [b"", b"no form", part("model", b"no end"), form()])
+def test_what_has_no_such_field_stays(body: bytes) -> None:
+    assert with_form_field(FORM, body, "model", "new") == body
