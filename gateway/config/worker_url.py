@@ -11,6 +11,8 @@ from pydantic import HttpUrl
 _API = re.compile(r"(/v1(/(chat/completions|completions|models))?)?/*$")
 """Ends of a path that belong to the API, not to the server."""
 
+_SCHEME = re.compile(r"(\w+:?)?//?")
+
 _CREDENTIALS = re.compile(r"(?<=//)[^\n]*@")
 """User and password, and more where a text has several URLs: a password may hold any character."""
 
@@ -42,6 +44,17 @@ def shown_url(url: HttpUrl) -> str:
 def without_credentials(text: str) -> str:
     """A text without the user and the password of any URL in it."""
     return _CREDENTIALS.sub("***@", text)
+
+
+def shown_word(word: str) -> str:
+    """A word that stands for a URL, well-formed or not, without user, password and query."""
+    start, query, rest = word.partition("?")
+    found = _SCHEME.match(word)
+    scheme = found[0] if found else ""
+    if "@" in rest:  # a password with a question mark, or a query with an address
+        return f"{scheme}***"
+    _, at, host = start.rpartition("@")
+    return (f"{scheme}***@{host}" if at else start) + "?***" * bool(query)
 
 
 def basic_authorization(url: HttpUrl) -> str | None:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gateway.config.errors import ConfigError
+from gateway.config.worker_url import shown_word
 
 _URL = re.compile(r"https?://.", re.IGNORECASE)
-_HOST_AND_PORT = re.compile(r"(?://)?([\w.-]+|\[[0-9a-fA-F:]+\]):\d+(/.*)?")
+_HOST_AND_PORT = re.compile(r"(?://)?(?:[^\s/]*@)?([\w.-]+|\[[0-9a-fA-F:]+\]):\d+(/.*)?")
 _STORES = {"s3", "gs", "az"}
 """Schemes of places from which vLLM loads models."""
 
@@ -42,8 +43,9 @@ def read_targets(args: argparse.Namespace) -> Targets:
             targets.urls.append(word)
         elif targets.model is not None:
             raise ConfigError(
-                f"two models are given, {targets.model} and {word}. One gateway starts one; start "
-                "the other with `vllm serve` and give its URL to --worker."
+                f"two models are given, {shown_word(targets.model)} and {shown_word(word)}. One "
+                "gateway starts one; start the other with `vllm serve` and give its URL to "
+                "--worker."
             )
         else:
             targets.model = _model(_no_other(word))
@@ -59,28 +61,30 @@ def _worker(text: str) -> str:
     """The value of ``--worker``."""
     if _URL.match(text):
         return text
+    shown = shown_word(text)
     if not text.strip():
         raise ConfigError("--worker is empty. Give a URL, such as http://gpu-1:8000.")
     if _HOST_AND_PORT.fullmatch(text):
-        raise ConfigError(f"--worker {text} has no scheme. Type: --worker http://{_bare(text)}")
+        raise ConfigError(f"--worker {shown} has no scheme. Type: --worker http://{_bare(shown)}")
     if "/" in text and "://" not in text:
         raise ConfigError(
-            f"--worker {text} is no URL. To start vLLM with that model, type: --model {text}"
+            f"--worker {shown} is no URL. To start vLLM with that model, type: --model {shown}"
         )
     return text  # the check of all URLs explains what is wrong
 
 
 def _model(text: str) -> str:
     """The value of ``--model``."""
+    shown = shown_word(text)
     if not text.strip():
         raise ConfigError("--model is empty. Give a model, such as Qwen/Qwen2.5-7B-Instruct.")
     if _URL.match(text):
-        raise ConfigError(f"--model {text} is a URL. For a running server, type: --worker {text}")
-    scheme, found, rest = text.partition("://")
+        raise ConfigError(f"--model {shown} is a URL. For a running server, type: --worker {shown}")
+    scheme, found, rest = shown.partition("://")
     if found and scheme.lower() not in _STORES:
         address = rest or "HOST:PORT"
         raise ConfigError(
-            f"{text} is neither a model nor the URL of a server. For a running server, type: "
+            f"{shown} is neither a model nor the URL of a server. For a running server, type: "
             f"lengthwise serve http://{address}"
         )
     return text
@@ -88,10 +92,13 @@ def _model(text: str) -> str:
 
 def _no_other(word: str) -> str:
     """A word without a flag that is no URL: a model's name, unless it looks like something else."""
+    shown = shown_word(word)
     if _HOST_AND_PORT.fullmatch(word):
-        raise ConfigError(f"{word} has no scheme. For a running server, type: http://{_bare(word)}")
+        raise ConfigError(
+            f"{shown} has no scheme. For a running server, type: http://{_bare(shown)}"
+        )
     if Path(word).suffix.lower() in _FILES:
-        raise ConfigError(f"{word} looks like a configuration. Type: --config {word}")
+        raise ConfigError(f"{shown} looks like a configuration. Type: --config {shown}")
     if word.isdecimal():
         raise ConfigError(f"{word} looks like a port. Type: --port {word}")
     return word

@@ -57,4 +57,11 @@ FAULTS: tuple[Fault, ...] = (
         test=f"{_SHOW}test_each_setting_is_shown_with_its_place",
         why="A default is shown as if the file gave it",
     ),
+    Fault(
+        file="gateway/config/worker_url.py",
+        old='(f"{scheme}***@{host}" if at else start)',
+        new="start",
+        test="tests/gateway/serve/test_targets.py::test_no_error_shows_a_password",
+        why="An error about a mistyped worker shows its password",
+    ),
 )

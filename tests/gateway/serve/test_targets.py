@@ -60,3 +60,20 @@ def test_other_words_are_refused_with_what_to_type(arguments: list[str], remedy:
     with pytest.raises(ConfigError) as error:
         targets(*arguments)
     assert remedy in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "ftp://me:{}@gpu-1:8000",
+        "me:{}@gpu-1:8000",
+        "//me:{}@gpu-1:8000",
+        "http:/me:{}@gpu-1:8000 other",
+        "htp://gpu-1/?api_key={}",
+    ],
+)
+@pytest.mark.parametrize("flag", [[], ["--worker"], ["--model"]])
+def test_no_error_shows_a_password(word: str, flag: list[str]) -> None:
+    with pytest.raises(ConfigError) as error:
+        targets(*flag, word.format("p@ss/w0rd"), "a/b", "c/d")
+    assert "w0rd" not in str(error.value)
