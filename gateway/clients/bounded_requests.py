@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from httptools import HttpParserError, HttpParserUpgrade
+from httptools import HttpParserError, HttpParserInvalidMethodError, HttpParserUpgrade
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from gateway.clients.connections import Connections
@@ -16,6 +16,7 @@ from gateway.clients.fate import FATE, Fate
 from gateway.clients.listen_errors import (
     headers_too_large,
     invalid_http,
+    no_method,
     too_many_headers,
     url_too_long,
 )
@@ -76,6 +77,8 @@ class BoundedRequests(WithoutOffers):
             self.parser.feed_data(data)
         except HttpParserUpgrade:  # CONNECT, which the application refuses
             raise TooFarAhead from None
+        except HttpParserInvalidMethodError:
+            raise no_method(data) from None
         except HttpParserError as error:
             cause = error.__context__
             if isinstance(cause, ApiError | TooFarAhead):

@@ -27,7 +27,14 @@ EVICTED = "evicted"
 """Reason for which an idle connection closes when there is one too many."""
 
 REASONS = (
-    *("invalid_http", "headers_too_large", "url_too_long", "header_timeout", "pipelined"),
+    *(
+        "invalid_http",
+        "not_found",
+        "headers_too_large",
+        "url_too_long",
+        "header_timeout",
+        "pipelined",
+    ),
     *("too_many_connections", EVICTED, CLIENT_TOO_SLOW, "no_descriptor"),
 )
 """Reasons for which connections are refused or cut."""

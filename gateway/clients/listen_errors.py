@@ -2,8 +2,21 @@
 
 from __future__ import annotations
 
+import re
+
 from gateway.config.listen import Listen
 from gateway.protocol.errors import ApiError
+from gateway.protocol.routes import NEVER, RELAYED
+
+_LINE = re.compile(rb"(?:^|\n)([A-Za-z0-9!#$%&'*+.^_`|~-]{1,20}) [^ \r\n]+ HTTP/1\.[01]\r?\n")
+"""A request's line, and its method."""
+
+
+def no_method(data: bytes) -> ApiError:
+    """The error for bytes that begin a request, perhaps after others, with no known method."""
+    methods = (match[1].decode() for match in _LINE.finditer(data))
+    unknown = next((name for name in methods if name not in (*RELAYED, *NEVER)), None)
+    return invalid_http() if unknown is None else unknown_method(unknown)
 
 
 def invalid_http() -> ApiError:
@@ -13,6 +26,16 @@ def invalid_http() -> ApiError:
         "This is not a valid HTTP/1.1 request. Send one, by plain HTTP: the gateway speaks neither "
         "TLS nor HTTP/2.",
         code="invalid_http",
+    )
+
+
+def unknown_method(method: str) -> ApiError:
+    """The error for a request with a method that HTTP does not have."""
+    methods = ", ".join(RELAYED)
+    return ApiError(
+        501,
+        f"{method} is no method of HTTP. Send one of {methods}, in capital letters.",
+        code="not_found",
     )
 
 

@@ -76,6 +76,8 @@ CHUNKED = HEAD + b"transfer-encoding: chunked\r\n\r\n1\r\n{\r\n"
         (b"GET /" + b"a" * 3000, 414, "url_too_long"),
         (b"\x16\x03\x01\x00\xee", 400, "invalid_http"),
         (b"GET http://gateway HTTP/1.1\r\n\r\n", 400, "invalid_http"),
+        (request(b"BREW", "/pot"), 501, "not_found"),
+        (request(b"get", "/health"), 501, "not_found"),
     ],
 )
 async def test_a_request_over_a_bound_is_refused_with_its_reason(
