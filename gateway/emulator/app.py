@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -73,6 +74,7 @@ def create_emulator(config: EmulatorConfig, lengths: Lengths | None = None) -> S
         with contextlib.suppress(asyncio.CancelledError):
             await running
 
+    guards = [Middleware(BearerAuth, config.api_key)] if config.api_key else []
     app = Starlette(
         routes=api.routes(),
         lifespan=lifespan,
@@ -81,10 +83,14 @@ def create_emulator(config: EmulatorConfig, lengths: Lengths | None = None) -> S
             HTTPException: _route_error_reply,
             Exception: _defect_reply,
         },
-        middleware=[Middleware(BearerAuth, config.api_key)] if config.api_key else [],
+        middleware=[*guards, _CORS],
     )
     app.state.engine = engine
     return app
+
+
+_CORS = Middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["*"], allow_headers=["*"])
+"""Lets pages of every origin read the answers, as vLLM does by default."""
 
 
 class BearerAuth:

@@ -101,3 +101,22 @@ async def test_an_api_key_is_required_for_the_api_but_not_for_health_and_metrics
             for path in ("/health", "/metrics"):
                 async with session.get(path) as response:
                     assert response.status == 200
+
+
+async def test_pages_of_every_origin_may_read_the_answers_as_vllms() -> None:
+    page = {"Origin": "https://chat.example"}
+    asks = {**page, "Access-Control-Request-Method": "POST"}
+    asks["Access-Control-Request-Headers"] = "authorization"
+    with EmbeddedEmulator(EmulatorConfig(api_key="secret")) as emulator:
+        async with aiohttp.ClientSession(emulator.url) as session:
+            async with session.options(CHAT, headers=asks) as response:
+                assert response.status == 200
+                assert response.headers["Access-Control-Allow-Origin"] == "*"
+                assert "POST" in response.headers["Access-Control-Allow-Methods"]
+                assert response.headers["Access-Control-Allow-Headers"] == "authorization"
+            async with session.get("/health", headers=page) as response:
+                assert response.headers["Access-Control-Allow-Origin"] == "*"
+            async with session.get("/health") as response:
+                assert "Access-Control-Allow-Origin" not in response.headers
+            async with session.options(CHAT) as response:
+                assert response.status == 405
