@@ -110,5 +110,5 @@ class AtOnce:
                 self._turn += 1
                 return members[self._turn % len(members)]
             if loop.time() >= deadline:
-                raise no_healthy_worker(model, self.config)
+                raise no_healthy_worker(model, self.config, self.fleet.trouble(model))
             await asyncio.sleep(LOOK_S)

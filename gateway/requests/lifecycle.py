@@ -198,7 +198,9 @@ class Lifecycle:
                 dispatch = await slot.wait()
         except Rejected as rejected:
             retry_after = self.dispatcher.retry_after()
-            raise rejection(rejected.reason, job.model, self.config, retry_after) from None
+            trouble = self.fleet.trouble(job.model)
+            reason = rejected.reason
+            raise rejection(reason, job.model, self.config, retry_after, trouble) from None
         now = asyncio.get_running_loop().time()
         if record.dispatched is None:
             self.metrics.queue_wait.labels(job.model or NO_MODEL).observe(now - job.arrival)

@@ -150,7 +150,7 @@ class ModelNames:
         if name in self._fleet.models():
             return
         if not self._fleet.all_known:
-            raise no_healthy_worker(name, self._config)
+            raise no_healthy_worker(name, self._config, self._fleet.trouble(name))
         raise ApiError(
             404,
             f"The model `{name[:200]}` does not exist{_meant_by(name, asked)}. "
@@ -177,7 +177,7 @@ class ModelNames:
             return model
         names = ", ".join(self._fleet.models())
         if not names:
-            raise no_healthy_worker(ANY_MODEL, self._config)
+            raise no_healthy_worker(ANY_MODEL, self._config, self._fleet.trouble(ANY_MODEL))
         raise ApiError(
             400,
             f"model must name a model: several are served here ({names[:500]}).",

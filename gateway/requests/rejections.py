@@ -16,10 +16,12 @@ WORKER_REFUSED = "worker_refused"
 """Why another model is tried where the workers of one refuse. No client gets this code."""
 
 
-def rejection(reason: Reason, model: str, config: Config, retry_after: int) -> ApiError:
+def rejection(
+    reason: Reason, model: str, config: Config, retry_after: int, trouble: Sequence[str] = ()
+) -> ApiError:
     """The error for a job of ``model`` that the scheduler rejects. The error's code is the reason.
 
-    ``retry_after``: seconds until the queue is shorter.
+    ``retry_after``: seconds until the queue is shorter. ``trouble``: of the workers that are down.
     """
     match reason:
         case "queue_full":
@@ -35,7 +37,7 @@ def rejection(reason: Reason, model: str, config: Config, retry_after: int) -> A
             text = f"No worker was free within {config.queue.timeout_s:g} s (queue.timeout_s). "
             text += "Try again later."
         case "no_healthy_worker":
-            return no_healthy_worker(model, config)
+            return no_healthy_worker(model, config, trouble)
         case _:
             assert_never(reason)
     return ApiError(status, text, code=reason, retry_after=retry_after)
@@ -162,12 +164,13 @@ def worker_broke_off() -> ApiError:
     )
 
 
-def no_healthy_worker(model: str, config: Config) -> ApiError:
-    """The error for a model that no healthy worker serves."""
+def no_healthy_worker(model: str, config: Config, trouble: Sequence[str] = ()) -> ApiError:
+    """The error for a model that no healthy worker serves; ``trouble``: what is wrong with them."""
+    why = "".join(f" A worker {what}." for what in trouble)
     return ApiError(
         503,
-        f"No healthy worker serves {model[:200] or 'this request'!r} now. GET /ready shows the "
-        "state of every worker.",
+        f"No healthy worker serves {model[:200] or 'this request'!r} now.{why} GET /ready shows "
+        "the state of every worker.",
         code="no_healthy_worker",
         retry_after=outage_seconds(config.health.interval_s),
     )

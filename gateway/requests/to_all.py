@@ -70,7 +70,7 @@ class ToAll:
             ApiError: a member did not answer, or there is none.
         """
         if not members:
-            raise no_healthy_worker(ANY_MODEL, self.config)
+            raise no_healthy_worker(ANY_MODEL, self.config, self.fleet.trouble(ANY_MODEL))
         try:
             async with asyncio.timeout_at(relay.record.arrival + self.config.requests.timeout_s):
                 asked = (_ask(relay, member) for member in members)

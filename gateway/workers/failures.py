@@ -11,6 +11,10 @@ FAILURES = (aiohttp.ClientError, ConnectionError, TimeoutError)
 """Errors that mean that the worker is broken, slow or unreachable."""
 
 
+KEY_REFUSED = frozenset((401, 403, 407))
+"""Statuses by which a server refuses a key, or the want of one."""
+
+
 class Refused(aiohttp.ClientError):
     """The worker has answered a probe, but not with what the gateway needs.
 
@@ -67,6 +71,24 @@ def reason(error: BaseException) -> str:
     return text
 
 
+def trouble(error: BaseException) -> str:
+    """What kind of trouble a worker is in whose probe has failed so, for its clients.
+
+    Less than ``reason`` tells: a client may be a stranger.
+    """
+    match error:
+        case Refused() if error.status in KEY_REFUSED:
+            return "refuses the gateway's credentials (the worker's api_key)"
+        case Refused() if error.status >= 500:
+            return "fails its health check"
+        case Refused():
+            return "answers unlike a vLLM server"
+        case TimeoutError():
+            return "does not answer its health check in time"
+        case _:
+            return "cannot be reached"
+
+
 def refuse_redirect(response: aiohttp.ClientResponse) -> None:
     """Close an answer that is a redirect.
 
@@ -81,7 +103,7 @@ def refuse_redirect(response: aiohttp.ClientResponse) -> None:
 def refusal(path: str, status: int, *, with_key: bool) -> Refused:
     """The failure of a probe of ``path`` that was answered with ``status``, with its remedy."""
     answer = f"{path} answers {status} {_phrase(status)}".rstrip()
-    if status in {401, 403, 407}:
+    if status in KEY_REFUSED:
         remedy = (
             "the key of this worker is refused: correct api_key, or user and password in the url"
             if with_key

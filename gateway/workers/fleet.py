@@ -69,6 +69,12 @@ class Fleet:
             if member.takes_jobs and (model == ANY_MODEL or model in member.backend.models)
         ]
 
+    def trouble(self, model: str) -> list[str]:
+        """What is wrong with the workers that may serve a model and are down, each kind once."""
+        down = [m for m in self.members if not m.healthy and not m.draining]
+        may = [m for m in down if model == ANY_MODEL or model in (m.backend.models or (model,))]
+        return sorted({member.trouble for member in may} - {""})
+
     def untried(self, model: str, tried: Container[str]) -> list[Member]:
         """The members that take requests of a model, except ``tried`` and those that cool down."""
         return [m for m in self.served(model) if not m.cooling and m.id not in tried]

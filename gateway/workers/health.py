@@ -14,7 +14,7 @@ from gateway.supervisor import Supervisor
 from gateway.workers.cooling import Cooling
 from gateway.workers.engine_report import EngineReport
 from gateway.workers.estimates import LearnedSlots
-from gateway.workers.failures import FAILURES, Refused, reason
+from gateway.workers.failures import FAILURES, Refused, reason, trouble
 from gateway.workers.member import Member
 
 log = logging.getLogger("lengthwise")
@@ -127,7 +127,8 @@ class HealthMonitor:
             log.info("worker %s is ready, serving %s", member.id, ", ".join(member.backend.models))
             if member.was_down:  # it may have come back with other limits
                 member.slots = LearnedSlots()
-            member.healthy, member.was_down, member.problem = True, False, ""
+            member.healthy, member.was_down = True, False
+            member.problem = member.trouble = ""
             self.news.set()
             self.news = asyncio.Event()
         member.observe_load(self._dispatcher.scheduler)
@@ -150,6 +151,7 @@ class HealthMonitor:
             why = f"no answer within {self._settings.timeout_s:g} s (health.timeout_s)"
         # A server that refuses a probe, or lists odd models, still carries its streams.
         answers = isinstance(error, Refused) and error.status < 500
+        member.trouble = trouble(error)
         await self._take_down(member, why, end_requests=not answers)
 
     async def _judge_progress(self, member: Member, now: float) -> None:
@@ -159,6 +161,7 @@ class HealthMonitor:
         if not limit_s or stalled_s <= limit_s + exchanges.patience_s:
             return
         member.stall.found = True
+        member.trouble = "has an engine that has stalled"
         await self._take_down(
             member,
             f"its engine has stalled: {report.running} sequences run, and for {stalled_s:.0f} s "

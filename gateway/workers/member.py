@@ -35,6 +35,8 @@ class Member:
     """Probes that failed in a row."""
     problem: str = ""
     """Why the worker is down, or what of its answers is ignored; "" for nothing."""
+    trouble: str = "has not been seen yet"
+    """Why the worker is down, in words for its clients; "" for no reason that is known."""
     scraped: float = -math.inf
     """Time of the last reading of models and load, on the event loop's clock in seconds."""
     next_reading: float = -math.inf

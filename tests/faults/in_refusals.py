@@ -45,4 +45,34 @@ FAULTS: tuple[Fault, ...] = (
         "test_a_refusal_whose_body_stalls_is_noted_at_once_and_tried_elsewhere",
         why="A worker that stalls in its refusal holds the request up",
     ),
+    Fault(
+        file="gateway/workers/health.py",
+        old="        member.trouble = trouble(error)\n",
+        new='        member.trouble = ""\n',
+        test=(
+            "tests/gateway/workers/test_trouble.py::"
+            "test_a_client_is_told_that_the_worker_refuses_the_gateway_and_no_key"
+        ),
+        why="Clients of a gateway that lacks a key see nothing of it",
+    ),
+    Fault(
+        file="gateway/workers/failures.py",
+        old='            return "cannot be reached"\n',
+        new="            return str(error)\n",
+        test=(
+            "tests/gateway/workers/test_trouble.py::"
+            "test_workers_that_do_not_answer_are_told_each_kind_once"
+        ),
+        why="A worker's address is told to every client",
+    ),
+    Fault(
+        file="gateway/clients/bounded_requests.py",
+        old="            raise no_method(data) from None\n",
+        new="            raise invalid_http() from None\n",
+        test=(
+            "tests/gateway/clients/test_connection.py::"
+            "test_a_request_over_a_bound_is_refused_with_its_reason"
+        ),
+        why="A method that HTTP does not have is called no valid request",
+    ),
 )
