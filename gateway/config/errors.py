@@ -21,6 +21,7 @@ MOST_SHOWN = 200
 """Characters of a value that an error shows."""
 
 _NAME = re.compile(r"[\w$-]+", re.ASCII)
+_NO_LIST = {"tuple_type", "list_type", "set_type", "frozen_set_type"}
 _NO_GROUP = {"model_type", "model_attributes_type", "dict_type", "dataclass_type"}
 
 
@@ -55,6 +56,9 @@ def _explain(fault: Any, places: Mapping[Location, str], path: Path | None) -> s
         return f"{place}: {field}: is missing. Add it."
     if fault["type"] in _NO_GROUP:
         text = "must be a group of settings: each on a line of its own below, as `name: value`"
+        return f"{place}: {field}: {text}{_got(location, fault['input'])}."
+    if fault["type"] in _NO_LIST:
+        text = "must be a list: each entry on a line of its own below, after `- `"
         return f"{place}: {field}: {text}{_got(location, fault['input'])}."
     value = "" if isinstance(fault["input"], dict) else _got(location, fault["input"])
     message = fault["msg"] if fault["msg"][:2].isupper() else _lower_first(fault["msg"])

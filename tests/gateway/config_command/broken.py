@@ -113,6 +113,7 @@ NAMES = [
 
 TYPES = [
     Broken("listen: 8080\n", 1, "listen: must be a group", "as `name: value`"),
+    Broken("workers:\n  url: http://a\n", 1, "workers: must be a list", "after `- `"),
     Broken("queue:\n- max_waiting: 1\n", 1, "queue: must be a group", "as `name: value`"),
     Broken("queue:\n  max_waiting:1\n", 1, "queue: must be a group", "as `name: value`"),
     Broken("queue:\n  max_waiting = 1\n", 1, "queue: must be a group", "as `name: value`"),
@@ -126,11 +127,11 @@ TYPES = [
     Broken("predictor:\n  enabled: perhaps\n", 2, "predictor.enabled", _MEANING),
     Broken("scheduling:\n  policy: lifo\n", 2, "scheduling.policy", _MEANING),
     Broken("scheduling: {affinity: sticky}\n", 1, "scheduling.affinity", _MEANING),
-    Broken("cors:\n  origins: 2020-01-01\n", 2, "cors.origins", _MEANING),
-    Broken("cors:\n  origins: https://a\n", 2, "cors.origins", _MEANING),
+    Broken("cors:\n  origins: 2020-01-01\n", 2, "cors.origins", "after `- `"),
+    Broken("cors:\n  origins: https://a\n", 2, "cors.origins", "after `- `"),
     Broken("queue:\n  timeout_s: 10 s\n", 2, "queue.timeout_s", _MEANING),
     Broken("queue:\n  timeout_s: 1,5\n", 2, "queue.timeout_s", _MEANING),
-    Broken("workers: http://a\n", 1, "workers", _MEANING),
+    Broken("workers: http://a\n", 1, "workers", "after `- `"),
     Broken("workers:\n- url: http://a\n- http://b\n", 3, "workers.1: must be a group", "as `name"),
     _worker(f"url: http://a\n    api_key: [{KEY}]", 3, ".api_key", _MEANING),
 ]
