@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from gateway.forecasting.prompt_parts import PromptParts, read_parts
 from gateway.protocol.openai import LARGE, ApiRequest, parse
@@ -66,17 +67,31 @@ class Reading:
     def _read_large(
         self, endpoint: str, method: str, content_type: str, body: bytes
     ) -> tuple[ApiRequest, Described]:
-        with _no_collection():
+        with no_collection():
             request = parse(endpoint, method, content_type, body, self._most_values)
             described, outline = describe(request), outlined(request)
-            for value in request.fields.values():
-                while isinstance(value, list) and value:
-                    del value[-_FREED:]
+            let_go(request.fields)
             return outline, described
 
 
+def let_go(value: Any) -> None:
+    """Free all values in a JSON value bit by bit: at once, no other thread could run meanwhile."""
+    waiting: list[Any] = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, dict):
+            waiting.extend(inner for inner in one.values() if isinstance(inner, dict | list))
+            one.clear()
+        elif isinstance(one, list):
+            some = one[-_FREED:]
+            del one[-_FREED:]
+            if one:
+                waiting.append(one)
+            waiting.extend(inner for inner in some if isinstance(inner, dict | list))
+
+
 @contextmanager
-def _no_collection() -> Iterator[None]:
+def no_collection() -> Iterator[None]:
     """Keep Python's collector of cycles from walking values that are about to go.
 
     A walk over some hundred thousand values stops every thread.

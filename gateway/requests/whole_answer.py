@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from concurrent.futures import ThreadPoolExecutor
 
 import aiohttp
 
@@ -14,7 +15,10 @@ from gateway.protocol.content_coding import TooLongError, unpacked
 from gateway.protocol.dialects.reader import AnswerReader
 from gateway.protocol.errors import ApiError
 from gateway.protocol.headers import returned
+from gateway.protocol.json_body import as_utf8
+from gateway.protocol.json_pieces import loads_in_pieces
 from gateway.protocol.reply import Reply
+from gateway.requests.reading import let_go, no_collection
 from gateway.requests.time_limits import TimeLimits
 
 log = logging.getLogger("lengthwise")
@@ -22,6 +26,12 @@ log = logging.getLogger("lengthwise")
 HELD_BYTES = 2**20
 """Bytes of an answer without generated text that are held: beyond, the answer passes in parts. So
 many bytes of any answer are not counted while they come, since that does not last long."""
+
+AT_ONCE_BYTES = 2**18
+"""Bytes of an answer that are read in the event loop: some 8 ms. With ``logprobs`` and several
+sequences an answer may have megabytes, whose values would stop all streams for a second."""
+
+_THREAD = ThreadPoolExecutor(1, "answers")
 
 
 async def read_up_to(
@@ -104,11 +114,32 @@ async def read_whole(
     if response.content_type != "application/json":
         return False
     try:
-        found = json.loads(answer)
+        is_object = await _read_json(reader, answer)
     except (ValueError, RecursionError):
         if "Content-Length" not in headers and "Transfer-Encoding" not in headers:
             raise aiohttp.ClientPayloadError("the connection closed in mid-answer") from None
         log.warning("request %s: the answer is not JSON", request_id)
         return False
-    reader.read_whole(found)
-    return isinstance(found, dict) and (reader.error_status or 200) < 500
+    return is_object and (reader.error_status or 200) < 500
+
+
+async def _read_json(reader: AnswerReader, answer: bytes) -> bool:
+    """Read an answer of JSON, a large one beside the event loop; returns whether it is an object.
+
+    Raises:
+        ValueError, RecursionError: the answer is not JSON.
+    """
+    if len(answer) <= AT_ONCE_BYTES:
+        found = json.loads(answer)
+        reader.read_whole(found)
+        return isinstance(found, dict)
+    return await asyncio.get_running_loop().run_in_executor(_THREAD, _read_large, reader, answer)
+
+
+def _read_large(reader: AnswerReader, answer: bytes) -> bool:
+    with no_collection():
+        found, _ = loads_in_pieces(as_utf8(answer), len(answer))
+        reader.read_whole(found)
+        is_object = isinstance(found, dict)
+        let_go(found)
+        return is_object

@@ -193,4 +193,12 @@ FAULTS: tuple[Fault, ...] = (
         ),
         why="Streams of unknown APIs are cut in the middle",
     ),
+    Fault(
+        file="gateway/requests/whole_answer.py",
+        old="    if len(answer) <= AT_ONCE_BYTES:\n",
+        new="    if True:\n",
+        test="tests/gateway/requests/test_whole_answers.py::"
+        "test_a_large_answer_is_read_beside_the_event_loop",
+        why="An answer with many logprobs stops all streams for half a second",
+    ),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -147,3 +148,35 @@ async def test_a_compressed_answer_is_passed_on_as_it_is_and_read(
             assert await response.read() == GZIPPED
             assert response.headers["Content-Encoding"] == "gzip"
     assert learned(tmp_path)[0] == 2
+
+
+LOGPROB = b'{"token": "a", "logprob": -0.1, "bytes": [97, 98], "top_logprobs": [{}, {}, {}, {}]},'
+LARGE = (
+    b'{"choices": [{"finish_reason": "length", "logprobs": {"content": [%s0]}}], "usage": %s}'
+    % (
+        LOGPROB * 100_000,
+        b'{"prompt_tokens": 1, "completion_tokens": 7}',
+    )
+)
+
+
+async def test_a_large_answer_is_read_beside_the_event_loop(
+    session: aiohttp.ClientSession, tmp_path: Path
+) -> None:
+    async def beat() -> None:
+        while True:
+            begun = time.thread_time()  # of this thread alone, however busy the machine is
+            await asyncio.sleep(0)
+            worked.append(time.thread_time() - begun)
+
+    begun = time.thread_time()
+    json.loads(LARGE)
+    at_once, worked = time.thread_time() - begun, list[float]()
+    learning = {"folder": str(tmp_path)}
+    async with scripted(whole(LARGE)) as worker, gateway(worker.url, learning=learning) as running:
+        heart = asyncio.create_task(beat())
+        assert await ask(session, running) == (200, LARGE)
+        heart.cancel()
+        assert max(worked) < at_once / 2
+        await running.until_idle()
+    assert learned(tmp_path) == (7, "length", True)
