@@ -28,6 +28,7 @@ from gateway.protocol.cors import Cors
 from gateway.protocol.errors import ApiError
 from gateway.protocol.front import Front
 from gateway.protocol.unread_body import UnreadBody
+from gateway.requests.access_log import AccessLog
 from gateway.requests.at_once import AtOnce
 from gateway.requests.endpoint import Endpoint
 from gateway.requests.fallbacks import Fallbacks
@@ -124,7 +125,7 @@ def create_app(
     lifecycle = Lifecycle(
         *(config, fleet, dispatcher, forecaster, metrics, feedback, tenancy, budget, under_way)
     )
-    stored = StoredResponses(config, fleet)
+    stored, access_log = StoredResponses(config, fleet), AccessLog(config.log)
     at_once, to_all = AtOnce(config, fleet, metrics, budget), ToAll(config, fleet, models)
     app.mount(
         "/",
@@ -144,6 +145,7 @@ def create_app(
             Reading(config.requests.max_json_values),
             bodies,
             answers,
+            access_log,
         ),
     )
     return app

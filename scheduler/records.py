@@ -20,6 +20,8 @@ class RequestRecord:
     finished: float | None = None
     prompt_tokens: int = 0
     output_tokens: int = 0
+    forecast_at: float | None = None
+    queued: float | None = None
 
     @property
     def queue_wait(self) -> float | None:

@@ -10,6 +10,7 @@ from gateway.config.cors import CorsSettings
 from gateway.config.endpoints import Endpoints
 from gateway.config.forecasting import Learning, PredictorConfig
 from gateway.config.listen import Listen
+from gateway.config.log import LogSettings
 from gateway.config.models import Models
 from gateway.config.scheduling import Queue, Scheduling, Slo
 from gateway.config.section import Section
@@ -117,6 +118,7 @@ class Config(Section):
     learning: Learning = Learning()
     slo: Slo = Slo()
     shutdown: Shutdown = Shutdown()
+    log: LogSettings = LogSettings()
 
     @field_validator("workers")
     @classmethod

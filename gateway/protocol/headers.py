@@ -25,7 +25,9 @@ KEYS = ("authorization", "x-api-key", "api-key")
 CREDENTIALS = (*KEYS, "cookie")
 """Headers that prove who a client is. A worker gets them only where it is configured to."""
 
-_GATEWAYS_OWN = frozenset(("accept-encoding", "expect", "x-vllm-priority", "x-request-id"))
+_GATEWAYS_OWN = frozenset(
+    ("accept-encoding", "expect", "x-lengthwise-debug", "x-vllm-priority", "x-request-id")
+)
 """Request headers that the gateway sets or removes. With a client's x-vllm-priority vLLM would
 ignore the scheduler's priority."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gateway.protocol.asgi import OWN_ANSWER
 from gateway.protocol.errors import ApiError, Shape
@@ -28,6 +28,14 @@ class Reply:
     """Whether an answer that is no stream passes in parts: it has no place for an error."""
     complete: bool = False
     """Whether the last byte has gone to the client."""
+    debug: bool = False
+    """Whether the client is told of queue, worker and forecast."""
+    extra: Headers = field(default_factory=list)
+    """Headers that the answer gets beside its own."""
+    status: int = 0
+    """The answer's status; 0 before it."""
+    sent_bytes: int = 0
+    """Bytes of the body that have gone to the client."""
 
     async def start(
         self, status: int, headers: Iterable[tuple[bytes, bytes]], *, own: bool = False
@@ -36,19 +44,21 @@ class Reply:
 
         ``own``: the answer is the gateway's, not a worker's.
         """
-        self.started = True
-        sent = [*headers, (b"x-request-id", self.request_id.encode("latin-1"))]
+        self.started, self.status = True, status
+        sent = [*headers, *self.extra, (b"x-request-id", self.request_id.encode("latin-1"))]
         await self.send(
             {"type": "http.response.start", "status": status, "headers": sent, OWN_ANSWER: own}
         )
 
     async def write(self, data: bytes) -> None:
         """Send a part of the body at once."""
+        self.sent_bytes += len(data)
         await self.send({"type": "http.response.body", "body": data, "more_body": True})
 
     async def finish(self, data: bytes = b"") -> None:
         """Send the last part of the body."""
         self.complete = True
+        self.sent_bytes += len(data)
         await self.send({"type": "http.response.body", "body": data, "more_body": False})
 
     async def whole(self, status: int, headers: Headers, body: bytes, *, own: bool = False) -> None:

@@ -18,6 +18,7 @@ from gateway.requests.rejections import (
 )
 from gateway.requests.relay import Relay
 from gateway.requests.retry_budget import RetryBudget
+from gateway.requests.told import Told
 from gateway.workers.fleet import Fleet
 from gateway.workers.member import Member
 
@@ -65,6 +66,7 @@ class AtOnce:
                     raise
                 break
             member.at_once += 1
+            relay.told = Told(worker=member.id)
             try:
                 return await relay.forward(None, member.id, None)
             except WorkerFailed as error:

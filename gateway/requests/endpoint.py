@@ -23,8 +23,10 @@ from gateway.protocol.lax import boolean
 from gateway.protocol.reply import Reply
 from gateway.protocol.request_id import request_id
 from gateway.protocol.routes import Routes, Treatment, endpoint_of
+from gateway.requests.access_log import AccessLog, Ended
 from gateway.requests.at_once import AtOnce
 from gateway.requests.body import read_body
+from gateway.requests.debug_headers import wants_debug
 from gateway.requests.fallbacks import Fallbacks
 from gateway.requests.granted import as_granted, check_default, check_steers
 from gateway.requests.leaving import Leaving
@@ -62,6 +64,7 @@ class Endpoint:
     reading: Reading
     bodies: BodyBytes
     answers: HeldAnswers
+    access_log: AccessLog
 
     async def __call__(
         self,
@@ -74,16 +77,19 @@ class Endpoint:
             await send({"type": "websocket.close", "code": 1003, "reason": "HTTP only"})
             return
         reply = Reply(send, request_id(scope["headers"]), shape_of(scope["path"]))
+        ended = Ended(asyncio.get_running_loop().time(), NO_MODEL)
         treatment = self.routes.treatment(scope["method"], scope["path"])
         allowed = self.routes.methods(scope["path"])
         if treatment is Treatment.OWN or scope["method"] not in allowed:
             await reply.error(not_served(scope["method"], scope["path"], allowed))
+            if self.access_log.on:
+                self.access_log.ended(scope, reply, ended, "not_found")
             return
-        labels, outcome = _Labels(), "cancelled"
+        outcome = "cancelled"
         self.metrics.in_flight.inc()
         try:
             with self.leaving.request(), self.access.admit(scope):
-                await self._answer(scope, receive, reply, treatment, labels)
+                await self._answer(scope, receive, reply, treatment, ended)
             outcome = "ok"
         except ClientGone:
             outcome = scope.get(FATE, Fate()).reason or "client_gone"
@@ -98,7 +104,9 @@ class Endpoint:
             await reply.error(ApiError(500, "The gateway failed.", code=outcome))
         finally:
             self.metrics.in_flight.dec()
-            self.metrics.requests.labels(labels.model, labels.endpoint, outcome).inc()
+            self.metrics.requests.labels(ended.model, ended.endpoint, outcome).inc()
+            if self.access_log.on:
+                self.access_log.ended(scope, reply, ended, outcome)
 
     async def _answer(
         self,
@@ -106,13 +114,13 @@ class Endpoint:
         receive: Receive,
         reply: Reply,
         treatment: Treatment,
-        labels: _Labels,
+        ended: Ended,
     ) -> None:
         if treatment is Treatment.STEERS:
             raise endpoint_refused(scope["method"], scope["path"])
         with self.bodies.body() as held:
-            relay = await self._read(scope, receive, reply, held)
-            work = self._run(relay, treatment, labels)
+            relay = ended.relay = await self._read(scope, receive, reply, held)
+            work = self._run(relay, treatment, ended)
             with self.answers.answer() as relay.coming:
                 await unless_gone(receive, work, lambda: reply.complete)
 
@@ -121,6 +129,7 @@ class Endpoint:
     ) -> Relay:
         """Read a request whole, within the bounds of its body."""
         headers: Headers = scope["headers"]
+        reply.debug = wants_debug(self.config.log, headers)
         record = RequestRecord(arrival=asyncio.get_running_loop().time())
         headers, body = await read_body(receive, headers, self.config, held)
         self.leaving.body_is_read()
@@ -144,7 +153,7 @@ class Endpoint:
             admission=admission,
         )
 
-    async def _run(self, relay: Relay, treatment: Treatment, labels: _Labels) -> None:
+    async def _run(self, relay: Relay, treatment: Treatment, ended: Ended) -> None:
         """Carry a request to its end by its treatment."""
         request = relay.request
         if treatment is Treatment.TO_ALL:
@@ -156,14 +165,14 @@ class Endpoint:
             await self.at_once.run(relay, ANY_MODEL, owner)
             return
         queued = treatment is not Treatment.AT_ONCE
-        labels.endpoint = request.endpoint if queued and request.generates else "other"
+        ended.endpoint = request.endpoint if queued and request.generates else "other"
         owner = await self._built_on(relay) if queued else ""
         choice = await self.models.choose(request, relay.headers, owner)
         if relay.admission is not None and request.model is None:
             check_default(relay.admission.holder, choice.name or choice.models[0], relay.method)
 
         async def carry(model: str) -> None:
-            labels.model = model or NO_MODEL
+            ended.model = model or NO_MODEL
             if not queued:
                 await self.at_once.run(relay, model)
                 return
@@ -184,14 +193,6 @@ class Endpoint:
         if not isinstance(previous, str) or not previous:
             return ""
         return await self.stored.owner(previous, relay.headers) or ""
-
-
-@dataclass(slots=True)
-class _Labels:
-    """Metric labels of a request; unknown until the request has been read."""
-
-    model: str = NO_MODEL
-    endpoint: str = "other"
 
 
 def _target(scope: MutableMapping[str, Any]) -> str:

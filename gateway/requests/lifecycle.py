@@ -13,6 +13,7 @@ from gateway.forecasting.prompt_tokens import room
 from gateway.forecasting.request_forecast import RequestForecast
 from gateway.metrics import NO_MODEL, Metrics
 from gateway.protocol.errors import ApiError
+from gateway.requests.debug_headers import debug_headers
 from gateway.requests.early_stream import early_stream
 from gateway.requests.feedback import Feedback
 from gateway.requests.in_flight import InFlightRequest
@@ -64,6 +65,8 @@ class Lifecycle:
         try:
             async with asyncio.timeout_at(deadline):
                 in_flight = await self._begin(relay, model, worker_id)
+                if relay.reply.debug:
+                    relay.reply.extra = debug_headers(in_flight)
                 with self.under_way.request(in_flight):
                     status = await self._queue_and_forward(in_flight)
         except BaseException as error:
@@ -92,6 +95,7 @@ class Lifecycle:
             relay.request, prompt, room(context, tokens // parts.prompts)
         )
         job = self._job(relay, model, tokens, forecast, owner.claim)
+        relay.record.forecast_at = asyncio.get_running_loop().time()
         job.worker, job.prompts = worker_id, parts.prompts
         job.most_tokens = int(min(relay.request.max_tokens or LONGEST, context, LONGEST))
         if relay.admission is not None:
@@ -131,6 +135,7 @@ class Lifecycle:
             early_stream(in_flight.relay.reply, comments),
             self.dispatcher.slot(in_flight.job) as slot,
         ):
+            in_flight.relay.record.queued = asyncio.get_running_loop().time()
             try:
                 return await self._forward(slot, in_flight)
             finally:  # the tenant pays for the generated tokens, also after an error
@@ -205,6 +210,8 @@ class Lifecycle:
         if record.dispatched is None:
             self.metrics.queue_wait.labels(job.model or NO_MODEL).observe(now - job.arrival)
         record.dispatched, in_flight.worker = now, dispatch.worker_id
+        if in_flight.relay.reply.debug:
+            in_flight.relay.reply.extra = debug_headers(in_flight)
         return dispatch
 
     def _priority(self, dispatch: Dispatch) -> int | None:

@@ -26,6 +26,7 @@ from gateway.requests.refusals import WorkerFailed, WorkerRefused, cut_refusal, 
 from gateway.requests.rejections import worker_broke_off, worker_redirects
 from gateway.requests.stored_responses import StoredResponses
 from gateway.requests.time_limits import Overdue, TimeLimits
+from gateway.requests.told import UNTOLD, Told
 from gateway.requests.whole_answer import (
     HELD_BYTES,
     answer_too_large,
@@ -44,10 +45,7 @@ log = logging.getLogger("lengthwise")
 
 @dataclass(slots=True)
 class Relay:
-    """One request between its client and its worker.
-
-    Until the first byte of an answer has gone to the client, another worker may be tried.
-    """
+    """One request between its client and a worker: until an answer has begun, any of them."""
 
     request: ApiRequest
     method: str
@@ -63,6 +61,7 @@ class Relay:
     bounds: Requests = field(default_factory=Requests)
     admission: Admission | None = None
     """What is known of the holder of the request's key; None where everybody may come in."""
+    told: Told = UNTOLD
     stored: StoredResponses | None = None
     """Learns which worker has the response, for endpoints whose answers are stored."""
     reader: AnswerReader = field(init=False)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from gateway.requests.in_flight import InFlightRequest
+from gateway.requests.told import Told
 
 MOST_KEYS = 1000
 """Keys with counts of their own; further ones are counted together as ``OTHERS``."""
@@ -59,6 +60,7 @@ class UnderWay:
         try:
             yield
         finally:
+            in_flight.relay.told = Told(in_flight.key, in_flight.worker, in_flight.forecast)
             same = self._requests[request_id]
             del same[in_flight.job.id]
             if not same:

@@ -28,7 +28,7 @@ from gateway.forecasting.reload import load_predictor
 from gateway.protocol.listener import ListenError, bound_sockets
 from gateway.serve.event_loop import new_event_loop
 from gateway.serve.lasting_objects import leave_out_lasting_objects
-from gateway.serve.log_output import LogOutput, logging_to_stderr
+from gateway.serve.logs import Logs, logging_by
 from gateway.serve.loop_errors import LoopErrors
 from gateway.serve.redaction import secrets_of
 from gateway.serve.server import DrainingServer
@@ -90,7 +90,7 @@ def run_serve(args: argparse.Namespace) -> int:
         config = load_config(args.config, flags=settings_of(args, targets.urls))
         args.model = targets.model
         check_descriptors()
-        with logging_to_stderr() as output:
+        with logging_by(config.log) as output:
             output.hide(secrets_of(config))
             with asyncio.Runner(loop_factory=new_event_loop) as runner:
                 code = runner.run(_serve(config, args, output, signals))
@@ -103,7 +103,7 @@ def run_serve(args: argparse.Namespace) -> int:
 
 
 async def _serve(
-    config: Config, args: argparse.Namespace, output: LogOutput, signals: EndSignals
+    config: Config, args: argparse.Namespace, output: Logs, signals: EndSignals
 ) -> int:
     one_thread()
     sys.setswitchinterval(SWITCH_S)
@@ -128,7 +128,7 @@ async def _serve(
 async def _serve_on(
     sockets: Sequence[socket.socket],
     signals: EndSignals,
-    output: LogOutput,
+    output: Logs,
     config: Config,
     args: argparse.Namespace,
     *,

@@ -12,7 +12,10 @@ from queue import Full, Queue
 from threading import Lock
 from time import monotonic, sleep
 
+from gateway.config.log import LogSettings
+from gateway.requests.access_log import AccessLine
 from gateway.serve.redaction import Redacting
+from gateway.serve.repeats import Repeats
 
 MOST_LINES = 10_000
 """Entries that wait for the reader. Further ones are dropped and counted."""
@@ -28,16 +31,22 @@ class LogOutput:
 
     def __init__(self, descriptor: int, most: int = MOST_LINES) -> None:
         self._queue: Queue[logging.LogRecord] = Queue(most)
-        self.handler: logging.Handler = _Enqueue(self._queue, self._drop)
+        self.handler: logging.Handler = _Enqueue(self._queue, self.drop)
         """What loggers hand their entries to; never waits."""
+        self._repeats = Repeats(0)
+        self.handler.addFilter(self._repeats)
         self._format = Redacting(_FORMAT)
-        self._writer = _Writer(descriptor, self._drop, self._format)
+        self._writer = self._new_writer(descriptor)
         self._listener = QueueListener(self._queue, self._writer)
         self._on_drop: Callable[[], None] = _nothing
         self._dropped = 0
         self._lock = Lock()
 
-    def _drop(self) -> None:
+    def _new_writer(self, descriptor: int) -> Writer:
+        return Writer(descriptor, self.drop, self._format)
+
+    def drop(self) -> None:
+        """Count an entry that nobody will read."""
         with self._lock:
             self._dropped += 1
             self._writer.missing += 1
@@ -46,6 +55,11 @@ class LogOutput:
     def hide(self, secrets: Iterable[str]) -> None:
         """Keep these texts out of the log, beside what looks like a secret."""
         self._format.hide(secrets)
+
+    def apply(self, settings: LogSettings) -> None:
+        """Go by other settings from now on, but for the file of the access records."""
+        logging.getLogger().setLevel(settings.level.upper())
+        self._repeats.most_per_min = settings.repeats_per_min
 
     def tell_drops(self, on_drop: Callable[[], None]) -> None:
         """Call ``on_drop``, from any thread, for each entry that is dropped, earlier ones too."""
@@ -72,6 +86,10 @@ class _Enqueue(QueueHandler):
         super().__init__(queue)
         self._drop = drop
 
+    def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
+        """The entry as text; an access record becomes text on the thread that writes."""
+        return record if isinstance(record.msg, AccessLine) else super().prepare(record)
+
     def enqueue(self, record: logging.LogRecord) -> None:
         try:
             self.queue.put_nowait(record)
@@ -79,12 +97,12 @@ class _Enqueue(QueueHandler):
             self._drop()
 
 
-class _Writer(logging.Handler):
+class Writer(logging.Handler):
     """Writes past ``sys.stderr``: its lock, held by a thread that waits, would hold up the exit."""
 
     def __init__(self, descriptor: int, drop: Callable[[], None], form: logging.Formatter) -> None:
         super().__init__()
-        self._descriptor = descriptor
+        self.descriptor = descriptor
         self._drop = drop
         self.missing = 0
         self.setFormatter(form)
@@ -94,12 +112,13 @@ class _Writer(logging.Handler):
         self.lock = None
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Write an entry, and before it how many were dropped."""
         missing, note = self.missing, ""
         if missing:
             note = f"{missing} entries of the log before this one were dropped\n"
         text = f"{note}{self.format(record)}\n"
         try:
-            _write(self._descriptor, text.encode(errors="backslashreplace"))
+            _write(self.descriptor, text.encode(errors="backslashreplace"))
         except OSError:
             self._drop()
         else:

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator
 
 from pydantic import BaseModel, HttpUrl, SecretStr
 
+from gateway.requests.access_log import AccessLine
+
 HIDDEN = "***"
 
 SHORTEST = 6
@@ -39,7 +41,12 @@ class Redacting(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The entry without secrets."""
-        text = super().format(record)
+        if isinstance(record.msg, AccessLine):
+            return record.msg.text(self.clean)
+        return self.clean(super().format(record))
+
+    def clean(self, text: str) -> str:
+        """The text without secrets."""
         for secret in self._secrets:
             text = text.replace(secret, HIDDEN)
         for pattern in _PATTERNS:

@@ -6,6 +6,7 @@ from tests.faults.fault import Fault
 
 _ACTIONS = "tests/gateway/admin/test_actions.py::"
 _GUARD = "tests/gateway/admin/test_guard.py::"
+_ACCESS = "tests/gateway/requests/test_access_log.py::"
 _LISTENER = "tests/gateway/admin/test_listener.py::"
 
 FAULTS: tuple[Fault, ...] = (
@@ -76,5 +77,50 @@ FAULTS: tuple[Fault, ...] = (
             "tests/gateway/admin/commands/test_command.py::test_a_worker_cannot_steer_the_terminal"
         ),
         why="A worker's error text clears the operator's terminal",
+    ),
+    Fault(
+        file="gateway/requests/access_log.py",
+        old='        fields["id"] = clean(fields["id"])\n',
+        new="",
+        test=_ACCESS + "test_no_field_of_a_request_gets_its_text_into_the_log",
+        why="A key that a client sends as its request's id stands in the access log",
+    ),
+    Fault(
+        file="gateway/requests/endpoint.py",
+        old='        outcome = "cancelled"\n',
+        new='        outcome, ended.model = "cancelled", scope["path"]\n',
+        test=_ACCESS + "test_no_field_of_a_request_gets_its_text_into_the_log",
+        why="What a client writes into a path stands in the access log",
+    ),
+    Fault(
+        file="gateway/requests/under_way.py",
+        old="Told(in_flight.key, in_flight.worker, in_flight.forecast)",
+        new="Told()",
+        test=_ACCESS + "test_a_stream_leaves_its_times_tokens_and_forecast",
+        why="Access records know neither key nor worker nor forecast",
+    ),
+    Fault(
+        file="gateway/serve/log_file.py",
+        old="            self._follow()\n",
+        new="            pass\n",
+        test=("tests/gateway/serve/test_log_file.py::test_a_renamed_file_is_followed_by_a_new_one"),
+        why="After a rotation records go into the renamed file",
+    ),
+    Fault(
+        file="gateway/serve/repeats.py",
+        old="        return count < most\n",
+        new="        return True\n",
+        test=(
+            "tests/gateway/serve/test_repeats.py::"
+            "test_a_kind_is_left_out_beyond_its_bound_and_told_afterwards"
+        ),
+        why="A worker that fails each request fills the disk with one message",
+    ),
+    Fault(
+        file="gateway/requests/debug_headers.py",
+        old='    return settings.debug_headers == "always"\n',
+        new="    return True\n",
+        test="tests/gateway/requests/test_debug_headers.py::test_they_come_where_wanted",
+        why="Clients are told the workers' addresses although the settings forbid it",
     ),
 )

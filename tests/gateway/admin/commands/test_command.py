@@ -10,6 +10,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from gateway.admin.commands.pages import status_page
+from gateway.admin.commands.screen import console
 from gateway.cli import main
 from gateway.emulator import EmbeddedEmulator
 from tests.gateway.admin.operators import operated
@@ -112,10 +114,10 @@ async def test_the_port_of_clients_is_told_from_the_listener_of_operators(
 async def test_a_worker_cannot_steer_the_terminal(
     emulator: EmbeddedEmulator, capsys: Output, session: aiohttp.ClientSession
 ) -> None:
-    async with operated(emulator.url, health={"interval_s": 60}) as running:
-        member = running.gateway.app.state.fleet[emulator.url]
-        member.problem = "\x1b[2J[bold]gone[/bold]"
-        assert await _run("status", "--admin", running.url) == 0
-        shown = capsys.readouterr().out
-        assert "?[2J[bold]gone" in shown
-        assert "\x1b" not in shown
+    async with operated(emulator.url) as running:
+        page = await running.get(session, "/admin/status")
+    page["workers"][0]["problem"] = "\x1b[2J[bold]gone[/bold]"
+    console().print(status_page(page))
+    shown = capsys.readouterr().out
+    assert "?[2J[bold]gone" in shown
+    assert "\x1b" not in shown
