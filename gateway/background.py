@@ -62,6 +62,7 @@ class Background:
             "judge workers": self.outliers.watch,
             "discover workers": self.discovery.watch,
             "read the keys": self.access.watch,
+            "read the key set of tokens": self.access.watch_tokens,
             "close idle connections": self.connections.watch,
             "expire waiting requests": self.dispatcher.watch_deadlines,
             "reload the predictor": self.reload.watch,

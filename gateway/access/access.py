@@ -17,7 +17,8 @@ from gateway.access.directory import Directory, Entry, Holder
 from gateway.access.failures import Failures
 from gateway.access.key_file import Holders, KeyFileError, read_holders
 from gateway.access.ledger import Ledger
-from gateway.access.refusals import Refused, no_access, too_many_failures
+from gateway.access.refusals import Refused, no_access, no_key_set, too_many_failures
+from gateway.access.tokens import Tokens, is_token
 from gateway.clients.connections import network
 from gateway.config.access import Access as Settings
 from gateway.protocol.asgi import Scope
@@ -51,7 +52,8 @@ class Access:
         self._accounts = Accounts(self.ledger)
         self._failures = Failures(settings.failures_per_min)
         self._stamp: Stamp = None
-        self._holders: Holders = {}
+        self._settings = Settings()
+        self._tokens: Tokens | None = None
         self.apply(settings)
 
     @property
@@ -67,20 +69,28 @@ class Access:
         """
         path = settings.keys_file
         stamp = _stamp(path)
-        self._use(settings, {} if path is None else read_holders(path))
+        tokens = self._tokens
+        if settings.jwt != self._settings.jwt:
+            tokens = Tokens(settings.jwt, self.clock) if settings.jwt.jwks is not None else None
+        self._use(settings, {} if path is None else read_holders(path), tokens)
         self._stamp = stamp
         self._failures.most_per_min = settings.failures_per_min
 
-    def _use(self, settings: Settings, holders: Holders) -> None:
+    def _use(self, settings: Settings, holders: Holders, tokens: Tokens | None) -> None:
         self._directory = Directory(settings, holders)
-        self._settings, self._holders, self.problem = settings, holders, ""
-        self._on = settings.keys_file is not None or bool(settings.api_keys)
+        self._settings, self._tokens, self.problem = settings, tokens, ""
+        with_keys = settings.keys_file is not None or bool(settings.api_keys)
+        self._on = with_keys or tokens is not None
+        if tokens is not None:
+            tokens.forget()
         if self._on:
             self._end_revoked()
 
     def _end_revoked(self) -> None:
         """End the requests whose keys are revoked or gone. One that has expired ends by itself."""
         for admission in list(self._running):
+            if not admission.key and self._tokens is not None:
+                continue
             entry = self._directory.entry(admission.key)
             if entry is None or entry.revoked:
                 admission.end()
@@ -129,14 +139,24 @@ class Access:
         now = self.clock.steady()
         if seconds := self._failures.wait_s(address, found, now):
             raise too_many_failures(self._failures.most_per_min, seconds)
-        entry = self._directory.entry(found)
-        if entry is None:
+        entry = self._token(key)
+        by_token = entry is not None
+        entry = entry or self._directory.entry(found) or Refused.INVALID
+        fault = entry if isinstance(entry, Refused) else entry.fault(self.clock.wall())
+        if fault is Refused.INVALID:
             self._failures.failed(address, now)
-            raise no_access(Refused.INVALID)
-        if fault := entry.fault(self.clock.wall()):
-            raise no_access(fault)
+        if fault or isinstance(entry, Refused):
+            raise no_access(fault or Refused.INVALID)
         self._failures.succeeded(address, found)
-        return found, entry
+        return "" if by_token else found, entry
+
+    def _token(self, key: str) -> Entry | Refused | None:
+        """Whose a token is, or why it opens nothing; None for a key."""
+        if self._tokens is None or not is_token(key):
+            return None
+        if not self._tokens.ready:
+            raise no_key_set()
+        return self._tokens.entry(key, self._directory)
 
     async def watch(self) -> None:
         """Read the file of keys when it has changed, until cancelled."""
@@ -144,6 +164,13 @@ class Access:
             await asyncio.sleep(LOOK_S)
             if self._settings.keys_file is not None:
                 await self._look(self._settings)
+
+    async def watch_tokens(self) -> None:
+        """Read the set of keys for tokens when it is due, until cancelled. Its service may hang."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            if self._tokens is not None:
+                await self._tokens.look()
 
     async def _look(self, settings: Settings) -> None:
         path = settings.keys_file
@@ -154,7 +181,7 @@ class Access:
         try:
             holders = await asyncio.to_thread(read_holders, path)
             if settings is self._settings:  # else ``apply`` has read a file in between
-                self._use(settings, holders)
+                self._use(settings, holders, self._tokens)
                 log.info("%s: read anew, %d keys", path, len(self._directory))
         except KeyFileError as error:
             self.problem = str(error)

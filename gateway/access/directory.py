@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from gateway.access.api_key import digest
@@ -75,6 +75,10 @@ class Directory:
     def entry(self, key_digest: str) -> Entry | None:
         """The line of a key."""
         return self._entries.get(key_digest)
+
+    def first_group(self, names: Iterable[str]) -> str:
+        """The first of these groups that the settings have, "" for none."""
+        return next((name for name in names if name in self._groups), "")
 
     def holder(self, name: str, group: str, own: Rights = NO_RIGHTS) -> Holder:
         """A holder with the rights of the group, or of the default group where there is none."""

@@ -19,6 +19,7 @@ class Refused(StrEnum):
     EXPIRED = "expired_api_key"
     REVOKED = "revoked_api_key"
     FAILURES = "too_many_failures"
+    NO_KEY_SET = "key_set_unavailable"
     MODEL = "model_not_allowed"
     REQUESTS = "requests_per_min"
     TOKENS = "tokens_per_min"
@@ -83,6 +84,17 @@ def too_many_failures(most: int, seconds: float) -> ApiError:
         "(access.failures_per_min). Try again later, with a valid one.",
         code=Refused.FAILURES,
         retry_after=max(1, math.ceil(seconds)),
+    )
+
+
+def no_key_set() -> ApiError:
+    """The error for a token while the key set that proves tokens has not been read."""
+    return ApiError(
+        503,
+        "The gateway has not got the key set that proves tokens yet (access.jwt.jwks); its log "
+        "says why. Try again later.",
+        code=Refused.NO_KEY_SET,
+        retry_after=5,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, StringConstraints, field_validator, model_validator
 
@@ -16,6 +16,7 @@ NAME = r"^[A-Za-z0-9._-]{1,64}$"
 MOST = 10**15
 """The largest number that a limit may have."""
 
+Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"]
 Name = Annotated[str, StringConstraints(pattern=NAME)]
 Limit = Annotated[int, Field(ge=1, le=MOST)]
 Key = Annotated[SecretStr, Field(min_length=16, max_length=512)]
@@ -68,6 +69,46 @@ class Group(Rights):
     """Name of the group."""
 
 
+class Jwt(Section):
+    """JSON Web Tokens in place of keys, for people whom a directory service knows."""
+
+    jwks: str | None = None
+    """File or http(s) URL of the service's JSON Web Key Set. Needs `issuer`, `audience` and the
+    extra: pip install 'lengthwise[jwt]'. Unset: no tokens."""
+    issuer: str | None = None
+    """The `iss` that tokens must have."""
+    audience: tuple[str, ...] = ()
+    """The `aud` that tokens must have, one of these: else any token of the service would do."""
+    algorithms: tuple[Algorithm, ...] = Field(default=("RS256", "ES256", "EdDSA"), min_length=1)
+    """Signatures that tokens may have. Those by a shared secret (HS256) are never taken."""
+    name_claim: str = Field(default="sub", min_length=1)
+    """Claim with the holder's name, such as sub or email."""
+    group_claim: str = ""
+    """Claim with the holder's group, or with several of which the first known one counts. "":
+    `default_group`."""
+    leeway_s: float = Field(default=30.0, ge=0, le=600)
+    """Seconds by which clocks may differ."""
+    refresh_s: float = Field(default=600.0, ge=1, le=86_400)
+    """Seconds between two readings of the key set; a token with an unknown key brings one earlier.
+    """
+
+    @field_validator("jwks")
+    @classmethod
+    def _holds_no_password(cls, value: str | None) -> str | None:
+        if value is not None and "://" in value and "@" in value:
+            raise ValueError("holds a user or a password; key sets are public: leave it out")
+        return value
+
+    @model_validator(mode="after")
+    def _names_whose_tokens(self) -> Jwt:
+        if self.jwks is not None and not (self.issuer and self.audience):
+            raise ValueError(
+                "jwks is set: set issuer and audience too, or each token of the service opens the "
+                "gateway"
+            )
+        return self
+
+
 class Access(Section):
     """Who may use the gateway. Without keys and tokens, everybody who reaches it may."""
 
@@ -83,6 +124,7 @@ class Access(Section):
     """Rights and limits by group."""
     default_group: str = ""
     """Group of holders that name none; "": no bound."""
+    jwt: Jwt = Jwt()
     failures_per_min: int = Field(default=30, ge=0, le=1_000_000)
     """Wrong keys per minute from one address (of IPv6: one /64). Then requests from there are
     answered 429 (too_many_failures), but for those with keys that have been right there lately.

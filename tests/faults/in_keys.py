@@ -8,13 +8,14 @@ _OVER_HTTP = "tests/gateway/access/test_access.py::"
 _GRANTED = "tests/gateway/requests/test_granted.py::"
 _LIMITS = "tests/gateway/access/test_limits.py::"
 _ACCOUNT = "tests/gateway/access/test_account.py::"
+_TOKENS = "tests/gateway/access/test_tokens.py::"
 _COMMAND = "tests/gateway/access/test_keys_command.py::"
 
 FAULTS: tuple[Fault, ...] = (
     Fault(
         file="gateway/access/access.py",
-        old="        if entry is None:\n            self._failures.failed",
-        new="        if entry is None and not found:\n            self._failures.failed",
+        old="        if fault or isinstance(entry, Refused):",
+        new="        if fault and fault is not Refused.INVALID:",
         test=_OVER_HTTP + "test_a_key_is_read_as_clients_send_it_and_no_other_way",
         why="A wrong key is let in, or breaks the gateway",
     ),
@@ -157,5 +158,40 @@ FAULTS: tuple[Fault, ...] = (
         new="reserve(job.prompt_tokens)",
         test=_LIMITS + "test_each_end_counts_what_came",
         why="Limits let in what will exceed them",
+    ),
+    Fault(
+        file="gateway/access/tokens.py",
+        old="            audience=list(settings.audience),",
+        new="",
+        test=_TOKENS + "test_a_token_opens_only_what_it_is_for",
+        why="A token for another service opens the gateway, or none does",
+    ),
+    Fault(
+        file="gateway/access/tokens.py",
+        old="            algorithms=list(settings.algorithms),",
+        new='            algorithms=["RS256", "RS512", "ES256", "HS256", "none"],',
+        test=_TOKENS + "test_a_token_opens_only_what_it_is_for",
+        why="The token says how it is to be checked",
+    ),
+    Fault(
+        file="gateway/access/tokens.py",
+        old="return entry.fault(self._clock.wall()) or entry\n        try",
+        new="return entry\n        try",
+        test=_TOKENS + "test_a_token_that_was_right_expires_and_follows_the_settings",
+        why="A token that was once right is right for ever",
+    ),
+    Fault(
+        file="gateway/access/tokens.py",
+        old="        self.forget()\n        self._keys = found",
+        new="        self._keys = found",
+        test=_TOKENS + "test_a_key_set_is_read_anew_when_it_is_old_or_lacks_a_key",
+        why="A key that its service has withdrawn still proves tokens",
+    ),
+    Fault(
+        file="gateway/access/access.py",
+        old="            if not admission.key and self._tokens is not None:",
+        new="            if not admission.key and self._tokens is None:",
+        test=_TOKENS + "test_revoking_a_key_ends_no_request_of_a_token",
+        why="Each change of the file of keys ends everybody's requests with tokens",
     ),
 )
