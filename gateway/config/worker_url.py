@@ -13,8 +13,11 @@ _API = re.compile(r"(/v1(/(chat/completions|completions|models))?)?/*$")
 
 _SCHEME = re.compile(r"(\w+:?)?//?")
 
-_CREDENTIALS = re.compile(r"(?<=//)[^\n]*@")
-"""User and password, and more where a text has several URLs: a password may hold any character."""
+_CREDENTIALS = re.compile(r"(?<=//)[^\n]*@|(?<=['\"])[^'\"\n]*@|[^\s'\"]+@")
+"""User and password, and more where a text has several URLs: a password may hold any character.
+In quotes or alone, they may stand without a scheme before them."""
+
+_QUERY = re.compile(r"(//[^\s'\"?#]*[?#])[^\s'\"]*")
 
 
 def base_url(url: HttpUrl) -> HttpUrl:
@@ -42,19 +45,25 @@ def shown_url(url: HttpUrl) -> str:
 
 
 def without_credentials(text: str) -> str:
-    """A text without the user and the password of any URL in it."""
-    return _CREDENTIALS.sub("***@", text)
+    """A text without user, password and query of any URL in it."""
+    return _QUERY.sub(r"\1***", _CREDENTIALS.sub("***@", text))
 
 
 def shown_word(word: str) -> str:
     """A word that stands for a URL, well-formed or not, without user, password and query."""
-    start, query, rest = word.partition("?")
+    start, query, rest = _part_of_query(word)
     found = _SCHEME.match(word)
     scheme = found[0] if found else ""
     if "@" in rest:  # a password with a question mark, or a query with an address
         return f"{scheme}***"
     _, at, host = start.rpartition("@")
-    return (f"{scheme}***@{host}" if at else start) + "?***" * bool(query)
+    return (f"{scheme}***@{host}" if at else start) + (f"{query}***" if query else "")
+
+
+def _part_of_query(word: str) -> tuple[str, str, str]:
+    """What is before a query or a fragment, the mark at which that begins, and the rest."""
+    mark = next((one for one in word if one in "?#"), "?")
+    return word.partition(mark)
 
 
 def basic_authorization(url: HttpUrl) -> str | None:

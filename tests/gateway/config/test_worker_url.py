@@ -75,7 +75,10 @@ def test_a_query_is_refused(url: str) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["htp://ops:s3cret@h", "http://ops:s3cret@", "http://ops:s3/cret@h:x", "http://u:s3cret@h?a"],
+    [
+        *("htp://ops:s3cret@h", "http://ops:s3cret@", "http://ops:s3/cret@h:x"),
+        *("http://u:s3cret@h?a", "ops:s3cret@h:8000", "ops:s3/cret@h"),
+    ],
 )
 def test_no_error_shows_a_password(url: str, tmp_path: Path) -> None:
     file = tmp_path / "workers.yaml"
@@ -91,3 +94,11 @@ def test_no_error_shows_a_password(url: str, tmp_path: Path) -> None:
             load()
         assert "cret" not in str(error.value)
         assert "***@" in str(error.value)
+
+
+@pytest.mark.parametrize("mark", ["?", "#"])
+def test_no_error_shows_a_query(mark: str) -> None:
+    flags: dict[Location, object] = {("workers",): [{"url": f"http://h/v1{mark}key=s3cret"}]}
+    with pytest.raises(ConfigError, match=r"without \? and #") as error:
+        load_config(None, env={}, flags=flags)
+    assert "cret" not in str(error.value)
