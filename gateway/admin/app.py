@@ -18,6 +18,8 @@ from gateway.admin.guard import OPERATOR, Guard
 from gateway.admin.overview import overview
 from gateway.admin.parts import Parts
 from gateway.admin.ready import ready_state
+from gateway.admin.requests import MOST_ROWS, queue_page, request_page, top_page
+from gateway.admin.waiting import WaitingOrder
 from gateway.config.admin import Admin
 
 Handler = Callable[[Request, Parts], Awaitable[Response]]
@@ -25,7 +27,7 @@ Handler = Callable[[Request, Parts], Awaitable[Response]]
 
 def admin_app(parts: Parts, settings: Admin) -> Starlette:
     """The operators' application, to be served by ``listener.admin_listening``."""
-    return Starlette(
+    app = Starlette(
         routes=[
             Route(path, _bound(handler, parts), methods=[method])
             for (method, path), handler in _HANDLERS.items()
@@ -33,6 +35,8 @@ def admin_app(parts: Parts, settings: Admin) -> Starlette:
         middleware=[Middleware(Guard, settings)],
         exception_handlers={AdminError: answer_error, HTTPException: _not_found},
     )
+    app.state.order = WaitingOrder(parts)
+    return app
 
 
 def _bound(handler: Handler, parts: Parts) -> Callable[[Request], Awaitable[Response]]:
@@ -65,6 +69,22 @@ async def _status(_: Request, parts: Parts) -> Response:
     return JSONResponse(overview(parts))
 
 
+async def _queue(request: Request, parts: Parts) -> Response:
+    limit = request.query_params.get("limit", "100")
+    if not limit.isdecimal() or not 0 < int(limit[:9]) <= MOST_ROWS:
+        raise AdminError(400, "invalid_limit", f"limit must be a number from 1 to {MOST_ROWS}.")
+    return JSONResponse(await queue_page(parts, request.app.state.order, int(limit)))
+
+
+async def _request(request: Request, parts: Parts) -> Response:
+    wanted = request.path_params["id"]
+    return JSONResponse(await request_page(parts, request.app.state.order, wanted))
+
+
+async def _top(_: Request, parts: Parts) -> Response:
+    return JSONResponse(await top_page(parts))
+
+
 async def _drain(request: Request, parts: Parts) -> Response:
     return JSONResponse(drain(parts, await asked_worker(request, parts), drained=True))
 
@@ -92,6 +112,9 @@ _HANDLERS: dict[tuple[str, str], Any] = {
     ("GET", "/ready"): _ready,
     ("GET", "/metrics"): _metrics,
     ("GET", "/admin/status"): _status,
+    ("GET", "/admin/queue"): _queue,
+    ("GET", "/admin/requests/{id:path}"): _request,
+    ("GET", "/admin/top"): _top,
     ("POST", "/admin/drain"): _drain,
     ("POST", "/admin/undrain"): _undrain,
     ("POST", "/admin/pause"): _pause,

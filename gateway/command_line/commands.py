@@ -13,6 +13,12 @@ from gateway.admin.commands.command import (
     run_status,
     run_undrain,
 )
+from gateway.admin.commands.queue_command import (
+    add_queue_arguments,
+    add_top_arguments,
+    run_queue,
+    run_top,
+)
 from gateway.admin.commands.target import add_target_arguments
 from gateway.calibrate.command import add_calibrate_arguments, run_calibrate
 from gateway.config_command.command import add_config_arguments, run_config
@@ -44,6 +50,12 @@ COMMANDS = {
         add_status_arguments,
         run_status,
     ),
+    "queue": (
+        "show the waiting requests of a running gateway, or where one request is",
+        add_queue_arguments,
+        run_queue,
+    ),
+    "top": ("show what each key has in a running gateway", add_top_arguments, run_top),
     "drain": ("send a worker no new requests", add_drain_arguments, run_drain),
     "undrain": ("send a drained worker requests again", add_worker_arguments, run_undrain),
     "pause": ("let all requests wait, those to come too", add_target_arguments, run_pause),

@@ -40,16 +40,21 @@ class UnderWay:
         self._requests: dict[str, dict[str, InFlightRequest]] = {}
         """By the id that clients know, which several may have, then by the job's."""
 
-    def __iter__(self) -> Iterator[InFlightRequest]:
-        return (one for same in self._requests.values() for one in same.values())
+    def snapshot(self) -> list[InFlightRequest]:
+        """The requests that are under way now."""
+        return [one for same in self._requests.values() for one in same.values()]
+
+    def by_job(self, job_id: str) -> InFlightRequest | None:
+        """The request with this id of a job; None once it has ended."""
+        return self._requests.get(job_id.rpartition("-")[0], {}).get(job_id)
 
     def find(self, request_id: str) -> list[InFlightRequest]:
         """The requests with this ``X-Request-Id``, or the one with this id of a job."""
         found = self._requests.get(request_id)
         if found is not None:
             return list(islice(found.values(), MOST_FOUND))
-        jobs = self._requests.get(request_id.rpartition("-")[0], {})
-        return [jobs[request_id]] if request_id in jobs else []
+        one = self.by_job(request_id)
+        return [] if one is None else [one]
 
     @contextmanager
     def request(self, in_flight: InFlightRequest) -> Iterator[None]:

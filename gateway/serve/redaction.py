@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterable, Iterator
 
 from pydantic import BaseModel, HttpUrl, SecretStr
 
+from gateway.config.secret_text import HIDDEN, without_secrets
 from gateway.requests.access_log import AccessLine
-
-HIDDEN = "***"
 
 SHORTEST = 6
 """Characters of the shortest secret of the configuration that is looked for by itself: a shorter
 one would be found within words."""
-
-_NAMES = r"(?:proxy-)?authorization|x-api-key|api[-_]key|(?:set-)?cookie"
-_PATTERNS = (
-    # A header, in a message, in the text of an exception or as Python shows pairs and mappings.
-    re.compile(rf"(?i)(\b(?:{_NAMES})\b['\"]?\)?\s*[:=,]\s*(?:SecretStr\()?b?(['\"]?))[^'\"\r\n]+"),
-    re.compile(r"(?i)(\b(?:bearer|basic) +)[\w.~+/=-]{12,}"),
-    re.compile(r"(\b(?:sk|lw)-)[\w-]{6,}"),
-    # User and password of a URL.
-    re.compile(r"(://)[^\s/'\"<>@]*(?=@)"),
-)
 
 
 class Redacting(logging.Formatter):
@@ -49,9 +37,7 @@ class Redacting(logging.Formatter):
         """The text without secrets."""
         for secret in self._secrets:
             text = text.replace(secret, HIDDEN)
-        for pattern in _PATTERNS:
-            text = pattern.sub(rf"\1{HIDDEN}", text)
-        return text
+        return without_secrets(text)
 
 
 def secrets_of(settings: object) -> Iterator[str]:

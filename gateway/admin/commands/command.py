@@ -57,9 +57,11 @@ def _status(client: AdminClient, args: argparse.Namespace) -> int:
         show_json(client.get("/admin/status"))
         return 0
     # rich takes 50 ms and is of no use to `lengthwise serve`
-    from gateway.admin.commands.screen import show_status  # noqa: PLC0415
+    from gateway.admin.commands.pages import status_page  # noqa: PLC0415
+    from gateway.admin.commands.screen import show  # noqa: PLC0415
 
-    return show_status(client, once=args.once, interval_s=max(0.1, args.interval))
+    interval_s = max(0.1, args.interval)
+    return show(client, "/admin/status", status_page, once=args.once, interval_s=interval_s)
 
 
 def add_worker_arguments(parser: argparse.ArgumentParser) -> None:

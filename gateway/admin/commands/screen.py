@@ -1,16 +1,17 @@
-"""The screen of ``lengthwise status``: drawn once, or again and again in a terminal."""
+"""The screen of ``lengthwise status`` and ``top``: drawn once, or again and again in a terminal."""
 
 from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
 from gateway.admin.commands.client import AdminClient, Unanswered
-from gateway.admin.commands.pages import status_page
 
 WIDTH = 120
 """Columns where the output is no terminal."""
@@ -22,10 +23,13 @@ def console() -> Console:
     return Console(file=sys.stdout, width=width, highlight=False, markup=False, emoji=False)
 
 
-def show_status(client: AdminClient, *, once: bool, interval_s: float) -> int:
-    """Draw the status; returns the exit code. Ctrl-C is the way out, no fault."""
+Draw = Callable[[Mapping[str, Any]], RenderableType]
+
+
+def show(client: AdminClient, path: str, draw: Draw, *, once: bool, interval_s: float) -> int:
+    """Draw a page again and again; returns the exit code. Ctrl-C is the way out, no fault."""
     screen = console()
-    first = status_page(client.get("/admin/status"))
+    first = draw(client.get(path))
     if once or not screen.is_terminal:
         screen.print(first)
         return 0
@@ -34,13 +38,13 @@ def show_status(client: AdminClient, *, once: bool, interval_s: float) -> int:
             live.refresh()
             while True:
                 time.sleep(interval_s)
-                live.update(_next_page(client), refresh=True)
+                live.update(_next_page(client, path, draw), refresh=True)
     except KeyboardInterrupt:
         return 0
 
 
-def _next_page(client: AdminClient) -> RenderableType:
+def _next_page(client: AdminClient, path: str, draw: Draw) -> RenderableType:
     try:
-        return status_page(client.get("/admin/status"))
+        return draw(client.get(path))
     except Unanswered as error:  # it may be restarted meanwhile
         return Group(Text(str(error), style="bold red"), Text("looking again; Ctrl-C ends"))

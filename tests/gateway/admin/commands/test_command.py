@@ -15,6 +15,7 @@ from gateway.admin.commands.screen import console
 from gateway.cli import main
 from gateway.emulator import EmbeddedEmulator
 from tests.gateway.admin.operators import operated
+from tests.gateway.harness import chat, hang_up, until
 
 Output = pytest.CaptureFixture[str]
 
@@ -121,3 +122,29 @@ async def test_a_worker_cannot_steer_the_terminal(
     shown = capsys.readouterr().out
     assert "?[2J[bold]gone" in shown
     assert "\x1b" not in shown
+
+
+async def test_the_queue_a_request_and_the_keys_are_shown(
+    emulator: EmbeddedEmulator, capsys: Output, session: aiohttp.ClientSession
+) -> None:
+    async with operated(emulator.url) as running:
+        await running.post(session, "/admin/pause")
+        headers = {"x-request-id": "r-17"}
+        url = running.gateway.url + "/v1/chat/completions"
+        task = asyncio.create_task(session.post(url, json=chat(), headers=headers).__aenter__())
+        await until(lambda: running.gateway.scheduler.waiting == 1, "it waits")
+        for words in (
+            ("queue",),
+            ("queue", "r-17"),
+            ("queue", "--json"),
+            ("queue", "r-17", "--json"),
+        ):
+            assert await _run(*words, "--admin", running.url) == 0
+            assert "r-17" in capsys.readouterr().out
+        assert await _run("queue", "none", "--admin", running.url) == 1
+        assert "access log" in capsys.readouterr().err
+        assert await _run("top", "--admin", running.url) == 0
+        assert "no key" in capsys.readouterr().out
+        assert await _run("top", "--json", "--admin", running.url) == 0
+        assert json.loads(capsys.readouterr().out)["keys"][0]["waiting"] == 1
+        await hang_up(task)

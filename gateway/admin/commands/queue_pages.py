@@ -1,0 +1,63 @@
+"""What ``lengthwise queue`` and ``lengthwise top`` draw."""
+
+from __future__ import annotations
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from gateway.admin.commands.pages import Page, duration, plain, table
+
+
+def queue_table(page: Page) -> RenderableType:
+    """The first waiting requests."""
+    columns = (
+        *(">", "id", "key", "model", ">class", ">prompt", ">expected"),
+        *(">waited", ">starts in"),
+    )
+    rows = [
+        (
+            *(row["position"], row["id"], row["key"] or "-", row["model"], row["class"]),
+            *(f"{row['prompt_tokens']:,}", f"{row['expected_tokens']:,}"),
+            duration(row["waited_s"]),
+            duration(row["starts_in_s"]),
+        )
+        for row in page["requests"]
+    ]
+    state = ", paused" if page["paused"] else ""
+    return Group(Text(f"{page['waiting']} requests wait{state}"), table("", columns, rows))
+
+
+def request_lines(page: Page) -> RenderableType:
+    """The state of the requests of one id."""
+    return Group(*(_one(request) for request in page["requests"]))
+
+
+def _one(request: Page) -> Text:
+    forecast = request["forecast"]
+    lines = {
+        "id": request["id"],
+        "key": request["key"] or "-",
+        "model": request["model"],
+        "state": request["state"],
+        "waited": duration(request["queued_s"]),
+        "expected": f"{forecast['median']} tokens ({forecast['low']} to {forecast['high']})",
+    }
+    if request["state"] == "waiting":
+        lines["position"] = request["position"] or "-"
+        lines["starts in"] = duration(request["starts_in_s"])
+    else:
+        lines |= {"worker": request["worker"], "tokens": request["tokens"]}
+    text = Text()
+    for name, value in lines.items():
+        text.append(f"{name:10} ", style="bold").append_text(plain(value)).append("\n")
+    return text
+
+
+def top_table(page: Page) -> Table:
+    """What each key has in the gateway."""
+    numbers = ("waiting", "running", "expected_tokens", "ended", "prompt_tokens", "output_tokens")
+    columns = ("key", *(f">{name.replace('_', ' ')}" for name in numbers))
+    rows = [(row["key"], *(f"{row[name]:,}" for name in numbers)) for row in page["keys"]]
+    title = f"since the start, {duration(page['uptime_s'])} ago; waiting and running: now"
+    return table(title, columns, rows)

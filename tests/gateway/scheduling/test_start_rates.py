@@ -1,0 +1,56 @@
+"""How fast waiting requests start, for expected starts."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.scheduling import start_rates
+from gateway.scheduling.start_rates import RECENT, StartRates, work
+from tests.scheduler.builders import job
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(start_rates, "monotonic", clock)
+    return clock
+
+
+def _start(rates: StartRates, clock: Clock, *, every_s: float, times: int, waiting: int) -> None:
+    for n in range(times):
+        clock.now += every_s
+        rates.started(job(f"{n}", tokens=100, prompt=40), waiting)
+
+
+def test_the_rate_is_the_work_that_starts_in_a_second(clock: Clock) -> None:
+    rates = StartRates()
+    _start(rates, clock, every_s=0.5, times=2, waiting=9)
+    assert rates.per_s("m") is None
+    _start(rates, clock, every_s=0.5, times=RECENT, waiting=9)
+    assert rates.per_s("m") == pytest.approx(2 * work(job("a", tokens=100, prompt=40)))
+    assert rates.per_s("other") is None
+
+
+def test_a_queue_that_stands_still_has_a_falling_rate(clock: Clock) -> None:
+    rates = StartRates()
+    _start(rates, clock, every_s=1.0, times=10, waiting=9)
+    before = rates.per_s("m")
+    clock.now += 20
+    after = rates.per_s("m")
+    assert before is not None
+    assert after is not None
+    assert after < before / 2.5
+
+
+def test_without_a_queue_there_is_no_rate(clock: Clock) -> None:
+    rates = StartRates()
+    _start(rates, clock, every_s=1.0, times=10, waiting=9)
+    _start(rates, clock, every_s=1.0, times=1, waiting=0)
+    assert rates.per_s("m") is None
