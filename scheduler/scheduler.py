@@ -6,9 +6,8 @@ The scheduler does no I/O: the methods return actions, and the scheduler's drive
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-from scheduler.actions import Action, Dispatch, Reason, Reject
+from scheduler.actions import Action, Dispatch, Reject
 from scheduler.fairness import TokenCounters
 from scheduler.job import Job
 from scheduler.kv_report import KvReport
@@ -17,19 +16,13 @@ from scheduler.next_job import NextJob
 from scheduler.outages import Outages
 from scheduler.placement import Placement
 from scheduler.policy import Policy
+from scheduler.queue_bounds import QueueBounds
 from scheduler.silent_jobs import SilentJobs
 from scheduler.traffic import FULL_CAUTION_SHARE, Traffic
 from scheduler.waiting_jobs import WaitingJobs
 from scheduler.worker import Worker
 from scheduler.worker_pool import WorkerPool
 from scheduler.worker_spec import WorkerSpec
-
-
-@dataclass(frozen=True, slots=True)
-class _Running:
-    worker: Worker
-    key: float
-    charged: float
 
 
 class Scheduler:
@@ -59,16 +52,15 @@ class Scheduler:
         full_caution: float = FULL_CAUTION_SHARE,
     ) -> None:
         self._policy = policy
-        self._max_waiting = max_waiting
-        self._max_waiting_per_tenant = max_waiting_per_tenant
+        self._bounds = QueueBounds(max_waiting, max_waiting_per_tenant)
         self._outages = Outages(no_worker_grace)
         self._counters = TokenCounters()
         self._traffic = Traffic(full_caution)
         self._waiting = WaitingJobs(self._counters)
-        self._running: dict[str, _Running] = {}
+        self._running: dict[str, tuple[Worker, float]] = {}  # by job id; the float: what is charged
         self._workers = WorkerPool()
-        share = self._traffic.queueing_share
-        self._next = NextJob(self._waiting, self._workers, placement or Placement(), share)
+        self._placement, share = placement or Placement(), self._traffic.queueing_share
+        self._next = NextJob(self._waiting, self._workers, self._placement, share)
         self._silent = SilentJobs()
 
     @property
@@ -99,6 +91,20 @@ class Scheduler:
     def pause(self, paused: bool = True) -> list[Action]:
         """Dispatch nothing, or go on. Jobs are taken, wait, expire and end meanwhile."""
         self._next.paused = paused
+        return self._fill()
+
+    def configure(
+        self, policy: Policy, bounds: QueueBounds, *, slack: float, no_worker_grace: float
+    ) -> list[Action]:
+        """Take new settings. Waiting jobs get keys by a new policy; those that run stay.
+
+        In an engine the order follows once it has been idle: keys rise there (``rising_key``).
+        """
+        self._bounds, self._outages.grace = bounds, no_worker_grace
+        self._placement.slack = slack
+        if policy != self._policy:
+            self._policy = policy
+            self._waiting.rekey_all(policy)
         return self._fill()
 
     # Workers
@@ -142,8 +148,9 @@ class Scheduler:
         actions = self._fill()
         queued = bool(self._waiting.queue(job.queue)) or self._workers.overfull(job.queue)
         self._traffic.queueing_share.observe(job.model, queued=queued)
-        if job.id in self._waiting and (reason := self._too_many(job)) is not None:
-            actions.append(Reject(self._waiting.remove(job.id), reason))
+        broken = self._bounds.broken(len(self._waiting), self._counters.waiting(job.tenant))
+        if job.id in self._waiting and broken is not None:
+            actions.append(Reject(self._waiting.remove(job.id), broken))
         return actions
 
     def reprice(self, job_id: str, length: LengthDistribution) -> list[Action]:
@@ -158,13 +165,13 @@ class Scheduler:
     def progress(self, job_id: str, attained: int, running: int | None = None) -> list[Action]:
         """Note the tokens of a job's longest sequence, and how many run (None: unknown)."""
         self._silent.report(job_id, attained)
-        changed = self._running[job_id].worker.progress(job_id, attained, running)
+        changed = self._running[job_id][0].progress(job_id, attained, running)
         return self._fill() if changed else []
 
     def tick(self, now: float) -> list[Action]:
         """Take the time (seconds), before other news: answers grow that report no progress."""
         grown = self._silent.grown(now)
-        grew = [self._running[id].worker.progress(id, tokens) for id, tokens in grown]
+        grew = [self._running[id][0].progress(id, tokens) for id, tokens in grown]
         return self._fill() if any(grew) else []
 
     def release(
@@ -180,10 +187,10 @@ class Scheduler:
         if job_id in self._waiting:
             self._waiting.remove(job_id)
         elif job_id in self._running:
-            running = self._running.pop(job_id)
-            job = self._workers.take_off(job_id, running.worker, attained)
+            worker, charged = self._running.pop(job_id)
+            job = self._workers.take_off(job_id, worker, attained)
             self._silent.end(job_id, None if attained is None else job.attained)
-            self._counters.settle(job, running.charged)
+            self._counters.settle(job, charged)
             self._waiting.counter_fell(job.tenant)
             if service_s is not None:
                 self._traffic.turn_clock.observe(service_s)
@@ -194,14 +201,14 @@ class Scheduler:
     def requeue(self, job_id: str) -> list[Action]:
         """Queue a running job again after its worker failed before the answer's first byte.
 
-        The job keeps its key. The bounds on waiting jobs do not apply to an accepted job.
+        The job has its key of before. The bounds on waiting jobs do not apply to an accepted job.
         """
-        running = self._running.pop(job_id)
+        worker, charged = self._running.pop(job_id)
         self._silent.end(job_id)
-        job = self._workers.take_off(job_id, running.worker)
+        job = self._workers.take_off(job_id, worker)
         job.attained, job.running = 0, None
-        self._counters.refund(job, running.charged)
-        self._waiting.push(job, running.key)
+        self._counters.refund(job, charged)
+        self._waiting.push(job, self._policy(job))
         self._waiting.counter_fell(job.tenant)
         return self._fill()
 
@@ -218,20 +225,13 @@ class Scheduler:
 
     # Decisions
 
-    def _too_many(self, job: Job) -> Reason | None:
-        if len(self._waiting) > self._max_waiting:
-            return "queue_full"
-        limit = self._max_waiting_per_tenant
-        full = limit is not None and self._counters.waiting(job.tenant) > limit
-        return "tenant_queue_full" if full else None
-
     def _fill(self) -> list[Action]:
         """Dispatch jobs as long as one of the first jobs fits a worker that it may take."""
         actions: list[Action] = []
         while self._waiting and (choice := self._next()) is not None:
             job, worker = choice
             _, key = self._waiting[job.id]
-            self._running[job.id] = _Running(worker, key, self._counters.charge(job))
+            self._running[job.id] = worker, self._counters.charge(job)
             self._waiting.remove(job.id)
             actions.append(Dispatch(job, worker.id, engine_key := worker.engine_key(key)))
             worker.add(job, engine_key)

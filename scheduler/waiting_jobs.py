@@ -11,6 +11,7 @@ from scheduler.fairness import TokenCounters
 from scheduler.job import Job, QueueName
 from scheduler.keyed_heap import KeyedHeap
 from scheduler.model_queue import ModelQueue, Rank
+from scheduler.policy import Policy
 from scheduler.waiting_counts import WaitingCounts
 
 
@@ -57,6 +58,11 @@ class WaitingJobs:
         self._jobs[job.id] = job, key
         self.counts.add(job)
         self._queues[job.queue].rekey(job, key)
+
+    def rekey_all(self, policy: Policy) -> None:
+        """Give every job its key by a policy, in time linear in the jobs but for a logarithm."""
+        for job, _ in list(self._jobs.values()):
+            self.rekey(job, policy(job))
 
     def remove(self, job_id: str) -> Job:
         """Take a job out, from any place in the order.

@@ -54,7 +54,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         file="scheduler/scheduler.py",
-        old="        self._counters.refund(job, running.charged)\n",
+        old="        self._counters.refund(job, charged)\n",
         new="",
         test="tests/scheduler/test_fairness.py::test_a_requeued_job_costs_its_tenant_nothing",
         why="A tenant pays for a job whose worker failed before the first byte",
