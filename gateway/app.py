@@ -17,14 +17,19 @@ from gateway.background import Background
 from gateway.clients.body_bytes import BodyBytes
 from gateway.clients.connections import Connections
 from gateway.clients.held_answers import HeldAnswers
+from gateway.config.in_force import ConfigInForce
 from gateway.config.settings import Config
 from gateway.forecasting.forecaster import Forecaster
 from gateway.forecasting.learned_state import LearnedState
 from gateway.forecasting.refits import Refits
 from gateway.forecasting.reload import Reload
+from gateway.live_config.config_metrics import ConfigMetrics
+from gateway.live_config.live_config import LiveConfig
+from gateway.live_config.parts import LiveParts
+from gateway.live_config.source import Source
 from gateway.live_metrics import LiveMetrics
 from gateway.metrics import Metrics
-from gateway.protocol.cors import Cors
+from gateway.protocol.cors import Cors, Origins
 from gateway.protocol.errors import ApiError
 from gateway.protocol.front import Front
 from gateway.protocol.unread_body import UnreadBody
@@ -54,18 +59,23 @@ from predictor.inference.tiered import TieredPredictor
 
 
 def create_app(
-    config: Config, predictor: TieredPredictor | None, learned: LearnedState | None = None
+    config: Config,
+    predictor: TieredPredictor | None,
+    learned: LearnedState | None = None,
+    source: Source | None = None,
 ) -> FastAPI:
     """The gateway as an ASGI application in front of the configured and the discovered workers.
 
     Without a ``predictor`` forecasts come from recent lengths; without ``learned`` nothing is kept
-    over a restart. ``app.state`` holds the parts that tests look at.
+    over a restart. The configuration is read again from ``source``. ``app.state`` holds the parts
+    that tests look at.
 
     Raises:
         ConfigError: the section ``endpoints`` changes what cannot be changed, or the file of keys
             cannot be used.
     """
     routes = configured_routes(config.endpoints)
+    config = ConfigInForce.of(config)
     learned = learned or LearnedState(AdaptiveLayer())
     access = Access(config.access)
     dispatcher = Dispatcher(make_scheduler(config))
@@ -92,10 +102,13 @@ def create_app(
     forecaster = Forecaster(predictor, metrics, config.predictor)
     reload = Reload(config, forecaster, learned.adaptive, metrics)
     refits = Refits(config, metrics)
+    live = LiveConfig(config, source, discovery.look)
+    metrics.registry.register(ConfigMetrics(live))
     background = Background(
         *(fleet, discovery, dispatcher, reload, learned, refits, outliers, connections, supervisor),
         leaving,
         access,
+        live,
     )
 
     @asynccontextmanager
@@ -104,16 +117,18 @@ def create_app(
             yield
 
     app = FastAPI(title="Lengthwise", lifespan=lifespan, openapi_url=None)
-    app.add_middleware(Cors, config.cors.origins, credentials=config.cors.credentials)
+    origins = Origins(config.cors.origins, credentials=config.cors.credentials)
+    app.add_middleware(Cors, origins)
     app.add_middleware(Front)
     app.add_middleware(UnreadBody, lambda: leaving.stage >= Stage.DRAINING)
     app.state.dispatcher, app.state.fleet, app.state.metrics = dispatcher, fleet, metrics
-    app.state.access = access
+    app.state.access, app.state.live_config = access, live
     app.state.forecaster, app.state.learned = forecaster, learned
     app.state.leaving, app.state.connections = leaving, connections
     under_way = UnderWay()
     parts = Parts(
-        *(dispatcher, fleet, tenancy, forecaster, metrics, leaving, under_way, supervisor)
+        *(dispatcher, fleet, tenancy, forecaster, metrics, leaving, under_way, supervisor),
+        live,
     )
     app.state.admin = admin_app(parts, config.admin)
     leaving.at_drain.append(lambda: dispatcher.pause(False))  # what waits must still be answered
@@ -127,27 +142,29 @@ def create_app(
     )
     stored, access_log = StoredResponses(config, fleet), AccessLog(config.log)
     at_once, to_all = AtOnce(config, fleet, metrics, budget), ToAll(config, fleet, models)
-    app.mount(
-        "/",
-        Endpoint(
-            config,
-            access,
-            fleet,
-            routes,
-            models,
-            Fallbacks(fleet, metrics),
-            stored,
-            lifecycle,
-            at_once,
-            to_all,
-            metrics,
-            leaving,
-            Reading(config.requests.max_json_values),
-            bodies,
-            answers,
-            access_log,
-        ),
+    endpoint = Endpoint(
+        config,
+        access,
+        fleet,
+        routes,
+        models,
+        Fallbacks(fleet, metrics),
+        stored,
+        lifecycle,
+        at_once,
+        to_all,
+        metrics,
+        leaving,
+        Reading(config.requests.max_json_values),
+        bodies,
+        answers,
+        access_log,
     )
+    app.mount("/", endpoint)
+    live.parts += LiveParts(
+        *(access, dispatcher, fleet, tenancy, connections, origins, bodies, answers, budget),
+        *(metrics, forecaster, endpoint),
+    ).all()
     return app
 
 

@@ -13,6 +13,7 @@ from gateway.clients.connections import Connections
 from gateway.forecasting.learned_state import LearnedState
 from gateway.forecasting.refits import Refits
 from gateway.forecasting.reload import Reload
+from gateway.live_config.live_config import LiveConfig
 from gateway.requests.leaving import Leaving
 from gateway.scheduling.dispatcher import Dispatcher
 from gateway.supervisor import Supervisor
@@ -39,6 +40,7 @@ class Background:
     supervisor: Supervisor
     leaving: Leaving
     access: Access
+    live: LiveConfig
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -68,6 +70,7 @@ class Background:
             "reload the predictor": self.reload.watch,
             "save what was learned": self.learned.keep_saving,
             "refit the predictor": self.refits.watch,
+            "reread the configuration": self.live.watch,
         }
         tasks = [
             asyncio.create_task(self.supervisor.keep(name, loop), name=name)

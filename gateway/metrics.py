@@ -37,7 +37,7 @@ class Metrics:
     """The gateway's metrics. A model label is the name of a worker's model, or ``NO_MODEL``."""
 
     def __init__(self, slo: Slo) -> None:
-        self._slo = slo
+        self.slo_settings = slo
         self.registry = CollectorRegistry()
         self.in_flight = Gauge(
             "lengthwise_requests_in_flight",
@@ -225,7 +225,8 @@ class Metrics:
     def _met(self, record: RequestRecord) -> bool:
         # Without a stream the first token is not visible: E2E / output tokens counts as TPOT.
         tpot = record.normalised_latency if record.ttft is None else record.tpot
-        return (record.ttft or 0.0) <= self._slo.ttft_s and (tpot or 0.0) <= self._slo.tpot_s
+        slo = self.slo_settings
+        return (record.ttft or 0.0) <= slo.ttft_s and (tpot or 0.0) <= slo.tpot_s
 
     def render(self) -> bytes:
         """The Prometheus text."""

@@ -101,6 +101,11 @@ async def _resume(_: Request, parts: Parts) -> Response:
     return JSONResponse(pause(parts, paused=False))
 
 
+async def _reload(_: Request, parts: Parts) -> Response:
+    outcome = await parts.live.reload()
+    return JSONResponse(outcome.as_json(), 200 if outcome.ok else 422)
+
+
 async def _not_found(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     served = ", ".join(f"{method} {path}" for method, path in _HANDLERS)
@@ -119,5 +124,6 @@ _HANDLERS: dict[tuple[str, str], Any] = {
     ("POST", "/admin/undrain"): _undrain,
     ("POST", "/admin/pause"): _pause,
     ("POST", "/admin/resume"): _resume,
+    ("POST", "/admin/reload"): _reload,
 }
 """Method and path -> what answers."""

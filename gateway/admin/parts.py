@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from time import monotonic
 
 from gateway.forecasting.forecaster import Forecaster
+from gateway.live_config.live_config import LiveConfig
 from gateway.metrics import Metrics
 from gateway.requests.leaving import Leaving
 from gateway.requests.under_way import UnderWay
@@ -29,6 +30,7 @@ class Parts:
     leaving: Leaving
     under_way: UnderWay
     supervisor: Supervisor
+    live: LiveConfig
     begun: float = field(default_factory=monotonic)
     """When the gateway began, in seconds of ``monotonic``."""
 

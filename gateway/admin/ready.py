@@ -33,6 +33,8 @@ def ready_state(parts: Parts, *, whole: bool) -> tuple[dict[str, Any], int]:
         "workers": [worker.as_json() for worker in worker_statuses(parts.fleet, scheduler)],
         "background": parts.supervisor.tasks,
     }
+    if parts.live.source is not None:
+        state["configuration"] = parts.live.as_json()
     if parts.tenancy.fair:
         counts = scheduler.waiting_jobs.counts.by_tenant
         state["waiting_by_tenant"] = parts.tenancy.shown(counts)

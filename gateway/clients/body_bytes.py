@@ -27,7 +27,8 @@ class BodyBytes:
 
     def __init__(self, most: int, retry_after: Callable[[], int]) -> None:
         self.held = 0
-        self._most = most
+        self.most = most
+        """The bound; what is held beyond a lower one than before stays."""
         self._retry_after = retry_after
         self._lock = Lock()  # compressed bodies are unpacked in threads
 
@@ -60,14 +61,14 @@ class BodyBytes:
     def fits(self, own: int, more: int) -> bool:
         """Whether a body may grow to ``own`` bytes by ``more``."""
         eighths = _EIGHTHS - sum([own > step for step in STEPS])
-        return self.held + more <= self._most * eighths // _EIGHTHS
+        return self.held + more <= self.most * eighths // _EIGHTHS
 
     def full(self) -> ApiError:
         """The error for a body that does not fit."""
         return ApiError(
             503,
             f"The requests that the gateway holds have {self.held} bytes of bodies, and "
-            f"{self._most} are allowed, fewer for a large body (requests.max_bodies_bytes). Send "
+            f"{self.most} are allowed, fewer for a large body (requests.max_bodies_bytes). Send "
             "the request again later, send less, or raise the setting.",
             code="bodies_full",
             retry_after=self._retry_after(),

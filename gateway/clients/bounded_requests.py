@@ -21,6 +21,7 @@ from gateway.clients.listen_errors import (
     url_too_long,
 )
 from gateway.clients.upgrades import WithoutOffers
+from gateway.config.listen import Listen
 from gateway.protocol.errors import ApiError
 
 log = logging.getLogger("lengthwise")
@@ -39,7 +40,6 @@ class BoundedRequests(WithoutOffers):
     def __init__(self, *args: Any, connections: Connections, **settings: Any) -> None:
         super().__init__(*args, **settings)
         self._all = connections
-        self._listen = connections.listen
         self._fate = Fate()
         self._running: RequestResponseCycle | None = None
         """The request that the application has; later ones are in ``pipeline``."""
@@ -50,6 +50,11 @@ class BoundedRequests(WithoutOffers):
         """Bytes that came while a whole request before them was not answered."""
         self.address = ""
         self.url = b""
+
+    @property
+    def _listen(self) -> Listen:
+        """The bounds in force."""
+        return self._all.listen
 
     @property
     def _waiting(self) -> bool:

@@ -70,10 +70,9 @@ class Connections:
     """
 
     def __init__(self, listen: Listen, answers: HeldAnswers | None = None) -> None:
-        self.listen = listen
-        self.certificate = None if listen.tls is None else Certificate(listen.tls)
         self.answers = answers or HeldAnswers(listen)
-        self.most = allowed_connections(listen.max_connections)
+        self.certificate = None if listen.tls is None else Certificate(listen.tls)
+        self.apply(listen)
         self.refused = Counter(dict.fromkeys(REASONS, 0))
         """Connections that were refused or cut, by reason."""
         self.answers.refused = self.refused
@@ -84,6 +83,11 @@ class Connections:
         self._receiving: dict[Client, float] = {}
         """Since when the headers come, infinite once they are there; the longest silent first."""
         self._lingering: dict[Client, float] = {}
+
+    def apply(self, listen: Listen) -> None:
+        """Take these bounds; connections that are open beyond them stay."""
+        self.listen = listen
+        self.most = allowed_connections(listen.max_connections)
 
     def by_state(self) -> dict[str, int]:
         """The number of connections in each state."""
@@ -166,10 +170,10 @@ class Connections:
 
     async def watch(self) -> None:
         """Close what is over its time, until cancelled."""
-        listen = self.listen
-        sending = min(listen.send_timeout_s, listen.send_timeout_queued_s)
-        shortest = min(listen.keep_alive_s, listen.header_timeout_s, sending)
         while True:
+            listen = self.listen
+            sending = min(listen.send_timeout_s, listen.send_timeout_queued_s)
+            shortest = min(listen.keep_alive_s, listen.header_timeout_s, sending)
             await asyncio.sleep(min(_LOOK_S, shortest / 4))
             self._look(monotonic())
 

@@ -53,7 +53,7 @@ class HeldAnswers:
         most: int = 2**28,
         queued: Callable[[], bool] = lambda: False,
     ) -> None:
-        self._listen = listen
+        self.listen = listen
         self.most = most
         self._queued = queued
         self.refused: Counter[str] = Counter()
@@ -103,10 +103,10 @@ class HeldAnswers:
         for reader, unread in list(self._unread.items()):
             if not unread.size:
                 del self._unread[reader]
-            elif unread.stalled(now, self._listen.send_timeout_s) or (
+            elif unread.stalled(now, self.listen.send_timeout_s) or (
                 queued
                 and reader.answering
-                and unread.takes_nothing(now, self._listen.send_timeout_queued_s)
+                and unread.takes_nothing(now, self.listen.send_timeout_queued_s)
             ):
                 self._cut(reader)
         self._waiting = self.held - self.coming

@@ -24,6 +24,8 @@ class Loaded:
     config: Config
     places: Mapping[Location, str]
     """For what is not the default: file and line, the variable or the flag."""
+    empty: bool = False
+    """Whether there is a file, and it holds no setting."""
 
 
 def load_config(
@@ -54,7 +56,7 @@ def load(
             out of bounds, or an empty one in place of the workers.
     """
     data, origins = _read(path, source) if path else ({}, {})
-    flags = flags or {}
+    flags, empty = flags or {}, path is not None and not origins
     for location, value, origin in variables(env, flags):
         _override(data, origins, location, value, origin)
     for location, value in flags.items():
@@ -65,7 +67,7 @@ def load(
     except ValidationError as error:
         raise refused(error, origins, path) from None
     _refuse_emptied_workers(config, data, origins, env)
-    return Loaded(config, origins)
+    return Loaded(config, origins, empty)
 
 
 def _refuse_emptied_workers(

@@ -78,6 +78,6 @@ def _plain(value: Any) -> Any:
             return {name: _plain(one) for name, one in value.items()}
         case tuple() | list():
             return [_plain(one) for one in value]
-        case None | bool() | int() | float() | str():
-            return value
-    return str(value)
+        case dict():
+            return {name: _plain(one) for name, one in value.items()}
+    return value if isinstance(value, bool | int | float | str | None) else str(value)

@@ -41,12 +41,16 @@ class Forecaster:
     ) -> None:
         self._metrics = metrics
         metrics.predictor_enabled.set(settings.enabled)
-        self._budget_s = settings.budget_ms / 1000
-        self._refine_budget_s = settings.refine_budget_ms / 1000
+        self.apply(settings)
         self._traffic = RecentTraffic()
         self._complained = -math.inf
         self._predictor: TieredPredictor | None = None
         self.use(predictor)
+
+    def apply(self, settings: PredictorConfig) -> None:
+        """Take the budgets of these settings, for forecasts that begin from now on."""
+        self._budget_s = settings.budget_ms / 1000
+        self._refine_budget_s = settings.refine_budget_ms / 1000
 
     def use(self, predictor: TieredPredictor | None) -> None:
         """Use this predictor from now on; forecasts under way end with the previous one."""

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from pathlib import Path
 
+from gateway.config.in_force import pause
 from gateway.config.settings import Config
 from gateway.forecasting.forecaster import Forecaster
 from gateway.forecasting.learned_state import MODELS
@@ -98,7 +99,7 @@ class Reload:
     async def watch(self) -> None:
         """Check for a new model every ``predictor.reload_s`` seconds, until cancelled."""
         while self._config.predictor.enabled:
-            await asyncio.sleep(self._config.predictor.reload_s)
+            await pause(lambda: self._config.predictor.reload_s)
             await self._look()
 
     async def _look(self) -> None:

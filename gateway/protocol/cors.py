@@ -16,6 +16,18 @@ _EXPOSED = b"X-Request-Id, Retry-After, X-Workers-Not-Asked"
 _REMEMBERED_S = b"600"
 
 
+class Origins:
+    """Whose pages may read the answers; None: the workers decide."""
+
+    def __init__(self, origins: Sequence[str] | None = None, *, credentials: bool = False) -> None:
+        self.apply(origins, credentials=credentials)
+
+    def apply(self, origins: Sequence[str] | None, *, credentials: bool) -> None:
+        """Take other origins, for requests that come from now on."""
+        self.allowed = None if origins is None else frozenset(map(str.encode, origins))
+        self.credentials = credentials
+
+
 class Cors:
     """Adds the headers of cross-origin requests.
 
@@ -24,12 +36,13 @@ class Cors:
     by default, except the pages about the deployment.
     """
 
-    def __init__(
-        self, app: App, origins: Sequence[str] | None = None, *, credentials: bool = False
-    ) -> None:
+    def __init__(self, app: App, origins: Origins) -> None:
         self._app = app
-        self._origins = None if origins is None else frozenset(map(str.encode, origins))
-        self._credentials = credentials
+        self._settings = origins
+
+    @property
+    def _origins(self) -> frozenset[bytes] | None:
+        return self._settings.allowed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -94,7 +107,7 @@ class Cors:
         if origin not in self._origins:
             return [(b"vary", b"Origin")]
         headers = [(_PREFIX + b"allow-origin", origin), (b"vary", b"Origin"), exposed]
-        if self._credentials:
+        if self._settings.credentials:
             headers.append((_PREFIX + b"allow-credentials", b"true"))
         return headers
 

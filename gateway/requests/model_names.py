@@ -32,8 +32,7 @@ class ModelNames:
         self._config = config
         self._told: set[str] = set()
         self._fleet = fleet
-        queue = config.queue
-        self._newcomers = Newcomers(fleet, queue.no_worker_grace_s, queue.max_waiting)
+        self._newcomers = Newcomers(fleet, config)
         self._next: asyncio.Task[None] | None = None
         self._last = -math.inf
 

@@ -47,7 +47,7 @@ class Reading:
     """Reads bodies, the large ones in a thread of their own."""
 
     def __init__(self, most_values: int) -> None:
-        self._most_values = most_values
+        self.most_values = most_values
         self._threads = ThreadPoolExecutor(_THREADS, "bodies")
 
     async def read(
@@ -68,7 +68,7 @@ class Reading:
         self, endpoint: str, method: str, content_type: str, body: bytes
     ) -> tuple[ApiRequest, Described]:
         with no_collection():
-            request = parse(endpoint, method, content_type, body, self._most_values)
+            request = parse(endpoint, method, content_type, body, self.most_values)
             described, outline = describe(request), outlined(request)
             let_go(request.fields)
             return outline, described

@@ -3,22 +3,41 @@
 from __future__ import annotations
 
 from gateway.config.settings import Config
+from gateway.scheduling.dispatcher import Dispatcher
 from scheduler.placement import Placement
 from scheduler.policy import POLICIES, LeastSlack, Policy
+from scheduler.queue_bounds import QueueBounds
 from scheduler.scheduler import Scheduler
 
 
 def make_scheduler(config: Config) -> Scheduler:
     """The configured scheduler, without workers."""
-    scheduling, queue = config.scheduling, config.queue
-    slack = 0.0 if scheduling.affinity == "none" else scheduling.affinity_slack
+    queue = config.queue
     return Scheduler(
         policy(config),
-        placement=Placement(slack),
+        placement=Placement(_slack(config)),
         max_waiting=queue.max_waiting,
         max_waiting_per_tenant=tenant_bound(config),
         no_worker_grace=queue.no_worker_grace_s,
     )
+
+
+def configure(dispatcher: Dispatcher, config: Config) -> None:
+    """Let a running scheduler take the sections ``scheduling``, ``queue``, ``tenants``, ``slo``."""
+    bounds = QueueBounds(config.queue.max_waiting, tenant_bound(config))
+    actions = dispatcher.scheduler.configure(
+        policy(config),
+        bounds,
+        slack=_slack(config),
+        no_worker_grace=config.queue.no_worker_grace_s,
+    )
+    dispatcher.apply(actions)
+
+
+def _slack(config: Config) -> float:
+    """The slack of ``Placement``; 0 without affinity."""
+    scheduling = config.scheduling
+    return 0.0 if scheduling.affinity == "none" else scheduling.affinity_slack
 
 
 def tenant_bound(config: Config) -> int | None:

@@ -22,7 +22,8 @@ class Regulars:
     """Keys by their pseudonyms, at most ``most``. Times are seconds on one clock."""
 
     def __init__(self, most: int) -> None:
-        self._most = most
+        self.most = most
+        """A lower number than before lets none go: they lose their places when they are idle."""
         self._seen: OrderedDict[str, float] = OrderedDict()  # regular -> time of its last answer
         self._answers: OrderedDict[str, int] = OrderedDict()
 
@@ -47,7 +48,7 @@ class Regulars:
             self._seen[pseudonym] = now
 
     def _has_room(self, now: float) -> bool:
-        if len(self._seen) < self._most:
+        if len(self._seen) < self.most:
             return True
         longest = next(iter(self._seen), None)
         if longest is None or now - self._seen[longest] < IDLE_S:

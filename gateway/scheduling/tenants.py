@@ -58,8 +58,13 @@ class Tenancy:
 
     def __init__(self, settings: Tenants, salt: bytes) -> None:
         self._salt = salt
-        self._fair = settings.fair
         self._regulars = Regulars(settings.regulars)
+        self.apply(settings)
+
+    def apply(self, settings: Tenants) -> None:
+        """Take these settings. Requests that are here keep their tenant, share and class."""
+        self._fair = settings.fair
+        self._regulars.most = settings.regulars
         self._names = [tenant.name for tenant in settings.known]
         self._claims = {
             tenant.api_key.get_secret_value(): Claim(

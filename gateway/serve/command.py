@@ -25,12 +25,14 @@ from gateway.emulator import EmbeddedEmulator, EmulatorConfig
 from gateway.emulator.lengths import predicted_lengths
 from gateway.forecasting.learned_state import LearnedState, LearningError
 from gateway.forecasting.reload import load_predictor
+from gateway.live_config.source import Source
 from gateway.protocol.listener import ListenError, bound_sockets
 from gateway.serve.event_loop import new_event_loop
 from gateway.serve.lasting_objects import leave_out_lasting_objects
 from gateway.serve.logs import Logs, logging_by
 from gateway.serve.loop_errors import LoopErrors
 from gateway.serve.redaction import secrets_of
+from gateway.serve.reloading import follow_configuration
 from gateway.serve.server import DrainingServer
 from gateway.serve.setting_flags import add_setting_flags, settings_of
 from gateway.serve.signals import EndSignals
@@ -87,7 +89,8 @@ def run_serve(args: argparse.Namespace) -> int:
     signals = EndSignals()
     try:
         targets = read_targets(args)
-        config = load_config(args.config, flags=settings_of(args, targets.urls))
+        args.flags = settings_of(args, targets.urls)
+        config = load_config(args.config, flags=args.flags)
         args.model = targets.model
         check_descriptors()
         with logging_by(config.log) as output:
@@ -138,18 +141,25 @@ async def _serve_on(
     predictor = await load_predictor(config, learned.adaptive)
     async with contextlib.AsyncExitStack() as stack:
         banner = ""
+        source = Source(args.config, args.flags) if args.config else None
         if args.model is not None:
             server = vllm_server(args.model, args.vllm_flags, args.model_timeout)
             url = await stack.enter_async_context(server)
             flags = args.vllm_flags
-            config = _with_worker(config, url, api_key(flags), max_num_seqs(flags))
+            worker = _worker(url, api_key(flags), max_num_seqs(flags))
+            config = _with_worker(config, worker)
+            if source:
+                source.started = (worker,)
         elif not config.workers and not config.discovery.finds:
             lengths = predicted_lengths(predictor.model) if predictor else None
             emulator = EmbeddedEmulator(EmulatorConfig(models=(EMULATED_MODEL,)), lengths)
-            config = _with_worker(config, stack.enter_context(emulator).url)
+            worker = _worker(stack.enter_context(emulator).url)
+            config = _with_worker(config, worker)
+            if source:
+                source.emulated = worker
             banner = BANNER
         output.hide(secrets_of(config))
-        app = create_app(config, predictor, learned)
+        app = create_app(config, predictor, learned, source)
         warn_of_exposure(config.listen.host, needs_keys=app.state.access.on)
         output.tell_drops(app.state.metrics.log_lines_dropped.inc)
         loop_errors = LoopErrors(app.state.metrics.uncaught_errors.inc)
@@ -167,6 +177,10 @@ async def _serve_on(
             *(server_config, app.state.connections, banner, signals, app.state.leaving),
             settings=config.shutdown,
         )
+        follow_configuration(
+            *(app.state.live_config, output, served, signals),
+            needs_keys=lambda: app.state.access.on,
+        )
         async with admin_listening(app.state.admin, config.admin, operators):
             leave_out_lasting_objects()
             signals.code = await served.run(sockets)
@@ -176,9 +190,10 @@ async def _serve_on(
     return signals.code
 
 
-def _with_worker(
-    config: Config, url: str, key: str | None = None, slots: int | None = None
-) -> Config:
+def _worker(url: str, key: str | None = None, slots: int | None = None) -> WorkerConfig:
     settings = {"url": url, "api_key": key, "max_num_seqs": slots}
-    worker = WorkerConfig.model_validate(settings)
+    return WorkerConfig.model_validate(settings)
+
+
+def _with_worker(config: Config, worker: WorkerConfig) -> Config:
     return config.model_copy(update={"workers": (*config.workers, worker)})

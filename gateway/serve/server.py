@@ -48,8 +48,14 @@ class DrainingServer(ListeningServer):
         self._banner = banner
         self._signals = signals
         self._leaving = leaving
+        self._announce_s = 0.0
+        self.apply(settings)
+
+    def apply(self, settings: Shutdown) -> None:
+        """Take these times; an end that has begun keeps its own."""
         self._settings = settings
-        self._announce_s = settings.lame_duck_s
+        if not self.should_exit:
+            self._announce_s = settings.lame_duck_s
 
     async def run(self, sockets: Sequence[socket.socket]) -> int:  # type: ignore[override]
         """Serve on bound sockets until a signal; a second signal ends the drain.

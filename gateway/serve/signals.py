@@ -33,9 +33,9 @@ class EndSignals:
     """Calls ``react`` with the number of each of SIGTERM and SIGINT.
 
     At first, and after ``instead``, a signal cancels the task that ``watched``. The second
-    signal ends the process within a second, the third at once. SIGHUP, SIGUSR1 and SIGUSR2 are
-    logged and change nothing: a terminal that closes, or a tool that asks for a log to be opened
-    again, must not end requests.
+    signal ends the process within a second, the third at once. SIGHUP calls ``on_hangup``; SIGUSR1
+    and SIGUSR2 are logged and change nothing: a terminal that closes, or a tool that asks for a log
+    to be opened again, must not end requests.
     """
 
     def __init__(self, end: React | None = None) -> None:
@@ -43,6 +43,8 @@ class EndSignals:
         """The last signal; 0 before any."""
         self.code: int | None = None
         """Exit code of a gateway that has served; None before that."""
+        self.on_hangup: Callable[[], None] | None = None
+        """Reads the configuration again; None: there is none to be read."""
         self._count = 0
         self._end = end or _end_now
         self._task: asyncio.Task[object] | None = None
@@ -65,6 +67,13 @@ class EndSignals:
             self._end(128 + number)
         self._react(number)
 
+    def _hangup(self, number: int) -> None:
+        if self.on_hangup is None:
+            _note(number)
+        else:
+            log.info("SIGHUP: reading the configuration again")
+            self.on_hangup()
+
     def leave(self, code: int) -> None:
         """End the process now if a second signal came: Python's own end takes a second or two."""
         if self._count > 1:
@@ -75,7 +84,8 @@ class EndSignals:
         """Handle the signals for the length of the block; one that is ignored (nohup) stays so."""
         loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
         reactions = dict.fromkeys(_numbers("SIGTERM", "SIGINT"), self.received)
-        reactions |= dict.fromkeys(_numbers("SIGHUP", "SIGUSR1", "SIGUSR2"), _note)
+        reactions |= dict.fromkeys(_numbers("SIGUSR1", "SIGUSR2"), _note)
+        reactions |= dict.fromkeys(_numbers("SIGHUP"), self._hangup)
         for number, reaction in reactions.items():
             loop.add_signal_handler(number, reaction, number)
         try:

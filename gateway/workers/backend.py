@@ -61,8 +61,8 @@ class Backend:
     """The connection to one worker. Call ``open`` first and ``close`` last."""
 
     config: WorkerConfig
-    connect_timeout_s: float = 10.0
-    """Seconds until an attempt to connect has failed."""
+    timeout: aiohttp.ClientTimeout = aiohttp.ClientTimeout(total=None, connect=10.0)  # noqa: RUF009 - frozen
+    """After how long an attempt to connect has failed."""
     models: Mapping[str, dict[str, Any]] = field(default_factory=dict)
     """Model name -> the model's entry in ``/v1/models``, as last read."""
     report: EngineReport = field(default_factory=EngineReport)
@@ -101,7 +101,7 @@ class Backend:
         # HTTP_PROXY and ~/.netrc would decide where requests go, and with whose password.
         self._session = aiohttp.ClientSession(
             connector=connector,
-            timeout=aiohttp.ClientTimeout(total=None, connect=self.connect_timeout_s),
+            timeout=self.timeout,
             auto_decompress=False,
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
@@ -162,6 +162,7 @@ class Backend:
             data=upload(body, sent),
             headers=sent,
             skip_auto_headers=_ADDED_BY_AIOHTTP,
+            timeout=self.timeout,
             allow_redirects=False,
         )
         with exchange or self.exchanges.new():

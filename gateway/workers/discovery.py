@@ -10,9 +10,10 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from gateway.config.errors import ConfigError
+from gateway.config.in_force import pause
 from gateway.config.load import load_workers
 from gateway.config.settings import Config
-from gateway.config.workers import WorkerConfig
+from gateway.config.workers import DiscoverySettings, WorkerConfig
 from gateway.metrics import Metrics
 from gateway.workers.addresses import Resolver
 from gateway.workers.fleet import Fleet
@@ -34,8 +35,7 @@ class Discovery:
     """
 
     def __init__(self, config: Config, fleet: Fleet, metrics: Metrics) -> None:
-        self._settings = config.discovery
-        self._configured = config.workers
+        self._config = config
         self._fleet = fleet
         self._metrics = metrics
         self._file_workers: tuple[WorkerConfig, ...] = ()
@@ -46,21 +46,33 @@ class Discovery:
         self._compared: set[str] = set()
         self._twins: set[str] = set()
         self._resolver = Resolver()
+        self._looking = asyncio.Lock()
+
+    @property
+    def _settings(self) -> DiscoverySettings:
+        """The section in force: a reload of the configuration replaces it."""
+        return self._config.discovery
 
     async def watch(self) -> None:
         """Call ``look`` every ``discovery.interval_s`` seconds, until cancelled."""
-        while self._settings.finds:
-            await asyncio.sleep(self._settings.interval_s)
-            await self.look()
+        while True:
+            await pause(lambda: self._settings.interval_s)
+            if self._settings.finds:
+                await self.look()
 
     async def look(self) -> None:
         """Read the file and resolve the name once, and change the fleet's members."""
-        if self._settings.file is not None:
-            await asyncio.to_thread(self._read_file, self._settings.file)
-        if self._settings.dns is not None:
-            await self._find_dns(self._settings.dns)
+        async with self._looking:
+            await self._look()
+
+    async def _look(self) -> None:
+        settings = self._settings
+        if settings.file is not None:
+            await asyncio.to_thread(self._read_file, settings.file)
+        if settings.dns is not None:
+            await self._find_dns(settings.dns)
         # The last of several entries for one worker counts: the configuration's entry.
-        found = (*self._dns_workers, *self._file_workers, *self._configured)
+        found = (*self._dns_workers, *self._file_workers, *self._config.workers)
         workers = {worker.shown_url: worker for worker in found}
         await self._look_for_twins(workers)
         self._fleet.set_members(w for name, w in workers.items() if name not in self._twins)

@@ -8,6 +8,8 @@ import math
 from collections.abc import Container, Iterable
 from typing import Any
 
+import aiohttp
+
 from gateway.config.settings import Config
 from gateway.config.workers import WorkerConfig
 from gateway.scheduling.dispatcher import Dispatcher
@@ -25,7 +27,7 @@ class Fleet:
 
     def __init__(self, config: Config, dispatcher: Dispatcher, supervisor: Supervisor) -> None:
         self.health = HealthMonitor(config, dispatcher, supervisor)
-        self._connect_timeout_s = config.requests.connect_timeout_s
+        self._timeout = _timeout(config)
         self._supervisor = supervisor
         self._dispatcher = dispatcher
         self._members: dict[str, Member] = {}
@@ -143,7 +145,7 @@ class Fleet:
                 self._configure(member)
 
     def _join(self, config: WorkerConfig) -> None:
-        backend = Backend(config, self._connect_timeout_s)
+        backend = Backend(config, self._timeout)
         backend.open()
         self._members[backend.id] = Member(backend)
         self._joined.set()
@@ -162,6 +164,14 @@ class Fleet:
             self.health.update_scheduler(member)
         member.scraped = -math.inf
         member.probe_now.set()
+
+    def apply(self, config: Config) -> None:
+        """Take the sections ``health``, ``scheduling`` and ``requests``: for each worker, now."""
+        self._timeout = _timeout(config)
+        for member in self.members:
+            member.backend.timeout = self._timeout
+            self.health.respec(member)
+            member.probe_now.set()
 
     async def probe(self) -> None:
         """Probe every worker once."""
@@ -192,3 +202,7 @@ class Fleet:
         """Close every connection."""
         for member in self.members:
             await member.backend.close()
+
+
+def _timeout(config: Config) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=None, connect=config.requests.connect_timeout_s)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from time import monotonic
 
 from gateway.config.settings import Config
+from gateway.config.workers import Health
 from gateway.scheduling.dispatcher import Dispatcher
 from gateway.supervisor import Supervisor
 from gateway.workers.cooling import Cooling
@@ -35,14 +36,18 @@ class HealthMonitor:
     """Decides for each worker whether it is healthy. The scheduler follows at once."""
 
     def __init__(self, config: Config, dispatcher: Dispatcher, supervisor: Supervisor) -> None:
-        self._settings = config.health
-        self._scheduling = config.scheduling
+        self._config = config
         self._dispatcher = dispatcher
         self._supervisor = supervisor
-        self.cooling = Cooling(self._respec)
+        self.cooling = Cooling(self.respec)
         """What is told how workers treat requests."""
         self.news = asyncio.Event()
         """Set once when the next worker becomes ready; then there is a new event."""
+
+    @property
+    def _settings(self) -> Health:
+        """The section in force: a reload of the configuration replaces it."""
+        return self._config.health
 
     async def watch(self, member: Member) -> None:
         """Probe a worker at intervals, until the worker has left and its last request has ended."""
@@ -114,10 +119,10 @@ class HealthMonitor:
         """Give the scheduler the worker's present spec and health."""
         scheduler = self._dispatcher.scheduler
         known = scheduler.workers.get(member.id)
-        spec = member.spec(self._scheduling, known.sequences if known else 0)
+        spec = member.spec(self._config.scheduling, known.sequences if known else 0)
         self._dispatcher.apply(scheduler.set_worker(spec, healthy=member.healthy))
 
-    def _respec(self, member: Member) -> None:
+    def respec(self, member: Member) -> None:
         """Give the scheduler the present spec of a worker, unless the worker is leaving."""
         if member.id in self._dispatcher.scheduler.workers and not member.leaving:
             self.update_scheduler(member)

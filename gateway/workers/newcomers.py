@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
+from gateway.config.settings import Config
 from gateway.workers.fleet import Fleet
 from gateway.workers.member import ANY_MODEL
 
@@ -18,9 +19,8 @@ class Newcomers:
     """
 
     fleet: Fleet
-    grace_s: float
-    most: int
-    """Requests that may wait at a time."""
+    config: Config
+    """``queue.no_worker_grace_s`` bounds the wait, ``queue.max_waiting`` the requests."""
     _unseen: frozenset[str] | None = None
     """The workers that the grace was for."""
     _until: float = 0.0
@@ -34,7 +34,7 @@ class Newcomers:
         loop = asyncio.get_running_loop()
         while self._may_come(model):
             left = self._deadline(loop.time()) - loop.time()
-            if left <= 0 or self._waiting >= self.most:
+            if left <= 0 or self._waiting >= self.config.queue.max_waiting:
                 return
             self._waiting += 1
             try:
@@ -53,5 +53,5 @@ class Newcomers:
     def _deadline(self, now: float) -> float:
         unseen = frozenset(m.id for m in self.fleet.members if not m.backend.models)
         if unseen != self._unseen:
-            self._unseen, self._until = unseen, now + self.grace_s
+            self._unseen, self._until = unseen, now + self.config.queue.no_worker_grace_s
         return self._until

@@ -17,8 +17,8 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         file="gateway/workers/backend.py",
-        old="_ADDED_BY_AIOHTTP,\n            allow_redirects=False,\n",
-        new="_ADDED_BY_AIOHTTP,\n",
+        old="timeout=self.timeout,\n            allow_redirects=False,\n",
+        new="timeout=self.timeout,\n",
         test=_SEEN + "test_a_redirect_is_refused_and_not_followed",
         why="A redirect carries a client's request and key to another server",
     ),

@@ -60,7 +60,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         file="gateway/metrics.py",
-        old=" and (tpot or 0.0) <= self._slo.tpot_s",
+        old=" and (tpot or 0.0) <= slo.tpot_s",
         new="",
         test=(
             "tests/gateway/test_metrics.py::"
@@ -70,7 +70,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         file="gateway/metrics.py",
-        old="(record.ttft or 0.0) <= self._slo.ttft_s and ",
+        old="(record.ttft or 0.0) <= slo.ttft_s and ",
         new="",
         test=(
             "tests/gateway/test_metrics.py::"

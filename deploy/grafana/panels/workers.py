@@ -158,4 +158,29 @@ WORKERS = (
         width=6,
         overrides=((" (failures|lost)$", *DASHED),),
     ),
+    Panel(
+        "Configuration",
+        "none",
+        "1 while the last reload of the configuration was used, 0 while a new one is refused "
+        "(lengthwise_config_last_reload_successful). Dashed: settings whose new value needs a "
+        "restart (lengthwise_config_settings_awaiting_restart).",
+        {
+            "last reload": "min(lengthwise_config_last_reload_successful)",
+            "settings awaiting a restart": "max(lengthwise_config_settings_awaiting_restart)",
+        },
+        width=12,
+        overrides=((" restart$", *DASHED),),
+    ),
+    Panel(
+        "Configuration in force",
+        "s",
+        "Seconds since the configuration was read or confirmed "
+        "(lengthwise_config_last_reload_success_timestamp_seconds). Each line has the hash of its "
+        "settings (lengthwise_config_hash): gateways of the same settings share it.",
+        {
+            "{{instance}}": "time() - lengthwise_config_last_reload_success_timestamp_seconds"
+            " + 0 * lengthwise_config_hash",
+        },
+        width=12,
+    ),
 )

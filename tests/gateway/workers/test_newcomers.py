@@ -7,6 +7,7 @@ from functools import partial
 
 import aiohttp
 
+from gateway.config.settings import Config
 from gateway.config.workers import WorkerConfig
 from gateway.workers.newcomers import Newcomers
 from tests.gateway.harness import chat, gateway, post, until
@@ -26,7 +27,8 @@ def loading(worker: ScriptedWorker) -> None:
 
 
 def newcomers(wing: Wing, grace_s: float = LONG_S, most: int = 10) -> Newcomers:
-    return Newcomers(wing.fleet, grace_s, most)
+    queue = {"no_worker_grace_s": grace_s, "max_waiting": most}
+    return Newcomers(wing.fleet, Config.model_validate({"queue": queue}))
 
 
 async def still_waits(task: asyncio.Task[None]) -> bool:

@@ -1,0 +1,1 @@
+"""The configuration changes while the gateway runs: watched, reread, refused or applied."""
