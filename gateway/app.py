@@ -127,12 +127,12 @@ def create_app(
     app.state.leaving, app.state.connections = leaving, connections
     under_way = UnderWay()
     parts = Parts(
-        *(dispatcher, fleet, tenancy, forecaster, metrics, leaving, under_way, supervisor),
+        *(dispatcher, fleet, tenancy, forecaster, metrics, leaving, under_way, supervisor, access),
         live,
     )
     app.state.admin = admin_app(parts, config.admin)
     leaving.at_drain.append(lambda: dispatcher.pause(False))  # what waits must still be answered
-    _add_status(app, parts, access, metrics=not config.admin.metrics_only)
+    _add_status(app, parts, metrics=not config.admin.metrics_only)
     models = ModelNames(config, fleet)
     app.state.models = models
     _add_models(app, models, access)
@@ -168,7 +168,7 @@ def create_app(
     return app
 
 
-def _add_status(app: FastAPI, parts: Parts, access: Access, *, metrics: bool) -> None:
+def _add_status(app: FastAPI, parts: Parts, *, metrics: bool) -> None:
     @app.get("/health")
     async def health() -> dict[str, str]:
         """200 while the gateway's process answers."""
@@ -180,7 +180,7 @@ def _add_status(app: FastAPI, parts: Parts, access: Access, *, metrics: bool) ->
 
         The body shows the queue and the workers to those who may use the gateway.
         """
-        state, status = ready_state(parts, whole=access.knows(request.scope))
+        state, status = ready_state(parts, whole=parts.access.knows(request.scope))
         return JSONResponse(state, status_code=status)
 
     if not metrics:
@@ -190,7 +190,7 @@ def _add_status(app: FastAPI, parts: Parts, access: Access, *, metrics: bool) ->
     async def prometheus(request: Request) -> Response:
         """Prometheus text, for those who may use the gateway."""
         try:
-            access.holder(request.scope)
+            parts.access.holder(request.scope)
         except ApiError as error:
             return _refusal(error)
         return metrics_page(parts)

@@ -52,7 +52,7 @@ class Access:
         self._accounts = Accounts(self.ledger)
         self._failures = Failures(settings.failures_per_min)
         self._stamp: Stamp = None
-        self._settings = Settings()
+        self._settings, self._holders = Settings(), Holders()
         self._tokens: Tokens | None = None
         self.apply(settings)
 
@@ -62,22 +62,24 @@ class Access:
         return self._on
 
     def apply(self, settings: Settings) -> None:
-        """Go by other settings from now on; the file of keys is read anew.
+        """Go by other settings from now on; the file of keys is read anew if it has changed.
 
         Raises:
             KeyFileError: the file cannot be used, and nothing has changed.
         """
-        path = settings.keys_file
-        stamp = _stamp(path)
+        path, stamp = settings.keys_file, _stamp(settings.keys_file)
+        known = (path, stamp) == (self._settings.keys_file, self._stamp) and not self.problem
+        holders = self._holders if known else read_holders(path) if path is not None else {}
         tokens = self._tokens
         if settings.jwt != self._settings.jwt:
             tokens = Tokens(settings.jwt, self.clock) if settings.jwt.jwks is not None else None
-        self._use(settings, {} if path is None else read_holders(path), tokens)
+        self._use(settings, Directory(settings, holders), tokens)
+        self._holders = holders
         self._stamp = stamp
         self._failures.most_per_min = settings.failures_per_min
 
-    def _use(self, settings: Settings, holders: Holders, tokens: Tokens | None) -> None:
-        self._directory = Directory(settings, holders)
+    def _use(self, settings: Settings, directory: Directory, tokens: Tokens | None) -> None:
+        self._directory = directory
         self._settings, self._tokens, self.problem = settings, tokens, ""
         with_keys = settings.keys_file is not None or bool(settings.api_keys)
         self._on = with_keys or tokens is not None
@@ -179,15 +181,22 @@ class Access:
         if stamp == self._stamp:
             return
         try:
-            holders = await asyncio.to_thread(read_holders, path)
+            holders, directory = await asyncio.to_thread(_read, path, settings)
             if settings is self._settings:  # else ``apply`` has read a file in between
-                self._use(settings, holders, self._tokens)
+                self._use(settings, directory, self._tokens)
+                self._holders = holders
                 log.info("%s: read anew, %d keys", path, len(self._directory))
         except KeyFileError as error:
             self.problem = str(error)
             log.warning("%s The keys of before stay valid.", error)
         if settings is self._settings:
             self._stamp = stamp
+
+
+def _read(path: Path, settings: Settings) -> tuple[Holders, Directory]:
+    """The file of keys; ten thousand of them take a second."""
+    holders = read_holders(path)
+    return holders, Directory(settings, holders)
 
 
 def _stamp(path: Path | None) -> Stamp:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from time import monotonic
 
+from gateway.access.access import Access
 from gateway.forecasting.forecaster import Forecaster
 from gateway.live_config.live_config import LiveConfig
 from gateway.metrics import Metrics
@@ -30,6 +31,7 @@ class Parts:
     leaving: Leaving
     under_way: UnderWay
     supervisor: Supervisor
+    access: Access
     live: LiveConfig
     begun: float = field(default_factory=monotonic)
     """When the gateway began, in seconds of ``monotonic``."""

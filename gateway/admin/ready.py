@@ -35,6 +35,8 @@ def ready_state(parts: Parts, *, whole: bool) -> tuple[dict[str, Any], int]:
     }
     if parts.live.source is not None:
         state["configuration"] = parts.live.as_json()
+    if parts.access.problem:
+        state["keys_problem"] = parts.access.problem
     if parts.tenancy.fair:
         counts = scheduler.waiting_jobs.counts.by_tenant
         state["waiting_by_tenant"] = parts.tenancy.shown(counts)

@@ -57,6 +57,8 @@ class Rights(Section):
 
     def over(self, defaults: Rights) -> Rights:
         """These rights, with ``defaults`` where they are unset."""
+        if not self.model_fields_set:
+            return defaults
         names = Rights.model_fields
         own = {name: value for name in names if (value := getattr(self, name)) is not None}
         return Rights.model_construct(**{name: getattr(defaults, name) for name in names} | own)

@@ -139,7 +139,7 @@ class Endpoint:
         )
         admission: Admission | None = scope.get(ADMISSION)
         if admission is not None:
-            request, described = as_granted(request, described, admission.holder)
+            request, described = as_granted(request, described, admission.holder, content_type)
         return Relay(
             request=request,
             method=method,

@@ -9,8 +9,8 @@ from typing import Any
 from gateway.access.directory import Holder
 from gateway.access.models import check_model, target_model
 from gateway.config.access import Rights
-from gateway.protocol.errors import ApiError
 from gateway.protocol.lax import whole
+from gateway.protocol.multipart import with_form_field
 from gateway.protocol.openai import ApiRequest
 from gateway.requests.reading import Described
 from gateway.requests.rejections import endpoint_refused
@@ -30,7 +30,7 @@ _LIMITS: Mapping[str, Sequence[str]] = {
 
 
 def as_granted(
-    request: ApiRequest, described: Described | None, holder: Holder
+    request: ApiRequest, described: Described | None, holder: Holder, content_type: str = ""
 ) -> tuple[ApiRequest, Described | None]:
     """The request with its model's own name and with token limits that are granted.
 
@@ -40,9 +40,10 @@ def as_granted(
     changes: dict[str, Any] = {}
     if request.model is not None:
         target = target_model(request.model, holder)
+        if not request.fields and (target != request.model or holder.rights.models is not None):
+            # A form may hold several models, and the server read another one than was checked.
+            return _renamed_form(request, target, content_type), described
         if target != request.model:
-            if not request.fields:
-                raise _alias_in_form(request.model, target)
             changes["model"] = target
     changes |= _token_limits(request, holder.rights)
     if not changes:
@@ -89,10 +90,7 @@ def check_steers(relay: Relay) -> None:
         raise endpoint_refused(relay.method, relay.path.partition("?")[0])
 
 
-def _alias_in_form(alias: str, target: str) -> ApiError:
-    return ApiError(
-        400,
-        f"An alias cannot stand in a form: name the model `{target}` in place of `{alias}`.",
-        code="invalid_model",
-        param="model",
-    )
+def _renamed_form(request: ApiRequest, model: str, content_type: str) -> ApiRequest:
+    """An upload with another model in its form."""
+    body = with_form_field(content_type, request.body, "model", model)
+    return replace(request, model=model, body=body)

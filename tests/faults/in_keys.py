@@ -194,4 +194,31 @@ FAULTS: tuple[Fault, ...] = (
         test=_TOKENS + "test_revoking_a_key_ends_no_request_of_a_token",
         why="Each change of the file of keys ends everybody's requests with tokens",
     ),
+    Fault(
+        file="gateway/serve/command.py",
+        old="        warn_of_exposure(config.listen.host, needs_keys=app.state.access.on)\n",
+        new="",
+        test=(
+            "tests/gateway/serve/test_command.py::"
+            "test_a_start_beyond_this_machine_warns_where_nobody_needs_a_key"
+        ),
+        why="Nobody is told that everybody is served",
+    ),
+    Fault(
+        file="gateway/requests/granted.py",
+        old=" or holder.rights.models is not None)",
+        new=")",
+        test=(
+            _GRANTED
+            + "test_a_form_with_several_models_reaches_the_worker_with_the_one_that_was_checked"
+        ),
+        why="A form names an allowed model to the gateway and another one to the worker",
+    ),
+    Fault(
+        file="gateway/access/access.py",
+        old=" and not self.problem\n",
+        new=" or True\n",
+        test=_OVER_HTTP + "test_settings_change_while_requests_are_served",
+        why="A reload keeps the keys of before",
+    ),
 )

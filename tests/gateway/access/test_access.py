@@ -12,8 +12,10 @@ import aiohttp
 import pytest
 
 from gateway.access import keys_change
+from gateway.access.access import Access
 from gateway.access.key_file import KeyFileError, changing
 from gateway.access.refusals import Refused
+from gateway.config.access import Access as Settings
 from gateway.config.errors import ConfigError
 from gateway.emulator import EmbeddedEmulator
 from tests.gateway.access.keys import ask, bearer, new_holder, revoke
@@ -233,6 +235,8 @@ async def test_a_broken_file_changes_nothing_and_is_told(
             _write(file, broken)
             await until(lambda: bool(access.problem), "the fault is told")
             assert str(file) in access.problem or "nobodys" in access.problem
+            async with session.get(running.url + "/ready", headers=bearer(key)) as response:
+                assert (await response.json())["keys_problem"] == access.problem
             assert (await ask(session, running.url, bearer(key)))[0] == 200
             _write(file, whole + b"\n" * len(broken))
             await until(lambda: not access.problem, "the mended file is read")
@@ -328,6 +332,53 @@ async def test_two_holders_keep_their_shares(
         assert 'tenant="heavy"' in running.app.state.metrics.render().decode()
     first = done[: len(done) // 2]  # both have requests that wait for as long
     assert 0.6 < first.count("heavy") / len(first) < 0.9
+
+
+async def test_settings_change_while_requests_are_served(
+    emulator: EmbeddedEmulator, session: aiohttp.ClientSession, file: Path
+) -> None:
+    key = new_holder(file, "alice", "team")
+    open_to = {"name": "team", "models": ["*"]}
+    closed_to = {"name": "team", "models": []}
+    async with gateway(emulator.url) as running:
+        access = running.app.state.access
+        assert (await ask(session, running.url))[0] == 200
+        access.apply(Settings(keys_file=file, groups=[open_to]))
+        assert (await ask(session, running.url))[0] == 401
+        assert (await ask(session, running.url, bearer(key)))[0] == 200
+        access.apply(Settings(keys_file=file, groups=[closed_to]))
+        assert (await ask(session, running.url, bearer(key)))[0] == 403
+        with pytest.raises(KeyFileError, match="team"):
+            access.apply(Settings(keys_file=file))
+        assert (await ask(session, running.url, bearer(key)))[0] == 403
+        running_one = access.admit({"headers": [(b"x-api-key", key.encode())]})
+        with running_one:
+            access.clock.wall = lambda: time.time() + 1e9  # a key that expires lets it end
+            with changing(file) as holders:
+                keys_change.expire(holders, "alice", time.time() + 10)
+            access.apply(Settings(keys_file=file, groups=[open_to]))
+        access.apply(Settings())
+        assert (await ask(session, running.url))[0] == 200
+
+
+def test_right_and_wrong_keys_cost_the_same_work(file: Path) -> None:
+    key = new_holder(file, "alice")
+    access = Access(Settings(keys_file=file, failures_per_min=0))
+    wrong = key[:-1] + ("A" if key[-1] != "A" else "B")
+    scopes = [
+        {"headers": [(b"authorization", b"Bearer " + one.encode())]}
+        for one in (wrong, "x" * len(key))
+    ]
+
+    def seconds(scope: dict[str, Any]) -> float:
+        begun = time.perf_counter()
+        for _ in range(200):
+            access.knows(scope)
+        return time.perf_counter() - begun
+
+    rounds = [[seconds(scope) for scope in scopes] for _ in range(30)]
+    near, far = map(min, zip(*rounds, strict=True))
+    assert 2 / 3 < near / far < 3 / 2
 
 
 def test_every_reason_is_explained() -> None:

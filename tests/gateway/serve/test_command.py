@@ -69,6 +69,17 @@ async def test_sigterm_lets_what_runs_end_and_exits_with_0(
         assert "Traceback" not in log
 
 
+@pytest.mark.parametrize("with_keys", [False, True])
+async def test_a_start_beyond_this_machine_warns_where_nobody_needs_a_key(with_keys: bool) -> None:
+    env = {"LENGTHWISE_ACCESS_KEY_ALICE": "a-key-of-alice's"} if with_keys else {}
+    async with _served("--host", "0.0.0.0", env=env) as (process, _, _):
+        process.kill()
+        assert process.stderr is not None
+        log = (await process.stderr.read()).decode()
+    assert log.count("no key is needed") == (not with_keys)
+    assert "a-key-of" not in log
+
+
 async def test_an_idle_connection_is_kept_as_long_as_configured() -> None:
     async with _served(env={"LENGTHWISE_LISTEN_KEEP_ALIVE_S": "1"}) as (_, url, _):
         reader, writer = await asyncio.open_connection(*url.removeprefix("http://").split(":"))
