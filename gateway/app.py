@@ -40,6 +40,7 @@ from gateway.requests.fallbacks import Fallbacks
 from gateway.requests.feedback import Feedback
 from gateway.requests.leaving import Leaving, Stage
 from gateway.requests.lifecycle import Lifecycle
+from gateway.requests.metering import Meters, counting, salt_of
 from gateway.requests.model_names import ModelNames
 from gateway.requests.reading import Reading
 from gateway.requests.retry_budget import RetryBudget
@@ -72,19 +73,19 @@ def create_app(
 
     Raises:
         ConfigError: the section ``endpoints`` changes what cannot be changed, or the file of keys
-            cannot be used.
+            or ``usage.file`` cannot be used.
     """
     routes = configured_routes(config.endpoints)
     config = ConfigInForce.of(config)
     learned = learned or LearnedState(AdaptiveLayer())
-    access = Access(config.access)
-    dispatcher = Dispatcher(make_scheduler(config))
+    access, dispatcher = Access(config.access), Dispatcher(make_scheduler(config))
     metrics, leaving = Metrics(config.slo), Leaving()
     supervisor = Supervisor(metrics)
     fleet = Fleet(config, dispatcher, supervisor)
     budget = RetryBudget(config.requests, metrics)
     outliers = Outliers(fleet, metrics, budget.take)
-    tenancy = Tenancy(config.tenants, learned.adaptive.salt)
+    ledger = counting(config.usage, access, metrics)
+    tenancy = Tenancy(config.tenants, salt_of(learned, ledger))
     answers = HeldAnswers(
         *(config.listen, config.requests.max_answers_bytes),
         queued=lambda: dispatcher.scheduler.waiting > 0,
@@ -109,6 +110,7 @@ def create_app(
         leaving,
         access,
         live,
+        ledger,
     )
 
     @asynccontextmanager
@@ -122,7 +124,7 @@ def create_app(
     app.add_middleware(Front)
     app.add_middleware(UnreadBody, lambda: leaving.stage >= Stage.DRAINING)
     app.state.dispatcher, app.state.fleet, app.state.metrics = dispatcher, fleet, metrics
-    app.state.access, app.state.live_config = access, live
+    app.state.access, app.state.live_config, app.state.ledger = access, live, ledger
     app.state.forecaster, app.state.learned = forecaster, learned
     app.state.leaving, app.state.connections = leaving, connections
     under_way = UnderWay()
@@ -159,6 +161,7 @@ def create_app(
         bodies,
         answers,
         access_log,
+        None if ledger is None else Meters(ledger, tenancy, fleet, access),
     )
     app.mount("/", endpoint)
     live.parts += LiveParts(

@@ -17,6 +17,7 @@ from gateway.live_config.live_config import LiveConfig
 from gateway.requests.leaving import Leaving
 from gateway.scheduling.dispatcher import Dispatcher
 from gateway.supervisor import Supervisor
+from gateway.usage.ledger import UsageLedger
 from gateway.workers.discovery import Discovery
 from gateway.workers.fleet import Fleet
 from gateway.workers.health import WATCH
@@ -41,6 +42,7 @@ class Background:
     leaving: Leaving
     access: Access
     live: LiveConfig
+    ledger: UsageLedger | None = None
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -51,12 +53,16 @@ class Background:
         await self.discovery.look()
         await self.fleet.probe()
         tasks = self._start()
+        if self.ledger is not None:
+            self.ledger.begin()
         yield
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self.fleet.close()
         await asyncio.to_thread(self.learned.close)
+        if self.ledger is not None:
+            await asyncio.to_thread(self.ledger.close)
 
     def _start(self) -> list[asyncio.Task[None]]:
         loops = {

@@ -25,6 +25,7 @@ from gateway.config_command.command import add_config_arguments, run_config
 from gateway.emulator.command import add_emulate_arguments, run_emulate
 from gateway.serve.command import add_serve_arguments, run_serve
 from gateway.simulate.command import add_simulate_arguments, run_simulate
+from gateway.usage.command import add_usage_arguments, run_usage
 from predictor.collect.command import add_collect_arguments, run_collect
 from predictor.evaluation.command import add_evaluate_arguments, run_evaluate
 from predictor.inference.command import add_predict_arguments, run_predict
@@ -60,6 +61,7 @@ COMMANDS = {
     "undrain": ("send a drained worker requests again", add_worker_arguments, run_undrain),
     "pause": ("let all requests wait, those to come too", add_target_arguments, run_pause),
     "resume": ("send requests to the workers again", add_target_arguments, run_resume),
+    "usage": ("show who has used how much", add_usage_arguments, run_usage),
     "emulate": ("run an emulated vLLM worker", add_emulate_arguments, run_emulate),
     "calibrate": (
         "measure the step time of a vLLM server",

@@ -15,6 +15,7 @@ from gateway.config.models import Models
 from gateway.config.scheduling import Queue, Scheduling, Slo
 from gateway.config.section import Section
 from gateway.config.tenants import Tenants
+from gateway.config.usage import UsageSettings
 from gateway.config.workers import MOST_SLOTS, DiscoverySettings, Health, WorkerConfig
 
 
@@ -116,6 +117,7 @@ class Config(Section):
     health: Health = Health()
     predictor: PredictorConfig = PredictorConfig()
     learning: Learning = Learning()
+    usage: UsageSettings = UsageSettings()
     slo: Slo = Slo()
     shutdown: Shutdown = Shutdown()
     log: LogSettings = LogSettings()

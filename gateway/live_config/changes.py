@@ -22,6 +22,9 @@ RESTART: Mapping[str, str] = {
     "learning.folder": "the served log is open",
     "learning.max_bytes": "the served log is open",
     "learning.refit_s": "refits are planned at the start",
+    "usage.file": "the database is open",
+    "usage.days": "the database is open",
+    "usage.max_keys": "the database is open",
 }
 """Settings that a reload leaves as they are, and why."""
 

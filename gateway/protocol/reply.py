@@ -36,6 +36,10 @@ class Reply:
     """The answer's status; 0 before it."""
     sent_bytes: int = 0
     """Bytes of the body that have gone to the client."""
+    failed: bool = False
+    """Whether the status or the last event tells of an error."""
+    at_end: Callable[[], None] | None = None
+    """Called when all but the last part has gone to the client."""
 
     async def start(
         self, status: int, headers: Iterable[tuple[bytes, bytes]], *, own: bool = False
@@ -44,7 +48,7 @@ class Reply:
 
         ``own``: the answer is the gateway's, not a worker's.
         """
-        self.started, self.status = True, status
+        self.started, self.status, self.failed = True, status, status >= 400
         sent = [*headers, *self.extra, (b"x-request-id", self.request_id.encode("latin-1"))]
         await self.send(
             {"type": "http.response.start", "status": status, "headers": sent, OWN_ANSWER: own}
@@ -59,6 +63,8 @@ class Reply:
         """Send the last part of the body."""
         self.complete = True
         self.sent_bytes += len(data)
+        if self.at_end is not None:
+            self.at_end()
         await self.send({"type": "http.response.body", "body": data, "more_body": False})
 
     async def whole(self, status: int, headers: Headers, body: bytes, *, own: bool = False) -> None:
@@ -76,6 +82,7 @@ class Reply:
         if self.complete or self.in_parts:
             return  # without its last part, the server closes the connection
         if self.started:
+            self.failed = True
             await self.finish(b"\n\n" * self.inside_event + error.event(self.shape))
             return
         headers = [(b"content-type", b"application/json"), *error.headers]

@@ -31,6 +31,7 @@ from gateway.requests.fallbacks import Fallbacks
 from gateway.requests.granted import as_granted, check_default, check_steers
 from gateway.requests.leaving import Leaving
 from gateway.requests.lifecycle import Lifecycle
+from gateway.requests.metering import Meters
 from gateway.requests.model_names import ModelNames
 from gateway.requests.reading import Reading
 from gateway.requests.refusals import WorkerErrorRelayed
@@ -65,6 +66,8 @@ class Endpoint:
     bodies: BodyBytes
     answers: HeldAnswers
     access_log: AccessLog
+    meters: Meters | None = None
+    """Where requests are counted by key; None: nowhere."""
 
     async def __call__(
         self,
@@ -86,6 +89,7 @@ class Endpoint:
                 self.access_log.ended(scope, reply, ended, "not_found")
             return
         outcome = "cancelled"
+        meter = self.meters.open(scope, reply, ended) if self.meters is not None else None
         self.metrics.in_flight.inc()
         try:
             with self.leaving.request(), self.access.admit(scope):
@@ -105,6 +109,8 @@ class Endpoint:
         finally:
             self.metrics.in_flight.dec()
             self.metrics.requests.labels(ended.model, ended.endpoint, outcome).inc()
+            if meter is not None:  # without an end of its answer
+                meter.end(ok=outcome == "ok")
             if self.access_log.on:
                 self.access_log.ended(scope, reply, ended, outcome)
 

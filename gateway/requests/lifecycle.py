@@ -100,6 +100,7 @@ class Lifecycle:
         job.most_tokens = int(min(relay.request.max_tokens or LONGEST, context, LONGEST))
         if relay.admission is not None:
             relay.admission.reserve(job.prompt_tokens + job.expected_tokens)
+        relay.job = job
         return InFlightRequest(relay, job, prompt, parts, forecast, owner.shown)
 
     def _bound_usage(self, in_flight: InFlightRequest) -> None:

@@ -38,6 +38,7 @@ from gateway.scheduling.dispatcher import Slot
 from gateway.workers.failures import FAILURES, WorkerRedirects, reason
 from gateway.workers.fleet import Fleet
 from gateway.workers.member import Member
+from scheduler.job import Job
 from scheduler.records import RequestRecord
 
 log = logging.getLogger("lengthwise")
@@ -62,6 +63,8 @@ class Relay:
     admission: Admission | None = None
     """What is known of the holder of the request's key; None where everybody may come in."""
     told: Told = UNTOLD
+    job: Job | None = None
+    """The request as the scheduler sees it; None before its forecast, and where it does not."""
     stored: StoredResponses | None = None
     """Learns which worker has the response, for endpoints whose answers are stored."""
     reader: AnswerReader = field(init=False)
@@ -228,10 +231,7 @@ class Relay:
             EventStream(self.reader, hide_usage=self.request.asks_usage_itself),
             self.reply,
             self.record,
-            slot,
-            member,
-            self.fleet.health,
-            self._limits,
+            *(slot, member, self.fleet.health, self._limits),
             lambda shown: self._on_events(member, shown),
         )
         try:

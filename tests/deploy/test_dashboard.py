@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import pytest
 
@@ -61,9 +62,12 @@ def observed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Observed]:
 
 
 async def _observe(stack: AsyncExitStack, folder: Path, workers: list[str]) -> Observed:
-    running = await stack.enter_async_context(
-        gateway(*workers, tiered=_predictor(), queue={"max_waiting": 20}, predictor=PATIENT)
-    )
+    settings: dict[str, Any] = {
+        "queue": {"max_waiting": 20},
+        "usage": {"file": str(folder / "usage.sqlite")},
+        "predictor": PATIENT,
+    }
+    running = await stack.enter_async_context(gateway(*workers, tiered=_predictor(), **settings))
     watcher = stack.enter_context(prometheus(folder, running.url, workers))
     await _until(lambda: watcher.query("sum(up) == 3") != {}, "all targets are scraped")
     client = Client(await stack.enter_async_context(running.openai()))

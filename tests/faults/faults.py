@@ -21,6 +21,7 @@ from tests.faults import (
     in_refusals,
     in_requests,
     in_scheduler,
+    in_usage,
     in_weights,
     in_workers,
 )
@@ -47,4 +48,5 @@ FAULTS: tuple[Fault, ...] = (
     *in_admin.FAULTS,
     *in_chaos.FAULTS,
     *in_clients.FAULTS,
+    *in_usage.FAULTS,
 )

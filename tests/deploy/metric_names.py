@@ -1,0 +1,20 @@
+"""The names of all metrics that a gateway can have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gateway.app import create_app
+from gateway.config.settings import Config
+from gateway.config.tenants import Tenants
+from gateway.config.usage import UsageSettings
+
+
+def metric_names(folder: Path) -> set[str]:
+    """Without the ends that Prometheus adds. A part without its setting has no metric."""
+    usage = UsageSettings(file=folder / "usage.sqlite")
+    app = create_app(Config(tenants=Tenants(fair=True), usage=usage), None)
+    try:
+        return {family.name for family in app.state.metrics.registry.collect()}
+    finally:
+        app.state.ledger.close()
