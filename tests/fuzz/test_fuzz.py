@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
+import socket
 from pathlib import Path
 
 import pytest
 
+from tests.fuzz import client
 from tests.fuzz.__main__ import broken_promises
 from tests.fuzz.client import _judged
 from tests.fuzz.run import Pause, Report, _read_pauses
@@ -86,3 +88,13 @@ def test_pauses_count_from_the_first_request_on(tmp_path: Path) -> None:
 )
 def test_an_error_of_the_gateways_own_is_a_fault(answer: bytes, fault: bool) -> None:
     assert bool(_judged(answer).fault) is fault
+
+
+async def test_a_gateway_that_answers_nothing_and_one_that_is_gone_are_faults(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(client, "PATIENCE_S", 1.0)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        assert "no end within 1 s" in (await client.send(port, b"GET / HTTP/1.1\r\n\r\n")).fault
+    assert "no connection" in (await client.send(port, b"x")).fault
