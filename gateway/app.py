@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -47,11 +48,13 @@ from gateway.requests.retry_budget import RetryBudget
 from gateway.requests.routing import configured_routes
 from gateway.requests.stored_responses import StoredResponses
 from gateway.requests.to_all import ToAll
+from gateway.requests.traced import TracedRequests
 from gateway.requests.under_way import UnderWay
 from gateway.scheduling.build_scheduler import make_scheduler
 from gateway.scheduling.dispatcher import Dispatcher
 from gateway.scheduling.tenants import Tenancy
 from gateway.supervisor import Supervisor
+from gateway.tracing.opening import open_traces
 from gateway.workers.discovery import Discovery
 from gateway.workers.fleet import Fleet
 from gateway.workers.outliers import Outliers
@@ -117,6 +120,7 @@ def create_app(
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with background.running():
             yield
+        await asyncio.to_thread(endpoint.traced.close)
 
     app = FastAPI(title="Lengthwise", lifespan=lifespan, openapi_url=None)
     origins = Origins(config.cors.origins, credentials=config.cors.credentials)
@@ -135,8 +139,7 @@ def create_app(
     app.state.admin = admin_app(parts, config.admin)
     leaving.at_drain.append(lambda: dispatcher.pause(False))  # what waits must still be answered
     _add_status(app, parts, metrics=not config.admin.metrics_only)
-    models = ModelNames(config, fleet)
-    app.state.models = models
+    models = app.state.models = ModelNames(config, fleet)
     _add_models(app, models, access)
     feedback = Feedback(forecaster, metrics, learned.log, config.learning.keep_text)
     lifecycle = Lifecycle(
@@ -161,6 +164,7 @@ def create_app(
         bodies,
         answers,
         access_log,
+        TracedRequests(open_traces(config.traces)),
         None if ledger is None else Meters(ledger, tenancy, fleet, access),
     )
     app.mount("/", endpoint)

@@ -20,6 +20,7 @@ class RequestRecord:
     finished: float | None = None
     prompt_tokens: int = 0
     output_tokens: int = 0
+    read: float | None = None
     forecast_at: float | None = None
     queued: float | None = None
 

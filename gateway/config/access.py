@@ -127,6 +127,7 @@ class Access(Section):
     default_group: str = ""
     """Group of holders that name none; "": no bound."""
     jwt: Jwt = Jwt()
+    """JSON Web Tokens as keys."""
     failures_per_min: int = Field(default=30, ge=0, le=1_000_000)
     """Wrong keys per minute from one address (of IPv6: one /64). Then requests from there are
     answered 429 (too_many_failures), but for those with keys that have been right there lately.

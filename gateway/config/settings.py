@@ -15,6 +15,7 @@ from gateway.config.models import Models
 from gateway.config.scheduling import Queue, Scheduling, Slo
 from gateway.config.section import Section
 from gateway.config.tenants import Tenants
+from gateway.config.traces import TraceSettings
 from gateway.config.usage import UsageSettings
 from gateway.config.workers import MOST_SLOTS, DiscoverySettings, Health, WorkerConfig
 
@@ -121,6 +122,7 @@ class Config(Section):
     slo: Slo = Slo()
     shutdown: Shutdown = Shutdown()
     log: LogSettings = LogSettings()
+    traces: TraceSettings = TraceSettings()
 
     @field_validator("workers")
     @classmethod

@@ -19,6 +19,7 @@ from gateway.requests.rejections import (
 from gateway.requests.relay import Relay
 from gateway.requests.retry_budget import RetryBudget
 from gateway.requests.told import Told
+from gateway.requests.traced import attempt
 from gateway.workers.fleet import Fleet
 from gateway.workers.member import Member
 
@@ -68,7 +69,8 @@ class AtOnce:
             member.at_once += 1
             relay.told = Told(worker=member.id)
             try:
-                return await relay.forward(None, member.id, None)
+                with attempt(relay, member.id):
+                    return await relay.forward(None, member.id, None)
             except WorkerFailed as error:
                 self.metrics.worker_failures.labels(member.id).inc()
                 tried.add(member.id)

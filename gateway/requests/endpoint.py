@@ -39,6 +39,7 @@ from gateway.requests.rejections import endpoint_refused, not_served
 from gateway.requests.relay import Relay
 from gateway.requests.stored_responses import StoredResponses, response_id
 from gateway.requests.to_all import ToAll
+from gateway.requests.traced import TracedRequests
 from gateway.workers.fleet import Fleet
 from gateway.workers.member import ANY_MODEL
 from scheduler.records import RequestRecord
@@ -66,6 +67,7 @@ class Endpoint:
     bodies: BodyBytes
     answers: HeldAnswers
     access_log: AccessLog
+    traced: TracedRequests
     meters: Meters | None = None
     """Where requests are counted by key; None: nowhere."""
 
@@ -88,7 +90,7 @@ class Endpoint:
             if self.access_log.on:
                 self.access_log.ended(scope, reply, ended, "not_found")
             return
-        outcome = "cancelled"
+        outcome, trace = "cancelled", self.traced.begin(scope, ended.begun)
         meter = self.meters.open(scope, reply, ended) if self.meters is not None else None
         self.metrics.in_flight.inc()
         try:
@@ -113,6 +115,8 @@ class Endpoint:
                 meter.end(ok=outcome == "ok")
             if self.access_log.on:
                 self.access_log.ended(scope, reply, ended, outcome)
+            if trace is not None:
+                self.traced.end(trace, scope, reply, ended, outcome)
 
     async def _answer(
         self,
@@ -139,6 +143,7 @@ class Endpoint:
         record = RequestRecord(arrival=asyncio.get_running_loop().time())
         headers, body = await read_body(receive, headers, self.config, held)
         self.leaving.body_is_read()
+        record.read = asyncio.get_running_loop().time()
         method, content_type = scope["method"], header(headers, b"content-type")
         request, described = await self.reading.read(
             endpoint_of(scope["path"]), method, content_type, body

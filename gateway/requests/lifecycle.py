@@ -25,6 +25,7 @@ from gateway.requests.relay import Relay
 from gateway.requests.reservation import settle, settle_broken_off
 from gateway.requests.retry_budget import RetryBudget
 from gateway.requests.sequence_limit import check_sequences
+from gateway.requests.traced import attempt
 from gateway.requests.under_way import UnderWay
 from gateway.scheduling.affinity import affinity
 from gateway.scheduling.dispatcher import Dispatcher, Rejected, Slot
@@ -164,9 +165,10 @@ class Lifecycle:
             begun = loop.time()
             in_flight.relay.may_move = retries.left > 0 and not job.worker
             try:
-                status = await in_flight.relay.forward(
-                    slot, dispatch.worker_id, self._priority(dispatch)
-                )
+                with attempt(in_flight.relay, dispatch.worker_id):
+                    status = await in_flight.relay.forward(
+                        slot, dispatch.worker_id, self._priority(dispatch)
+                    )
                 if in_flight.relay.request.generates:
                     slot.service_s = loop.time() - begun
                 return status

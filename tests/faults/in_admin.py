@@ -9,7 +9,23 @@ _GUARD = "tests/gateway/admin/test_guard.py::"
 _ACCESS = "tests/gateway/requests/test_access_log.py::"
 _LISTENER = "tests/gateway/admin/test_listener.py::"
 
+_TRACES = "tests/gateway/tracing/test_traces.py::"
+
 FAULTS: tuple[Fault, ...] = (
+    Fault(
+        file="gateway/requests/traced.py",
+        old="        own.update(headers)\n",
+        new="",
+        test=_TRACES + "test_the_clients_trace_goes_on_through_the_gateway_to_the_worker",
+        why="A worker's spans are not below the gateway's",
+    ),
+    Fault(
+        file="gateway/tracing/quiet_log.py",
+        old="    theirs.propagate = False\n",
+        new="",
+        test=_TRACES + "test_a_collector_that_is_down_costs_a_line_and_no_request",
+        why="A collector that is down fills the log with traces",
+    ),
     Fault(
         file="gateway/workers/member.py",
         old="            draining=config.draining or self.drained,\n",

@@ -1,0 +1,1 @@
+"""Traces of requests for OpenTelemetry, where ``traces.endpoint`` is set."""

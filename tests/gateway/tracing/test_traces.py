@@ -1,0 +1,192 @@
+"""Traces of requests, at an exporter in the process and at a collector that takes OTLP."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import aiohttp
+import pytest
+from aiohttp import web
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from gateway import app as application
+from gateway.config.errors import ConfigError
+from gateway.config.traces import TraceSettings
+from gateway.emulator import EmbeddedEmulator
+from gateway.tracing import quiet_log
+from gateway.tracing.opening import open_traces
+from gateway.tracing.traces import Traces
+from tests.gateway.harness import chat, forced, gateway
+from tests.gateway.scripted import ANSWER, Script, answer, scripted
+
+CANARY = "canary-4711"
+PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+@pytest.fixture
+def spans(monkeypatch: pytest.MonkeyPatch) -> InMemorySpanExporter:
+    """The spans of all gateways that the test starts."""
+    exporter = InMemorySpanExporter()
+
+    def opened(settings: TraceSettings) -> Traces:
+        return Traces(settings, SimpleSpanProcessor(exporter))
+
+    monkeypatch.setattr(application, "open_traces", opened)
+    return exporter
+
+
+def writing(data: bytes) -> Script:
+    """A worker that answers so."""
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(10_000)
+        writer.write(data)
+
+    return script
+
+
+def attributes(span: ReadableSpan) -> dict[str, object]:
+    return dict(span.attributes or {})
+
+
+async def test_a_request_is_a_trace_of_its_steps(
+    spans: InMemorySpanExporter, emulator: EmbeddedEmulator, session: aiohttp.ClientSession
+) -> None:
+    async with gateway(emulator.url) as running:
+        body = chat(vllm_xargs=forced(20), stream=True, user=CANARY)
+        body["messages"][0]["content"] = CANARY
+        headers = {"authorization": f"Bearer {CANARY}", "cookie": CANARY}
+        url = running.url + "/v1/chat/completions"
+        async with session.post(url, json=body, headers=headers) as response:
+            await response.read()
+    found = {span.name: span for span in spans.get_finished_spans()}
+    assert found.keys() == {"chat emulated", "receive", "forecast", "queue", "attempt", "stream"}
+    root = found.pop("chat emulated")
+    assert root.parent is None
+    assert root.start_time
+    assert root.end_time
+    for span in found.values():
+        assert span.parent is not None
+        assert span.parent.span_id == root.context.span_id
+        assert span.start_time is not None
+        assert root.start_time <= span.start_time <= (span.end_time or 0) <= root.end_time
+    told = attributes(root)
+    assert told["gen_ai.usage.output_tokens"] == 20
+    assert told["gen_ai.request.model"] == "emulated"
+    assert told["lengthwise.outcome"] == "ok"
+    assert told["lengthwise.worker"] == emulator.url
+    assert all(CANARY not in span.to_json() for span in spans.get_finished_spans())
+
+
+async def test_the_clients_trace_goes_on_through_the_gateway_to_the_worker(
+    spans: InMemorySpanExporter, session: aiohttp.ClientSession
+) -> None:
+    async with scripted(writing(answer(ANSWER))) as worker, gateway(worker.url) as running:
+        headers = {"traceparent": PARENT, "tracestate": "a=1"}
+        url = running.url + "/v1/chat/completions"
+        async with session.post(url, json=chat(), headers=headers) as response:
+            assert response.status == 200
+        seen = worker.requests[-1].decode().lower()
+    _, trace, parent, _ = PARENT.split("-")
+    attempt = next(span for span in spans.get_finished_spans() if span.name == "attempt")
+    assert f"traceparent: 00-{trace}-{attempt.context.span_id:016x}-01\r\n" in seen
+    assert seen.count("traceparent") == seen.count("tracestate: a=1") == 1
+    root = next(span for span in spans.get_finished_spans() if span.name == "chat emulated")
+    assert root.parent is not None
+    assert f"{root.parent.span_id:016x}" == parent
+
+
+async def test_a_failed_request_names_its_outcome_and_each_attempt(
+    spans: InMemorySpanExporter, session: aiohttp.ClientSession
+) -> None:
+    reset = writing(b"")
+    async with (
+        scripted(reset) as one,
+        scripted(reset) as other,
+        gateway(one.url, other.url) as running,
+    ):
+        url = running.url + "/v1/chat/completions"
+        async with session.post(url, json=chat()) as response:
+            code = (await response.json())["error"]["code"]
+    names = Counter(span.name for span in spans.get_finished_spans())
+    assert names["attempt"] >= 2
+    root = next(span for span in spans.get_finished_spans() if span.parent is None)
+    assert attributes(root)["error.type"] == attributes(root)["lengthwise.outcome"] == code
+    assert not root.status.is_ok
+
+
+@asynccontextmanager
+async def collector(received: list[str]) -> AsyncIterator[str]:
+    """A collector of OTLP over HTTP, which keeps the names of spans; yields its URL."""
+
+    async def take(request: web.Request) -> web.Response:
+        sent = ExportTraceServiceRequest.FromString(await request.read())
+        scopes = [scope for one in sent.resource_spans for scope in one.scope_spans]
+        received.extend(span.name for scope in scopes for span in scope.spans)
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_post("/v1/traces", take)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    await runner.cleanup()
+
+
+async def test_all_traces_arrive_at_a_collector(
+    emulator: EmbeddedEmulator, session: aiohttp.ClientSession
+) -> None:
+    received: list[str] = []
+    async with (
+        collector(received) as url,
+        gateway(emulator.url, traces={"endpoint": url}) as running,
+    ):
+
+        async def ask() -> None:
+            body = chat(vllm_xargs=forced(3))
+            async with session.post(running.url + "/v1/chat/completions", json=body) as one:
+                assert one.status == 200
+
+        await asyncio.gather(*(ask() for _ in range(100)))
+    counts = Counter(received)
+    assert {counts[name] for name in ("chat emulated", "forecast", "queue", "attempt")} == {100}
+
+
+async def test_a_collector_that_is_down_costs_a_line_and_no_request(
+    emulator: EmbeddedEmulator,
+    session: aiohttp.ClientSession,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1")
+    monkeypatch.setattr(quiet_log.Retold, "_last", -quiet_log.REPEAT_S)
+    async with gateway(emulator.url, traces={"endpoint": "http://127.0.0.1:9"}) as running:
+        for _ in range(3):
+            body = chat(vllm_xargs=forced(3))
+            async with session.post(running.url + "/v1/chat/completions", json=body) as response:
+                assert response.status == 200
+    ours = [record for record in caplog.records if record.name == "lengthwise"]
+    told = [record for record in ours if record.levelno >= logging.WARNING]
+    assert len(told) == 1
+    assert "traces are lost" in told[0].getMessage()
+    assert told[0].exc_info is None
+    assert not logging.getLogger("opentelemetry").propagate
+
+
+def test_without_opentelemetry_the_start_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "gateway.tracing.traces", None)
+    settings = TraceSettings.model_validate({"endpoint": "http://127.0.0.1:4318"})
+    with pytest.raises(ConfigError, match=r"pip install 'lengthwise\[traces\]'"):
+        open_traces(settings)
+    assert open_traces(TraceSettings()) is None
