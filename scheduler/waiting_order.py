@@ -13,8 +13,10 @@ _Group = tuple[int, str]
 """Class and tenant."""
 
 
-def start_order(jobs: Iterable[tuple[Job, float]], counters: Mapping[str, float]) -> Iterator[Job]:
-    """The jobs in the order of their starts, as if each fitted a worker.
+def start_order(
+    jobs: Iterable[tuple[Job, float]], counters: Mapping[str, float]
+) -> Iterator[tuple[Job, float]]:
+    """The jobs in the order of their starts, as if each fitted a worker, with what each costs.
 
     By class, then by the tenants' counters, to which each start is charged as ``TokenCounters``
     does, then by key. Room on the workers can let later jobs go first.
@@ -32,8 +34,9 @@ def start_order(jobs: Iterable[tuple[Job, float]], counters: Mapping[str, float]
         if counter < present.get(tenant, 0.0):  # charged for a job of another class
             heapreplace(heads, _head((urgency, tenant), job, key, present))
             continue
-        yield job
-        present[tenant] = counter + cost(job, job.expected_tokens) / job.share
+        charged = cost(job, job.expected_tokens)
+        yield job, charged
+        present[tenant] = counter + charged / job.share
         following = next(orders[urgency, tenant], None)
         if following is None:
             heappop(heads)

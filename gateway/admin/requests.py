@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from itertools import islice
 from time import monotonic
 from typing import Any
 
@@ -23,9 +22,8 @@ MOST_ROWS = 1000
 
 async def queue_page(parts: Parts, order: WaitingOrder, limit: int) -> dict[str, Any]:
     """The first waiting requests, in the order in which they are expected to start."""
-    places = await order.places()
-    first = islice(places.values(), min(limit, MOST_ROWS))
-    rows = [_waiting(parts, order, place) for place in first]
+    places = await order.first(min(limit, MOST_ROWS))
+    rows = [_waiting(parts, order, place) for place in places]
     return {
         "waiting": parts.scheduler.waiting,
         "paused": parts.scheduler.paused,
@@ -73,16 +71,15 @@ async def request_page(parts: Parts, order: WaitingOrder, request_id: str) -> di
             "No request of this id waits or runs; the access log (log.access) has those that "
             "have ended.",
         )
-    places = await order.places()
-    return {"requests": [_state(parts, order, one, places) for one in found]}
+    return {"requests": [await _state(parts, order, one) for one in found]}
 
 
-def _state(
-    parts: Parts, order: WaitingOrder, request: InFlightRequest, places: Mapping[str, Place]
-) -> dict[str, Any]:
+async def _state(parts: Parts, order: WaitingOrder, request: InFlightRequest) -> dict[str, Any]:
     job, record = request.job, request.relay.record
+    place = None
+    if job.id in parts.scheduler.waiting_jobs:
+        place = await order.place(job.id)
     waits = job.id in parts.scheduler.waiting_jobs
-    place = places.get(job.id) if waits else None
     low, median, high = (round(job.length.quantile(level)) for level in (0.1, 0.5, 0.9))
     dispatched = None if waits else record.dispatched
     return {
@@ -90,8 +87,8 @@ def _state(
         "state": "waiting" if waits else "running",
         "age_s": round(monotonic() - record.arrival, 1),
         "queued_s": rounded((dispatched or monotonic()) - record.arrival),
-        "position": place.position if place else None,
-        "starts_in_s": rounded(order.starts_in_s(place)) if place else None,
+        "position": place.position if waits and place else None,
+        "starts_in_s": rounded(order.starts_in_s(place)) if waits and place else None,
         "worker": None if waits else request.worker or None,
         "tokens": request.relay.output_tokens or _progress(job, waits=waits),
         "forecast": {"median": median, "low": low, "high": high, "tier": request.forecast.tier},

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import islice
 from time import monotonic
 
 from gateway.admin.parts import Parts
-from gateway.scheduling.start_rates import work
 from scheduler.job import Job
 from scheduler.waiting_order import start_order
 
@@ -28,39 +29,60 @@ class Place:
     """Work of the jobs of its model that start earlier, in weighted tokens."""
 
 
-@dataclass(slots=True)
+class _Order:
+    """The order of a copy of the queue, worked out as far as it has been asked for."""
+
+    def __init__(self, jobs: Iterable[tuple[Job, float]], counters: Mapping[str, float]) -> None:
+        self.places: dict[str, Place] = {}
+        """By the jobs' ids, first come first."""
+        self._rest = start_order(jobs, counters)
+        self._ahead: defaultdict[str, float] = defaultdict(float)
+
+    def extend(self, most: int, job_id: str) -> None:
+        """Work out the first ``most`` places, and those up to one job's, "" for none."""
+        while len(self.places) < most or (job_id and job_id not in self.places):
+            job, charged = next(self._rest, (None, 0.0))
+            if job is None:
+                return
+            self.places[job.id] = Place(job, len(self.places) + 1, self._ahead[job.model])
+            self._ahead[job.model] += charged
+
+
 class WaitingOrder:
-    """Takes the order of the queue on a thread, so that no request waits for it."""
+    """Takes the order of the queue on a thread, so that no request waits for it.
 
-    parts: Parts
-    _places: Mapping[str, Place] = field(default_factory=dict)
-    _taken: float = float("-inf")
-    _taking: asyncio.Lock = field(default_factory=asyncio.Lock)
+    What it tells is up to ``FRESH_S`` old.
+    """
 
-    async def places(self) -> Mapping[str, Place]:
-        """The places by the jobs' ids, first come first; up to ``FRESH_S`` old."""
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._order = _Order((), {})
+        self._taken = -math.inf
+        self._taking = asyncio.Lock()
+
+    async def first(self, most: int) -> list[Place]:
+        """The first places."""
+        return list(islice((await self._extended(most)).values(), most))
+
+    async def place(self, job_id: str) -> Place | None:
+        """The place of a job; None where it does not wait, or did not yet."""
+        return (await self._extended(0, job_id)).get(job_id)
+
+    async def _extended(self, most: int, job_id: str = "") -> Mapping[str, Place]:
         async with self._taking:
             if monotonic() - self._taken >= FRESH_S:
-                jobs, counters = self.parts.scheduler.waiting_jobs.snapshot()
-                self._places = await asyncio.to_thread(_places, jobs, counters)
+                self._order = _Order(*self._parts.scheduler.waiting_jobs.snapshot())
                 self._taken = monotonic()
-        return self._places
+            if len(self._order.places) < most or (job_id and job_id not in self._order.places):
+                await asyncio.to_thread(self._order.extend, most, job_id)
+            return self._order.places
 
     def starts_in_s(self, place: Place) -> float | None:
         """Seconds until a job starts, by the rate at which its model's queue has moved.
 
         None while nothing starts, or too little has started to tell.
         """
-        if self.parts.scheduler.paused:
+        if self._parts.scheduler.paused:
             return None
-        rate = self.parts.dispatcher.rates.per_s(place.job.model)
+        rate = self._parts.dispatcher.rates.per_s(place.job.model)
         return place.ahead / rate if rate else None
-
-
-def _places(jobs: Iterable[tuple[Job, float]], counters: Mapping[str, float]) -> dict[str, Place]:
-    places: dict[str, Place] = {}
-    ahead: defaultdict[str, float] = defaultdict(float)
-    for position, job in enumerate(start_order(jobs, counters), 1):
-        places[job.id] = Place(job, position, ahead[job.model])
-        ahead[job.model] += work(job)
-    return places

@@ -141,15 +141,15 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         file="scheduler/waiting_order.py",
-        old="        present[tenant] = counter + cost(job, job.expected_tokens) / job.share\n",
+        old="        present[tenant] = counter + charged / job.share\n",
         new="",
         test="tests/scheduler/test_waiting_order.py::test_the_order_is_the_schedulers_own",
         why="The queue is shown in an order in which it does not start",
     ),
     Fault(
         file="gateway/admin/waiting.py",
-        old="await asyncio.to_thread(_places, jobs, counters)",
-        new="_places(jobs, counters)",
+        old="await asyncio.to_thread(self._order.extend, most, job_id)",
+        new="self._order.extend(most, job_id)",
         test=(
             "tests/gateway/admin/test_requests.py::"
             "test_ten_thousand_waiting_requests_hold_up_neither_operators_nor_clients"

@@ -30,7 +30,7 @@ def test_the_order_is_the_schedulers_own(seed: int) -> None:
         )
     waiting = scheduler.waiting
     assert waiting > 30
-    expected = [one.id for one in start_order(*scheduler.waiting_jobs.snapshot())]
+    expected = [one.id for one, _ in start_order(*scheduler.waiting_jobs.snapshot())]
     started = []
     running = [one.id for one in scheduler.workers["w"]]
     while scheduler.waiting:
