@@ -30,6 +30,7 @@ def overview(parts: Parts) -> dict[str, Any]:
         "workers": [_worker(parts, worker) for worker in workers],
         "queue": _queue(parts),
         "forecasts": _forecasts(parts),
+        "configuration": parts.live.as_json(),
     }
 
 

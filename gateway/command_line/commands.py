@@ -9,6 +9,7 @@ from gateway.admin.commands.command import (
     add_worker_arguments,
     run_drain,
     run_pause,
+    run_reload,
     run_resume,
     run_status,
     run_undrain,
@@ -61,6 +62,7 @@ COMMANDS = {
     "undrain": ("send a drained worker requests again", add_worker_arguments, run_undrain),
     "pause": ("let all requests wait, those to come too", add_target_arguments, run_pause),
     "resume": ("send requests to the workers again", add_target_arguments, run_resume),
+    "reload": ("let a running gateway read its file again", add_target_arguments, run_reload),
     "usage": ("show who has used how much", add_usage_arguments, run_usage),
     "emulate": ("run an emulated vLLM worker", add_emulate_arguments, run_emulate),
     "calibrate": (

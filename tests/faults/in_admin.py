@@ -103,8 +103,8 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         file="gateway/requests/endpoint.py",
-        old='        outcome = "cancelled"\n',
-        new='        outcome, ended.model = "cancelled", scope["path"]\n',
+        old="Ended(asyncio.get_running_loop().time(), NO_MODEL)",
+        new='Ended(asyncio.get_running_loop().time(), scope["path"])',
         test=_ACCESS + "test_no_field_of_a_request_gets_its_text_into_the_log",
         why="What a client writes into a path stands in the access log",
     ),

@@ -66,7 +66,7 @@ class AdminClient:
         if status < 400:
             return answer
         error = answer.get("error")
-        message = error.get("message") if isinstance(error, dict) else None
+        message = error.get("message") if isinstance(error, dict) else error
         raise Unanswered(f"{shown} answers {status}: {message or 'without a reason'}")
 
     def _refused(self, error: Exception) -> str:

@@ -131,3 +131,16 @@ def _resume(client: AdminClient, args: argparse.Namespace) -> int:
     answer = client.post("/admin/resume")
     print(f"requests go to the workers again; {answer['waiting']} wait")
     return 0
+
+
+def run_reload(args: argparse.Namespace) -> int:
+    """Let the gateway read its configuration again; returns 1 if it refuses the new one."""
+    return asking(args, _reload)
+
+
+def _reload(client: AdminClient, args: argparse.Namespace) -> int:
+    answer = client.post("/admin/reload")
+    print(f"read again; changed: {', '.join(answer['changed']) or 'nothing'}")
+    if answer["restart"]:
+        print(f"these need a restart: {', '.join(answer['restart'])}")
+    return 0

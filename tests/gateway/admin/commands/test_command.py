@@ -148,3 +148,11 @@ async def test_the_queue_a_request_and_the_keys_are_shown(
         assert await _run("top", "--json", "--admin", running.url) == 0
         assert json.loads(capsys.readouterr().out)["keys"][0]["waiting"] == 1
         await hang_up(task)
+
+
+async def test_a_reload_tells_what_came_of_it(emulator: EmbeddedEmulator, capsys: Output) -> None:
+    async with operated(emulator.url) as running:
+        assert await _run("reload", "--admin", running.url) == 1  # the harness has no file
+        errors = capsys.readouterr().err
+        assert "--config" in errors
+        assert errors.count("\n") == 1
