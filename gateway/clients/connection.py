@@ -24,6 +24,8 @@ class Connection(BoundedRequests):
 
     _deaf = False
     """Whether what comes is thrown away."""
+    _cut_off = False
+    """Whether the connection closes at once: what has not been taken never will be."""
 
     def connection_made(self, transport: Any) -> None:
         """Begin, unless there are too many connections."""
@@ -146,7 +148,7 @@ class Connection(BoundedRequests):
 
     def cut(self, reason: str) -> None:
         """Close at once; ``reason`` is the outcome of the present request."""
-        self._fate.reason = reason
+        self._fate.reason, self._cut_off = reason, True
         self._all.left(self)
         self.transport.abort()
 
@@ -157,4 +159,5 @@ class Connection(BoundedRequests):
 
     def unread(self) -> UnreadAnswer | None:
         """What the client has not taken yet; None: nothing."""
-        return UnreadAnswer(self.transport) if self.transport.get_write_buffer_size() else None
+        waits = not self._cut_off and self.transport.get_write_buffer_size()
+        return UnreadAnswer(self.transport) if waits else None
