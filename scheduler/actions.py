@@ -7,7 +7,9 @@ from typing import Literal
 
 from scheduler.job import Job
 
-Reason = Literal["queue_full", "tenant_queue_full", "queue_timeout", "no_healthy_worker"]
+Reason = Literal[
+    "queue_full", "queue_tokens_full", "tenant_queue_full", "queue_timeout", "no_healthy_worker"
+]
 """Why the scheduler rejects a job. The gateway uses the same word as error code and as outcome in
 its metrics."""
 

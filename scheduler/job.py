@@ -35,6 +35,7 @@ class Job:
         sequences: sequences that the request asks for (``n`` times the number of prompts).
         prompts: prompts of the request.
         deadline: seconds on the driver's clock; a job still waiting then is rejected.
+        due: seconds on the driver's clock until which the client wants the whole answer.
         most_tokens: the longest that a sequence can become: the request's limit, or the context.
             What a worker reports beyond is not believed.
         attained: tokens of the longest sequence so far.
@@ -63,6 +64,7 @@ class Job:
     sequences: int = 1
     prompts: int = 1
     deadline: float = math.inf
+    due: float = math.inf
     most_tokens: int = LONGEST
     attained: int = 0
     running: int | None = None

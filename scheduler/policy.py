@@ -146,6 +146,8 @@ class Boost:
 class LeastSlack:
     """Service-level order: the latest start (seconds) at which a job can still meet its objective.
 
+    A job whose client wants the whole answer by a time (``Job.due``) has that for its objective.
+
     Args:
         ttft: seconds that the objective allows to the first token.
         tpot: seconds that the objective allows for each further token.
@@ -158,6 +160,8 @@ class LeastSlack:
 
     def __call__(self, job: Job) -> float:
         """The latest start, in seconds on the driver's clock."""
+        if job.due < math.inf:
+            return job.due - self.token_seconds * job.length.mean
         return job.arrival + self.ttft + (self.tpot - self.token_seconds) * job.length.mean
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 
@@ -14,6 +15,8 @@ class RequestRecord:
     """
 
     arrival: float
+    due: float = math.inf
+    """Until when the client wants the whole answer."""
     dispatched: float | None = None
     first_token: float | None = None
     last_token: float | None = None

@@ -34,10 +34,8 @@ class Scheduler:
     Args:
         policy: gives each job a key; the job of the smallest key goes first.
         placement: chooses among the workers with room for a job.
-        max_waiting: jobs that may wait; one more is rejected with ``queue_full``.
-        max_waiting_per_tenant: the same for one tenant, with ``tenant_queue_full``.
-        no_worker_grace: seconds without a healthy worker before a queue's waiting jobs are
-            rejected with ``no_healthy_worker``.
+        max_waiting, max_waiting_per_tenant, max_waiting_tokens: see ``QueueBounds``.
+        no_worker_grace: seconds without a healthy worker until jobs get ``no_healthy_worker``.
         full_caution: as in ``QueueingShare``.
     """
 
@@ -48,11 +46,12 @@ class Scheduler:
         placement: Placement | None = None,
         max_waiting: int = 10_000,
         max_waiting_per_tenant: int | None = None,
+        max_waiting_tokens: float = float("inf"),
         no_worker_grace: float = 10.0,
         full_caution: float = FULL_CAUTION_SHARE,
     ) -> None:
-        self._policy = policy
-        self._bounds = QueueBounds(max_waiting, max_waiting_per_tenant)
+        self.policy = policy
+        self._bounds = QueueBounds(max_waiting, max_waiting_per_tenant, max_waiting_tokens)
         self._outages = Outages(no_worker_grace)
         self._counters = TokenCounters()
         self._traffic = Traffic(full_caution)
@@ -102,8 +101,8 @@ class Scheduler:
         """
         self._bounds, self._outages.grace = bounds, no_worker_grace
         self._placement.slack = slack
-        if policy != self._policy:
-            self._policy = policy
+        if policy != self.policy:
+            self.policy = policy
             self._waiting.rekey_all(policy)
         return self._fill()
 
@@ -144,11 +143,12 @@ class Scheduler:
             return [Reject(job, "no_healthy_worker")]
         self._silent.now = max(self._silent.now, job.arrival)
         self._traffic.describe(job, self._workers.serving(job.queue))
-        self._waiting.push(job, self._policy(job))
+        self._waiting.push(job, self.policy(job))
         actions = self._fill()
         queued = bool(self._waiting.queue(job.queue)) or self._workers.overfull(job.queue)
         self._traffic.queueing_share.observe(job.model, queued=queued)
-        broken = self._bounds.broken(len(self._waiting), self._counters.waiting(job.tenant))
+        counts = self._counters.waiting(job.tenant), self._waiting.counts.tokens
+        broken = self._bounds.broken(len(self._waiting), *counts)
         if job.id in self._waiting and broken is not None:
             actions.append(Reject(self._waiting.remove(job.id), broken))
         return actions
@@ -159,7 +159,7 @@ class Scheduler:
             return []
         job, _ = self._waiting[job_id]
         job.length = length
-        self._waiting.rekey(job, self._policy(job))
+        self._waiting.rekey(job, self.policy(job))
         return self._fill()
 
     def progress(self, job_id: str, attained: int, running: int | None = None) -> list[Action]:
@@ -208,7 +208,7 @@ class Scheduler:
         job = self._workers.take_off(job_id, worker)
         job.attained, job.running = 0, None
         self._counters.refund(job, charged)
-        self._waiting.push(job, self._policy(job))
+        self._waiting.push(job, self.policy(job))
         self._waiting.counter_fell(job.tenant)
         return self._fill()
 

@@ -53,6 +53,14 @@ class Queue(Section):
 
     max_waiting: int = Field(default=10_000, ge=0, le=10_000_000)
     """Requests that may wait. One more is answered 429 (queue_full)."""
+    max_waiting_tokens: float | None = Field(default=None, ge=1, le=1e12)
+    """Expected output tokens, by their forecasts, of the requests that wait. A request beyond it is
+    answered 429 (queue_tokens_full), unless it is the only one. Unset: no bound."""
+    reject_hopeless: Literal["never", "declared", "slo"] = "never"
+    """Requests that have to wait and are answered 503 (deadline_unreachable) at once, since by the
+    forecasts they would more likely than not be late. declared: those whose client wants the whole
+    answer within the seconds of its header X-Request-Timeout. slo: also the others, if they would
+    start after slo.ttft_s."""
     timeout_s: float = Field(default=600.0, gt=0, le=86_400)
     """Seconds that a request may wait for a worker, before the answer 504 (queue_timeout)."""
     no_worker_grace_s: float = Field(default=10.0, ge=0, le=86_400)

@@ -44,7 +44,10 @@ LIVE: Mapping[str, Collection[str]] = {
         *("policy", "ageing", "level", "kv_overflow", "affinity", "affinity_slack"),
         *("engine_queue", "send_priority"),
     ),
-    "queue": ("max_waiting", "timeout_s", "no_worker_grace_s", "stream_comments_s"),
+    "queue": (
+        *("max_waiting", "max_waiting_tokens", "reject_hopeless", "timeout_s"),
+        *("no_worker_grace_s", "stream_comments_s"),
+    ),
     "tenants": ("fair", "regulars", "max_waiting", "known"),
     "requests": (
         *("max_body_bytes", "max_bodies_bytes", "max_json_values", "body_timeout_s", "timeout_s"),

@@ -13,6 +13,7 @@ from gateway.requests.refusals import WorkerErrorRelayed, WorkerFailed, WorkerRe
 from gateway.requests.rejections import (
     no_healthy_worker,
     request_timeout,
+    time_limit,
     workers_failed,
     workers_refused,
 )
@@ -48,10 +49,10 @@ class AtOnce:
             WorkerErrorRelayed: the answer was the worker's own error.
         """
         try:
-            async with asyncio.timeout_at(relay.record.arrival + self.config.requests.timeout_s):
+            async with asyncio.timeout_at(time_limit(relay.record, self.config)):
                 status = await self._forward(relay, model, worker_id)
         except TimeoutError:
-            raise request_timeout(self.config) from None
+            raise request_timeout(relay.record, self.config) from None
         if status >= 400:
             raise WorkerErrorRelayed(status)
 

@@ -26,6 +26,7 @@ from gateway.protocol.routes import Routes, Treatment, endpoint_of
 from gateway.requests.access_log import AccessLog, Ended
 from gateway.requests.at_once import AtOnce
 from gateway.requests.body import read_body
+from gateway.requests.deadlines import declared_timeout
 from gateway.requests.debug_headers import wants_debug
 from gateway.requests.fallbacks import Fallbacks
 from gateway.requests.granted import as_granted, check_default, check_steers
@@ -140,7 +141,8 @@ class Endpoint:
         """Read a request whole, within the bounds of its body."""
         headers: Headers = scope["headers"]
         reply.debug = wants_debug(self.config.log, headers)
-        record = RequestRecord(arrival=asyncio.get_running_loop().time())
+        arrival = asyncio.get_running_loop().time()
+        record = RequestRecord(arrival, arrival + declared_timeout(headers))
         headers, body = await read_body(receive, headers, self.config, held)
         self.leaving.body_is_read()
         record.read = asyncio.get_running_loop().time()

@@ -58,6 +58,7 @@ class Fallbacks:
                 if begun or not left or error.code not in FALLS_BACK:
                     raise
                 reason = error.code
+                relay.record.dispatched = None
 
 
 def rename(relay: Relay, model: str) -> None:

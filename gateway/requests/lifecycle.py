@@ -13,6 +13,7 @@ from gateway.forecasting.prompt_tokens import room
 from gateway.forecasting.request_forecast import RequestForecast
 from gateway.metrics import NO_MODEL, Metrics
 from gateway.protocol.errors import ApiError
+from gateway.requests.deadlines import check_reachable
 from gateway.requests.debug_headers import debug_headers
 from gateway.requests.early_stream import early_stream
 from gateway.requests.feedback import Feedback
@@ -20,7 +21,13 @@ from gateway.requests.in_flight import InFlightRequest
 from gateway.requests.reading import describe
 from gateway.requests.refine import refining
 from gateway.requests.refusals import WorkerErrorRelayed, WorkerFailed, WorkerRefused
-from gateway.requests.rejections import rejection, request_timeout, workers_failed, workers_refused
+from gateway.requests.rejections import (
+    rejection,
+    request_timeout,
+    time_limit,
+    workers_failed,
+    workers_refused,
+)
 from gateway.requests.relay import Relay
 from gateway.requests.reservation import settle, settle_broken_off
 from gateway.requests.retry_budget import RetryBudget
@@ -61,10 +68,9 @@ class Lifecycle:
         """
         slots = self.fleet.most_slots(model)
         check_sequences(relay.request.sequences, self.config.requests, slots)
-        deadline = relay.record.arrival + self.config.requests.timeout_s
         in_flight: InFlightRequest | None = None
         try:
-            async with asyncio.timeout_at(deadline):
+            async with asyncio.timeout_at(time_limit(relay.record, self.config)):
                 in_flight = await self._begin(relay, model, worker_id)
                 if relay.reply.debug:
                     relay.reply.extra = debug_headers(in_flight)
@@ -76,7 +82,7 @@ class Lifecycle:
                 settle_broken_off(in_flight, error)
             if not isinstance(error, TimeoutError):
                 raise
-            raise request_timeout(self.config) from None
+            raise request_timeout(relay.record, self.config) from None
         settle(in_flight, status)
         if status >= 400:
             self.feedback.broken_off(in_flight)
@@ -123,6 +129,7 @@ class Lifecycle:
             sequences=request.sequences.total,
             streams=request.stream or not request.generates,
             deadline=arrival + self.config.queue.timeout_s,
+            due=relay.record.due,
             tenant=claim.tenant,
             share=claim.share,
             urgency=claim.urgency,
@@ -202,10 +209,12 @@ class Lifecycle:
         """Wait for a worker while the refined tier works on a better forecast."""
         job, record = in_flight.job, in_flight.relay.record
         try:
+            if not slot.decided and record.dispatched is None:
+                check_reachable(job, self.config, self.dispatcher)
             async with refining(slot, self.forecaster, in_flight):
                 dispatch = await slot.wait()
         except Rejected as rejected:
-            retry_after = self.dispatcher.retry_after()
+            retry_after = self.dispatcher.retry_after(job)
             trouble = self.fleet.trouble(job.model)
             reason = rejected.reason
             raise rejection(reason, job.model, self.config, retry_after, trouble) from None

@@ -9,8 +9,9 @@ from gateway.config.settings import Config
 from gateway.protocol.errors import ApiError
 from gateway.protocol.routes import NEVER, RELAYED, meant
 from gateway.scheduling.build_scheduler import tenant_bound
-from gateway.scheduling.retry_after import outage_seconds
+from gateway.scheduling.retry_after import outage_seconds, start_seconds
 from scheduler.actions import Reason
+from scheduler.records import RequestRecord
 
 WORKER_REFUSED = "worker_refused"
 """Why another model is tried where the workers of one refuse. No client gets this code."""
@@ -21,13 +22,18 @@ def rejection(
 ) -> ApiError:
     """The error for a job of ``model`` that the scheduler rejects. The error's code is the reason.
 
-    ``retry_after``: seconds until the queue is shorter. ``trouble``: of the workers that are down.
+    ``retry_after``: seconds until the job would have started. ``trouble``: of the workers that are
+    down.
     """
     match reason:
         case "queue_full":
             status = 429
             text = f"{config.queue.max_waiting} requests wait already (queue.max_waiting). "
             text += "Try again later."
+        case "queue_tokens_full":
+            status = 429
+            text = f"{config.queue.max_waiting_tokens or 0:g} expected tokens wait already "
+            text += "(queue.max_waiting_tokens). Try again later."
         case "tenant_queue_full":
             status = 429
             text = f"{tenant_bound(config)} of your requests wait already (tenants.max_waiting). "
@@ -96,13 +102,35 @@ def body_timeout(config: Config) -> ApiError:
     )
 
 
-def request_timeout(config: Config) -> ApiError:
+def time_limit(record: RequestRecord, config: Config) -> float:
+    """Until when a request may take, on the clock of its record."""
+    return min(record.arrival + config.requests.timeout_s, record.due)
+
+
+def request_timeout(record: RequestRecord, config: Config) -> ApiError:
     """The error for a request without a complete answer in time."""
+    seconds, source = config.requests.timeout_s, "requests.timeout_s"
+    if record.due < record.arrival + seconds:
+        seconds, source = record.due - record.arrival, "the header X-Request-Timeout"
     return ApiError(
         504,
-        f"No complete answer within {config.requests.timeout_s:g} s (requests.timeout_s). Ask for "
-        "fewer tokens, or stream.",
+        f"No complete answer within {seconds:g} s ({source}). Ask for fewer tokens, or stream.",
         code="request_timeout",
+    )
+
+
+def deadline_unreachable(limit_s: float, needed_s: float, *, declared: bool) -> ApiError:
+    """The error for a request that waits and would be late, by its forecast and the queue."""
+    if declared:
+        late = f"The answer would be complete after some {needed_s:.0f} s, and X-Request-Timeout"
+    else:
+        late = f"The answer would begin after some {needed_s:.0f} s, and slo.ttft_s"
+    return ApiError(
+        503,
+        f"{late} allows {limit_s:g} s (queue.reject_hopeless). Ask for fewer tokens, allow more "
+        "time, or try again later.",
+        code="deadline_unreachable",
+        retry_after=start_seconds(needed_s - limit_s),
     )
 
 

@@ -13,7 +13,7 @@ from gateway.protocol.errors import ApiError
 from gateway.protocol.headers import Headers, returned
 from gateway.requests.model_names import ModelNames
 from gateway.requests.refusals import WorkerErrorRelayed
-from gateway.requests.rejections import no_healthy_worker, request_timeout
+from gateway.requests.rejections import no_healthy_worker, request_timeout, time_limit
 from gateway.requests.relay import Relay
 from gateway.requests.whole_answer import answer_too_large, read_up_to
 from gateway.workers.failures import FAILURES, reason
@@ -72,12 +72,12 @@ class ToAll:
         if not members:
             raise no_healthy_worker(ANY_MODEL, self.config, self.fleet.trouble(ANY_MODEL))
         try:
-            async with asyncio.timeout_at(relay.record.arrival + self.config.requests.timeout_s):
+            async with asyncio.timeout_at(time_limit(relay.record, self.config)):
                 asked = (_ask(relay, member) for member in members)
                 found = await asyncio.gather(*asked, return_exceptions=True)
                 await self.models.refresh()  # a request may have loaded an adapter
         except TimeoutError:
-            raise request_timeout(self.config) from None
+            raise request_timeout(relay.record, self.config) from None
         answers = [_answer(one) for one in found]
         return next((answer for answer in answers if answer.status >= 400), answers[0])
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from gateway.config.settings import Config
 from gateway.scheduling.dispatcher import Dispatcher
 from scheduler.placement import Placement
@@ -12,26 +14,32 @@ from scheduler.scheduler import Scheduler
 
 def make_scheduler(config: Config) -> Scheduler:
     """The configured scheduler, without workers."""
-    queue = config.queue
+    bounds = _bounds(config)
     return Scheduler(
         policy(config),
         placement=Placement(_slack(config)),
-        max_waiting=queue.max_waiting,
-        max_waiting_per_tenant=tenant_bound(config),
-        no_worker_grace=queue.no_worker_grace_s,
+        max_waiting=bounds.max_waiting,
+        max_waiting_per_tenant=bounds.max_waiting_per_tenant,
+        max_waiting_tokens=bounds.max_waiting_tokens,
+        no_worker_grace=config.queue.no_worker_grace_s,
     )
 
 
 def configure(dispatcher: Dispatcher, config: Config) -> None:
     """Let a running scheduler take the sections ``scheduling``, ``queue``, ``tenants``, ``slo``."""
-    bounds = QueueBounds(config.queue.max_waiting, tenant_bound(config))
     actions = dispatcher.scheduler.configure(
         policy(config),
-        bounds,
+        _bounds(config),
         slack=_slack(config),
         no_worker_grace=config.queue.no_worker_grace_s,
     )
     dispatcher.apply(actions)
+
+
+def _bounds(config: Config) -> QueueBounds:
+    queue = config.queue
+    tokens = queue.max_waiting_tokens or math.inf
+    return QueueBounds(queue.max_waiting, tenant_bound(config), tokens)
 
 
 def _slack(config: Config) -> float:

@@ -11,7 +11,8 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from gateway.scheduling.retry_after import QueueRetryAfter
+from gateway.scheduling.expected_starts import ExpectedStarts
+from gateway.scheduling.retry_after import QueueRetryAfter, start_seconds
 from gateway.scheduling.start_rates import StartRates
 from scheduler.actions import Action, Dispatch, Reject
 from scheduler.job import Job
@@ -85,6 +86,7 @@ class Dispatcher:
         self._retry_after = QueueRetryAfter()
         self.rates = StartRates()
         """How fast waiting jobs start."""
+        self.starts = ExpectedStarts(scheduler, self.rates)
 
     @asynccontextmanager
     async def slot(self, job: Job) -> AsyncIterator[Slot]:
@@ -127,8 +129,14 @@ class Dispatcher:
             log.info("an operator %s the queue", "pauses" if paused else "resumes")
         self.apply(self.scheduler.pause(paused))
 
-    def retry_after(self) -> int:
-        """Seconds after which a rejected client should send its request again."""
+    def retry_after(self, job: Job | None = None) -> int:
+        """Seconds after which a rejected client should send its request again.
+
+        With its job: when the job would have started. Without: when the queue is shorter.
+        """
+        seconds = None if job is None else self.starts.seconds(job)
+        if seconds is not None:
+            return start_seconds(seconds)
         return self._retry_after.seconds(asyncio.get_running_loop().time(), self.scheduler.waiting)
 
     async def watch_deadlines(self) -> None:

@@ -11,7 +11,10 @@ QUEUE_SHARE = 0.1
 """Share of the queue that leaves before a refused client should return."""
 
 LONGEST_S = 60
-"""Upper bound of the answer, in seconds."""
+"""Upper bound of the answer by the length of the queue, in seconds."""
+
+LONGEST_START_S = 3600
+"""Upper bound of the answer by the work ahead of a request, in seconds."""
 
 
 class QueueRetryAfter:
@@ -30,6 +33,11 @@ class QueueRetryAfter:
             return 1
         rate = len(self._ends) / max(now - self._ends[0], 1e-3)
         return max(1, min(LONGEST_S, round(QUEUE_SHARE * waiting / rate)))
+
+
+def start_seconds(seconds: float) -> int:
+    """Whole seconds for a request that would start after so many, from 1 to an hour."""
+    return max(1, min(LONGEST_START_S, round(seconds)))
 
 
 def outage_seconds(probe_interval_s: float) -> int:

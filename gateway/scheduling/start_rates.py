@@ -36,7 +36,12 @@ class StartRates:
         starts.append((monotonic(), work(job)))
 
     def per_s(self, model: str) -> float | None:
-        """Work of a model that starts in a second; None before it is known.
+        """Work of a model that starts in a second; None before it is known."""
+        measured = self.measured(model)
+        return None if measured is None else measured[0] / measured[1]
+
+    def measured(self, model: str) -> tuple[float, float] | None:
+        """Work of a model that started lately, and in how many seconds; None before it is known.
 
         The present pause counts once it is longer than those before it.
         """
@@ -46,7 +51,7 @@ class StartRates:
         first, last = starts[0][0], starts[-1][0]
         usual_s = (last - first) / (len(starts) - 1)
         seconds = last - first + max(0.0, monotonic() - last - usual_s)
-        return sum(tokens for _, tokens in starts[1:]) / max(seconds, 1e-3)
+        return sum(tokens for _, tokens in starts[1:]), max(seconds, 1e-3)
 
 
 def work(job: Job) -> float:

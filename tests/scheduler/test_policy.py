@@ -173,6 +173,13 @@ def test_the_job_of_least_slack_goes_first() -> None:
     assert policy(job("c", arrival=0, tokens=10)) < policy(job("d", arrival=1, tokens=10))
 
 
+def test_a_client_s_deadline_takes_the_place_of_the_objective() -> None:
+    policy, short, long = POLICIES["slo"](0.03), job("a", tokens=10), job("b", tokens=500)
+    short.due = long.due = 60.0
+    assert policy(short) == pytest.approx(60 - 0.03 * 10)
+    assert policy(long) < policy(short)
+
+
 @given(jobs(), jobs(), st.sampled_from(sorted(set(POLICIES) - {"slo", "fcfs"})), RATES)
 def test_no_ageing_policy_lets_a_job_be_overtaken_for_ever(
     early: Job, late: Job, name: str, rate: float

@@ -194,12 +194,12 @@ EFFECTS: dict[str, Effect] = {
     "discovery.api_key": _found("api_key", SecretStr("k")),
     "discovery.forward_client_credentials": _found("forward_client_credentials", True),
     "discovery.interval_s": _found("interval_s", 0.5),
-    "scheduling.policy": _scheduler("scheduling", {"policy": "fcfs"}, "_policy", fcfs),
+    "scheduling.policy": _scheduler("scheduling", {"policy": "fcfs"}, "policy", fcfs),
     "scheduling.ageing": _scheduler(
-        "scheduling", {"ageing": 0.5}, "_policy", Aged(LevelledOutput(0.85), 0.5)
+        "scheduling", {"ageing": 0.5}, "policy", Aged(LevelledOutput(0.85), 0.5)
     ),
     "scheduling.level": _scheduler(
-        "scheduling", {"level": 2}, "_policy", Aged(LevelledOutput(2.0), 0.1)
+        "scheduling", {"level": 2}, "policy", Aged(LevelledOutput(2.0), 0.1)
     ),
     "scheduling.kv_overflow": Effect(
         {"scheduling": {"kv_overflow": 0.2}},
@@ -220,6 +220,10 @@ EFFECTS: dict[str, Effect] = {
     ),
     "scheduling.send_priority": _read("scheduling", "send_priority", False),
     "queue.max_waiting": _scheduler("queue", {"max_waiting": 900}, "_bounds.max_waiting", 900),
+    "queue.max_waiting_tokens": _scheduler(
+        "queue", {"max_waiting_tokens": 7000}, "_bounds.max_waiting_tokens", 7000.0
+    ),
+    "queue.reject_hopeless": _read("queue", "reject_hopeless", "slo"),
     "queue.timeout_s": _read("queue", "timeout_s", 50.0),
     "queue.no_worker_grace_s": _scheduler("queue", {"no_worker_grace_s": 3}, "_outages.grace", 3.0),
     "queue.stream_comments_s": _read("queue", "stream_comments_s", 5.0),

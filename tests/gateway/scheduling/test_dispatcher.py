@@ -10,6 +10,7 @@ from typing import TypeVar
 import pytest
 
 from gateway.scheduling.dispatcher import Dispatcher, Rejected
+from gateway.scheduling.retry_after import LONGEST_START_S
 from scheduler.policy import fcfs
 from scheduler.scheduler import Scheduler
 from tests.gateway.harness import until
@@ -242,3 +243,20 @@ async def test_the_tokens_at_the_end_and_the_service_time_go_to_the_scheduler(
         slot.attained, slot.service_s = 70, 0.5
     assert slot.job.attained == 70
     assert dispatcher.scheduler.turn_seconds < before
+
+
+async def test_a_rejected_job_should_come_back_when_it_would_have_started() -> None:
+    dispatcher = Dispatcher(Scheduler(fcfs))
+    for name in "abcd":  # some 100 starts a second, of 100 tokens each
+        dispatcher.rates.started(job(name, tokens=100, prompt=0), 1)
+        await asyncio.sleep(0.01)
+    rate = dispatcher.rates.per_s("m")
+    assert rate is not None
+    dispatcher.scheduler.submit(job("long", tokens=int(30 * rate), prompt=0))
+    again = dispatcher.retry_after(job("next", arrival=1, tokens=1))
+    assert 15 <= again <= 45
+    assert dispatcher.retry_after(job("first", arrival=-1, tokens=1)) == 1
+    dispatcher.scheduler.submit(job("longest", tokens=int(30_000 * rate), prompt=0))
+    await asyncio.sleep(0.02)  # the next picture of the queue
+    assert dispatcher.retry_after(job("last", arrival=1, tokens=1)) == LONGEST_START_S
+    assert dispatcher.retry_after() == 1  # nothing has ended: not by the length of the queue

@@ -1,0 +1,68 @@
+"""Deadlines: until when a client wants its whole answer, and what cannot come until then."""
+
+from __future__ import annotations
+
+import math
+
+from gateway.config.settings import Config
+from gateway.protocol.errors import ApiError
+from gateway.protocol.headers import Headers, header
+from gateway.requests.rejections import deadline_unreachable
+from gateway.scheduling.dispatcher import Dispatcher
+from scheduler.job import Job
+
+HEADER = b"x-request-timeout"
+"""Request header with the seconds that the client gives its request."""
+
+LONGEST_S = 604_800.0
+"""Seconds of the longest time that a client may declare."""
+
+
+def declared_timeout(headers: Headers) -> float:
+    """The seconds that the client gives its request; infinite where it does not say.
+
+    Raises:
+        ApiError: 400, the header is no number of seconds.
+    """
+    text = header(headers, HEADER)
+    if not text:
+        return math.inf
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds <= LONGEST_S:
+        raise ApiError(
+            400,
+            f"X-Request-Timeout must be a number of seconds above 0 and up to {LONGEST_S:.0f}, got "
+            f"{text[:40]!r}. Correct the header, or leave it out.",
+            code="invalid_timeout",
+        )
+    return seconds
+
+
+def check_reachable(job: Job, config: Config, dispatcher: Dispatcher) -> None:
+    """Refuse a job that waits and will more likely than not be late, by ``queue.reject_hopeless``.
+
+    Raises:
+        ApiError: 503, with the seconds after which the queue is short enough.
+    """
+    mode, declared = config.queue.reject_hopeless, job.due < math.inf
+    if mode == "never" or (mode == "declared" and not declared):
+        return
+    needed_s = dispatcher.starts.seconds(job)
+    if needed_s is None:
+        return
+    limit_s = config.slo.ttft_s
+    if declared:
+        limit_s, needed_s = job.due - job.arrival, needed_s + _answer_s(job, dispatcher)
+    if needed_s > limit_s:
+        raise deadline_unreachable(limit_s, needed_s, declared=declared)
+
+
+def _answer_s(job: Job, dispatcher: Dispatcher) -> float:
+    """Seconds that a median answer takes at the fastest worker; 0 before its pace is known."""
+    workers = dispatcher.scheduler.workers.values()
+    rates = [worker.pace.rate for worker in workers if job.model in worker.spec.models]
+    fastest = max((rate for rate in rates if rate is not None), default=math.inf)
+    return job.length.quantile(0.5) / fastest

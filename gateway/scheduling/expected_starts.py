@@ -1,0 +1,123 @@
+"""ExpectedStarts: after how many seconds a job starts, by the work ahead of it and its rate."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass, field
+from time import monotonic, perf_counter
+
+from gateway.scheduling.start_rates import StartRates, work
+from scheduler.job import Job
+from scheduler.scheduler import Scheduler
+from scheduler.waiting_order import start_order
+from scheduler.worker import Worker
+
+SHARE = 0.05
+"""Part of the time that may go into pictures of the queue, which take 2 microseconds a job."""
+
+_Group = tuple[str, int, str]
+"""Model, class and tenant."""
+
+
+@dataclass(slots=True)
+class _Line:
+    """The waiting jobs of one group, in the order of their keys."""
+
+    keys: list[float] = field(default_factory=list)
+    ahead: list[float] = field(default_factory=list)
+    """Work of the model that starts before each job, in weighted tokens; at last, before one more
+    job."""
+
+
+@dataclass(slots=True)
+class _Picture:
+    """The queue at one moment. Times are seconds of ``monotonic``."""
+
+    lines: dict[_Group, _Line] = field(default_factory=dict)
+    work: dict[str, float] = field(default_factory=dict)
+    """Work that waits, by model."""
+    per_s: dict[str, float | None] = field(default_factory=dict)
+    """Work that starts in a second, by model."""
+    until: float = 0.0
+    """When another one may be taken."""
+
+
+class ExpectedStarts:
+    """Forecasts starts as if nothing more came: the work ahead of a job, by the rate of its model.
+
+    The order is that of ``start_order``. What is looked at is a picture of the queue, which is
+    taken again as soon as that costs little.
+    """
+
+    def __init__(self, scheduler: Scheduler, rates: StartRates) -> None:
+        self._scheduler = scheduler
+        self._rates = rates
+        self._picture = _Picture()
+
+    def seconds(self, job: Job) -> float | None:
+        """Seconds until a job starts that waits, or that would if it were taken; None: unknown."""
+        picture = self._present()
+        if job.model not in picture.per_s:
+            picture.per_s[job.model] = self._per_s(job.model, picture.work.get(job.model, 0.0))
+        rate = picture.per_s[job.model]
+        return None if rate is None else _ahead(picture, job, self._scheduler.policy(job)) / rate
+
+    def _present(self) -> _Picture:
+        if monotonic() < self._picture.until:
+            return self._picture
+        begun = perf_counter()
+        picture = self._picture = _Picture()
+        waiting, counters = self._scheduler.waiting_jobs.snapshot()
+        keys = {job.id: key for job, key in waiting}
+        for job, charged in start_order(waiting, counters):
+            line = picture.lines.setdefault((job.model, job.urgency, job.tenant), _Line())
+            before = picture.work.get(job.model, 0.0)
+            picture.work[job.model] = after = before + charged
+            line.keys.append(keys[job.id])
+            line.ahead[-1:] = (before, after)
+        picture.until = monotonic() + (perf_counter() - begun) / SHARE
+        return picture
+
+    def _per_s(self, model: str, waiting: float) -> float | None:
+        """Work of the model that starts in a second.
+
+        Measured starts count for the time over which they were measured, the pace of the running
+        answers for the length of an answer: just after a burst hardly anything has started.
+        """
+        by_pace = self._by_pace(model)
+        measured = self._rates.measured(model)
+        if measured is None:
+            return by_pace or None
+        started, seconds = measured
+        if by_pace:
+            turn = self._scheduler.turn_seconds
+            started, seconds = started + by_pace * turn, seconds + turn
+        return started / seconds if started > 0 else None
+
+    def _by_pace(self, model: str) -> float:
+        """Work of the model that the workers do in a second, by the pace of their answers."""
+        return sum(
+            worker.pace.rate * _share(worker, model)
+            for worker in self._scheduler.workers.values()
+            if worker.pace.rate is not None and model in worker.spec.models
+        )
+
+
+def _share(worker: Worker, model: str) -> float:
+    """Work in the steps of a worker that is a model's, in weighted tokens for each step."""
+    jobs = [job for job in worker if job.model == model]
+    sent = sum(job.expected_running * work(job) / job.expected_tokens for job in jobs)
+    return sent * min(1.0, worker.spec.slots / max(1, worker.sequences))
+
+
+def _ahead(picture: _Picture, job: Job, key: float) -> float:
+    """Work ahead of a job with this key."""
+    line = picture.lines.get((job.model, job.urgency, job.tenant))
+    if line is not None:
+        return line.ahead[bisect_left(line.keys, key)]
+    ends = [
+        one.ahead[-1]
+        for (model, urgency, _), one in picture.lines.items()
+        if model == job.model and urgency < job.urgency
+    ]
+    return max(ends, default=0.0)
