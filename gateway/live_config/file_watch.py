@@ -1,6 +1,6 @@
 """Watches a file by its fingerprint, until a change has settled.
 
-Four looks a second, in place of the kernel's notices: those follow an inode or a folder, so each
+Five looks a second, in place of the kernel's notices: those follow an inode or a folder, so each
 way to replace a file needs a case of its own (editors rename a new file over the old one,
 Kubernetes swaps a link in the folder above, network and container file systems tell nothing), and
 a notice that is missed stays missed. A look takes a thread some 50 microseconds, and sees them all.
@@ -13,9 +13,11 @@ import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-LOOK_S = 0.25
-"""Seconds between two looks. A change counts when the next look finds it the same: until then the
-file may be half written."""
+LOOK_S = 0.2
+"""Seconds between two looks."""
+
+SETTLE_S = 0.1
+"""Seconds for which a change must stay the same before it counts: the file may be half written."""
 
 Fingerprint = tuple[int, int, int, int] | None
 """Device, inode, size, and time of modification in ns; None for a file that is not there."""
@@ -42,5 +44,5 @@ async def changes(path: Path) -> AsyncIterator[None]:
         found = await asyncio.to_thread(fingerprint, path)
         while found != before:
             before = found
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(SETTLE_S)
             found = await asyncio.to_thread(fingerprint, path)

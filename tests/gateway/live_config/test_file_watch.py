@@ -18,6 +18,7 @@ from tests.gateway.harness import until
 @pytest.fixture(autouse=True)
 def _often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(file_watch, "LOOK_S", 0.01)
+    monkeypatch.setattr(file_watch, "SETTLE_S", 0.01)
 
 
 def put(path: Path, text: str) -> None:
