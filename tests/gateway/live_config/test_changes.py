@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from gateway.config.settings import Config
 from gateway.live_config.changes import LIVE, RESTART, WORKERS, differing, merged, named, settings
+from tests.deploy.paths import DEPLOY
 
 
 def live_settings() -> list[str]:
@@ -51,3 +54,11 @@ def test_what_needs_a_restart_keeps_its_value() -> None:
     assert mixed.listen.max_headers == 20
     assert mixed.learning.folder is None
     assert differing(mixed, after) == ["listen.host", "listen.port", "learning.folder"]
+
+
+def test_operators_can_read_what_needs_a_restart() -> None:
+    readme = (DEPLOY / "README.md").read_text(encoding="utf-8")
+    section = readme.partition("**Change the configuration while it runs.**")[2]
+    named_there = set(re.findall(r"`([a-z]+\.[a-z_]+)`", section.partition("\n\n")[0]))
+    assert set(RESTART) <= named_there
+    assert not named_there & set(live_settings())
