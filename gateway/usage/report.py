@@ -17,6 +17,8 @@ GROUPS = ("day", "key", "model")
 COUNTED = ("requests", "failed", "prompt_tokens", "output_tokens", "queue_s", "worker_s")
 _TITLES = ("requests", "failed", "prompt tokens", "output tokens", "queued", "at workers")
 
+MOST_COLUMNS = 1000
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -82,19 +84,19 @@ def print_table(report: Report, output: TextIO) -> None:
     from rich.text import Text  # noqa: PLC0415
 
     titles, *rows, total = report.lines()
+    names, failed = len(report.by), len(report.by) + COUNTED.index("failed")
     table = Table(box=None, pad_edge=False, header_style="bold", show_footer=True)
     for number, (title, sum_) in enumerate(zip(titles, total, strict=True)):
-        right = number >= len(report.by)
         table.add_column(
-            title,
+            title.replace(" ", "\n") if output.isatty() else title,
             Text(sum_, style="bold"),
-            justify="right" if right else "left",
-            no_wrap=True,
+            justify="left" if number < names else "right",
         )
     for row in rows:
-        dim = row[len(report.by) + 1] == "0"
-        table.add_row(*(Text(cell) for cell in row), style="" if dim else "yellow")
-    console = Console(file=output, width=None if output.isatty() else 400, highlight=False)
+        shown = [Text(cell) for cell in row]
+        shown[failed].stylize("" if row[failed] == "0" else "yellow")
+        table.add_row(*shown)
+    console = Console(file=output, width=MOST_COLUMNS, highlight=False)  # no name is cut
     console.print(f"{report.since} to {report.until}, days in UTC", style="dim")
     console.print(table)
 

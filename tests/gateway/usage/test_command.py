@@ -179,6 +179,7 @@ def test_a_reader_beside_the_writer_counts_every_request_once(tmp_path: Path) ->
 def test_what_moves_while_it_is_read_is_read_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("gateway.usage.journal.LARGE_BYTES", 1)  # a new journal each time
     path = tmp_path / "usage.sqlite"
     with ledger(path) as counting:
         counting.add("alice", "m", SMALL)

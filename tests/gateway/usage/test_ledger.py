@@ -379,6 +379,17 @@ def test_names_of_models_are_bounded_and_are_text(tmp_path: Path) -> None:
     assert max(map(len, models)) == 256
 
 
+def test_names_in_tokens_of_others_are_bounded_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.usage.names.MOST_NAMED", 3)
+    path = tmp_path / "usage.sqlite"
+    with ledger(path) as counting:
+        for number in range(9):
+            counting.add(f"someone-{number}@example.com", "m", ONE)
+    assert sorted(requests_of(path).values()) == [1, 1, 1, 6]
+
+
 def test_what_a_key_has_spent_outlives_a_restart_and_ends_with_day_and_month(
     tmp_path: Path,
 ) -> None:
@@ -395,7 +406,10 @@ def test_what_a_key_has_spent_outlives_a_restart_and_ends_with_day_and_month(
     clock.now = NOON
     with ledger(path, clock) as counting:
         assert counting.spent == {"a": (15, 15)}, "the clock has gone back"
-    clock.now = NOON + 28 * DAY_S  # the first of November
+    clock.now = NOON + 27 * DAY_S
+    with ledger(path, clock) as counting:
+        counting.add("a", "m", ONE)
+    clock.now += DAY_S  # the first of November
     with ledger(path, clock) as counting:
         assert counting.spent == {}
 
