@@ -198,6 +198,7 @@ async def test_each_end_counts_what_came(
         expected = own.reserved
         [job] = [job for jobs in running.scheduler.workers.values() for job in jobs]
         prompt = job.prompt_tokens
+        assert expected == pytest.approx(prompt + job.expected_tokens)
         go.set()
         if case.startswith("hang-up"):
             await asyncio.sleep(0.1)
