@@ -87,11 +87,11 @@ class Tokens:
         self._entries.clear()
 
     def entry(self, token: str, directory: Directory) -> Entry | Refused:
-        """Whose a token is, or why it opens nothing."""
+        """Whose a token is, or why it opens nothing; one that was right may have expired since."""
         found = digest(token)
         entry = self._entries.get(found)
         if entry is not None:
-            return entry.fault(self._clock.wall()) or entry
+            return entry
         try:
             claims = self._claims(token)
         except self._jwt.ExpiredSignatureError:
@@ -106,7 +106,7 @@ class Tokens:
         self._entries[found] = entry
         if len(self._entries) > MOST_CACHED:
             self._entries.popitem(last=False)
-        return entry.fault(self._clock.wall()) or entry
+        return entry
 
     def _claims(self, token: str) -> dict[str, Any]:
         """The claims of a token whose signature, issuer, audience and times are right."""

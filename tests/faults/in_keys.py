@@ -175,8 +175,8 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         file="gateway/access/tokens.py",
-        old="return entry.fault(self._clock.wall()) or entry\n        try",
-        new="return entry\n        try",
+        old='float(claims["exp"]) + self._settings.leeway_s)',
+        new='float("inf"))',
         test=_TOKENS + "test_a_token_that_was_right_expires_and_follows_the_settings",
         why="A token that was once right is right for ever",
     ),
