@@ -31,6 +31,7 @@ from gateway.serve.event_loop import new_event_loop
 from gateway.serve.lasting_objects import leave_out_lasting_objects
 from gateway.serve.logs import Logs, logging_by
 from gateway.serve.loop_errors import LoopErrors
+from gateway.serve.memory import give_large_blocks_back
 from gateway.serve.redaction import secrets_of
 from gateway.serve.reloading import follow_configuration
 from gateway.serve.server import DrainingServer
@@ -93,6 +94,7 @@ def run_serve(args: argparse.Namespace) -> int:
         config = load_config(args.config, flags=args.flags)
         args.model = targets.model
         check_descriptors()
+        give_large_blocks_back()
         with logging_by(config.log) as output:
             output.hide(secrets_of(config))
             with asyncio.Runner(loop_factory=new_event_loop) as runner:

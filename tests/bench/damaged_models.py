@@ -49,7 +49,9 @@ def main(count: int) -> int:
             what = damaged(DEFAULT, model, seed)
             tried = _code(trial_command(model, refine=False))
             live = _code([sys.executable, "-c", LIVE, str(model)])
-        seen[f"trial {_name(tried)}, live {_name(live)}"] += 1
+        case = f"trial {_name(tried)}, live {_name(live)}"
+        seen[case] += 1
+        print(f"{seed + 1} of {count}: {case} ({what})", flush=True)
         if tried == 0 and live < 0:
             seen["PASSED AND CRASHED"] += 1
             print(f"seed {seed}, {what}: passed its trial, and crashed live", flush=True)
