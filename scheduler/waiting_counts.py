@@ -56,6 +56,11 @@ class WaitingCounts:
         self.by_length[counted.length] -= 1
         self.tokens = self.tokens - counted.tokens if self._counted else 0.0
 
+    def expected(self, job: Job) -> float:
+        """Expected output tokens of a job: as counted, which costs less, while it waits."""
+        counted = self._counted.get(job.id)
+        return job.expected_tokens if counted is None else counted.tokens
+
     def check(self, jobs: Iterable[Job]) -> None:
         """Assert that these jobs are the counted ones."""
         counted = {job.id: _describe(job) for job in jobs}

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from heapq import heapify, heappop, heapreplace
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 
 from scheduler.fairness import cost
 from scheduler.job import Job
@@ -14,7 +14,9 @@ _Group = tuple[int, str]
 
 
 def start_order(
-    jobs: Iterable[tuple[Job, float]], counters: Mapping[str, float]
+    jobs: Iterable[tuple[Job, float]],
+    counters: Mapping[str, float],
+    expected: Callable[[Job], float] = attrgetter("expected_tokens"),
 ) -> Iterator[tuple[Job, float]]:
     """The jobs in the order of their starts, as if each fitted a worker, with what each costs.
 
@@ -24,6 +26,7 @@ def start_order(
     Args:
         jobs: the jobs and their keys, as ``WaitingJobs.snapshot`` gives them; jobs of all models.
         counters: the counter of each tenant, in weighted tokens.
+        expected: the expected output tokens of a job.
     """
     present = dict(counters)
     orders = {group: iter(one) for group, one in _by_group(jobs).items()}
@@ -34,7 +37,7 @@ def start_order(
         if counter < present.get(tenant, 0.0):  # charged for a job of another class
             heapreplace(heads, _head((urgency, tenant), job, key, present))
             continue
-        charged = cost(job, job.expected_tokens)
+        charged = cost(job, expected(job))
         yield job, charged
         present[tenant] = counter + charged / job.share
         following = next(orders[urgency, tenant], None)

@@ -118,17 +118,18 @@ def _by_key(
         of_key = counts[request.key or NO_KEY]
         waits = request.job.id in waiting_jobs
         of_key[0 if waits else 1] += 1
-        of_key[2] += request.job.remaining_tokens
+        job, expected = request.job, waiting_jobs.counts.expected
+        of_key[2] += expected(job) if waits else job.remaining_tokens
     rows = []
     for key in {**counts, **totals}:
-        waiting, running, expected = counts.get(key, (0, 0, 0.0))
+        waiting, running, tokens = counts.get(key, (0, 0, 0.0))
         ended = totals.get(key) or KeyTotals()
         rows.append(
             {
                 "key": key,
                 "waiting": waiting,
                 "running": running,
-                "expected_tokens": round(expected),
+                "expected_tokens": round(tokens),
                 "ended": ended.ended,
                 "prompt_tokens": ended.prompt_tokens,
                 "output_tokens": ended.output_tokens,

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
 from time import monotonic
 
 from gateway.admin.parts import Parts
 from scheduler.job import Job
+from scheduler.waiting_jobs import WaitingJobs
 from scheduler.waiting_order import start_order
 
 FRESH_S = 0.5
@@ -32,10 +33,10 @@ class Place:
 class _Order:
     """The order of a copy of the queue, worked out as far as it has been asked for."""
 
-    def __init__(self, jobs: Iterable[tuple[Job, float]], counters: Mapping[str, float]) -> None:
+    def __init__(self, queue: WaitingJobs) -> None:
         self.places: dict[str, Place] = {}
         """By the jobs' ids, first come first."""
-        self._rest = start_order(jobs, counters)
+        self._rest = start_order(*queue.snapshot(), queue.counts.expected)
         self._ahead: defaultdict[str, float] = defaultdict(float)
 
     def extend(self, most: int, job_id: str) -> None:
@@ -56,7 +57,7 @@ class WaitingOrder:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._order = _Order((), {})
+        self._order: _Order | None = None
         self._taken = -math.inf
         self._taking = asyncio.Lock()
 
@@ -70,12 +71,13 @@ class WaitingOrder:
 
     async def _extended(self, most: int, job_id: str = "") -> Mapping[str, Place]:
         async with self._taking:
-            if monotonic() - self._taken >= FRESH_S:
-                self._order = _Order(*self._parts.scheduler.waiting_jobs.snapshot())
+            order = self._order
+            if order is None or monotonic() - self._taken >= FRESH_S:
+                order = self._order = _Order(self._parts.scheduler.waiting_jobs)
                 self._taken = monotonic()
-            if len(self._order.places) < most or (job_id and job_id not in self._order.places):
-                await asyncio.to_thread(self._order.extend, most, job_id)
-            return self._order.places
+            if len(order.places) < most or (job_id and job_id not in order.places):
+                await asyncio.to_thread(order.extend, most, job_id)
+            return order.places
 
     def starts_in_s(self, place: Place) -> float | None:
         """Seconds until a job starts, by the rate at which its model's queue has moved.

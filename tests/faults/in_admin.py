@@ -148,8 +148,8 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         file="gateway/admin/waiting.py",
-        old="await asyncio.to_thread(self._order.extend, most, job_id)",
-        new="self._order.extend(most, job_id)",
+        old="await asyncio.to_thread(order.extend, most, job_id)",
+        new="order.extend(most, job_id)",
         test=(
             "tests/gateway/admin/test_requests.py::"
             "test_ten_thousand_waiting_requests_hold_up_neither_operators_nor_clients"
