@@ -26,6 +26,9 @@ MOST_BYTES = 64 * 2**20
 """Size from which on nothing is written: half a million requests that no database would take."""
 
 
+_TO_JSON = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+
+
 class Position(NamedTuple):
     """How far the journals have been read: the number of a file, and a byte in it."""
 
@@ -37,7 +40,7 @@ def encode(row: Row, counts: Counts) -> bytes:
     """One request's line, with a checksum before it."""
     fields = (*row, counts.requests, counts.failed, counts.prompt_tokens, counts.output_tokens)
     seconds = (round(counts.queue_s, 6), round(counts.worker_s, 6))
-    text = json.dumps((*fields, *seconds), separators=(",", ":")).encode()
+    text = _TO_JSON((*fields, *seconds)).encode()
     return b"%08x %b\n" % (zlib.crc32(text), text)
 
 
