@@ -26,11 +26,16 @@ class Certificate:
         ConfigError: the files cannot be read, or do not fit together.
     """
 
-    def __init__(self, settings: Tls) -> None:
-        self._settings = settings
+    def __init__(self, certificate: Path, key: Path | None = None) -> None:
+        self._certificate, self._key = certificate, key
         self._version = self._found()
-        self._context = _context(settings)
+        self._context = _context(certificate, key)
         self._looked = monotonic()
+
+    @classmethod
+    def of(cls, settings: Tls) -> Certificate | None:
+        """The certificate of the settings; None: clients are served without TLS."""
+        return None if settings.certificate is None else cls(settings.certificate, settings.key)
 
     def context(self) -> ssl.SSLContext:
         """What a new connection needs. A new certificate counts once it can be used."""
@@ -47,14 +52,14 @@ class Certificate:
             return
         self._version = found
         try:
-            self._context = _context(self._settings)
+            self._context = _context(self._certificate, self._key)
         except ConfigError as error:
             log.error("%s The certificate of before stays in use.", error)
         else:
-            log.info("the certificate %s has been loaded again", self._settings.certificate)
+            log.info("the certificate %s has been loaded again", self._certificate)
 
     def _found(self) -> Version:
-        files = (self._settings.certificate, self._settings.key)
+        files = (self._certificate, self._key)
         return tuple(_version(file) for file in files if file is not None)
 
 
@@ -66,19 +71,19 @@ def _version(file: Path) -> tuple[int, int, int]:
     return (found.st_ino, found.st_size, found.st_mtime_ns)
 
 
-def _context(settings: Tls) -> ssl.SSLContext:
+def _context(certificate: Path, key: Path | None) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
-    for field, file in (("certificate", settings.certificate), ("key", settings.key)):
+    for field, file in (("certificate", certificate), ("key", key)):
         if file is not None and (why := _unreadable(file)):
             raise ConfigError(f"listen.tls.{field}: {file} {why}. Give a PEM file.")
     try:
         # Without a password of its own, OpenSSL would ask for one at the terminal.
-        context.load_cert_chain(settings.certificate, settings.key, password="")
+        context.load_cert_chain(certificate, key, password="")
     except (ssl.SSLError, ValueError) as error:
         raise ConfigError(
-            f"listen.tls: {settings.certificate} and {settings.key or 'the key in it'} cannot be "
+            f"listen.tls: {certificate} and {key or 'the key in it'} cannot be "
             f"used ({_reason(error)}). Give PEM files of a certificate and of its own key, without "
             "a password."
         ) from error

@@ -71,7 +71,7 @@ class Connections:
 
     def __init__(self, listen: Listen, answers: HeldAnswers | None = None) -> None:
         self.answers = answers or HeldAnswers(listen)
-        self.certificate = None if listen.tls is None else Certificate(listen.tls)
+        self.certificate = Certificate.of(listen.tls)
         self.apply(listen)
         self.refused = Counter(dict.fromkeys(REASONS, 0))
         """Connections that were refused or cut, by reason."""

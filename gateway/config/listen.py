@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from gateway.config.section import Section
 
@@ -12,11 +12,18 @@ from gateway.config.section import Section
 class Tls(Section):
     """TLS for clients."""
 
-    certificate: Path
+    certificate: Path | None = None
     """PEM file with the certificate, followed by those of the authorities between it and a root.
-    The gateway notices within seconds when the file changes; open connections stay as they are."""
+    The gateway notices within seconds when the file changes; open connections stay as they are.
+    None: without TLS."""
     key: Path | None = None
     """PEM file with the private key, without a password. None: it is in the certificate's file."""
+
+    @model_validator(mode="after")
+    def _belong_together(self) -> Tls:
+        if self.key is not None and self.certificate is None:
+            raise ValueError(f"key is {self.key} and certificate unset: set both, or none")
+        return self
 
 
 class Listen(Section):
@@ -26,8 +33,8 @@ class Listen(Section):
     """Address to bind. 127.0.0.1 is reachable from this machine only, 0.0.0.0 from anywhere."""
     port: int = Field(default=8080, ge=0, le=65535)
     """TCP port. 0 takes a free port and prints it."""
-    tls: Tls | None = None
-    """Certificate with which clients are served over TLS (1.2 and later). None: without TLS."""
+    tls: Tls = Tls()
+    """Certificate with which clients are served over TLS (1.2 and later)."""
     keep_alive_s: int = Field(default=75, ge=1, le=3600)
     """Seconds that an idle client connection stays open. A client gets an error when the gateway
     closes a connection while the next request is on its way. So the value should exceed the

@@ -29,21 +29,20 @@ class Files:
 
     def __init__(self, folder: Path) -> None:
         self.authority = trustme.CA()
-        self.settings = Tls(certificate=folder / "tls.crt", key=folder / "tls.key")
+        self.certificate, self.key = folder / "tls.crt", folder / "tls.key"
         self.issue()
 
     def issue(self, *, key: bool = True) -> None:
         """Put a new certificate into the same files, and its key unless it is left out."""
         issued = self.authority.issue_cert(HOST)
-        issued.cert_chain_pems[0].write_to_path(self.settings.certificate)
+        issued.cert_chain_pems[0].write_to_path(self.certificate)
         if key:
-            assert self.settings.key is not None
-            issued.private_key_pem.write_to_path(self.settings.key)
+            issued.private_key_pem.write_to_path(self.key)
 
     @property
     def listen(self) -> dict[str, Any]:
         """Settings of a gateway."""
-        return {"tls": self.settings.model_dump(), "header_timeout_s": 0.5}
+        return {"tls": {"certificate": self.certificate, "key": self.key}, "header_timeout_s": 0.5}
 
     async def connected(
         self, running: Gateway
@@ -129,9 +128,11 @@ async def test_who_speaks_no_tls_is_closed_in_time(files: Files, sent: bytes) ->
 
 def test_files_that_cannot_be_used_are_named_with_the_remedy(files: Files, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"listen.tls.certificate: .*none.pem cannot be read"):
-        Certificate(Tls(certificate=tmp_path / "none.pem"))
+        Certificate(tmp_path / "none.pem")
     with pytest.raises(ConfigError, match="PEM files of a certificate and of its own key"):
-        Certificate(Tls(certificate=files.settings.certificate))
+        Certificate(files.certificate)
     files.issue(key=False)
     with pytest.raises(ConfigError, match="PEM files of a certificate and of its own key"):
-        Certificate(files.settings)
+        Certificate(files.certificate, files.key)
+    with pytest.raises(ValueError, match="set both, or none"):
+        Tls(key=files.key)
