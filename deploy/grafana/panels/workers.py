@@ -183,4 +183,16 @@ WORKERS = (
         },
         width=12,
     ),
+    Panel(
+        "Choices of models",
+        "reqps",
+        "Requests per second by the name that was asked for, the model that got them, and why "
+        "(lengthwise_model_choices_total): asked, default, alias, split, or why the model before "
+        "it did not answer. 0 without the section.",
+        {
+            "{{asked}} to {{model}} {{reason}}": "sum by (asked, model, reason) "
+            f"({rate('model_choices_total')}) or vector(0)"
+        },
+        width=24,
+    ),
 )
