@@ -31,7 +31,7 @@ def is_delta(event: dict[str, Any]) -> bool:
 
 
 def said(items: list[Any]) -> dict[str, Any]:
-    """By choice: the texts joined, and the events that remain without them, each kind once."""
+    """By choice, in order: the texts joined, and the other events, each kind once."""
     if isinstance(items[0], str):
         items = [json.loads(i[6:]) if i.startswith("data: {") else {"line": i} for i in items if i]
     groups: dict[str, Any] = {}
@@ -41,7 +41,7 @@ def said(items: list[Any]) -> dict[str, Any]:
         kind.pop("sequence_number", None)
         if not group["kinds"] or _other(group["kinds"], kind):
             group["kinds"].append(kind)
-    return groups
+    return dict(sorted(groups.items()))
 
 
 def _group(event: dict[str, Any]) -> str:
