@@ -63,6 +63,22 @@ def _file(args: argparse.Namespace) -> Path:
     return path
 
 
+def _check_group(args: argparse.Namespace) -> None:
+    """Refuse a group that the configuration lacks: with such a holder the gateway does not start.
+
+    Without ``--config`` nobody knows the groups.
+    """
+    if not args.group or args.config is None:
+        return
+    groups = [group.name for group in load_config(args.config).access.groups]
+    if args.group not in groups:
+        known = f"It has {', '.join(groups)}" if groups else "It has none"
+        raise change.KeysError(
+            f"{args.config}: access.groups has no group {args.group!r}. {known}; add the group "
+            "there first"
+        )
+
+
 def _changed(args: argparse.Namespace, work: Callable[[Holders], _Found]) -> _Found:
     with changing(_file(args)) as holders:
         return work(holders)
@@ -97,6 +113,7 @@ def _add(args: argparse.Namespace) -> int:
     except ValidationError as error:
         fault = error.errors()[0]
         raise change.KeysError(f"{fault['loc'][0]}: {fault['msg']}") from None
+    _check_group(args)
     expires = _when(args.expires)
     _show(_changed(args, lambda kept: change.add(kept, args.name, args.group, rights, expires)))
     return 0
@@ -155,6 +172,7 @@ def _add_group(parser: argparse.ArgumentParser) -> None:
 
 
 def _group(args: argparse.Namespace) -> int:
+    _check_group(args)
     _changed(args, lambda kept: change.regroup(kept, args.name, args.group))
     return 0
 

@@ -128,6 +128,21 @@ def test_what_cannot_be_done_is_told_with_its_remedy_and_changes_nothing(
     assert file.read_bytes() == before
 
 
+def test_a_group_that_the_configuration_lacks_is_refused(
+    capsys: pytest.CaptureFixture[str], file: Path, tmp_path: Path
+) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text("access: {groups: [{name: team}]}\n")
+    known = ("--config", str(config), "--group")
+    assert keys(capsys, file, "add", "alice", *known, "team")[0] == 0
+    code, _, error = keys(capsys, file, "add", "bob", *known, "dev")
+    assert code == 2
+    assert "access.groups has no group 'dev'. It has team; add the group there first" in error
+    code, _, error = keys(capsys, file, "group", "alice", "dev", "--config", str(config))
+    assert (code, read_holders(file)["alice"].group) == (2, "team")
+    assert "bob" not in read_holders(file)
+
+
 def test_the_file_is_named_by_a_flag_the_configuration_or_the_environment(
     capsys: pytest.CaptureFixture[str], file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
