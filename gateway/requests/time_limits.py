@@ -75,7 +75,7 @@ class TimeLimits:
         self._begun = asyncio.get_running_loop().time()
         self.exchange = self.exchanges.new()
         self.exchange.deadline = self._begun + self._until_first()
-        self.exchange.overdue = self._overdue
+        self.exchange.overdue, self.exchange.lost = self._overdue, self._lost
         self.exchange.patience_s = PROMPT_TOKEN_S * self.job.prompt_tokens if self.job else 0.0
         self.exchange.tick_s = min(TICK_S, self.bounds.token_timeout_s)
 
@@ -126,6 +126,18 @@ class TimeLimits:
         if self.exchange.deadline > now:
             return None
         return Overdue(self._no_first_token(limit))
+
+    def _lost(self, idle_since: float) -> Overdue | None:
+        """The error of a request that an engine without any work since then cannot have.
+
+        The server may take a while to read a request, and to hand its answer over.
+        """
+        now = asyncio.get_running_loop().time()
+        waited = now - max(idle_since, self._begun)
+        limit = self.bounds.first_token_timeout_s + self.exchange.patience_s
+        if self._progress or self.job is None or not self.request.generates or waited < limit:
+            return None
+        return Overdue(self._no_first_token(now - self._begun))
 
     def _is_preempted(self, now: float) -> bool:
         """Whether the engine, which goes on with others, may have taken the sequence's memory."""

@@ -39,6 +39,9 @@ class Exchange:
     """When the exchange has taken too long, in seconds of the loop's clock; may be moved."""
     overdue: Callable[[], ExchangeEnded | None] = lambda: None
     """The error of an exchange whose deadline has passed, or None where it has moved."""
+    lost: Callable[[float], ExchangeEnded | None] = lambda _: None
+    """The error of an exchange whose engine has had nothing to do since a moment, or None where it
+    may still have the request."""
     patience_s: float = 0.0
     """Seconds for which the engine may read the prompt, and show no progress."""
     tick_s: float = TICK_S
@@ -124,6 +127,8 @@ class Exchanges:
     """When the engine was last read to have generated tokens, on the same clock."""
     pressed: float = -math.inf
     """When the engine was last read to generate and to take memory from sequences, which wait."""
+    idle_since: float = math.inf
+    """Since when the engine has been read to have nothing to do; infinite while it has."""
     usual_first_s: float = 0.0
     """Seconds that recent answers have taken to begin, of the slowest. Later ones forget it."""
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -150,6 +155,14 @@ class Exchanges:
     def began_after(self, seconds: float) -> None:
         """Note that an answer has begun so many seconds after its request was sent."""
         self.usual_first_s = max(seconds, _MEMORY * self.usual_first_s)
+
+    def end_lost(self) -> None:
+        """End the exchanges whose requests an engine that has nothing to do cannot have."""
+        if self.idle_since == math.inf:
+            return
+        for exchange in list(self._all):
+            if (why := exchange.lost(self.idle_since)) is not None:
+                exchange.end(why)
 
     def end(self, why: str) -> None:
         """End every exchange, except one of the calling task, which learns by itself."""

@@ -163,6 +163,7 @@ class HealthMonitor:
         """Declare a worker down whose engine runs sequences that do not grow."""
         report, exchanges = member.backend.report, member.backend.exchanges
         stalled_s, limit_s = member.stall.seconds(report, exchanges, now), self._settings.stall_s
+        exchanges.end_lost()
         if not limit_s or stalled_s <= limit_s + exchanges.patience_s:
             return
         member.stall.found = True

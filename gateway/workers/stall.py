@@ -31,6 +31,8 @@ class Stall:
 
     def seconds(self, report: EngineReport, exchanges: Exchanges, now: float) -> float:
         """Seconds for which requests have waited there without any progress."""
+        idle = report.running == 0 and not report.waiting
+        exchanges.idle_since = min(exchanges.idle_since, now) if idle else math.inf
         self._note_growth(report, exchanges, now)
         moves = self._moves(report) or exchanges.progressed > self._since or not exchanges
         self._generated, self._preemptions = report.generated, report.preemptions

@@ -7,6 +7,26 @@ from tests.faults.fault import Fault
 FAULTS: tuple[Fault, ...] = (
     Fault(
         file="gateway/workers/health.py",
+        old="        exchanges.end_lost()\n",
+        new="",
+        test=(
+            "tests/gateway/requests/test_slow_progress.py::"
+            "test_a_request_that_an_idle_engine_cannot_have_is_given_up"
+        ),
+        why="A request that a worker has lost waits for an hour",
+    ),
+    Fault(
+        file="gateway/workers/stall.py",
+        old="if idle else math.inf",
+        new="if not report.waiting else math.inf",
+        test=(
+            "tests/gateway/requests/test_slow_progress.py::"
+            "test_a_request_that_an_idle_engine_cannot_have_is_given_up"
+        ),
+        why="A long answer at a busy worker is given up as lost",
+    ),
+    Fault(
+        file="gateway/workers/health.py",
         old="        member.stall.found = True\n",
         new="",
         test=(

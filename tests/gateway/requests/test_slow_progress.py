@@ -9,8 +9,9 @@ from itertools import count, repeat
 import aiohttp
 import pytest
 
-from tests.gateway.harness import gateway
+from tests.gateway.harness import gateway, hang_up
 from tests.gateway.requests.answers import DONE, STOP, ask
+from tests.gateway.requests.test_frozen_workers import silence
 from tests.gateway.scripted import CHUNK, STREAM_HEAD, Script, chunked, scripted
 
 PLAIN = b"data: 12 % done\n\n"
@@ -68,3 +69,24 @@ async def test_a_stream_whose_memory_the_engine_has_taken_may_pause_for_longer(
         worker.before_probe = grow
         async with gateway(worker.url, requests=BOUNDS, health=soon) as running:
             assert await ask(session, running, stream=True) == (200, b"".join(events))
+
+
+@pytest.mark.parametrize("running", [0, 1])
+async def test_a_request_that_an_idle_engine_cannot_have_is_given_up(
+    session: aiohttp.ClientSession, running: int
+) -> None:
+    """A whole answer may take long, but not at an engine that has nothing to do."""
+    bounds = {"first_token_timeout_s": 0.4, "retries": 0}
+    soon = {"interval_s": 0.05, "scrape_s": 0.05}
+    async with scripted(silence) as worker:
+        worker.metrics = f"vllm:num_requests_running {running}\n".encode()
+        async with gateway(worker.url, requests=bounds, health=soon) as gate:
+            asked = asyncio.create_task(ask(session, gate, max_tokens=30_000))
+            done, _ = await asyncio.wait([asked], timeout=20 if running == 0 else 1.5)
+            assert bool(done) is (running == 0)
+            if done:
+                status, body = await asked
+                assert (status, b"first_token_timeout" in body) == (504, True)
+                assert gate.app.state.fleet[worker.url].healthy
+            else:
+                await hang_up(asked)
