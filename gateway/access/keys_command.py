@@ -150,7 +150,8 @@ def _add_revoke(parser: argparse.ArgumentParser) -> None:
 
 def _revoke(args: argparse.Namespace) -> int:
     number = _changed(args, lambda kept: change.revoke(kept, args.name, args.id))
-    print(f"{args.name}: {number} valid keys revoked; running requests end within a second")
+    what = "1 valid key" if number == 1 else f"{number} valid keys"
+    print(f"{args.name}: {what} revoked; running requests end within a second")
     return 0
 
 
