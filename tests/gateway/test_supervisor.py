@@ -80,18 +80,14 @@ async def test_a_fault_in_one_workers_watch_ends_no_other_and_is_seen(
 
     async def ready() -> dict[str, bool]:
         async with session.get(running.url + "/ready") as response:
-            tasks: dict[str, bool] = (await response.json())["background"]
-            return tasks
+            found: dict[str, bool] = (await response.json())["background"]
+            return found
 
     async with gateway(emulator.url, dead) as running:
         watch = {"task": "probe workers"}
-        assert await ready() == {
-            "close idle connections": True,
-            "expire waiting requests": True,
-            "judge workers": True,
-            "probe workers": True,
-            "reload the predictor": True,
-        }
+        tasks = await ready()
+        assert tasks.keys() >= {"expire waiting requests", "probe workers"}
+        assert all(tasks.values())
         assert running.metric("background_task_up", **watch) == 1
         monkeypatch.setattr(Member, "is_learning", broken)
         await until(lambda: running.metric("background_task_up", **watch) == 0, "it has failed")
