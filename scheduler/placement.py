@@ -13,9 +13,10 @@ MAX_AFFINITIES = 100_000
 """Affinities whose last worker is remembered; the least recently used is forgotten first."""
 
 
-def least_work(worker: Worker) -> tuple[float, float]:
-    """Order of workers: expected remaining tokens per slot and speed, then load."""
-    return worker.work / (worker.spec.slots * worker.spec.speed), worker.load
+def least_work(worker: Worker) -> tuple[float, float, int]:
+    """Order of workers: expected remaining tokens per slot and speed, then load, then rank."""
+    spec = worker.spec
+    return worker.work / (spec.slots * spec.speed), worker.load, spec.rank
 
 
 @dataclass(slots=True)

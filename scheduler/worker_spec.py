@@ -32,6 +32,7 @@ class WorkerSpec:
         prefix_caching: whether sequences that go on from one prompt share its KV memory.
         speed: the worker's rate relative to the other workers' rates.
         draining: whether the worker gets no new jobs and ends the jobs it has.
+        rank: of workers with equal work the one of the lowest rank gets a job.
         last_resort: whether the worker gets new jobs only where no other worker may take them: it
             has just refused some.
         deviations: the KV peak that must fit the cache is the expected peak plus so many standard
@@ -48,4 +49,5 @@ class WorkerSpec:
     speed: float = 1.0
     draining: bool = False
     last_resort: bool = False
+    rank: int = 0
     deviations: float = deviations_for(KV_OVERFLOW_PROBABILITY)

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import math
 from collections.abc import Container, Iterable
+from itertools import count
 from typing import Any
 
 import aiohttp
@@ -31,11 +32,12 @@ class Fleet:
         self._supervisor = supervisor
         self._dispatcher = dispatcher
         self._members: dict[str, Member] = {}
+        self._ranks = count()
         self._joined = asyncio.Event()
 
     @property
     def members(self) -> list[Member]:
-        """All workers, in the order in which they joined."""
+        """All workers in the order in which they joined. Of equal ones the first gets a request."""
         return list(self._members.values())
 
     def __getitem__(self, worker_id: str) -> Member:
@@ -147,7 +149,7 @@ class Fleet:
     def _join(self, config: WorkerConfig) -> None:
         backend = Backend(config, self._timeout)
         backend.open()
-        self._members[backend.id] = Member(backend)
+        self._members[backend.id] = Member(backend, next(self._ranks))
         self._joined.set()
         log.info("worker %s joins", backend.id)
 

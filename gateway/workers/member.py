@@ -28,6 +28,8 @@ class Member:
     """One worker of the fleet."""
 
     backend: Backend
+    rank: int = 0
+    """Place among the workers, in the order in which they were configured or found."""
     healthy: bool = False
     was_down: bool = False
     """Whether a probe has found the worker down since it was last healthy."""
@@ -110,6 +112,7 @@ class Member:
             speed=config.speed,
             draining=config.draining or self.drained,
             last_resort=self.cooling,
+            rank=self.rank,
             deviations=deviations_for(settings.kv_overflow),
         )
 

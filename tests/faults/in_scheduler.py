@@ -6,6 +6,16 @@ from tests.faults.fault import Fault
 
 FAULTS: tuple[Fault, ...] = (
     Fault(
+        file="scheduler/placement.py",
+        old="worker.load, spec.rank\n",
+        new="worker.load, 0\n",
+        test=(
+            "tests/scheduler/test_placement.py::"
+            "test_of_equal_workers_the_one_of_lowest_rank_gets_a_job"
+        ),
+        why="Which of two idle workers gets requests depends on whose first probe ended first",
+    ),
+    Fault(
         file="scheduler/worker.py",
         old="min(job.attained, MOST_JUDGED)",
         new="job.attained",

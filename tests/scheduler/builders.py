@@ -58,6 +58,7 @@ def spec(
     kv_block: int = KV_BLOCK,
     speed: float = 1.0,
     last_resort: bool = False,
+    rank: int = 0,
 ) -> WorkerSpec:
     """The spec of a worker of one slot and no engine queue by default."""
     return WorkerSpec(
@@ -69,6 +70,7 @@ def spec(
         kv_block=kv_block,
         speed=speed,
         last_resort=last_resort,
+        rank=rank,
     )
 
 

@@ -34,6 +34,11 @@ def test_a_job_goes_where_the_least_work_remains(make_scheduler: MakeScheduler) 
     assert place(scheduler, 100) == ["v"]
 
 
+def test_of_equal_workers_the_one_of_lowest_rank_gets_a_job(make_scheduler: MakeScheduler) -> None:
+    scheduler = make_scheduler([spec("v", slots=8, rank=1), spec("w", slots=8, rank=0)])
+    assert place(scheduler, 100, 100) == ["w", "v"]
+
+
 def test_a_faster_worker_gets_more_jobs(make_scheduler: MakeScheduler) -> None:
     scheduler = make_scheduler([spec("slow", slots=30), spec("fast", slots=30, speed=3.0)])
     assert place(scheduler, *[100] * 20).count("fast") == 15
