@@ -108,8 +108,10 @@ async def test_it_answers_while_the_gateway_drains(
 
 
 async def _until_refusing(session: aiohttp.ClientSession, url: str) -> None:
+    alone = {"connection": "close"}  # the drain closes kept connections at any moment
     for _ in range(500):
-        async with session.post(url + "/v1/chat/completions", json=chat(max_tokens=1)) as late:
+        asked = session.post(url + "/v1/chat/completions", json=chat(max_tokens=1), headers=alone)
+        async with asked as late:
             if late.status == 503:
                 return
 
