@@ -108,11 +108,11 @@ def test_the_next_refit_needs_new_answers(
     early = refit(log, store, model=small_model)
     assert early.action == "waiting"
     assert early.reason == "150 answers ended since the last fit, need 200"
-    serve(log, small_predictor, 650, models=WITH_FRESH, start=2e9, seed=1)
+    serve(log, small_predictor, 1050, models=WITH_FRESH, start=2e9, seed=1)
     assert refit(log, store).action == "promoted"
-    again = refit(log, store, least=300)
+    again = refit(log, store, least=400)
     assert again.action == "waiting"
-    assert again.reason.startswith("240 answers ended")
+    assert again.reason.startswith("360 answers ended")
 
 
 def test_a_promoted_version_that_is_worse_is_rolled_back(
