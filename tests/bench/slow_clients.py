@@ -49,6 +49,9 @@ HONEST, IDLE, SLOW, UNREAD = 50, 2000, 500, 200
 BLOCK_S, ARRIVAL_S = 10.0, 5.0
 TOKENS = 500
 RATIO, MOST_MB = 1.5, 500
+TOGETHER = 7
+"""Clients that act in one moment: a hundred moments a second."""
+
 _SPAWN = multiprocessing.get_context("spawn")
 
 
@@ -101,10 +104,14 @@ async def _others(said: Connection, url: str) -> None:
         clients[number] = await opened(target.host, target.port, starts[number])
         await asyncio.sleep(began + ARRIVAL_S * done / len(order) - perf_counter())
     said.send("all are there")
+    active = [number for number in order if number >= IDLE]  # each at its own moment
     while True:
-        await asyncio.sleep(1)
-        for number, one in clients.items():
-            if number >= IDLE and _closed(one, slow=number < IDLE + SLOW):
+        began = perf_counter()
+        for place, number in enumerate(active):
+            if place % TOGETHER == 0:
+                await asyncio.sleep(began + place / len(active) - perf_counter())
+            one = clients[number]
+            if _closed(one, slow=number < IDLE + SLOW):
                 one.close()
                 clients[number] = await opened(target.host, target.port, starts[number])
 
