@@ -52,6 +52,7 @@ class Access:
         self._accounts = Accounts(self.ledger)
         self._failures = Failures(settings.failures_per_min)
         self._stamp: Stamp = None
+        self._on = False
         self._settings, self._holders = Settings(), Holders()
         self._tokens: Tokens | None = None
         self.apply(settings)
@@ -73,6 +74,10 @@ class Access:
         tokens = self._tokens
         if settings.jwt != self._settings.jwt:
             tokens = Tokens(settings.jwt, self.clock) if settings.jwt.jwks is not None else None
+        if self._on and not _needs_keys(settings, tokens):
+            log.warning("access has no keys any more: whoever reaches this port is served")
+        if path == self._settings.keys_file:
+            self._check_not_emptied(holders)
         self._use(settings, Directory(settings, holders), tokens)
         self._holders = holders
         self._stamp = stamp
@@ -81,12 +86,18 @@ class Access:
     def _use(self, settings: Settings, directory: Directory, tokens: Tokens | None) -> None:
         self._directory = directory
         self._settings, self._tokens, self.problem = settings, tokens, ""
-        with_keys = settings.keys_file is not None or bool(settings.api_keys)
-        self._on = with_keys or tokens is not None
+        self._on = _needs_keys(settings, tokens)
         if tokens is not None:
             tokens.forget()
         if self._on:
             self._end_revoked()
+
+    def _check_not_emptied(self, holders: Holders) -> None:
+        if self._holders and not holders:
+            raise KeyFileError(
+                f"{self._settings.keys_file} (access.keys_file) holds no key any more. To take all "
+                "back: lengthwise keys revoke NAME."
+            )
 
     def _end_revoked(self) -> None:
         """End the requests whose keys are revoked or gone. One that has expired ends by itself."""
@@ -182,6 +193,7 @@ class Access:
             return
         try:
             holders, directory = await asyncio.to_thread(_read, path, settings)
+            self._check_not_emptied(holders)
             if settings is self._settings:  # else ``apply`` has read a file in between
                 self._use(settings, directory, self._tokens)
                 self._holders = holders
@@ -191,6 +203,10 @@ class Access:
             log.warning("%s The keys of before stay valid.", error)
         if settings is self._settings:
             self._stamp = stamp
+
+
+def _needs_keys(settings: Settings, tokens: Tokens | None) -> bool:
+    return settings.keys_file is not None or bool(settings.api_keys) or tokens is not None
 
 
 def _read(path: Path, settings: Settings) -> tuple[Holders, Directory]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -32,6 +32,14 @@ def check_model(name: str, holder: Holder) -> None:
     """
     if not _allowed(name, holder):
         raise model_not_allowed(name, holder.name)
+
+
+def allowed_models(names: Sequence[str], holder: Holder) -> tuple[str, ...]:
+    """Those of the models that a request may go to which its holder may use, the first in any case.
+
+    The first is what he has asked for by a name that he may use.
+    """
+    return (names[0], *(name for name in names[1:] if _allowed(name, holder)))
 
 
 def _allowed(name: str, holder: Holder) -> bool:

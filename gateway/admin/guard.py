@@ -61,7 +61,8 @@ class Guard:
 def _of_a_web_page(headers: Headers) -> AdminError | None:
     host = header(headers, b"host").strip()
     name = host.rpartition(":")[0] if host.rpartition(":")[2].isdecimal() else host
-    if not header(headers, b"origin") and is_loopback(name.strip("[]")):
+    of_page = any(one.lower() == b"origin" for one, _ in headers) or "%" in name
+    if not of_page and is_loopback(name.strip("[]")):
         return None
     return AdminError(
         403,

@@ -28,13 +28,23 @@ class Api(NamedTuple):
     """Whether its streams take ``stream_options.include_usage``; the others tell their usage."""
     takes_n: bool = False
     """Whether the field ``n`` asks for several answers to each prompt."""
+    token_limits: tuple[str, ...] = ()
+    """Fields that limit the output tokens of a sequence; the first that is given counts. What other
+    APIs call so, the server ignores."""
     batches: tuple[str, ...] = ()
     """Fields in which a request may hold several prompts, each with answers of its own."""
 
 
+_CHAT_LIMITS = ("max_completion_tokens", "max_tokens")
+
 GENERATING: Mapping[str, Api] = {
     "chat/completions": Api(
-        ChoicesReader, Shape.OPENAI, "messages", usage_in_stream=True, takes_n=True
+        ChoicesReader,
+        Shape.OPENAI,
+        "messages",
+        usage_in_stream=True,
+        takes_n=True,
+        token_limits=_CHAT_LIMITS,
     ),
     "completions": Api(
         ChoicesReader,
@@ -42,21 +52,32 @@ GENERATING: Mapping[str, Api] = {
         "prompt",
         usage_in_stream=True,
         takes_n=True,
+        token_limits=("max_tokens",),
         batches=("prompt", "prompt_embeds"),
     ),
-    "responses": Api(ResponsesReader, Shape.RESPONSES, "input"),
-    "messages": Api(MessagesReader, Shape.ANTHROPIC, "messages"),
+    "responses": Api(
+        ResponsesReader, Shape.RESPONSES, "input", token_limits=("max_output_tokens",)
+    ),
+    "messages": Api(MessagesReader, Shape.ANTHROPIC, "messages", token_limits=("max_tokens",)),
 }
 """By endpoint, a path under /v1/. The gateway forecasts the length of the text."""
 
 _OTHER: Mapping[str, Api] = {
     "chat/completions/batch": Api(
-        AnswerReader, Shape.OPENAI, "messages", takes_n=True, batches=("messages",)
+        AnswerReader,
+        Shape.OPENAI,
+        "messages",
+        takes_n=True,
+        token_limits=_CHAT_LIMITS,
+        batches=("messages",),
     ),
 }
 """APIs whose answers are not read, and whose requests are."""
 
 _ANY = Api(AnswerReader, Shape.OPENAI)
+
+APIS = (*GENERATING.values(), *_OTHER.values())
+"""All of them."""
 
 
 def api_of(endpoint: str) -> Api:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gateway.protocol.errors import ApiError
-from gateway.protocol.generating import GENERATING, api_of
+from gateway.protocol.generating import APIS, GENERATING, api_of
 from gateway.protocol.json_body import as_utf8, loads, with_fields
 from gateway.protocol.json_count import CONTAINER, WINDOW
 from gateway.protocol.json_pieces import Place, TooManyValuesError, loads_in_pieces
@@ -23,10 +23,9 @@ LARGE = WINDOW
 MOST_VALUES = 2_000_000
 """Values of a large body, the default of ``requests.max_json_values``."""
 
-TOKEN_LIMITS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
-"""Fields that limit the output tokens of a sequence."""
-
-SET_FIELDS = frozenset(("priority", "stream_options", "model", *TOKEN_LIMITS))
+SET_FIELDS = frozenset(
+    ("priority", "stream_options", "model", *(one for api in APIS for one in api.token_limits))
+)
 """Fields that the gateway sets."""
 
 STREAM_FLAGS = ("include_usage", "continuous_usage_stats")
@@ -95,8 +94,8 @@ class ApiRequest:
 
     @property
     def max_tokens(self) -> int | None:
-        """The client's limit of output tokens; None without one."""
-        for name in TOKEN_LIMITS:
+        """The client's limit of output tokens, in a field of this API; None without one."""
+        for name in api_of(self.endpoint).token_limits:
             value = whole(self.fields.get(name))
             if value is not None and value > 0:
                 return value

@@ -167,9 +167,10 @@ def endpoint_of(path: str) -> str:
 def spoken(endpoint: str, fields: Mapping[str, Any]) -> str:
     """The endpoint whose body ``fields`` are.
 
-    SageMaker's ``/invocations`` takes the bodies of every endpoint: the fields tell which.
+    SageMaker's ``/invocations`` takes the bodies of every endpoint: the fields tell which. A server
+    that cannot read ``messages`` goes on to ``prompt``, which may hold many prompts: it counts.
     """
     if endpoint != "invocations":
         return endpoint
-    apis = {"messages": "chat/completions", "prompt": "completions"}
+    apis = {"prompt": "completions", "messages": "chat/completions"}
     return next((api for name, api in apis.items() if name in fields), endpoint)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gateway.access.access import Access
 from gateway.access.admission import ADMISSION, Admission
+from gateway.access.models import allowed_models
 from gateway.clients.body_bytes import Body, BodyBytes
 from gateway.clients.fate import FATE, Fate
 from gateway.clients.held_answers import HeldAnswers
@@ -181,8 +182,11 @@ class Endpoint:
         ended.endpoint = request.endpoint if queued and request.generates else "other"
         owner = await self._built_on(relay) if queued else ""
         choice = await self.models.choose(request, relay.headers, owner)
-        if relay.admission is not None and request.model is None:
-            check_default(relay.admission.holder, choice.name or choice.models[0], relay.method)
+        if relay.admission is not None:
+            holder = relay.admission.holder
+            if request.model is None:
+                check_default(holder, choice.name or choice.models[0], relay.method)
+            choice = replace(choice, models=allowed_models(choice.models, holder))
 
         async def carry(model: str) -> None:
             ended.model = model or NO_MODEL

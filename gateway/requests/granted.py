@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from gateway.access.directory import Holder
 from gateway.access.models import check_model, target_model
 from gateway.config.access import Rights
+from gateway.protocol.generating import api_of
 from gateway.protocol.lax import whole
 from gateway.protocol.multipart import with_form_field
 from gateway.protocol.openai import ApiRequest
@@ -17,16 +18,6 @@ from gateway.requests.rejections import endpoint_refused
 from gateway.requests.relay import Relay
 from gateway.workers.member import ANY_MODEL
 from predictor import Prompt
-
-_CHAT = ("max_completion_tokens", "max_tokens")
-_LIMITS: Mapping[str, Sequence[str]] = {
-    "chat/completions": _CHAT,
-    "chat/completions/batch": _CHAT,
-    "completions": ("max_tokens",),
-    "messages": ("max_tokens",),
-    "responses": ("max_output_tokens",),
-}
-"""Endpoint -> the fields in which it takes a limit of output tokens; the last one is set anew."""
 
 
 def as_granted(
@@ -55,8 +46,11 @@ def as_granted(
 
 
 def _token_limits(request: ApiRequest, rights: Rights) -> Mapping[str, int]:
-    """Token limits in place of those of the request; a limit of a wrong type is the worker's."""
-    names, most = _LIMITS.get(request.endpoint, ()), rights.max_tokens
+    """Token limits in place of those of the request; a limit of a wrong type is the worker's.
+
+    Without any, the last field of the API is set.
+    """
+    names, most = api_of(request.endpoint).token_limits, rights.max_tokens
     given = {name: value for name in names if (value := request.fields.get(name)) is not None}
     if names and not given:
         limits = [one for one in (rights.default_max_tokens, most) if one is not None]
@@ -65,9 +59,7 @@ def _token_limits(request: ApiRequest, rights: Rights) -> Mapping[str, int]:
 
 
 def _prompt(prompt: Prompt, request: ApiRequest) -> Prompt:
-    limits = (prompt.max_tokens, request.max_tokens)
-    least = min((limit for limit in limits if limit is not None), default=None)
-    return replace(prompt, model=request.model or "", max_tokens=least)
+    return replace(prompt, model=request.model or "", max_tokens=request.max_tokens)
 
 
 def check_default(holder: Holder, model: str, method: str) -> None:

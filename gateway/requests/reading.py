@@ -12,7 +12,7 @@ import gc
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gateway.forecasting.prompt_parts import PromptParts, read_parts
@@ -38,7 +38,8 @@ class Described:
 def describe(request: ApiRequest) -> Described:
     """What the forecasts need of a request."""
     return Described(
-        Prompt.from_request(request.fields),
+        # The predictor does not know the API, so it reads limits that the API ignores.
+        replace(Prompt.from_request(request.fields), max_tokens=request.max_tokens),
         read_parts(request.fields, request.body, request.endpoint),
     )
 

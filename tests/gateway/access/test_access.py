@@ -386,3 +386,15 @@ def test_every_reason_is_explained() -> None:
     for readme in ("gateway/README.md", "deploy/README.md"):
         text = (root / readme).read_text()
         assert [reason for reason in Refused if f"`{reason}`" not in text] == []
+
+
+async def test_a_file_that_has_been_emptied_revokes_nobody(
+    emulator: EmbeddedEmulator, session: aiohttp.ClientSession, file: Path
+) -> None:
+    """A copy empties the file for a moment."""
+    key = new_holder(file, "alice")
+    async with gateway(emulator.url, access={"keys_file": str(file)}) as running:
+        access = running.app.state.access
+        _write(file, b"")
+        await until(lambda: "holds no key any more" in access.problem, "the fault is told")
+        assert (await ask(session, running.url, bearer(key)))[0] == 200

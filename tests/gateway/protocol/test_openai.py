@@ -13,6 +13,7 @@ from gateway.protocol.errors import ApiError
 from gateway.protocol.generating import GENERATING
 from gateway.protocol.lax import boolean
 from gateway.protocol.openai import ApiRequest, parse
+from gateway.requests.reading import describe
 
 JSON_TYPE = "application/json"
 
@@ -98,6 +99,7 @@ def test_what_generates_nothing_may_have_any_body(body: bytes) -> None:
     [
         (b'{"messages": []}', "chat/completions", True),
         (b'{"prompt": "x"}', "completions", True),
+        (b'{"messages": 5, "prompt": ["x", "y"]}', "completions", True),
         (b'{"input": "x"}', "invocations", False),
         (b"x", "invocations", False),
     ],
@@ -200,7 +202,7 @@ def test_sequences_are_completions_times_prompts(fields: dict[str, Any], sequenc
         ("completions", {"prompt_embeds": "AA=="}, 1),
         ("responses", {"input": ["a", "b"], "prompt": ["a", "b"], "n": 5}, 1),
         ("messages", {"messages": [{}, {}], "prompt": ["a", "b"], "n": 5}, 1),
-        ("invocations", {"messages": [], "prompt": ["a", "b"], "n": 5}, 5),
+        ("invocations", {"messages": [], "prompt": ["a", "b"], "n": 5}, 10),
         ("invocations", {"prompt": ["a", "b"], "n": 5}, 10),
         ("invocations", {"input": ["a", "b"], "n": 5}, 1),
         ("embeddings", {"input": ["a", "b"], "prompt": ["a", "b"], "n": 5}, 1),
@@ -219,7 +221,6 @@ def test_only_fields_that_the_endpoint_reads_make_sequences(
         ({}, None),
         ({"max_tokens": 7}, 7),
         ({"max_completion_tokens": 8}, 8),
-        ({"max_output_tokens": 9}, 9),
         ({"max_tokens": 7, "max_completion_tokens": 8}, 8),
         ({"max_tokens": 7, "max_completion_tokens": None}, 7),
         ({"max_tokens": 0}, None),
@@ -237,6 +238,15 @@ def test_the_bound_on_output_is_read_under_each_of_its_names(
     fields: dict[str, Any], bound: int | None
 ) -> None:
     assert request(**fields).max_tokens == bound
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "bound"),
+    [("chat/completions", 2), ("completions", 1), ("messages", 1), ("responses", 3)],
+)
+def test_a_bound_that_the_endpoint_ignores_counts_nowhere(endpoint: str, bound: int) -> None:
+    asked = request(endpoint, max_tokens=1, max_completion_tokens=2, max_output_tokens=3)
+    assert asked.max_tokens == describe(asked).prompt.max_tokens == bound
 
 
 @pytest.mark.parametrize("endpoint", ["embeddings", "tokenize", "rerank", "models"])

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
+from tests.gateway.access.keys import bearer, new_holder
 from tests.gateway.harness import chat, gateway, hang_up, post, until
 from tests.gateway.requests.named_models import serving
-from tests.gateway.scripted import refusing
+from tests.gateway.scripted import refusing, scripted
 
 ONE_SLOT: dict[str, Any] = {"worker": {"max_num_seqs": 1}, "scheduling": {"engine_queue": 0}}
 
@@ -254,3 +256,28 @@ async def test_what_the_request_itself_causes_falls_back_to_nothing(
         assert (status, body["error"]["code"]) == (400, "too_many_sequences")
         assert small.bodies == []
         assert running.metric("model_choices_total", model="small") == 0
+
+
+async def test_no_fallback_answers_with_a_model_that_the_key_must_not_use(
+    session: aiohttp.ClientSession, tmp_path: Path
+) -> None:
+    file = tmp_path / "keys"
+    narrow, wide = new_holder(file, "ana", "narrow"), new_holder(file, "ben", "wide")
+    groups = [{"name": "narrow", "models": ["small"]}, {"name": "wide", "models": ["*"]}]
+    async with (
+        scripted(refusing("503 Service Unavailable")) as broken,
+        serving("big") as other,
+        gateway(
+            broken.url,
+            other.url,
+            models={"fallbacks": {"small": ["big"]}},
+            access={"keys_file": str(file), "groups": groups},
+        ) as running,
+    ):
+        broken.models = b'{"data":[{"id":"small","max_model_len":4096}]}'
+        await until(lambda: running.app.state.fleet.served("small"), "the model is there")
+        url = running.url + "/v1/chat/completions"
+        for key, status in ((narrow, 503), (wide, 200)):
+            async with session.post(url, json=chat("small"), headers=bearer(key)) as one:
+                assert one.status == status
+        assert len(other.bodies) == 1
