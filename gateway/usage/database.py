@@ -62,6 +62,10 @@ DELETE FROM usage WHERE day < (
 """
 
 
+_MAGIC = b"SQLite format 3\0"
+"""How every database of SQLite begins."""
+
+
 class UsageFileError(ConfigError):
     """The file cannot be used; the message names the file and the remedy."""
 
@@ -78,6 +82,10 @@ class Database:
     def __init__(self, path: Path) -> None:
         self.path = path
         path.parent.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
+        if _is_foreign(path):
+            raise UsageFileError(
+                f"usage.file: {path} is no database, and stays as it is. Give a path of its own."
+            )
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE_FILE))
         narrow(path)
         self._file = _identity(path)
@@ -186,6 +194,14 @@ def totals_in(connection: sqlite3.Connection, first: str, last: str) -> Totals:
         (first, last),
     )
     return {Row(int(day), key, model): Counts(*counts) for day, key, model, *counts in found}
+
+
+def _is_foreign(path: Path) -> bool:
+    """Whether a file begins as no database does; a damaged disk may have left zeros."""
+    with suppress(FileNotFoundError), path.open("rb") as file:
+        begin = file.read(len(_MAGIC))
+        return begin != _MAGIC and any(begin)
+    return False
 
 
 def is_damaged(error: Exception) -> bool:

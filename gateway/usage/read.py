@@ -64,6 +64,6 @@ def _snapshot(connection: sqlite3.Connection, first: date, last: date) -> tuple[
 
 def _explained(path: Path, error: Exception) -> str:
     if is_damaged(error):
-        return f"{path} is damaged or no database ({error}); `lengthwise serve` sets it aside"
+        return f"{path} is damaged or no database ({error}). Is the path right?"
     remedy = "run the command as the gateway's user" if "open" in str(error) else "try again"
     return f"{path} cannot be read ({error}); {remedy}"

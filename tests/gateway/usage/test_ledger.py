@@ -140,14 +140,24 @@ def test_a_damaged_file_is_set_aside_with_a_message(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "usage.sqlite"
-    path.write_bytes(b"no database, but what somebody may want to look at" * 100)
+    path.write_bytes(b"\0" * 16 + b"what somebody may want to look at" * 100)
     with ledger(path) as counting:
         counting.add("a", "m", ONE)
     assert requests_of(path) == {"a": 1}
     (aside,) = tmp_path.glob("usage.sqlite.damaged-*")
-    assert aside.read_bytes().startswith(b"no database")
+    assert aside.read_bytes().endswith(b"look at")
     (line,) = [record.message for record in caplog.records if "damaged" in record.message]
     assert str(aside) in line
+
+
+def test_a_file_of_another_kind_ends_the_start_and_stays_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "keys"
+    path.write_text('{"name": "alice"}\n')
+    path.chmod(0o640)
+    with pytest.raises(UsageFileError, match="is no database, and stays as it is"):
+        UsageLedger(UsageSettings(file=path))
+    assert path.read_text() == '{"name": "alice"}\n'
+    assert path.stat().st_mode & 0o777 == 0o640
 
 
 def test_damage_while_serving_costs_no_count_that_is_not_in_the_damaged_file(
