@@ -123,8 +123,8 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         file="gateway/requests/endpoint.py",
-        old="            check_default(relay.admission.holder, choice.",
-        new="            print(choice.",
+        old="                check_default(holder, choice.",
+        new="                print(holder, choice.",
         test=_GRANTED + "test_rights_hold_over_http",
         why="Who names no model gets one that he may not use",
     ),

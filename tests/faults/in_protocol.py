@@ -159,8 +159,8 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         file="gateway/protocol/generating.py",
-        old='Api(MessagesReader, Shape.ANTHROPIC, "messages")',
-        new='Api(MessagesReader, Shape.OPENAI, "messages")',
+        old='Api(MessagesReader, Shape.ANTHROPIC, "messages", ',
+        new='Api(MessagesReader, Shape.OPENAI, "messages", ',
         test=(
             "tests/gateway/requests/test_endpoint.py::"
             "test_a_request_sent_at_once_ends_where_no_worker_is_healthy"

@@ -90,7 +90,10 @@ def _drain(client: AdminClient, args: argparse.Namespace) -> int:
     worker = answer["worker"]
     print(f"{worker} gets no new requests; {answer['in_flight']} run there and end")
     if models := answer["models_without_worker"]:
-        print(f"no other worker takes requests for {', '.join(models)}: they wait")
+        print(
+            f"no other worker takes requests for {', '.join(models)}: its requests wait for "
+            "queue.no_worker_grace_s, then they are answered 503"
+        )
     while args.wait and answer["in_flight"]:
         time.sleep(LOOK_S)
         answer = client.post("/admin/drain", {"worker": worker})

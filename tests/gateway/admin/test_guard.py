@@ -54,7 +54,14 @@ async def test_with_the_token_everything_is_answered(session: aiohttp.ClientSess
 
 
 @pytest.mark.parametrize(
-    "headers", [{"origin": "https://evil.example"}, {"host": "evil.example:9090"}, {"host": ""}]
+    "headers",
+    [
+        {"origin": "https://evil.example"},
+        {"origin": ""},
+        {"host": "evil.example:9090"},
+        {"host": ""},
+        {"host": "127.0.0.1%evil.example"},
+    ],
 )
 async def test_a_web_page_reaches_nothing(
     headers: dict[str, str], session: aiohttp.ClientSession
