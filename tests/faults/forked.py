@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import multiprocessing
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -59,7 +60,8 @@ class Run:
 def pytest(root: Path, tests: Sequence[str], limit_s: float) -> Run:
     """Run ``tests`` on the tree below ``root`` and stop at the first that fails.
 
-    After ``limit_s`` seconds the run ends with the code ``HUNG``.
+    After ``limit_s`` seconds the run ends with the code ``HUNG``, or ``FAILED`` where a test has
+    failed until then: what it leaves behind may hold up its fixtures.
     """
     with tempfile.NamedTemporaryFile(prefix="fault-") as written:
         process = _PROCESSES.Process(target=_run, args=(root, list(tests), written.name))
@@ -68,7 +70,9 @@ def pytest(root: Path, tests: Sequence[str], limit_s: float) -> Run:
         if process.exitcode is None:
             process.kill()
             process.join()
-            return Run(HUNG, f"no end within {limit_s:g} s")
+            shown = Path(written.name).read_text(errors="replace")
+            failed = re.search(r"^[.s]*F\Z", shown, re.MULTILINE)  # the last that -x -q shows
+            return Run(FAILED if failed else HUNG, f"no end within {limit_s:g} s")
         return Run(process.exitcode, Path(written.name).read_text(errors="replace"))
 
 

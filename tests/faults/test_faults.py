@@ -8,7 +8,7 @@ import pytest
 
 from tests.faults.fault import Fault
 from tests.faults.faults import FAULTS
-from tests.faults.forked import HUNG, PASSED
+from tests.faults.forked import FAILED, HUNG, PASSED
 from tests.faults.forked import pytest as pytest_run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,6 +40,14 @@ def test_a_fault_whose_text_is_gone_is_refused() -> None:
 def test_a_test_that_hangs_ends_at_the_limit_and_does_not_count_as_noticed(tmp_path: Path) -> None:
     (tmp_path / "test_hangs.py").write_text("def test_x():\n    while True:\n        pass\n")
     assert pytest_run(tmp_path, ["test_hangs.py"], 1.0).code == HUNG
+
+
+def test_a_test_that_fails_counts_as_noticed_though_its_fixtures_hang(tmp_path: Path) -> None:
+    (tmp_path / "test_fails.py").write_text(
+        "import pytest\n@pytest.fixture\ndef slow():\n    yield\n    while True:\n        pass\n"
+        "def test_x(slow):\n    assert not slow is None\n"
+    )
+    assert pytest_run(tmp_path, ["test_fails.py"], 5.0).code == FAILED
 
 
 def test_a_run_sees_the_tree_that_it_is_given(tmp_path: Path) -> None:
