@@ -26,6 +26,8 @@ def emulator() -> Iterator[EmbeddedEmulator]:
 
 @pytest.fixture
 async def session() -> AsyncIterator[aiohttp.ClientSession]:
-    """An HTTP client."""
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as client:
+    """An HTTP client. It gives up before the test does, so that no request holds up the end."""
+    limit = aiohttp.ClientTimeout(total=40)
+    connector = aiohttp.TCPConnector(limit=0)
+    async with aiohttp.ClientSession(connector=connector, timeout=limit) as client:
         yield client
