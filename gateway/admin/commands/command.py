@@ -36,12 +36,17 @@ def show_json(answer: dict[str, Any]) -> None:
 def add_status_arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of ``lengthwise status``."""
     add_target_arguments(parser)
+    add_look_arguments(parser, seconds=1.0)
+
+
+def add_look_arguments(parser: argparse.ArgumentParser, *, seconds: float) -> None:
+    """The flags of commands that look again and again, every so many seconds unless told."""
     parser.add_argument("--json", action="store_true", help="print the figures once, as JSON")
     parser.add_argument("--once", action="store_true", help="print once and end")
     parser.add_argument(
         "--interval",
         type=float,
-        default=1.0,
+        default=seconds,
         metavar="SECONDS",
         help="seconds between two looks (default: %(default)s)",
     )

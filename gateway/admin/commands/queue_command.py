@@ -6,7 +6,7 @@ import argparse
 from urllib.parse import quote
 
 from gateway.admin.commands.client import AdminClient
-from gateway.admin.commands.command import asking, show_json
+from gateway.admin.commands.command import add_look_arguments, asking, show_json
 from gateway.admin.commands.target import add_target_arguments
 
 LIMIT = 50
@@ -60,15 +60,7 @@ def _request(client: AdminClient, args: argparse.Namespace) -> int:
 def add_top_arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of ``lengthwise top``."""
     add_target_arguments(parser)
-    parser.add_argument("--json", action="store_true", help="print the figures once, as JSON")
-    parser.add_argument("--once", action="store_true", help="print once and end")
-    parser.add_argument(
-        "--interval",
-        type=float,
-        default=2.0,
-        metavar="SECONDS",
-        help="seconds between two looks (default: %(default)s)",
-    )
+    add_look_arguments(parser, seconds=2.0)
 
 
 def run_top(args: argparse.Namespace) -> int:
