@@ -11,6 +11,7 @@ from functools import partial
 import aiohttp
 import pytest
 
+from gateway.clients.connection import Connection
 from gateway.config.settings import Requests
 from tests.gateway.clients.test_connection import ASK, endless, hanging, unread
 from tests.gateway.harness import Gateway, chat, gateway, hang_up, post, until
@@ -55,6 +56,25 @@ async def test_unread_answers_are_bounded_together() -> None:
         assert running.metric("answer_bytes") <= 2 * MIB
         assert cut(running) == 3
         await until(lambda: running.metric("connections", state="idle") == 2, "two are there")
+
+
+async def test_what_a_client_has_not_taken_counts_until_it_is_cut_off(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found: list[Connection] = []
+    made = Connection.connection_made
+
+    def connection_made(self: Connection, transport: asyncio.Transport) -> None:
+        found.append(self)
+        made(self, transport)
+
+    monkeypatch.setattr(Connection, "connection_made", connection_made)
+    async with with_unread_answers(1, LARGE, 8 * MIB):
+        [client] = found
+        assert client.unread() is not None
+        client.cut("client_too_slow")
+        assert client.transport.get_write_buffer_size()  # the loop lets go of it in its next turn
+        assert client.unread() is None
 
 
 async def test_what_fits_waits_for_its_clients() -> None:

@@ -10,11 +10,13 @@ import pytest
 
 from gateway.clients.connection import Connection
 from gateway.emulator import EmbeddedEmulator
+from gateway.serve.event_loop import new_event_loop
 from tests.gateway.harness import chat, forced, gateway, post
 
 
-async def test_no_part_of_an_answer_waits_for_an_acknowledgement(
-    emulator: EmbeddedEmulator, session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, new_event_loop])
+def test_no_part_of_an_answer_waits_for_an_acknowledgement(
+    emulator: EmbeddedEmulator, monkeypatch: pytest.MonkeyPatch, loop: type
 ) -> None:
     found: list[int] = []
     made = Connection.connection_made
@@ -24,8 +26,12 @@ async def test_no_part_of_an_answer_waits_for_an_acknowledgement(
         found.append(one.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
         made(self, transport)
 
+    async def ask() -> None:
+        async with gateway(emulator.url) as running, aiohttp.ClientSession() as session:
+            assert (await post(session, running.url, chat(vllm_xargs=forced(2))))[0] == 200
+
     monkeypatch.setattr(Connection, "connection_made", connection_made)
-    async with gateway(emulator.url) as running:
-        assert (await post(session, running.url, chat(vllm_xargs=forced(2))))[0] == 200
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(ask())
     assert found
     assert all(found)
