@@ -61,11 +61,16 @@ class Trees:
             self._free.put(tree)
 
     def verdict(self, fault: Fault) -> str:
-        """Empty if the fault's test fails with the fault in the tree, else what happened."""
+        """Empty if the fault's test fails with the fault in the tree, else what happened.
+
+        A fault that lives is tried once more: whether a race is lost depends on the machine.
+        """
         with self.one() as tree:
             sound = fault.put_into(tree)
             try:
                 ran = pytest(tree, [fault.test], LIMIT_S)
+                if ran.code != FAILED:
+                    ran = pytest(tree, [fault.test], LIMIT_S)
             finally:
                 (tree / fault.file).write_text(sound, encoding="utf-8")
         if ran.code == FAILED:
@@ -98,8 +103,11 @@ def main(argv: Sequence[str]) -> int:
     began = monotonic()
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(WORKERS) as pool:
         trees = Trees(Path(folder), WORKERS)
+        tests = sorted({fault.test for fault in faults})
         with trees.one() as tree:
-            sound = pytest(tree, sorted({fault.test for fault in faults}), LIMIT_S * 5)
+            sound = pytest(tree, tests, LIMIT_S * 5)
+            if sound.code != PASSED:  # for the machine's load, perhaps
+                sound = pytest(tree, tests, LIMIT_S * 5)
         if sound.code != PASSED:
             print(f"The tests do not pass without a fault:\n{sound.output[-3000:]}")
             return 1
