@@ -218,7 +218,7 @@ def _add_models(app: FastAPI, models: ModelNames, access: Access) -> None:
         """One model's entry."""
         try:
             holder = access.holder(request.scope)
-            await models.entry(target_model(name, holder))
+            await models.entry(target_model(name, holder), holder)
         except ApiError as error:
             return _refusal(error)
         return JSONResponse(shown_models(models.entries(), holder)[name])

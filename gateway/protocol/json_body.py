@@ -23,13 +23,17 @@ def as_utf8(body: bytes) -> bytes:
     encoding = json.detect_encoding(body)
     if encoding == "utf-8":
         return body
-    decoder = codecs.getincrementaldecoder(encoding)()
+    decoder = codecs.getincrementaldecoder(encoding)("surrogatepass")  # as json.loads reads it
     starts = range(0, len(body), WINDOW)  # a large body in pieces: other threads run in between
     try:
-        parts = [decoder.decode(body[start : start + WINDOW]).encode() for start in starts]
-        return b"".join((*parts, decoder.decode(b"", final=True).encode()))
+        parts = [_utf8(decoder.decode(body[start : start + WINDOW])) for start in starts]
+        return b"".join((*parts, _utf8(decoder.decode(b"", final=True))))
     except UnicodeError:
         return body
+
+
+def _utf8(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
 
 
 def loads(body: bytes) -> Any:
@@ -72,7 +76,7 @@ def _replaced(text: str, values: Mapping[str, Any]) -> bytes:
         if name in values:
             parts += [text[done:start], json.dumps(values[name])]
             done = end
-    return "".join((*parts, text[done:])).encode("utf-8", "surrogatepass")
+    return _utf8("".join((*parts, text[done:])))
 
 
 def _spliced(body: bytes, values: Mapping[str, Any], places: Sequence[Place]) -> bytes:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import logging
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -27,8 +29,25 @@ _PIECE = 65_536
 logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it warns of every broken body
 
 
+_SAFE_CHARSETS = frozenset(("utf-8", "ascii", "iso8859-1"))
+"""Charsets in which ASCII is ASCII: in others a server may read a name that the gateway does not.
+"""
+
+_EXTENDED_NAME = re.compile(rb";[ \t]*name\*", re.IGNORECASE)
+"""A name in RFC 2231's syntax, which RFC 7578 forbids. Old servers decode it, new ones do not."""
+
+
 class TooManyPartsError(Exception):
     """A form has more than ``MOST_PARTS`` parts."""
+
+
+class AmbiguousFormError(Exception):
+    """Servers differ in what they read in a form; the message says why."""
+
+
+def is_form(content_type: str) -> bool:
+    """Whether servers read a body of this ``Content-Type`` as a form."""
+    return content_type.partition(";")[0].strip(" \t").lower() == "multipart/form-data"
 
 
 def form_field(content_type: str, body: bytes, name: str) -> str | None:
@@ -38,9 +57,9 @@ def form_field(content_type: str, body: bytes, name: str) -> str | None:
 
     Raises:
         TooManyPartsError: the form has more parts than are read.
+        AmbiguousFormError: servers differ in what they read.
     """
-    _, options = parse_options_header(content_type[:_LONGEST])
-    boundary = options.get(b"boundary")
+    boundary = _boundary(content_type)
     if not boundary:
         return None
     pieces = [body[start : start + _PIECE] for start in range(0, len(body), _PIECE)]
@@ -67,8 +86,7 @@ def with_form_field(content_type: str, body: bytes, name: str, value: str) -> by
 
     Each part of the name gets the value: servers differ in which of several they read.
     """
-    _, options = parse_options_header(content_type[:_LONGEST])
-    boundary = options.get(b"boundary") or b""
+    boundary = _boundary(content_type)
     pieces: list[bytes | memoryview] = []
     done, view = 0, memoryview(body)
     for start, end in _parts(body, b"--" + boundary):
@@ -90,13 +108,33 @@ def _parts(body: bytes, delimiter: bytes) -> Iterator[tuple[int, int]]:
         start = end + 2
 
 
+def _boundary(content_type: str) -> bytes:
+    """The boundary of a form, b"" without one.
+
+    Raises:
+        AmbiguousFormError: servers differ in what they read.
+    """
+    if len(content_type) > _LONGEST:
+        raise AmbiguousFormError(f"its Content-Type has more than {_LONGEST} characters")
+    _, options = parse_options_header(content_type)
+    charset = options.get(b"charset", b"utf-8").decode("latin-1")
+    try:
+        safe = codecs.lookup(charset).name in _SAFE_CHARSETS
+    except (LookupError, ValueError):  # read as ISO 8859-1
+        safe = True
+    if not safe:
+        raise AmbiguousFormError(f"its charset is {charset[:40]!r}")
+    return options.get(b"boundary") or b""
+
+
 def _names(headers: bytes, name: bytes) -> bool:
-    """Whether the headers of a part name the field."""
+    """Whether the headers of a part name the field. The last one counts, as for servers."""
+    disposition = b""
     for line in headers.split(b"\r\n"):
         if line[:20].lower() == b"content-disposition:":
-            _, options = parse_options_header(line[20:].decode("latin-1"))
-            return options.get(b"name") == name
-    return False
+            disposition = line[20:]
+    _, options = parse_options_header(disposition.decode("latin-1"))
+    return options.get(b"name") == name
 
 
 class _FieldReader:
@@ -106,7 +144,7 @@ class _FieldReader:
         self.value: bytes | None = None
         self._name = name
         self._parts = 0
-        self._header, self._content = bytearray(), bytearray()
+        self._header, self._value, self._content = bytearray(), bytearray(), bytearray()
         self._disposition = b""
         self._wanted = False
 
@@ -114,9 +152,9 @@ class _FieldReader:
         """What the parser calls, by its names."""
         return {
             "on_part_begin": self._begin,
-            "on_header_begin": self._header.clear,
+            "on_header_begin": self._header_begin,
             "on_header_field": self._header_data,
-            "on_header_value": self._header_data,
+            "on_header_value": self._value_data,
             "on_header_end": self._header_end,
             "on_headers_finished": self._headers_end,
             "on_part_data": self._data,
@@ -130,15 +168,24 @@ class _FieldReader:
         self._disposition, self._wanted = b"", False
         self._content.clear()
 
+    def _header_begin(self) -> None:
+        self._header.clear()
+        self._value.clear()
+
     def _header_data(self, data: bytes, start: int, end: int) -> None:
         self._header += data[start:end]
 
+    def _value_data(self, data: bytes, start: int, end: int) -> None:
+        self._value += data[start:end]
+
     def _header_end(self) -> None:
-        """Keep the header that names the field; its name and value stand without the colon."""
-        if self._header[:19].lower() == b"content-disposition":
-            self._disposition = bytes(self._header[19:])
+        """Keep the last header that names the field."""
+        if self._header.lower() == b"content-disposition":
+            self._disposition = bytes(self._value)
 
     def _headers_end(self) -> None:
+        if b"*" in self._disposition and _EXTENDED_NAME.search(self._disposition):
+            raise AmbiguousFormError("a part has its name as name*=")
         if self._name in self._disposition:
             _, options = parse_options_header(self._disposition.decode("latin-1"))
             self._wanted = options.get(b"name") == self._name

@@ -13,7 +13,13 @@ from gateway.protocol.json_body import as_utf8, loads, with_fields
 from gateway.protocol.json_count import CONTAINER, WINDOW
 from gateway.protocol.json_pieces import Place, TooManyValuesError, loads_in_pieces
 from gateway.protocol.lax import boolean, whole
-from gateway.protocol.multipart import MOST_PARTS, TooManyPartsError, form_field
+from gateway.protocol.multipart import (
+    MOST_PARTS,
+    AmbiguousFormError,
+    TooManyPartsError,
+    form_field,
+    is_form,
+)
 from gateway.protocol.routes import spoken
 from gateway.protocol.sequences import Sequences, sequences_of
 
@@ -142,7 +148,7 @@ def parse(
     """
     if method != "POST":
         return ApiRequest(endpoint, None, body, {})
-    if content_type.startswith("multipart/form-data"):
+    if is_form(content_type):
         return ApiRequest(endpoint, _form_model(content_type, body), body, {})
     text, places = as_utf8(body), None
     try:
@@ -172,6 +178,13 @@ def _form_model(content_type: str, body: bytes) -> str | None:
             400,
             f"The form has more than {MOST_PARTS} parts. Send several requests.",
             code="body_too_complex",
+        ) from None
+    except AmbiguousFormError as error:
+        raise ApiError(
+            400,
+            f"Servers would read this form in different ways: {error}. Send it in UTF-8, with the "
+            "name of each part as name=, and a short boundary.",
+            code="invalid_encoding",
         ) from None
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from gateway.access.access import Access
 from gateway.access.admission import ADMISSION, Admission
+from gateway.access.directory import Holder
 from gateway.access.models import allowed_models
 from gateway.clients.body_bytes import Body, BodyBytes
 from gateway.clients.fate import FATE, Fate
@@ -30,7 +31,12 @@ from gateway.requests.body import read_body
 from gateway.requests.deadlines import declared_timeout
 from gateway.requests.debug_headers import wants_debug
 from gateway.requests.fallbacks import Fallbacks
-from gateway.requests.granted import as_granted, check_default, check_steers
+from gateway.requests.granted import (
+    as_granted,
+    check_default,
+    check_names_model,
+    check_steers,
+)
 from gateway.requests.leaving import Leaving
 from gateway.requests.lifecycle import Lifecycle
 from gateway.requests.metering import Meters
@@ -39,7 +45,7 @@ from gateway.requests.reading import Reading
 from gateway.requests.refusals import WorkerErrorRelayed
 from gateway.requests.rejections import endpoint_refused, not_served
 from gateway.requests.relay import Relay
-from gateway.requests.stored_responses import StoredResponses, response_id
+from gateway.requests.stored_responses import StoredResponses, named_in, response_id
 from gateway.requests.to_all import ToAll
 from gateway.requests.traced import TracedRequests
 from gateway.workers.fleet import Fleet
@@ -153,7 +159,9 @@ class Endpoint:
         )
         admission: Admission | None = scope.get(ADMISSION)
         if admission is not None:
-            request, described = as_granted(request, described, admission.holder, content_type)
+            holder = admission.holder
+            check_names_model(request, holder, method)
+            request, described = as_granted(request, described, holder, content_type)
         return Relay(
             request=request,
             method=method,
@@ -174,6 +182,8 @@ class Endpoint:
             check_steers(relay)
             await self.to_all.run(relay)
             return
+        if relay.admission is not None:
+            self._check_stored(relay, relay.admission.holder, treatment)
         if treatment is Treatment.STORED:
             owner = await self.stored.owner(response_id(relay.path), relay.headers)
             await self.at_once.run(relay, ANY_MODEL, owner)
@@ -181,9 +191,9 @@ class Endpoint:
         queued = treatment is not Treatment.AT_ONCE
         ended.endpoint = request.endpoint if queued and request.generates else "other"
         owner = await self._built_on(relay) if queued else ""
-        choice = await self.models.choose(request, relay.headers, owner)
-        if relay.admission is not None:
-            holder = relay.admission.holder
+        holder = relay.admission.holder if relay.admission is not None else None
+        choice = await self.models.choose(request, relay.headers, owner, holder)
+        if holder is not None:
             if request.model is None:
                 check_default(holder, choice.name or choice.models[0], relay.method)
             choice = replace(choice, models=allowed_models(choice.models, holder))
@@ -199,6 +209,15 @@ class Endpoint:
             await self.lifecycle.run(relay, model, kept)
 
         await self.fallbacks.run(choice, relay, carry)
+
+    def _check_stored(self, relay: Relay, holder: Holder, treatment: Treatment) -> None:
+        """Check that the responses which a request names are its holder's (``ApiError``: 404)."""
+        if treatment is Treatment.STORED:
+            self.stored.check([response_id(relay.path)], holder)
+        elif relay.request.endpoint.startswith("responses"):
+            continued, made = named_in(relay.request.fields)
+            self.stored.check(continued, holder)
+            self.stored.check(made, holder, made=False)
 
     async def _built_on(self, relay: Relay) -> str:
         """The worker that has the response which the request continues, "" for none."""

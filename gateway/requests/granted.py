@@ -9,6 +9,7 @@ from typing import Any
 from gateway.access.directory import Holder
 from gateway.access.models import check_model, target_model
 from gateway.config.access import Rights
+from gateway.protocol.errors import ApiError
 from gateway.protocol.generating import api_of
 from gateway.protocol.lax import whole
 from gateway.protocol.multipart import with_form_field
@@ -70,6 +71,27 @@ def check_default(holder: Holder, model: str, method: str) -> None:
     """
     if model != ANY_MODEL or method == "POST":
         check_model(model, holder)
+
+
+def check_names_model(request: ApiRequest, holder: Holder, method: str) -> None:
+    """Check that the model of a body can be read, where its holder may not use all.
+
+    A server may find a model in a body that the gateway cannot read, such as one that is nested
+    deeper.
+
+    Raises:
+        ApiError: 400, there is a body, neither JSON object nor form with a model.
+    """
+    unread = request.body and not request.fields and request.model is None
+    if holder.rights.models is None or not unread or method != "POST":
+        return
+    raise ApiError(
+        400,
+        f"The API key of {holder.name} does not allow all models, and the gateway cannot read "
+        "which one this request asks for. Send a JSON object, or a form with the part model.",
+        code="invalid_model",
+        param="model",
+    )
 
 
 def check_steers(relay: Relay) -> None:

@@ -8,6 +8,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from gateway.access.directory import Holder
+from gateway.access.models import shown_models
 from gateway.config.models import Models
 from gateway.config.settings import Config
 from gateway.protocol.errors import ApiError
@@ -58,23 +60,28 @@ class ModelNames:
             entries[name] = entry | ({"max_model_len": min(lengths)} if lengths else {})
         return entries
 
-    async def entry(self, name: str) -> dict[str, Any]:
-        """One model's entry.
+    async def entry(self, name: str, holder: Holder | None = None) -> dict[str, Any]:
+        """One model's entry, for the holder of a key.
 
         Raises:
             ApiError: as ``find``.
         """
         if (known := self.entries().get(name)) is not None:
             return known
-        await self.find(name)
+        await self.find(name, holder)
         return self.entries()[name]
 
     async def choose(
-        self, request: ApiRequest, headers: Mapping[str, str], owner: str = ""
+        self,
+        request: ApiRequest,
+        headers: Mapping[str, str],
+        owner: str = "",
+        holder: Holder | None = None,
     ) -> Choice:
         """The models that may answer a request, in the order in which they are tried.
 
-        ``owner`` is the only worker that has what the request goes on from, "" for none.
+        ``owner`` is the only worker that has what the request goes on from, "" for none. Errors
+        name the models that ``holder`` may use.
 
         Raises:
             ApiError: as ``resolve``.
@@ -82,7 +89,7 @@ class ModelNames:
         settings = self._settings
         named = request.model or (settings.default if request.fields or request.generates else None)
         if not settings.used or named is None:
-            return Choice((await self.resolve(request),))
+            return Choice((await self.resolve(request, holder),))
         choice = choose(
             settings,
             request.model,
@@ -91,7 +98,7 @@ class ModelNames:
         )
         self._tell_hidden(choice)
         if not any(map(self._fleet.served, choice.models)):
-            await self.find(choice.models[0], patiently=True, asked=choice.name)
+            await self.find(choice.models[0], holder, patiently=True, asked=choice.name)
         return choice
 
     def _takes(self, model: str, owner: str) -> bool:
@@ -114,7 +121,7 @@ class ModelNames:
                 choice.models[0],
             )
 
-    async def resolve(self, request: ApiRequest) -> str:
+    async def resolve(self, request: ApiRequest, holder: Holder | None = None) -> str:
         """The request's model; for a body that names none, the one that is served.
 
         A request without a JSON body that generates nothing means any model. While a worker has not
@@ -125,14 +132,16 @@ class ModelNames:
                 body names none of several (400).
         """
         if request.model is not None:
-            await self.find(request.model, patiently=True)
+            await self.find(request.model, holder, patiently=True)
             return request.model
         if not (request.fields or request.generates):
             return ANY_MODEL
         await self._newcomers.await_model(ANY_MODEL)
-        return self._default()
+        return self._default(holder)
 
-    async def find(self, name: str, *, patiently: bool = False, asked: str = "") -> None:
+    async def find(
+        self, name: str, holder: Holder | None = None, *, patiently: bool = False, asked: str = ""
+    ) -> None:
         """Return if a worker serves the model; ask the workers anew if none is known to.
 
         ``patiently``: wait for workers that have not been seen yet. ``asked``: the name in
@@ -153,7 +162,7 @@ class ModelNames:
         raise ApiError(
             404,
             f"The model `{name[:200]}` does not exist{_meant_by(name, asked)}. "
-            f"Served: {', '.join(self._fleet.models()) or 'none'}.",
+            f"Served: {self._names(holder) or 'none'}.",
             code="model_not_found",
             param="model",
         )
@@ -170,16 +179,19 @@ class ModelNames:
         self._next, self._last = None, loop.time()
         await self._fleet.read_models()
 
-    def _default(self) -> str:
+    def _names(self, holder: Holder | None) -> str:
+        """The names that a client may use, as far as an error has room for them."""
+        return ", ".join(shown_models(self.entries(), holder))[:500]
+
+    def _default(self, holder: Holder | None) -> str:
         model = self._fleet.default_model()
         if model is not None:
             return model
-        names = ", ".join(self._fleet.models())
-        if not names:
+        if not self._fleet.models():
             raise no_healthy_worker(ANY_MODEL, self._config, self._fleet.trouble(ANY_MODEL))
         raise ApiError(
             400,
-            f"model must name a model: several are served here ({names[:500]}).",
+            f"model must name a model: several are served here ({self._names(holder)}).",
             code="invalid_model",
             param="model",
         )

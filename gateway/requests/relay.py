@@ -212,7 +212,8 @@ class Relay:
 
     def _learn_owner(self, member: Member, answer: bytes) -> None:
         """Learn where the response is stored, from a whole answer or from the first event."""
-        if self.stored is not None and self.stored.learn(member.id, answer):
+        holder = self.admission.holder.name if self.admission is not None else ""
+        if self.stored is not None and self.stored.learn(member.id, answer, holder):
             self.stored = None
 
     def _on_events(self, member: Member, shown: bytes) -> None:

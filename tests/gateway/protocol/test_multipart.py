@@ -50,9 +50,8 @@ def test_the_last_value_of_the_field_is_read(body: bytes, model: str | None) -> 
     assert form_field(FORM, body, "model") == model
 
 
-@pytest.mark.parametrize("content_type", ["multipart/form-data", f"{FORM[:30]}" + "x" * 10_000])
-def test_a_form_without_a_usable_boundary_has_no_fields(content_type: str) -> None:
-    assert form_field(content_type, form(part("model", b"m")), "model") is None
+def test_a_form_without_a_boundary_has_no_fields() -> None:
+    assert form_field("multipart/form-data", form(part("model", b"m")), "model") is None
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

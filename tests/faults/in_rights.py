@@ -1,0 +1,61 @@
+"""Faults in what holders of keys may do: stored responses, models, shared limits, deadlines."""
+
+from __future__ import annotations
+
+from tests.faults.fault import Fault
+
+_WHOSE = "tests/gateway/requests/test_whose_response.py::"
+_HIDDEN = "tests/gateway/requests/test_hidden_models.py::"
+_READ = "tests/gateway/protocol/test_as_servers_read.py::"
+
+FAULTS: tuple[Fault, ...] = (
+    Fault(
+        file="gateway/requests/endpoint.py",
+        old="            self.stored.check([response_id(relay.path)], holder)\n",
+        new="            pass\n",
+        test=_WHOSE + "test_only_who_has_made_a_response_may_use_it",
+        why="Whoever knows the id of a stored response reads it, or deletes it",
+    ),
+    Fault(
+        file="gateway/requests/endpoint.py",
+        old="            self.stored.check(continued, holder)\n",
+        new="",
+        test=_WHOSE + "test_only_who_has_made_a_response_may_use_it",
+        why="A request goes on from the conversation of another holder",
+    ),
+    Fault(
+        file="gateway/requests/endpoint.py",
+        old="            self.stored.check(made, holder, made=False)\n",
+        new="",
+        test=_WHOSE + "test_nobody_takes_the_place_of_a_response_by_its_id",
+        why="A holder puts a response of his own in the place of another's",
+    ),
+    Fault(
+        file="gateway/requests/model_names.py",
+        old="shown_models(self.entries(), holder)",
+        new="self.entries()",
+        test=_HIDDEN + "test_no_error_names_a_model_that_its_reader_must_not_use",
+        why="Errors name models that a key must not know",
+    ),
+    Fault(
+        file="gateway/requests/endpoint.py",
+        old="            check_names_model(request, holder, method)\n",
+        new="",
+        test=_HIDDEN + "test_a_body_whose_model_the_gateway_cannot_read_reaches_no_worker",
+        why="A body that only the worker can read asks for a model that the key must not use",
+    ),
+    Fault(
+        file="gateway/protocol/multipart.py",
+        old="            disposition = line[20:]\n",
+        new="            disposition = disposition or line[20:]\n",
+        test=_READ + "test_a_form_is_read_and_changed_as_servers_read_it",
+        why="A part with two names gets a model that was not checked",
+    ),
+    Fault(
+        file="gateway/protocol/multipart.py",
+        old="    if not safe:\n",
+        new="    if False:\n",
+        test=_READ + "test_a_form_that_servers_read_in_different_ways_is_refused",
+        why="A form in a charset of its own hides the model that it asks for",
+    ),
+)
