@@ -34,4 +34,5 @@ def test_ci_runs_the_readmes_test_command() -> None:
     install = "python3 -m venv .venv && .venv/bin/pip install -q -e '.[test]'"
     command = f"{install} && .venv/bin/python -m pytest"
     for file in ("README.md", ".ci/run"):
-        assert command in (ROOT / file).read_text().splitlines(), f"{file} says otherwise"
+        lines = [line.removesuffix(" ||") for line in (ROOT / file).read_text().splitlines()]
+        assert command in lines, f"{file} says otherwise"
