@@ -150,7 +150,7 @@ class Scheduler:
         counts = self._counters.waiting(job.tenant), self._waiting.counts.tokens
         broken = self._bounds.broken(len(self._waiting), *counts)
         if job.id in self._waiting and broken is not None:
-            actions.append(Reject(self._waiting.remove(job.id), broken))
+            actions += [Reject(self._waiting.remove(job.id), broken), *self._fill()]  # as it left
         return actions
 
     def reprice(self, job_id: str, length: LengthDistribution) -> list[Action]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.faults.fault import Fault
 
 _OVER_HTTP = "tests/gateway/access/test_access.py::"
+_CHANGES = "tests/gateway/access/test_key_changes.py::"
 _GRANTED = "tests/gateway/requests/test_granted.py::"
 _LIMITS = "tests/gateway/access/test_limits.py::"
 _ACCOUNT = "tests/gateway/access/test_account.py::"
@@ -36,9 +37,7 @@ FAULTS: tuple[Fault, ...] = (
         file="gateway/access/access.py",
         old="            self._check_not_emptied(holders)\n            if settings",
         new="            if settings",
-        test=(
-            "tests/gateway/access/test_access.py::test_a_file_that_has_been_emptied_revokes_nobody"
-        ),
+        test=(_CHANGES + "test_a_file_that_has_been_emptied_revokes_nobody"),
         why="A file of keys that is being copied ends all requests",
     ),
     Fault(
@@ -69,7 +68,7 @@ FAULTS: tuple[Fault, ...] = (
         file="gateway/access/access.py",
         old="            if entry is None or entry.revoked:\n                admission.end()",
         new="            if entry is None:\n                admission.end()",
-        test=_OVER_HTTP + "test_a_revoked_keys_running_and_waiting_requests_end_with_an_error",
+        test=_CHANGES + "test_a_revoked_keys_running_and_waiting_requests_end_with_an_error",
         why="A revoked key's requests go on",
     ),
     Fault(
@@ -83,7 +82,7 @@ FAULTS: tuple[Fault, ...] = (
         file="gateway/access/directory.py",
         old="if kept.group and kept.group not in self._groups:",
         new="if not kept.name:",
-        test=_OVER_HTTP + "test_a_broken_file_changes_nothing_and_is_told",
+        test=_CHANGES + "test_a_broken_file_changes_nothing_and_is_told",
         why="A misspelt group has no bounds",
     ),
     Fault(
@@ -257,7 +256,7 @@ FAULTS: tuple[Fault, ...] = (
         file="gateway/access/access.py",
         old=" and not self.problem\n",
         new=" or True\n",
-        test=_OVER_HTTP + "test_settings_change_while_requests_are_served",
+        test=_CHANGES + "test_settings_change_while_requests_are_served",
         why="A reload keeps the keys of before",
     ),
 )

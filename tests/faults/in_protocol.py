@@ -66,7 +66,7 @@ FAULTS: tuple[Fault, ...] = (
         old="takes_option = api_of(self.endpoint).usage_in_stream",
         new="takes_option = True",
         test=(
-            "tests/gateway/protocol/test_openai.py::"
+            "tests/gateway/protocol/test_openai_sent_on.py::"
             "test_usage_is_asked_for_only_where_a_stream_has_that_option"
         ),
         why="Requests of other APIs are refused for an option that they do not have",

@@ -107,7 +107,8 @@ FAULTS: tuple[Fault, ...] = (
         file="gateway/protocol/openai.py",
         old="boolean(flags[name]) is not None for name",
         new="True for name",
-        test=_BODIES + "test_openai.py::test_malformed_stream_options_are_left_to_the_worker",
+        test=_BODIES
+        + "test_openai_sent_on.py::test_malformed_stream_options_are_left_to_the_worker",
         why="Stream options that vLLM refuses are answered as if they were right",
     ),
 )

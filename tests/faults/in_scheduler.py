@@ -6,6 +6,16 @@ from tests.faults.fault import Fault
 
 FAULTS: tuple[Fault, ...] = (
     Fault(
+        file="scheduler/scheduler.py",
+        old="broken), *self._fill()]",
+        new="broken)]",
+        test=(
+            "tests/scheduler/test_scheduler_bounds.py::"
+            "test_a_rejected_job_keeps_no_worker_from_the_others"
+        ),
+        why="A job waits beside a worker with room, since one that was refused changed the order",
+    ),
+    Fault(
         file="scheduler/placement.py",
         old="worker.load, spec.rank\n",
         new="worker.load, 0\n",
@@ -20,7 +30,7 @@ FAULTS: tuple[Fault, ...] = (
         old="min(job.attained, MOST_JUDGED)",
         new="job.attained",
         test=(
-            "tests/scheduler/test_worker.py::"
+            "tests/scheduler/test_worker_reports.py::"
             "test_an_absurd_report_is_judged_as_the_longest_answer_is"
         ),
         why="One absurd token count of a worker keeps the scheduler busy for seconds",
@@ -40,7 +50,7 @@ FAULTS: tuple[Fault, ...] = (
         old="                awaited[job.id] = self._worker_for(job, candidates).id\n",
         new="                pass\n",
         test=(
-            "tests/scheduler/test_scheduler.py::"
+            "tests/scheduler/test_scheduler_bounds.py::"
             "test_a_wide_job_is_not_passed_by_narrow_jobs_of_another_model_on_its_worker"
         ),
         why="A job that needs much room starves beside a stream of small jobs of another model",
@@ -84,7 +94,7 @@ FAULTS: tuple[Fault, ...] = (
         old="queued = bool(self._waiting.queue(job.queue))",
         new="queued = bool(actions)",
         test=(
-            "tests/scheduler/test_scheduler.py::"
+            "tests/scheduler/test_scheduler_bounds.py::"
             "test_arrivals_that_meet_no_queue_keep_admission_bold"
         ),
         why="Admission becomes cautious although no request waits",
@@ -93,7 +103,7 @@ FAULTS: tuple[Fault, ...] = (
         file="scheduler/scheduler.py",
         old="progress(job_id, attained, running)\n        return self._fill() if changed else []",
         new="progress(job_id, attained, running)\n        return []",
-        test="tests/scheduler/test_scheduler.py::test_a_job_about_to_end_lets_the_next_job_in",
+        test="tests/scheduler/test_scheduler_changes.py::test_a_job_about_to_end_lets_the_next_job_in",
         why="Memory that a running job will not need stays empty until the job ends",
     ),
     Fault(
@@ -130,7 +140,7 @@ FAULTS: tuple[Fault, ...] = (
         file="scheduler/worker.py",
         old="if (before.kv_block, before.prefix_caching) != (spec.kv_block, spec.prefix_caching):",
         new="if before.prefix_caching != spec.prefix_caching:",
-        test="tests/scheduler/test_worker.py::test_a_new_block_size_recounts_the_jobs",
+        test="tests/scheduler/test_worker_reports.py::test_a_new_block_size_recounts_the_jobs",
         why="Running jobs stay counted in blocks of the old size",
     ),
     Fault(
@@ -138,7 +148,7 @@ FAULTS: tuple[Fault, ...] = (
         old="caution * self._check.deviations",
         new="self._check.deviations",
         test=(
-            "tests/scheduler/test_worker.py::"
+            "tests/scheduler/test_worker_reports.py::"
             "test_less_caution_raises_the_limit_and_lowers_the_margin"
         ),
         why="Forecasts that are hardly trusted hold uncertain requests back",
@@ -148,7 +158,7 @@ FAULTS: tuple[Fault, ...] = (
         old=" - self._check.bias * self._kv.now",
         new="",
         test=(
-            "tests/scheduler/test_worker.py::"
+            "tests/scheduler/test_worker_reports.py::"
             "test_forecasts_that_are_too_long_do_not_keep_the_cache_empty"
         ),
         why="Forecasts that are all too long hold requests back from an empty cache",
@@ -158,7 +168,7 @@ FAULTS: tuple[Fault, ...] = (
         old="        if self.spec.kv_tokens is not None and job.streams:\n",
         new="        if self.spec.kv_tokens is not None:\n",
         test=(
-            "tests/scheduler/test_worker.py::"
+            "tests/scheduler/test_worker_reports.py::"
             "test_estimated_progress_proves_nothing_and_the_count_at_the_end_does"
         ),
         why="The gateway's own estimates count as evidence of its forecasts",
@@ -168,7 +178,7 @@ FAULTS: tuple[Fault, ...] = (
         old="min(max(missing, 0.0), report.prefix_hits)",
         new="max(missing, 0.0)",
         test=(
-            "tests/scheduler/test_worker.py::"
+            "tests/scheduler/test_worker_reports.py::"
             "test_the_shared_part_of_prompts_is_at_most_the_prefix_hits"
         ),
         why="A lagging KV report counts as sharing, and the cache overflows",
@@ -200,7 +210,7 @@ FAULTS: tuple[Fault, ...] = (
         file="scheduler/kv_check.py",
         old=" * math.sqrt(min(1.0, jobs / _FULL_MARGIN_JOBS))",
         new="",
-        test="tests/scheduler/test_worker.py::test_a_cache_of_few_jobs_is_filled_as_one_of_thirty",
+        test="tests/scheduler/test_worker_kv.py::test_a_cache_of_few_jobs_is_filled_as_one_of_thirty",
         why="A small cache before a fast engine is kept so empty that vLLM alone is faster",
     ),
     Fault(
@@ -285,7 +295,7 @@ FAULTS: tuple[Fault, ...] = (
         old="(report.prefix_hits <= 0 and self.shared <= 0)",
         new="report.prefix_hits <= 0",
         test=(
-            "tests/scheduler/test_worker.py::"
+            "tests/scheduler/test_worker_reports.py::"
             "test_prompts_count_in_full_again_once_the_engine_reports_no_prefix_hits"
         ),
         why="Prompts count as shared for ever after the last prefix hit",
@@ -295,7 +305,7 @@ FAULTS: tuple[Fault, ...] = (
         old="KV_PRESENT * spec.kv_tokens:\n            return False",
         new="math.inf:\n            return False",
         test=(
-            "tests/scheduler/test_worker.py::"
+            "tests/scheduler/test_worker_kv.py::"
             "test_without_caution_the_engine_gets_what_it_has_room_for_now"
         ),
         why="Requests wait in a full engine, where their place can no longer change",
@@ -305,7 +315,7 @@ FAULTS: tuple[Fault, ...] = (
         old="if not self.memory_is_scarcer:",
         new="if True:",
         test=(
-            "tests/scheduler/test_worker.py::"
+            "tests/scheduler/test_worker_kv.py::"
             "test_the_engine_preempts_the_latest_job_where_memory_is_scarce"
         ),
         why="The engine preempts the longest job again and again",
@@ -315,7 +325,7 @@ FAULTS: tuple[Fault, ...] = (
         old="if not report.settled:",
         new="if False:",
         test=(
-            "tests/scheduler/test_worker.py::"
+            "tests/scheduler/test_worker_reports.py::"
             "test_a_count_that_the_engine_contradicts_does_not_keep_the_cache_empty"
         ),
         why="An engine with waiting requests seems to have room, and gets more of them",
@@ -335,7 +345,7 @@ FAULTS: tuple[Fault, ...] = (
         old="            if new_mean < least:\n                return True\n",
         new="",
         test=(
-            "tests/scheduler/test_worker.py::test_a_job_waits_for_no_peak_that_comes_after_its_end"
+            "tests/scheduler/test_worker_kv.py::test_a_job_waits_for_no_peak_that_comes_after_its_end"
         ),
         why="Short requests wait for a peak that comes after their end",
     ),

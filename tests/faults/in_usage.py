@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from tests.faults.fault import Fault
 
+_FILES = "tests/gateway/usage/test_ledger_files.py::"
+_DISKS = "tests/gateway/usage/test_ledger_disks.py::"
 _LEDGER = "tests/gateway/usage/test_ledger.py::"
 _METER = "tests/gateway/requests/test_metering.py::"
 _COMMAND = "tests/gateway/usage/test_command.py::"
@@ -13,7 +15,7 @@ FAULTS: tuple[Fault, ...] = (
         file="gateway/usage/database.py",
         old="        if _is_foreign(path):\n",
         new="        if False:\n",
-        test=_LEDGER + "test_a_file_of_another_kind_ends_the_start_and_stays_as_it_is",
+        test=_FILES + "test_a_file_of_another_kind_ends_the_start_and_stays_as_it_is",
         why="A mistyped usage.file moves the file of keys away",
     ),
     Fault(
@@ -48,28 +50,28 @@ FAULTS: tuple[Fault, ...] = (
         file="gateway/usage/journal.py",
         old='            line = b"\\n" + line\n',
         new="            pass\n",
-        test=_LEDGER + "test_a_disk_that_fills_up_in_the_middle_of_a_line_spoils_no_other",
+        test=_DISKS + "test_a_disk_that_fills_up_in_the_middle_of_a_line_spoils_no_other",
         why="The first line after a full disk is lost in the torn one before",
     ),
     Fault(
         file="gateway/usage/ledger.py",
         old="                merge(self._pending, taken)\n",
         new="                pass\n",
-        test=_LEDGER + "test_a_locked_database_costs_nothing_and_is_told_once",
+        test=_DISKS + "test_a_locked_database_costs_nothing_and_is_told_once",
         why="What a locked database does not take is forgotten",
     ),
     Fault(
         file="gateway/usage/ledger.py",
         old="journal.make_next(last)",
         new="journal.make_next(0)",
-        test=_LEDGER + "test_journals_that_somebody_deletes_do_not_make_later_ones_look_old",
+        test=_DISKS + "test_journals_that_somebody_deletes_do_not_make_later_ones_look_old",
         why="A journal of a low number is taken for one that has been counted",
     ),
     Fault(
         file="gateway/usage/store.py",
         old="            moved = set_aside(self._path)\n",
         new="            moved = self._path\n",
-        test=_LEDGER + "test_a_damaged_file_is_set_aside_with_a_message",
+        test=_FILES + "test_a_damaged_file_is_set_aside_with_a_message",
         why="A damaged database keeps the gateway from its start",
     ),
     Fault(

@@ -10,8 +10,12 @@ from hypothesis import strategies as st
 from scheduler.actions import Action, Dispatch
 from scheduler.job import Job
 from scheduler.length import LengthDistribution
+from scheduler.policy import sejf
 from scheduler.scheduler import Scheduler
 from scheduler.worker_spec import KV_BLOCK, WorkerSpec
+
+SEJF = sejf(0.03)
+"""Shortest first, with ageing."""
 
 
 def job(

@@ -41,3 +41,8 @@ async def ask(
     body = chat(**{"max_tokens": 2, **fields})
     async with session.post(url + path, json=body, headers=headers) as response:
         return response.status, await response.json(), response.headers
+
+
+def code_of(body: dict[str, Any]) -> str:
+    code: str = body["error"]["code"]
+    return code
