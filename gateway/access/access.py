@@ -118,9 +118,13 @@ class Access:
         if not self._on:
             return _EVERYBODY
         key, entry = self._entry(scope)
-        account = self._accounts.of(entry.holder.name)
+        holder, shared = entry.holder, None
+        account = self._accounts.of(holder.name)
+        if holder.together is not None:
+            members = self._directory.members
+            shared = self._accounts.together(holder, members, self.clock.wall())
         scope[ADMISSION] = admission = Admission(
-            entry.holder, key, account, self.clock, self._running
+            holder, key, account, self.clock, self._running, shared
         )
         return admission
 

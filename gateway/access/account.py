@@ -1,13 +1,14 @@
-"""Account: what one holder uses at the moment, against the limits of his rights."""
+"""Account: what a holder or a group uses at the moment, against the limits there."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from gateway.access.bucket import Bucket
 from gateway.access.clock import Clock
-from gateway.access.directory import Holder
+from gateway.access.directory import Holder, Together
 from gateway.access.ledger import Ledger, Spent, day_ends_in, month_ends_in
 from gateway.access.refusals import Refused, over_limit
 
@@ -23,7 +24,7 @@ _WEIGHT = 0.1
 
 @dataclass(slots=True)
 class Account:
-    """One holder's requests and tokens."""
+    """Requests and tokens of one holder, or of all holders of a group together."""
 
     spent: Spent
     requests: Bucket = field(default_factory=Bucket)
@@ -33,9 +34,9 @@ class Account:
     reserved: float = 0.0
     """Tokens that these are expected to take."""
     _usual_s: float = 1.0
-    """Mean duration of his requests."""
+    """Mean duration of these requests."""
 
-    def begin(self, holder: Holder, clock: Clock) -> None:
+    def begin(self, holder: Holder | Together, clock: Clock) -> None:
         """Count a request that comes.
 
         Raises:
@@ -44,19 +45,27 @@ class Account:
         rights = holder.rights
         if rights.concurrency is not None and self.running >= rights.concurrency:
             wait = self._usual_s / rights.concurrency
-            raise over_limit(Refused.CONCURRENCY, holder.name, rights.concurrency, self._soon(wait))
+            raise over_limit(
+                Refused.CONCURRENCY, holder.title, rights.concurrency, self._soon(wait)
+            )
         if limit := rights.requests_per_min:
             wait = self.requests.take(1, limit, clock.steady())
             if wait:
-                raise over_limit(Refused.REQUESTS, holder.name, limit, wait)
+                raise over_limit(Refused.REQUESTS, holder.title, limit, wait)
         self.running += 1
+
+    def take_back(self, holder: Holder | Together) -> None:
+        """Undo ``begin``."""
+        self.running -= 1
+        if holder.rights.requests_per_min:
+            self.requests.correct(-1)
 
     def end(self, seconds: float) -> None:
         """Note that a request has ended after so many seconds."""
         self.running -= 1
         self._usual_s += _WEIGHT * (seconds - self._usual_s)
 
-    def reserve(self, holder: Holder, tokens: float, clock: Clock) -> None:
+    def reserve(self, holder: Holder | Together, tokens: float, clock: Clock) -> None:
         """Count the tokens that a request is expected to take.
 
         Raises:
@@ -73,11 +82,11 @@ class Account:
                 # What others of his requests have reserved may come back before the period ends.
                 wait = ends_in(wall) if spent + tokens > budget else self._soon(self._usual_s)
                 left = max(0.0, budget - spent - self.reserved)
-                raise over_limit(reason, holder.name, budget, wait, tokens=tokens, left=left)
+                raise over_limit(reason, holder.title, budget, wait, tokens=tokens, left=left)
         if limit := rights.tokens_per_min:
             wait = self.tokens.take(tokens, limit, clock.steady())
             if wait:
-                raise over_limit(Refused.TOKENS, holder.name, limit, wait, tokens=tokens)
+                raise over_limit(Refused.TOKENS, holder.title, limit, wait, tokens=tokens)
         self.reserved += tokens
 
     def settle(self, reserved: float, came: float, clock: Clock) -> None:
@@ -92,11 +101,12 @@ class Account:
 
 
 class Accounts:
-    """The accounts of all holders."""
+    """The accounts of all holders, and of the groups whose holders share limits."""
 
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
         self._accounts: OrderedDict[str, Account] = OrderedDict()
+        self._groups: dict[str, Account] = {}
 
     def __len__(self) -> int:
         return len(self._accounts)
@@ -109,6 +119,19 @@ class Accounts:
             self._forget()
         else:
             self._accounts.move_to_end(name)
+        return account
+
+    def together(self, holder: Holder, members: Callable[[str], set[str]], wall: float) -> Account:
+        """The account of a holder's group, which begins with what its ``members`` have spent."""
+        group = holder.group
+        account = self._groups.get(group)
+        if account is None:
+            account = self._groups[group] = Account(Spent())
+            for name in members(group):
+                account.spent.take(self.ledger.of(name), wall)
+                self.ledger.carried.pop(name, None)
+        if carried := self.ledger.carried.pop(holder.name, None):
+            account.spent.take(carried, wall)
         return account
 
     def _forget(self) -> None:

@@ -36,6 +36,15 @@ class Bucket:
         self.used += amount
         return 0.0
 
+    def left(self, limit: float, now: float) -> float:
+        """How much may be taken now."""
+        self._fade(limit, now)
+        return max(0.0, limit - self.used)
+
+    def full_in(self, limit: float) -> float:
+        """Seconds until nothing is used any more, since ``left`` was asked."""
+        return self.used * PERIOD_S / limit
+
     def correct(self, amount: float) -> None:
         """Add to what is used, or give back what is negative."""
         self.used = max(0.0, self.used + amount)

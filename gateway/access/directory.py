@@ -9,9 +9,23 @@ from dataclasses import dataclass
 from gateway.access.api_key import digest
 from gateway.access.key_file import Holders, KeptHolder, KeyFileError
 from gateway.access.refusals import Refused
-from gateway.config.access import Access, Rights
+from gateway.config.access import Access, Group, Limits, Rights
 
 NO_RIGHTS = Rights()
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """All holders of a group, who share limits."""
+
+    name: str
+    """Name of the group."""
+    rights: Limits
+
+    @property
+    def title(self) -> str:
+        """Whose limits they are, at the beginning of a sentence."""
+        return f"The group {self.name}, all its keys together,"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +36,13 @@ class Holder:
     group: str
     rights: Rights
     """The holder's own rights with those of the group where they are unset."""
+    together: Together | None = None
+    """The limits that the group's holders share; None without any."""
+
+    @property
+    def title(self) -> str:
+        """Whose limits they are, at the beginning of a sentence."""
+        return f"The key of {self.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +69,7 @@ class Directory:
     """
 
     def __init__(self, settings: Access, holders: Holders) -> None:
-        self._groups: Mapping[str, Rights] = {group.name: group for group in settings.groups}
+        self._groups: Mapping[str, Group] = {group.name: group for group in settings.groups}
         self._default = settings.default_group
         self._entries: dict[str, Entry] = {}
         for kept in holders.values():
@@ -83,4 +104,14 @@ class Directory:
     def holder(self, name: str, group: str, own: Rights = NO_RIGHTS) -> Holder:
         """A holder with the rights of the group, or of the default group where there is none."""
         group = group or self._default
-        return Holder(name, group, own.over(self._groups.get(group, NO_RIGHTS)))
+        found = self._groups.get(group)
+        if found is None:
+            return Holder(name, group, own)
+        shared = found.shared
+        together = Together(group, shared) if shared.model_fields_set else None
+        return Holder(name, group, own.over(found), together)
+
+    def members(self, group: str) -> set[str]:
+        """Names of the holders of keys in a group."""
+        holders = (entry.holder for entry in self._entries.values())
+        return {holder.name for holder in holders if holder.group == group}

@@ -99,12 +99,13 @@ def _add_add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--models", nargs="+", metavar="MODEL", help="names or patterns with *")
     parser.add_argument("--weight", type=float, help="share of tokens against other holders")
     parser.add_argument("--urgency", type=int, help="class; a lower one goes first")
+    parser.add_argument("--timeout-s", type=float, metavar="S", help="most seconds for an answer")
     for name in _NUMBERS:
         parser.add_argument(f"--{name}", type=int, metavar="N", help="as in access.groups")
 
 
 def _add(args: argparse.Namespace) -> int:
-    flags = (*_NUMBERS, "models", "weight", "urgency")
+    flags = (*_NUMBERS, "models", "weight", "urgency", "timeout_s")
     names = (name.replace("-", "_") for name in flags)
     fields = {name: value for name in names if (value := getattr(args, name)) is not None}
     try:

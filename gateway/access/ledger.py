@@ -28,6 +28,13 @@ class Spent:
         if day[:7] != self.month:
             self.month, self.this_month = day[:7], 0.0
 
+    def take(self, other: Spent, wall: float) -> None:
+        """Count what another one has spent in the present day and month."""
+        self.turn(wall)
+        other.turn(wall)
+        self.today += other.today
+        self.this_month += other.this_month
+
     def add(self, tokens: float, wall: float) -> None:
         """Count tokens that have come."""
         self.turn(wall)
@@ -40,6 +47,9 @@ class Ledger:
 
     def __init__(self) -> None:
         self._spent: dict[str, Spent] = {}
+        self.carried: dict[str, Spent] = {}
+        """What holders had spent before the start, as far as no group has counted it: whose group a
+        token names is known at its first request."""
 
     def of(self, name: str) -> Spent:
         """What a holder has spent; new for one that is not known."""
@@ -55,6 +65,7 @@ class Ledger:
         own = self.of(name)
         own.day, own.today = spent.day, spent.today
         own.month, own.this_month = spent.month, spent.this_month
+        self.carried[name] = spent
 
 
 def day_ends_in(wall: float) -> float:

@@ -56,18 +56,18 @@ _LIMITS = {
 
 def over_limit(
     reason: Refused,
-    name: str,
+    title: str,
     limit: int,
     seconds: float,
     *,
     tokens: float = 0,
     left: float | None = None,
 ) -> ApiError:
-    """The error for a request beyond a limit of its key's holder.
+    """The error for a request beyond a limit of its key's holder or group, by its ``title``.
 
     ``seconds`` until it has room, ``tokens`` that it is expected to take, ``left`` of the budget.
     """
-    text = f"The key of {name} allows {limit} {_LIMITS[reason]}."
+    text = f"{title} allows {limit} {_LIMITS[reason]}."
     if tokens:
         text += f" This request is expected to take {math.ceil(tokens)}, its prompt included"
         text += "." if left is None else f", and {math.floor(left)} are left."

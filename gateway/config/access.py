@@ -13,6 +13,9 @@ from gateway.config.section import Section
 NAME = r"^[A-Za-z0-9._-]{1,64}$"
 """Names of key holders and groups: letters, digits, . _ and -."""
 
+LONGEST_TIMEOUT_S = 604_800.0
+"""Seconds of the longest time that a request may be given."""
+
 MOST = 10**15
 """The largest number that a limit may have."""
 
@@ -22,7 +25,24 @@ Limit = Annotated[int, Field(ge=1, le=MOST)]
 Key = Annotated[SecretStr, Field(min_length=16, max_length=512)]
 
 
-class Rights(Section):
+class Limits(Section):
+    """How much may be used. Unset: no bound."""
+
+    requests_per_min: Limit | None = None
+    """Requests per minute, on average; after a pause, one minute's number may come at once. One
+    more is answered 429 (requests_per_min)."""
+    tokens_per_min: Limit | None = None
+    """Prompt and output tokens per minute, as `requests_per_min`: 429 (tokens_per_min). A request
+    counts by its forecast when it is accepted, and by what came once it ends."""
+    concurrency: Limit | None = None
+    """Requests at a time, waiting ones included. One more is answered 429 (concurrency)."""
+    tokens_per_day: Limit | None = None
+    """Tokens of a calendar day in UTC, as `tokens_per_min`: 429 (daily_budget)."""
+    tokens_per_month: Limit | None = None
+    """Tokens of a calendar month in UTC, as `tokens_per_min`: 429 (monthly_budget)."""
+
+
+class Rights(Limits):
     """What the holder of a key may do. Unset: what the holder's group says, else no bound."""
 
     weight: float | None = Field(default=None, ge=0.001, le=1000)
@@ -40,18 +60,10 @@ class Rights(Section):
     """Most output tokens of one sequence. A higher limit in a request is lowered to this one."""
     default_max_tokens: int | None = Field(default=None, ge=1, le=MOST)
     """Limit of output tokens for a request that names none; unset: `max_tokens`."""
-    requests_per_min: Limit | None = None
-    """Requests per minute, on average; after a pause, one minute's number may come at once. One
-    more is answered 429 (requests_per_min)."""
-    tokens_per_min: Limit | None = None
-    """Prompt and output tokens per minute, as `requests_per_min`: 429 (tokens_per_min). A request
-    counts by its forecast when it is accepted, and by what came once it ends."""
-    concurrency: Limit | None = None
-    """Requests at a time, waiting ones included. One more is answered 429 (concurrency)."""
-    tokens_per_day: Limit | None = None
-    """Tokens of a calendar day in UTC, as `tokens_per_min`: 429 (daily_budget)."""
-    tokens_per_month: Limit | None = None
-    """Tokens of a calendar month in UTC, as `tokens_per_min`: 429 (monthly_budget)."""
+    timeout_s: float | None = Field(default=None, gt=0, le=LONGEST_TIMEOUT_S)
+    """Most seconds for a whole answer: 504 (request_timeout). It counts as `X-Request-Timeout` of a
+    request without one, and bounds what a request declares; the policy `slo` and
+    `queue.reject_hopeless` go by it. Unset: only what the request declares."""
     steers: bool | None = None
     """Whether the holder may use the paths of `endpoints.to_every_worker`; unset: no."""
 
@@ -69,6 +81,8 @@ class Group(Rights):
 
     name: Name
     """Name of the group."""
+    shared: Limits = Limits()
+    """Limits for all holders of the group together, beside those that each has for himself."""
 
 
 class Jwt(Section):

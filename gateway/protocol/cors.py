@@ -12,7 +12,11 @@ _PRIVATE = frozenset(("/ready", "/metrics"))
 
 _PREFIX = b"access-control-"
 _METHODS = b"DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
-_EXPOSED = b"X-Request-Id, Retry-After, X-Workers-Not-Asked"
+_EXPOSED = b"X-Request-Id, Retry-After, X-Workers-Not-Asked, " + b", ".join(
+    b"X-RateLimit-%s-%s" % (what, unit)
+    for unit in (b"Requests", b"Tokens")
+    for what in (b"Limit", b"Remaining", b"Reset")
+)
 _REMEMBERED_S = b"600"
 
 

@@ -32,6 +32,8 @@ class Reply:
     """Whether the client is told of queue, worker and forecast."""
     extra: Headers = field(default_factory=list)
     """Headers that the answer gets beside its own."""
+    limits: Callable[[], Headers] | None = None
+    """Gives headers with what is left of the client's limits; a worker's of these names go."""
     status: int = 0
     """The answer's status; 0 before it."""
     sent_bytes: int = 0
@@ -49,6 +51,9 @@ class Reply:
         ``own``: the answer is the gateway's, not a worker's.
         """
         self.started, self.status, self.failed = True, status, status >= 400
+        if self.limits is not None and (told := self.limits()):
+            names = {name for name, _ in told}
+            headers = [*(pair for pair in headers if pair[0].lower() not in names), *told]
         sent = [*headers, *self.extra, (b"x-request-id", self.request_id.encode("latin-1"))]
         await self.send(
             {"type": "http.response.start", "status": status, "headers": sent, OWN_ANSWER: own}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from gateway.config.access import LONGEST_TIMEOUT_S, Rights
 from gateway.config.settings import Config
 from gateway.protocol.errors import ApiError
 from gateway.protocol.headers import Headers, header
@@ -14,8 +15,15 @@ from scheduler.job import Job
 HEADER = b"x-request-timeout"
 """Request header with the seconds that the client gives its request."""
 
-LONGEST_S = 604_800.0
-"""Seconds of the longest time that a client may declare."""
+
+def time_given(headers: Headers, rights: Rights | None) -> float:
+    """The seconds that a request has by its headers and its holder's rights; infinite without both.
+
+    Raises:
+        ApiError: 400, the header is no number of seconds.
+    """
+    most = None if rights is None else rights.timeout_s
+    return min(declared_timeout(headers), math.inf if most is None else most)
 
 
 def declared_timeout(headers: Headers) -> float:
@@ -31,11 +39,11 @@ def declared_timeout(headers: Headers) -> float:
         seconds = float(text)
     except ValueError:
         seconds = math.nan
-    if not 0 < seconds <= LONGEST_S:
+    if not 0 < seconds <= LONGEST_TIMEOUT_S:
         raise ApiError(
             400,
-            f"X-Request-Timeout must be a number of seconds above 0 and up to {LONGEST_S:.0f}, got "
-            f"{text[:40]!r}. Correct the header, or leave it out.",
+            "X-Request-Timeout must be a number of seconds above 0 and up to "
+            f"{LONGEST_TIMEOUT_S:.0f}, got {text[:40]!r}. Correct the header, or leave it out.",
             code="invalid_timeout",
         )
     return seconds

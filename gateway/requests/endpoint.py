@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gateway.access.access import Access
-from gateway.access.admission import ADMISSION, Admission
+from gateway.access.admission import ADMISSION, Admission, limits_left
 from gateway.access.directory import Holder
 from gateway.access.models import allowed_models
 from gateway.clients.body_bytes import Body, BodyBytes
@@ -28,7 +28,7 @@ from gateway.protocol.routes import Routes, Treatment, endpoint_of
 from gateway.requests.access_log import AccessLog, Ended
 from gateway.requests.at_once import AtOnce
 from gateway.requests.body import read_body
-from gateway.requests.deadlines import declared_timeout
+from gateway.requests.deadlines import time_given
 from gateway.requests.debug_headers import wants_debug
 from gateway.requests.fallbacks import Fallbacks
 from gateway.requests.granted import (
@@ -100,6 +100,8 @@ class Endpoint:
             return
         outcome, trace = "cancelled", self.traced.begin(scope, ended.begun)
         meter = self.meters.open(scope, reply, ended) if self.meters is not None else None
+        if self.access.on:
+            reply.limits = lambda: limits_left(scope)
         self.metrics.in_flight.inc()
         try:
             with self.leaving.request(), self.access.admit(scope):
@@ -149,7 +151,9 @@ class Endpoint:
         headers: Headers = scope["headers"]
         reply.debug = wants_debug(self.config.log, headers)
         arrival = asyncio.get_running_loop().time()
-        record = RequestRecord(arrival, arrival + declared_timeout(headers))
+        admission: Admission | None = scope.get(ADMISSION)
+        rights = None if admission is None else admission.holder.rights
+        record = RequestRecord(arrival, arrival + time_given(headers, rights))
         headers, body = await read_body(receive, headers, self.config, held)
         self.leaving.body_is_read()
         record.read = asyncio.get_running_loop().time()
@@ -157,7 +161,6 @@ class Endpoint:
         request, described = await self.reading.read(
             endpoint_of(scope["path"]), method, content_type, body
         )
-        admission: Admission | None = scope.get(ADMISSION)
         if admission is not None:
             holder = admission.holder
             check_names_model(request, holder, method)

@@ -111,7 +111,7 @@ def request_timeout(record: RequestRecord, config: Config) -> ApiError:
     """The error for a request without a complete answer in time."""
     seconds, source = config.requests.timeout_s, "requests.timeout_s"
     if record.due < record.arrival + seconds:
-        seconds, source = record.due - record.arrival, "the header X-Request-Timeout"
+        seconds, source = record.due - record.arrival, "X-Request-Timeout, or timeout_s of the key"
     return ApiError(
         504,
         f"No complete answer within {seconds:g} s ({source}). Ask for fewer tokens, or stream.",
@@ -122,7 +122,8 @@ def request_timeout(record: RequestRecord, config: Config) -> ApiError:
 def deadline_unreachable(limit_s: float, needed_s: float, *, declared: bool) -> ApiError:
     """The error for a request that waits and would be late, by its forecast and the queue."""
     if declared:
-        late = f"The answer would be complete after some {needed_s:.0f} s, and X-Request-Timeout"
+        late = f"The answer would be complete after some {needed_s:.0f} s, and X-Request-Timeout, "
+        late += "or timeout_s of the key,"
     else:
         late = f"The answer would begin after some {needed_s:.0f} s, and slo.ttft_s"
     return ApiError(

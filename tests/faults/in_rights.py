@@ -6,6 +6,9 @@ from tests.faults.fault import Fault
 
 _WHOSE = "tests/gateway/requests/test_whose_response.py::"
 _HIDDEN = "tests/gateway/requests/test_hidden_models.py::"
+_SHARED = "tests/gateway/access/test_shared_limits.py::"
+_LEFT = "tests/gateway/access/test_limit_headers.py::"
+_DEADLINES = "tests/gateway/requests/test_deadlines.py::"
 _READ = "tests/gateway/protocol/test_as_servers_read.py::"
 
 FAULTS: tuple[Fault, ...] = (
@@ -57,5 +60,40 @@ FAULTS: tuple[Fault, ...] = (
         new="    if False:\n",
         test=_READ + "test_a_form_that_servers_read_in_different_ways_is_refused",
         why="A form in a charset of its own hides the model that it asks for",
+    ),
+    Fault(
+        file="gateway/access/admission.py",
+        old="                self._account.settle(tokens, 0, self._clock)\n",
+        new="                pass\n",
+        test=_SHARED + "test_a_group_s_limit_is_one_for_all_its_holders",
+        why="What a group refuses stays reserved for its holder for ever",
+    ),
+    Fault(
+        file="gateway/access/admission.py",
+        old="                self._account.take_back(self.holder)\n",
+        new="                pass\n",
+        test=_SHARED + "test_a_group_s_limit_is_one_for_all_its_holders",
+        why="Requests that a group refuses run for ever in its holder's account",
+    ),
+    Fault(
+        file="gateway/access/account.py",
+        old="                self.ledger.carried.pop(name, None)\n",
+        new="                pass\n",
+        test=_SHARED + "test_what_was_spent_before_the_start_counts_for_the_group_once",
+        why="A group's budget counts twice what its holders had spent before the start",
+    ),
+    Fault(
+        file="gateway/protocol/reply.py",
+        old="if pair[0].lower() not in names), *told]",
+        new="if True), *told]",
+        test=_LEFT + "test_a_worker_s_own_limits_do_not_contradict",
+        why="A client reads the limits of a worker for its own",
+    ),
+    Fault(
+        file="gateway/requests/deadlines.py",
+        old="    return min(declared_timeout(headers), math.inf if most is None else most)\n",
+        new="    return declared_timeout(headers) if headers else most or math.inf\n",
+        test=_DEADLINES + "test_the_nearer_of_two_deadlines_counts_for_the_order",
+        why="A key's deadline bounds nothing",
     ),
 )

@@ -76,7 +76,10 @@ async def test_a_preflight_that_no_worker_can_answer_lets_the_page_read_the_erro
         error = await asked(running, b"POST", CHAT, body=BODY)
         assert (error.status, values(error)) == (503, ANY)
         assert values(error, b"expose-headers") == [
-            b"X-Request-Id, Retry-After, X-Workers-Not-Asked"
+            b"X-Request-Id, Retry-After, X-Workers-Not-Asked, "
+            b"X-RateLimit-Limit-Requests, X-RateLimit-Remaining-Requests, "
+            b"X-RateLimit-Reset-Requests, X-RateLimit-Limit-Tokens, X-RateLimit-Remaining-Tokens, "
+            b"X-RateLimit-Reset-Tokens"
         ]
 
 

@@ -44,7 +44,7 @@ async def test_a_declared_timeout_ends_the_request(
         async with asyncio.timeout(5):
             status, error, _ = await asked(session, running, "0.2", path)
         assert (status, error["code"]) == (504, "request_timeout")
-        assert "0.2 s (the header X-Request-Timeout)" in error["message"]
+        assert "0.2 s (X-Request-Timeout, or timeout_s of the key)" in error["message"]
         assert running.metric("requests_total", outcome="request_timeout") == 1
 
 
@@ -154,3 +154,53 @@ async def test_a_queue_full_of_tokens_says_so(session: aiohttp.ClientSession) ->
         assert "queue.max_waiting_tokens" in error["message"]
         assert running.metric("requests_total", outcome="queue_tokens_full") == 1
         await hang_up(*tasks)
+
+
+# A deadline of the key's holder
+
+KEY = {"Authorization": "Bearer " + "a" * 20}
+
+
+def keys(seconds: float) -> dict[str, Any]:
+    groups = [{"name": "ana", "timeout_s": seconds}]
+    return {"api_keys": {"ana": "a" * 20, "ben": "b" * 20}, "groups": groups}
+
+
+@pytest.mark.parametrize("given", ["", "60"])
+async def test_a_holder_s_deadline_is_the_default_and_the_bound_of_a_request_s(
+    session: aiohttp.ClientSession, given: str
+) -> None:
+    async with (
+        serving("m", script=never) as worker,
+        gateway(worker.url, access=keys(0.2)) as running,
+    ):
+        headers = {**KEY, **({"X-Request-Timeout": given} if given else {})}
+        url = running.url + "/v1/chat/completions"
+        async with (
+            asyncio.timeout(5),
+            session.post(url, json=chat("m"), headers=headers) as response,
+        ):
+            error = (await response.json())["error"]
+            assert (response.status, error["code"]) == (504, "request_timeout")
+            assert "0.2 s (X-Request-Timeout, or timeout_s of the key)" in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("holder", "given", "due"),
+    [("a", "", 300.0), ("a", "20", 20.0), ("a", "900", 300.0), ("b", "900", 900.0)],
+)
+async def test_the_nearer_of_two_deadlines_counts_for_the_order(
+    session: aiohttp.ClientSession, holder: str, given: str, due: float
+) -> None:
+    async with (
+        serving("m", script=never) as worker,
+        gateway(worker.url, access=keys(300)) as running,
+    ):
+        headers = {"Authorization": "Bearer " + holder * 20}
+        headers |= {"X-Request-Timeout": given} if given else {}
+        url = running.url + "/v1/chat/completions"
+        task = asyncio.create_task(session.post(url, json=chat("m"), headers=headers).__aenter__())
+        await until(lambda: running.in_flight == 1, "it runs")
+        [job] = [job for jobs in running.scheduler.workers.values() for job in jobs]
+        assert job.due - job.arrival == pytest.approx(due)
+        await hang_up(task)
