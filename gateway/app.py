@@ -22,6 +22,7 @@ from gateway.config.in_force import ConfigInForce
 from gateway.config.settings import Config
 from gateway.forecasting.forecaster import Forecaster
 from gateway.forecasting.learned_state import LearnedState
+from gateway.forecasting.predictor_metrics import PredictorMetrics
 from gateway.forecasting.refits import Refits
 from gateway.forecasting.reload import Reload
 from gateway.live_config.config_metrics import ConfigMetrics
@@ -95,19 +96,22 @@ def create_app(
     )
     connections = Connections(config.listen, answers)
     bodies = BodyBytes(config.requests.max_bodies_bytes, dispatcher.retry_after)
-    metrics.registry.register(
-        LiveMetrics(
-            *(dispatcher, fleet, tenancy, connections, bodies),
-            supervisor=supervisor,
-            learned=learned,
-        )
-    )
     discovery = Discovery(config, fleet, metrics)
     forecaster = Forecaster(predictor, metrics, config.predictor)
     reload = Reload(config, forecaster, learned.adaptive, metrics)
     refits = Refits(config, metrics)
     live = LiveConfig(config, source, discovery.look)
-    metrics.registry.register(ConfigMetrics(live))
+    for collector in (
+        LiveMetrics(
+            *(dispatcher, fleet, tenancy, connections, bodies),
+            metrics=metrics,
+            supervisor=supervisor,
+            learned=learned,
+        ),
+        PredictorMetrics(forecaster, refits),
+        ConfigMetrics(live),
+    ):
+        metrics.registry.register(collector)
     background = Background(
         *(fleet, discovery, dispatcher, reload, learned, refits, outliers, connections, supervisor),
         leaving,

@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 from gateway.clients.body_bytes import BodyBytes
 from gateway.clients.connections import Connections
 from gateway.forecasting.learned_state import LearnedState
-from gateway.metrics import NO_MODEL
+from gateway.metrics import NO_MODEL, Metrics
 from gateway.scheduling.dispatcher import Dispatcher
 from gateway.scheduling.tenants import Tenancy
 from gateway.supervisor import Supervisor
@@ -30,6 +30,7 @@ class LiveMetrics(Collector):
         connections: Connections,
         bodies: BodyBytes,
         *,
+        metrics: Metrics,
         supervisor: Supervisor,
         learned: LearnedState,
     ) -> None:
@@ -38,6 +39,7 @@ class LiveMetrics(Collector):
         self._tenancy = tenancy
         self._connections = connections
         self._bodies = bodies
+        self._metrics = metrics
         self._supervisor = supervisor
         self._learned = learned
 
@@ -54,6 +56,7 @@ class LiveMetrics(Collector):
         yield from self._background()
         yield from self._log()
         yield from _workers(workers)
+        yield from _kv_forecasts(workers)
         yield from _engines(workers)
 
     def _queue(self) -> Iterator[Metric]:
@@ -68,9 +71,15 @@ class LiveMetrics(Collector):
         scheduler, now = self._dispatcher.scheduler, monotonic()  # the event loop's clock
         jobs = scheduler.waiting_jobs
         waiting, arrivals = jobs.by_model(), jobs.oldest_arrivals()
+        shown: dict[str, tuple[int, float]] = {}
         for model in {**self._fleet.models(), **waiting}:
-            length.add_metric([model or NO_MODEL], waiting.get(model, 0))
-            oldest.add_metric([model or NO_MODEL], now - arrivals.get(model, now))
+            label = self._metrics.shown(model or NO_MODEL)
+            count, longest = shown.get(label, (0, 0.0))
+            wait = now - arrivals.get(model, now)
+            shown[label] = count + waiting.get(model, 0), max(longest, wait)
+        for label, (count, longest) in shown.items():
+            length.add_metric([label], count)
+            oldest.add_metric([label], longest)
         yield from (length, oldest)
         yield GaugeMetricFamily(
             "lengthwise_paused", "1 while the queue is paused", value=scheduler.paused
@@ -160,6 +169,9 @@ def _workers(workers: Sequence[WorkerStatus]) -> Iterator[Metric]:
         "KV tokens at the coming peak, by the forecast that admits requests",
     )
     capacity = _worker_gauge("kv_cache_capacity_tokens", "KV-cache capacity in tokens")
+    used = _worker_gauge(
+        "kv_used_tokens", "KV tokens that the requests sent hold now, by the gateway's count"
+    )
     for worker in workers:
         _add(up, worker, worker.healthy)
         _add(draining, worker, worker.draining)
@@ -170,7 +182,26 @@ def _workers(workers: Sequence[WorkerStatus]) -> Iterator[Metric]:
         _add(work, worker, worker.expected_tokens)
         _add(peak, worker, worker.kv_peak_tokens)
         _add(capacity, worker, worker.kv_capacity_tokens)
-    yield from (up, draining, cooling, age, slots, sent, work, peak, capacity)
+        _add(used, worker, worker.kv_used_tokens)
+    yield from (up, draining, cooling, age, slots, sent, work, peak, capacity, used)
+
+
+def _kv_forecasts(workers: Sequence[WorkerStatus]) -> Iterator[Metric]:
+    error = _worker_gauge(
+        "kv_forecast_error_ratio",
+        "Mean error of the KV forecasts, as a share of the cache; positive: more was then held",
+    )
+    spread = _worker_gauge(
+        "kv_forecast_spread_ratio", "Standard deviation of the error of the KV forecasts"
+    )
+    trust = _worker_gauge(
+        "kv_forecast_trust_ratio", "How far the KV forecasts may hold requests back, 0 to 1"
+    )
+    for worker in workers:
+        _add(error, worker, worker.kv_forecast_error)
+        _add(spread, worker, worker.kv_forecast_spread)
+        _add(trust, worker, worker.kv_forecast_trust)
+    yield from (error, spread, trust)
 
 
 def _engines(workers: Sequence[WorkerStatus]) -> Iterator[Metric]:

@@ -15,6 +15,9 @@ from prometheus_client import (
 )
 
 from gateway.config.scheduling import Slo
+from gateway.telemetry.genai import GenAiMetrics
+from gateway.telemetry.model_labels import ModelLabels
+from gateway.telemetry.process import add_process_metrics
 from scheduler.records import RequestRecord
 
 SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000)
@@ -34,11 +37,15 @@ EJECTED = ("hangs", "fails", "is slow")
 
 
 class Metrics:
-    """The gateway's metrics. A model label is the name of a worker's model, or ``NO_MODEL``."""
+    """The gateway's metrics.
+
+    A model label is the name of a worker's model, ``NO_MODEL`` or ``OTHER``; ``shown`` gives it.
+    """
 
     def __init__(self, slo: Slo) -> None:
         self.slo_settings = slo
         self.registry = CollectorRegistry()
+        self.shown = ModelLabels()
         self.in_flight = Gauge(
             "lengthwise_requests_in_flight",
             "Requests accepted and not ended",
@@ -56,6 +63,8 @@ class Metrics:
         self._make_request_metrics()
         self._make_latency_metrics()
         self._make_prediction_metrics()
+        self.genai = GenAiMetrics(self.registry)
+        add_process_metrics(self.registry)
 
     def _make_request_metrics(self) -> None:
         self.requests = self._counter(
@@ -80,7 +89,6 @@ class Metrics:
             "Attempts that the worker answered 429, 500, 502, 503 or 504",
             "worker",
         )
-
         self.ejections = self._counter(
             "worker_ejections",
             "Times that the worker did much worse than the others: it hangs, fails or is slow",
@@ -143,6 +151,13 @@ class Metrics:
         )
         for reason in ("absent", "failed", "timeout"):
             self.fallbacks.labels(reason)
+        self.forecasts = self._counter(
+            "forecasts",
+            "Answers, by the source of the last forecast: refined, fast, recent (the fallback)",
+            "tier",
+        )
+        for tier in ("recent", "fast", "refined"):
+            self.forecasts.labels(tier)
         self._make_model_metrics()
 
     def _make_model_metrics(self) -> None:
@@ -202,6 +217,7 @@ class Metrics:
 
     def expect_model(self, model: str) -> None:
         """Start a model's counters at 0."""
+        model = self.shown(model)
         for met in ("true", "false"):
             self.slo.labels(model, met)
         for result in ("inside", "outside"):
@@ -209,6 +225,7 @@ class Metrics:
 
     def observe_answer(self, model: str, record: RequestRecord) -> None:
         """Count the latencies and the tokens of a complete answer."""
+        model = self.shown(model)
         self.prompt_tokens.labels(model).inc(record.prompt_tokens)
         self.generation_tokens.labels(model).inc(record.output_tokens)
         self.output_tokens.labels(model).observe(record.output_tokens)

@@ -100,6 +100,11 @@ class KvCheck:
     _square: float = _PRIOR_WEIGHT * _PRIOR_SPREAD**2
     _claimed: float = _PRIOR_WEIGHT * _CLAIM**2
 
+    @property
+    def error(self) -> float:
+        """Mean of what jobs held minus what was expected, as a share of what they held before."""
+        return self._error / self._weight
+
     def trust(self, deviations: float) -> float:
         """How far the forecasts may hold requests back, 0 to 1, with this margin in deviations."""
         small = (_NO_TRUST - deviations * self.spread) / (_NO_TRUST - _FULL_TRUST)

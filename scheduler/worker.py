@@ -49,7 +49,7 @@ class Worker:
     _work: float = 0.0
     _reports: KvReports = field(default_factory=KvReports)
     _kv: KvForecast = field(default_factory=KvForecast)
-    _check: KvCheck = field(default_factory=KvCheck)
+    kv_check: KvCheck = field(default_factory=KvCheck)
     _first_profiles: dict[str, tuple[LengthDistribution, KvProfile]] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -105,7 +105,7 @@ class Worker:
     @property
     def trust(self) -> float:
         """How far the KV forecasts have proved right, 0 to 1; see ``KvCheck``."""
-        return self._check.trust(self.spec.deviations)
+        return self.kv_check.trust(self.spec.deviations)
 
     @property
     def overfull(self) -> bool:
@@ -139,8 +139,8 @@ class Worker:
         if not caution > 0:
             return True
         counted = spec.kv_tokens / ratio  # the cache in tokens as they are counted here
-        limit = counted * KV_LIMIT / caution - self._check.bias * self._kv.now
-        deviations = caution * self._check.deviations(spec.deviations, len(self._jobs))
+        limit = counted * KV_LIMIT / caution - self.kv_check.bias * self._kv.now
+        deviations = caution * self.kv_check.deviations(spec.deviations, len(self._jobs))
         return self._kv.admits(profile, limit, deviations)
 
     def add(self, job: Job, engine_key: float = -math.inf) -> None:
@@ -211,8 +211,8 @@ class Worker:
         if known and not job.streams:
             for attained in range(0, min(job.attained, MOST_JUDGED) + 1, HORIZON):
                 profile = self._profile(replace(job, attained=attained))
-                self._check.observe(job.id, attained, profile, self.spec.kv_tokens)
-        self._check.ended(job.id, self.spec.kv_tokens)
+                self.kv_check.observe(job.id, attained, profile, self.spec.kv_tokens)
+        self.kv_check.ended(job.id, self.spec.kv_tokens)
 
     def _initial_profile(self, job: Job) -> KvProfile:
         """The profile of a job not begun, kept: ``fits`` asks repeatedly for the same few jobs."""
@@ -230,7 +230,7 @@ class Worker:
         job = counted.job
         self._kv.set(job.id, profile)
         if self.spec.kv_tokens is not None and job.streams:
-            self._check.observe(job.id, job.attained, profile, self.spec.kv_tokens)
+            self.kv_check.observe(job.id, job.attained, profile, self.spec.kv_tokens)
         work, sequences = job.remaining_tokens, job.most_running
         self._work += work - counted.work
         self._sequences += sequences - counted.sequences

@@ -20,7 +20,7 @@ from gateway.command_line.commands import COMMANDS
 from gateway.config.settings import Config
 from gateway.emulator import EmbeddedEmulator, EmulatorConfig
 from scheduler.actions import Reason
-from tests.deploy.dashboard_file import panels
+from tests.deploy.dashboard_file import dashboards, panels
 from tests.deploy.metric_names import metric_names
 from tests.gateway.harness import gateway
 
@@ -232,7 +232,9 @@ def test_every_metric_that_the_prose_names_exists(readme: Path, tmp_path: Path) 
 
 @names
 def test_every_panel_that_the_prose_names_is_on_the_dashboard(readme: Path) -> None:
-    titles = {panel["title"] for panel in panels()}
+    titles = {panel["title"] for panel in panels()} | {
+        board["title"].removeprefix("Lengthwise: ") for board in dashboards()
+    }
     for title in _ITALICS.findall(prose(readme)):
         assert title in titles, f"*{title}* is no panel"
 

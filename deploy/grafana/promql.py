@@ -6,6 +6,9 @@ from collections.abc import Iterable
 
 MODEL = 'model=~"$model"'
 WORKER = 'worker=~"$worker"'
+INSTANCE = 'job="lengthwise", instance=~"$instance"'
+KIND = 'kind=~"$kind"'
+ASKED = f'{MODEL}, endpoint=~"$endpoint", outcome=~"$outcome"'
 FAILED = (
     "worker_failed|worker_5xx|answer_too_large|first_token_timeout|token_timeout|internal_error"
     "|cancelled"
@@ -15,6 +18,12 @@ REJECTED = (
     "|bodies_full"
 )
 """Outcomes of requests that were owed an answer and got none."""
+
+TURNED_AWAY = (
+    ".*queue.*_full|bodies_full|too_many_connections|requests_per_min|tokens_per_min|concurrency"
+    "|daily_budget|monthly_budget|too_many_failures|deadline_unreachable|shutting_down"
+)
+"""Outcomes of requests that a limit has refused."""
 
 ENGINE_TOKENS = 'sum(rate(vllm:generation_tokens_total{model_name=~"$model"}[$__rate_interval]))'
 
@@ -99,3 +108,19 @@ def coverage(by: str = "") -> str:
     outside = rate("prediction_intervals_total", MODEL, 'result="outside"')
     answers = total(rate("prediction_intervals_total", MODEL), by)
     return f"{total(f'{inside} or 0 * {outside}', by)} / ({answers} > 0)"
+
+
+def forecast(name: str, *labels: str) -> str:
+    """A sum over scored forecasts per second, by what ``labels`` names."""
+    return rate(f"forecast_{name}_total", MODEL, KIND, *labels)
+
+
+def per_answer(name: str, by: str, *labels: str) -> str:
+    """A sum over scored forecasts divided by their number, by the label ``by``."""
+    return f"{total(forecast(name, *labels), by)} / ({total(forecast('scored'), by)} > 0)"
+
+
+def crps_skill(by: str) -> str:
+    """1 for perfect forecasts, 0 for the model's recent lengths in place of the forecast."""
+    reference = total(forecast("reference_crps_tokens"), by)
+    return f"1 - {total(forecast('crps_tokens'), by)} / ({reference} > 0)"

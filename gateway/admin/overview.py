@@ -8,8 +8,9 @@ from typing import Any
 
 from prometheus_client import Counter, Histogram
 
-from gateway.admin.parts import Parts, own_version
+from gateway.admin.parts import Parts
 from gateway.admin.ready import readiness
+from gateway.telemetry.process import own_version
 from gateway.workers.status import WorkerStatus, worker_statuses
 from scheduler.waiting_counts import LENGTHS
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from time import monotonic
 
 from gateway.access.access import Access
@@ -40,11 +39,3 @@ class Parts:
     def scheduler(self) -> Scheduler:
         """The scheduler, to be read."""
         return self.dispatcher.scheduler
-
-
-def own_version() -> str:
-    """The version of the gateway; "unknown" where it runs without an installation."""
-    try:
-        return version("lengthwise")
-    except PackageNotFoundError:
-        return "unknown"

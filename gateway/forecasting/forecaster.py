@@ -9,7 +9,9 @@ from time import monotonic, perf_counter
 
 from gateway.config.forecasting import PredictorConfig
 from gateway.forecasting.batcher import Batcher
+from gateway.forecasting.kinds import kind_of
 from gateway.forecasting.prompt_parts import PromptParts
+from gateway.forecasting.quality import ForecastQuality
 from gateway.forecasting.recent_traffic import RecentTraffic
 from gateway.forecasting.request_forecast import RequestForecast
 from gateway.metrics import Metrics
@@ -43,6 +45,8 @@ class Forecaster:
         metrics.predictor_enabled.set(settings.enabled)
         self.apply(settings)
         self._traffic = RecentTraffic()
+        self._quality = ForecastQuality()
+        metrics.registry.register(self._quality)
         self._complained = -math.inf
         self._predictor: TieredPredictor | None = None
         self.use(predictor)
@@ -71,6 +75,11 @@ class Forecaster:
     def artefact_id(self) -> str:
         """Identity of the model in use (``versions.artefact_id``); "" for none."""
         return self._predictor.artefact_id if self._predictor else ""
+
+    @property
+    def predictor(self) -> TieredPredictor | None:
+        """The predictor in use."""
+        return self._predictor
 
     @property
     def refines(self) -> bool:
@@ -165,9 +174,11 @@ class Forecaster:
         self._traffic.observe_length(prompt.model, output_tokens)
         length = forecast.length
         inside = length.quantile(0.1) <= output_tokens <= length.quantile(0.9)
-        self._metrics.intervals.labels(prompt.model, "inside" if inside else "outside").inc()
+        model = self._metrics.shown(prompt.model)
+        self._metrics.intervals.labels(model, "inside" if inside else "outside").inc()
         error = abs(length.quantile(0.5) - output_tokens)
-        self._metrics.prediction_error.labels(prompt.model).observe(error)
+        self._metrics.prediction_error.labels(model).observe(error)
+        self._quality.add(model, kind_of(prompt), length, output_tokens)
 
     def _teach_predictor(self, forecast: RequestForecast, tokens: int, *, censored: bool) -> None:
         if self._predictor is None:

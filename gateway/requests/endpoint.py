@@ -120,7 +120,8 @@ class Endpoint:
             await reply.error(ApiError(500, "The gateway failed.", code=outcome))
         finally:
             self.metrics.in_flight.dec()
-            self.metrics.requests.labels(ended.model, ended.endpoint, outcome).inc()
+            model = self.metrics.shown(ended.model)
+            self.metrics.requests.labels(model, ended.endpoint, outcome).inc()
             if meter is not None:  # without an end of its answer
                 meter.end(ok=outcome == "ok")
             if self.access_log.on:

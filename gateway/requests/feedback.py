@@ -40,6 +40,7 @@ class Feedback:
         if not relay.request.generates:
             return
         self.metrics.observe_answer(job.model, record)
+        self.metrics.genai.observe(relay.request.endpoint, self.metrics.shown(job.model), record)
         if usage.output_tokens:
             reasons = usage.finish_reasons  # none: nobody says that the answer ended by itself
             censored = not reasons or not reasons <= set(FINISHED_ITSELF)
@@ -59,6 +60,7 @@ class Feedback:
 
     def _learn(self, in_flight: InFlightRequest, finish_reason: str, *, censored: bool) -> None:
         record, model = in_flight.relay.record, in_flight.job.model
+        self.metrics.forecasts.labels(in_flight.forecast.tier).inc()
         self.forecaster.learn_prompt(model, in_flight.parts, record.prompt_tokens)
         if in_flight.job.sequences == 1:
             self.forecaster.learn(

@@ -220,7 +220,8 @@ class Lifecycle:
             raise rejection(reason, job.model, self.config, retry_after, trouble) from None
         now = asyncio.get_running_loop().time()
         if record.dispatched is None:
-            self.metrics.queue_wait.labels(job.model or NO_MODEL).observe(now - job.arrival)
+            model = self.metrics.shown(job.model or NO_MODEL)
+            self.metrics.queue_wait.labels(model).observe(now - job.arrival)
         record.dispatched, in_flight.worker = now, dispatch.worker_id
         if in_flight.relay.reply.debug:
             in_flight.relay.reply.extra = debug_headers(in_flight)

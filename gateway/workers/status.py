@@ -43,6 +43,14 @@ class WorkerStatus:
     kv_peak_tokens: float | None = None
     """KV tokens of ``sequences`` at the coming peak, by the forecast that admits requests."""
     kv_capacity_tokens: int | None = None
+    kv_used_tokens: float | None = None
+    """KV tokens that ``sequences`` hold now, by the gateway's count as the engine corrects it."""
+    kv_forecast_error: float | None = None
+    """Mean error of the KV forecasts, as a share of the cache: positive where more was held."""
+    kv_forecast_spread: float | None = None
+    """Standard deviation of that error."""
+    kv_forecast_trust: float | None = None
+    """How far the KV forecasts may hold requests back, 0 to 1."""
 
     def as_json(self) -> dict[str, Any]:
         """The worker's entry in ``GET /ready``; unknown amounts of work are 0."""
@@ -95,4 +103,8 @@ def _status(member: Member, scheduler: Scheduler) -> WorkerStatus:
         expected_tokens=worker.work,
         kv_peak_tokens=worker.kv_peak,
         kv_capacity_tokens=worker.spec.kv_tokens,
+        kv_used_tokens=worker.kv_used,
+        kv_forecast_error=worker.kv_check.error,
+        kv_forecast_spread=worker.kv_check.spread,
+        kv_forecast_trust=worker.trust,
     )

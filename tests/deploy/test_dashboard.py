@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -66,6 +67,7 @@ async def _observe(stack: AsyncExitStack, folder: Path, workers: list[str]) -> O
         "queue": {"max_waiting": 20},
         "usage": {"file": str(folder / "usage.sqlite")},
         "predictor": PATIENT,
+        "learning": {"folder": str(_refitted(folder / "learned"))},
     }
     running = await stack.enter_async_context(gateway(*workers, tiered=_predictor(), **settings))
     watcher = stack.enter_context(prometheus(folder, running.url, workers))
@@ -86,6 +88,15 @@ async def _observe(stack: AsyncExitStack, folder: Path, workers: list[str]) -> O
     all_counted = f"sum(lengthwise_requests_total) == {total}"
     await _until(lambda: watcher.query(all_counted) != {}, f"Prometheus has seen {total} requests")
     return Observed(client, watcher, unanswered)
+
+
+def _refitted(folder: Path) -> Path:
+    """A folder of an earlier run, whose last refit has kept the model."""
+    event = {"when": "2026-11-30T10:00:00+00:00", "action": "keep", "version": "", "who": "refit"}
+    (folder / "models").mkdir(parents=True)
+    history = folder / "models" / "history.jsonl"
+    history.write_text(json.dumps({**event, "reason": "no better"}) + "\n", encoding="utf-8")
+    return folder
 
 
 class _SameForecasts:
@@ -155,6 +166,8 @@ def test_the_variables_list_the_model_and_the_workers(observed: Observed) -> Non
     }
     assert offered["model"] == ["emulated"]
     assert len(offered["worker"]) == 2
+    assert set(offered["outcome"]) == set(observed.client.outcomes)
+    assert all(offered.values()), offered
 
 
 def test_the_alert_rules_evaluate(observed: Observed) -> None:

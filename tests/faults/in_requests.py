@@ -59,6 +59,23 @@ FAULTS: tuple[Fault, ...] = (
         ),
     ),
     Fault(
+        file="gateway/forecasting/scores.py",
+        old="(2 * reached - mass - 1)",
+        new="(2 * reached - 1)",
+        test=(
+            "tests/gateway/forecasting/test_quality.py::"
+            "test_scores_of_many_are_those_of_each_by_its_definition"
+        ),
+        why="The CRPS of forecasts on the dashboards is not that of the evaluation",
+    ),
+    Fault(
+        file="gateway/telemetry/model_labels.py",
+        old="            return OTHER\n",
+        new="            return model\n",
+        test="tests/gateway/forecasting/test_quality.py::test_many_models_share_one_label",
+        why="A worker with thousands of adapters fills Prometheus with series",
+    ),
+    Fault(
         file="gateway/metrics.py",
         old=" and (tpot or 0.0) <= slo.tpot_s",
         new="",

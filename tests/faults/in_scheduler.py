@@ -145,8 +145,8 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         file="scheduler/worker.py",
-        old="caution * self._check.deviations",
-        new="self._check.deviations",
+        old="caution * self.kv_check.deviations",
+        new="self.kv_check.deviations",
         test=(
             "tests/scheduler/test_worker_reports.py::"
             "test_less_caution_raises_the_limit_and_lowers_the_margin"
@@ -155,7 +155,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         file="scheduler/worker.py",
-        old=" - self._check.bias * self._kv.now",
+        old=" - self.kv_check.bias * self._kv.now",
         new="",
         test=(
             "tests/scheduler/test_worker_reports.py::"

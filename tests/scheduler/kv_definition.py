@@ -44,8 +44,8 @@ def kv_fits(
         return False
     if not caution:
         return True
-    capacity = at.spec.kv_tokens * KV_LIMIT / caution - at._check.bias * now
-    deviations = caution * at.spec.deviations * at._check.scale
+    capacity = at.spec.kv_tokens * KV_LIMIT / caution - at.kv_check.bias * now
+    deviations = caution * at.spec.deviations * at.kv_check.scale
     deviations *= math.sqrt(min(1.0, len(counted) / 30))
     for step in STEPS:
         if held(new, 0, step, half)[0] < LEAST_STAKE * own:

@@ -16,7 +16,7 @@ FORECASTS = (
         width=6,
         limits=(0, 1),
         thresholds=((None, "transparent"), (0.65, "red"), (0.8, "green"), (0.95, "red")),
-        custom={"thresholdsStyle": {"mode": "dashed"}},
+        show_thresholds=True,
     ),
     Panel(
         "Absolute error of the median",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from panel import STACKED, Panel
-from promql import MODEL, or_zero, quantiles_and_mean, total
+from panel import Panel
+from promql import MODEL, quantiles_and_mean
 
 LATENCY = (
     Panel(
@@ -60,14 +60,5 @@ LATENCY = (
             "in the gateway, all models": "sum(lengthwise_requests_in_flight)",
             "paused": "max(lengthwise_paused)",
         },
-    ),
-    Panel(
-        "Waiting by tenant",
-        "none",
-        "Requests that wait, by tenant (lengthwise_tenant_waiting); only with tenants.fair. The "
-        "first 20 configured tenants have a line each, the others share one. A tenant that sends "
-        "too much waits; other tenants do not.",
-        {"{{tenant}}": or_zero(total("lengthwise_tenant_waiting", "tenant"), "tenant", "other")},
-        custom=STACKED,
     ),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from panel import DASHED, Panel
-from promql import WORKER, increase, per_worker, rate, worker_gauge
+from promql import WORKER, per_worker, rate, worker_gauge
 
 WORKERS = (
     Panel(
@@ -21,6 +21,12 @@ WORKERS = (
         kind="state-timeline",
         width=6,
         thresholds=((None, "red"), (1, "orange"), (2, "yellow"), (3, "green")),
+        states={
+            "0": ("down", "red"),
+            "1": ("draining", "orange"),
+            "2": ("cooling down", "yellow"),
+            "3": ("up", "green"),
+        },
     ),
     Panel(
         "Slots and sequences sent",
@@ -56,44 +62,6 @@ WORKERS = (
         "(lengthwise_worker_expected_tokens). The next request goes to the worker with the least "
         "expected work, relative to its slots and speed.",
         {"{{worker}}": per_worker(worker_gauge("expected_tokens"))},
-        width=6,
-    ),
-    Panel(
-        "KV-cache use",
-        "percentunit",
-        "Solid: present use, as the engine reports (lengthwise_worker_kv_cache_usage_ratio). "
-        "Dashed: the peak that the requests at the worker are expected to reach, exceeded with "
-        "probability scheduling.kv_overflow (lengthwise_worker_kv_peak_tokens / "
-        "lengthwise_worker_kv_cache_capacity_tokens). Above 100 % while few requests wait: the "
-        "gateway then admits more.",
-        {
-            "{{worker}} used": per_worker(worker_gauge("kv_cache_usage_ratio"), "max"),
-            "{{worker}} peak": f"{per_worker(worker_gauge('kv_peak_tokens'))}"
-            f" / ({per_worker(worker_gauge('kv_cache_capacity_tokens'), 'max')} > 0)",
-        },
-        width=6,
-        overrides=((" peak$", *DASHED),),
-    ),
-    Panel(
-        "KV tokens",
-        "short",
-        "Dashed: capacity of the KV cache in tokens (lengthwise_worker_kv_cache_capacity_tokens); "
-        "0: the worker does not report it, set kv_tokens. Solid: expected peak of the requests at "
-        "the worker (lengthwise_worker_kv_peak_tokens).",
-        {
-            "{{worker}} capacity": per_worker(worker_gauge("kv_cache_capacity_tokens"), "max"),
-            "{{worker}} peak": per_worker(worker_gauge("kv_peak_tokens")),
-        },
-        width=6,
-        overrides=((" capacity$", *DASHED),),
-    ),
-    Panel(
-        "Preemptions",
-        "ops",
-        "Preemptions per second, as the engine counts (lengthwise_worker_preemptions_total). Each "
-        "drops the KV cache of a running request, which is computed again later. Steadily above 0: "
-        "too many requests are admitted.",
-        {"{{worker}}": per_worker(rate("worker_preemptions_total", WORKER), "max")},
         width=6,
     ),
     Panel(
@@ -140,59 +108,5 @@ WORKERS = (
         "broke. denied: the budget is spent and the failure went to the client; most workers fail.",
         {"{{result}}": f"sum by (result) ({rate('retries_total')})"},
         width=6,
-    ),
-    Panel(
-        "Background tasks",
-        "none",
-        "Solid: 1 while the task runs, 0 from a failure until it starts again "
-        "(lengthwise_background_task_up). Dashed: failures (lengthwise_background_failures_total), "
-        "and errors in the event loop that nothing caught (lengthwise_uncaught_errors_total): bugs "
-        "of the gateway; its log has the trace. Dashed too: entries of the log that were lost "
-        "(lengthwise_log_lines_dropped_total), since stderr is full, closed or not read.",
-        {
-            "{{task}}": "min by (task) (lengthwise_background_task_up)",
-            "{{task}} failures": f"sum by (task) ({increase('background_failures_total')})",
-            "event loop failures": f"sum({increase('uncaught_errors_total')})",
-            "log entries lost": f"sum({increase('log_lines_dropped_total')})",
-        },
-        width=6,
-        overrides=((" (failures|lost)$", *DASHED),),
-    ),
-    Panel(
-        "Configuration",
-        "none",
-        "1 while the last reload of the configuration was used, 0 while a new one is refused "
-        "(lengthwise_config_last_reload_successful). Dashed: settings whose new value needs a "
-        "restart (lengthwise_config_settings_awaiting_restart).",
-        {
-            "last reload": "min(lengthwise_config_last_reload_successful)",
-            "settings awaiting a restart": "max(lengthwise_config_settings_awaiting_restart)",
-        },
-        width=12,
-        overrides=((" restart$", *DASHED),),
-    ),
-    Panel(
-        "Configuration in force",
-        "s",
-        "Seconds since the configuration was read or confirmed "
-        "(lengthwise_config_last_reload_success_timestamp_seconds). Each line has the hash of its "
-        "settings (lengthwise_config_hash): gateways of the same settings share it.",
-        {
-            "{{instance}}": "time() - lengthwise_config_last_reload_success_timestamp_seconds"
-            " + 0 * lengthwise_config_hash",
-        },
-        width=12,
-    ),
-    Panel(
-        "Choices of models",
-        "reqps",
-        "Requests per second by the name that was asked for, the model that got them, and why "
-        "(lengthwise_model_choices_total): asked, default, alias, split, or why the model before "
-        "it did not answer. 0 without the section.",
-        {
-            "{{asked}} to {{model}} {{reason}}": "sum by (asked, model, reason) "
-            f"({rate('model_choices_total')}) or vector(0)"
-        },
-        width=24,
     ),
 )

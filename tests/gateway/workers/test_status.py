@@ -87,7 +87,7 @@ def test_metrics_show_the_same_and_leave_out_what_is_not_known(
     fleet: Fleet, dispatcher: Dispatcher
 ) -> None:
     registry = CollectorRegistry()
-    supervisor, tenancy = Supervisor(Metrics(Config().slo)), Tenancy(Config().tenants, b"")
+    metrics, tenancy = Metrics(Config().slo), Tenancy(Config().tenants, b"")
     learned = LearnedState(AdaptiveLayer())
     registry.register(
         LiveMetrics(
@@ -96,7 +96,8 @@ def test_metrics_show_the_same_and_leave_out_what_is_not_known(
             tenancy,
             Connections(Config().listen),
             BodyBytes(4096, lambda: 1),
-            supervisor=supervisor,
+            metrics=metrics,
+            supervisor=Supervisor(metrics),
             learned=learned,
         )
     )
@@ -116,6 +117,10 @@ def test_metrics_show_the_same_and_leave_out_what_is_not_known(
         f"lengthwise_worker_expected_tokens{label} 200.0",
         f"lengthwise_worker_kv_peak_tokens{label} 217.0",
         f"lengthwise_worker_kv_cache_capacity_tokens{label} 1000.0",
+        f"lengthwise_worker_kv_used_tokens{label} 25.0",
+        f"lengthwise_worker_kv_forecast_error_ratio{label} 0.0",
+        f"lengthwise_worker_kv_forecast_spread_ratio{label} 0.109",
+        f"lengthwise_worker_kv_forecast_trust_ratio{label} 1.0",
         f"lengthwise_worker_kv_cache_usage_ratio{label} 0.25",
         f"lengthwise_worker_running_sequences{label} 1.0",
         f"lengthwise_worker_waiting_sequences{label} 0.0",
