@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
 from pathlib import Path
@@ -13,9 +12,10 @@ from gateway.access.account import Accounts
 from gateway.access.admission import ADMISSION, Admission
 from gateway.access.api_key import AmbiguousKeysError, digest, key_in
 from gateway.access.clock import Clock
+from gateway.access.contents import Contents, Stamp, read_contents, stamp_of
 from gateway.access.directory import Directory, Entry, Holder
 from gateway.access.failures import Failures
-from gateway.access.key_file import Holders, KeyFileError, read_holders
+from gateway.access.key_file import KeyFileError
 from gateway.access.ledger import Ledger
 from gateway.access.refusals import Refused, no_access, no_key_set, too_many_failures
 from gateway.access.tokens import Tokens, is_token
@@ -31,9 +31,6 @@ LOOK_S = 0.5
 
 _EVERYBODY: AbstractContextManager[None] = nullcontext()
 _network = lru_cache(4096)(network)
-
-Stamp = tuple[int, int, int] | None
-"""What changes with a file; None where there is no file."""
 
 
 class Access:
@@ -51,9 +48,12 @@ class Access:
         self._running: set[Admission] = set()
         self._accounts = Accounts(self.ledger)
         self._failures = Failures(settings.failures_per_min)
-        self._stamp: Stamp = None
         self._on = False
-        self._settings, self._holders = Settings(), Holders()
+        self._contents = self._before = read_contents(Settings())
+        """The keys as they are, and as they were before the last change, which may be undone."""
+        self._prepared: Contents | None = None
+        self._looked_at: Stamp = None
+        """The file of keys as it was last looked at, whether or not it could be used."""
         self._tokens: Tokens | None = None
         self.apply(settings)
 
@@ -62,38 +62,51 @@ class Access:
         """Whether a request needs a key."""
         return self._on
 
+    async def prepare(self, settings: Settings) -> None:
+        """Read the file of keys for ``apply`` in a thread: ten thousand keys take a second.
+
+        Raises:
+            KeyFileError: the file cannot be used.
+        """
+        self._prepared = await asyncio.to_thread(read_contents, settings, self._contents)
+
     def apply(self, settings: Settings) -> None:
         """Go by other settings from now on; the file of keys is read anew if it has changed.
 
         Raises:
             KeyFileError: the file cannot be used, and nothing has changed.
         """
-        path, stamp = settings.keys_file, _stamp(settings.keys_file)
-        known = (path, stamp) == (self._settings.keys_file, self._stamp) and not self.problem
-        holders = self._holders if known else read_holders(path) if path is not None else {}
+        ready, self._prepared = (self._prepared, self._before), None
+        fitting = (one for one in ready if one is not None and one.settings is settings)
+        contents = next(fitting, None) or read_contents(settings, self._contents)
         tokens = self._tokens
         if settings.jwt != self._settings.jwt:
             tokens = Tokens(settings.jwt, self.clock) if settings.jwt.jwks is not None else None
-        if self._on and not _needs_keys(settings, tokens):
-            log.warning("access has no keys any more: whoever reaches this port is served")
-        if path == self._settings.keys_file:
-            self._check_not_emptied(holders)
-        self._use(settings, Directory(settings, holders), tokens)
-        self._holders = holders
-        self._stamp = stamp
+        if settings.keys_file == self._settings.keys_file:
+            self._check_not_emptied(contents)
+        self._use(contents, tokens)
+        self._looked_at = contents.stamp
         self._failures.most_per_min = settings.failures_per_min
 
-    def _use(self, settings: Settings, directory: Directory, tokens: Tokens | None) -> None:
-        self._directory = directory
-        self._settings, self._tokens, self.problem = settings, tokens, ""
-        self._on = _needs_keys(settings, tokens)
+    @property
+    def _settings(self) -> Settings:
+        return self._contents.settings
+
+    @property
+    def _directory(self) -> Directory:
+        return self._contents.directory
+
+    def _use(self, contents: Contents, tokens: Tokens | None) -> None:
+        self._before, self._contents = self._contents, contents
+        self._tokens, self.problem = tokens, ""
+        self._on = contents.settings.needs_keys
         if tokens is not None:
             tokens.forget()
         if self._on:
             self._end_revoked()
 
-    def _check_not_emptied(self, holders: Holders) -> None:
-        if self._holders and not holders:
+    def _check_not_emptied(self, contents: Contents) -> None:
+        if self._contents.holders and not contents.holders:
             raise KeyFileError(
                 f"{self._settings.keys_file} (access.keys_file) holds no key any more. To take all "
                 "back: lengthwise keys revoke NAME."
@@ -180,7 +193,7 @@ class Access:
         while True:
             await asyncio.sleep(LOOK_S)
             if self._settings.keys_file is not None:
-                await self._look(self._settings)
+                await self._look(self._settings, self._settings.keys_file)
 
     async def watch_tokens(self) -> None:
         """Read the set of keys for tokens when it is due, until cancelled. Its service may hang."""
@@ -189,39 +202,18 @@ class Access:
             if self._tokens is not None:
                 await self._tokens.look()
 
-    async def _look(self, settings: Settings) -> None:
-        path = settings.keys_file
-        assert path is not None
-        stamp = await asyncio.to_thread(_stamp, path)
-        if stamp == self._stamp:
+    async def _look(self, settings: Settings, path: Path) -> None:
+        stamp = await asyncio.to_thread(stamp_of, path)
+        if stamp == self._looked_at:
             return
         try:
-            holders, directory = await asyncio.to_thread(_read, path, settings)
-            self._check_not_emptied(holders)
+            contents = await asyncio.to_thread(read_contents, settings)
+            self._check_not_emptied(contents)
             if settings is self._settings:  # else ``apply`` has read a file in between
-                self._use(settings, directory, self._tokens)
-                self._holders = holders
+                self._use(contents, self._tokens)
                 log.info("%s: read anew, %d keys", path, len(self._directory))
         except KeyFileError as error:
             self.problem = str(error)
             log.warning("%s The keys of before stay valid.", error)
         if settings is self._settings:
-            self._stamp = stamp
-
-
-def _needs_keys(settings: Settings, tokens: Tokens | None) -> bool:
-    return settings.keys_file is not None or bool(settings.api_keys) or tokens is not None
-
-
-def _read(path: Path, settings: Settings) -> tuple[Holders, Directory]:
-    """The file of keys; ten thousand of them take a second."""
-    holders = read_holders(path)
-    return holders, Directory(settings, holders)
-
-
-def _stamp(path: Path | None) -> Stamp:
-    try:
-        found = os.stat(path) if path is not None else None
-    except OSError:
-        return None
-    return found and (found.st_mtime_ns, found.st_size, found.st_ino)
+            self._looked_at = stamp

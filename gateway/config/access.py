@@ -147,6 +147,11 @@ class Access(Section):
     answered 429 (too_many_failures), but for those with keys that have been right there lately.
     0: no bound."""
 
+    @property
+    def needs_keys(self) -> bool:
+        """Whether requests need a key or a token."""
+        return self.keys_file is not None or bool(self.api_keys) or self.jwt.jwks is not None
+
     @field_validator("api_keys")
     @classmethod
     def _fit_headers(cls, value: dict[str, SecretStr] | None) -> dict[str, SecretStr] | None:

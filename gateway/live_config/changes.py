@@ -65,6 +65,12 @@ LIVE: Mapping[str, Collection[str]] = {
 }
 """Settings that a reload changes, by section; ``workers`` is one setting by itself."""
 
+OPENED = (
+    "access: no key is named any more, and requests need one now. A file that is cut off must not "
+    "open the gateway to everybody: name a key, or restart the gateway to serve without keys."
+)
+"""Why a reload does not switch keys off, though it changes each setting of ``access``."""
+
 WORKERS = "workers"
 
 
@@ -81,6 +87,11 @@ def settings() -> Iterator[tuple[str, str]]:
 def named(section: str, name: str) -> str:
     """The name of a setting with its section."""
     return f"{section}.{name}" if section else name
+
+
+def opens(before: Config, after: Config) -> bool:
+    """Whether keys would be needed no longer."""
+    return before.access.needs_keys and not after.access.needs_keys
 
 
 def differing(before: Config, after: Config) -> list[str]:

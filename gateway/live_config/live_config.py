@@ -11,7 +11,7 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import Any
@@ -22,7 +22,7 @@ from gateway.config.errors import ConfigError
 from gateway.config.in_force import ConfigInForce
 from gateway.config.load import Loaded
 from gateway.config.settings import Config
-from gateway.live_config.changes import RESTART, differing, merged
+from gateway.live_config.changes import OPENED, RESTART, differing, merged, opens
 from gateway.live_config.file_watch import changes
 from gateway.live_config.source import Source
 
@@ -56,6 +56,8 @@ class Part:
 
     sections: Collection[str]
     apply: Callable[[Config], None]
+    prepare: Callable[[Config], Awaitable[None]] | None = None
+    """Does beforehand what takes long, so that ``apply`` holds nobody up; changes nothing."""
 
 
 class LiveConfig:
@@ -118,22 +120,31 @@ class LiveConfig:
                 f"{self.source and self.source.path}:1: holds no setting, as a file that is being "
                 "written. Write the settings, or restart the gateway for the defaults."
             )
+        if opens(self.in_force, new):
+            raise ConfigError(f"{self.source and self.source.path}: {OPENED}")
         restart = tuple(differing(new, loaded.config))
-        self._apply(new, {name.partition(".")[0] for name in changed})
+        for part in self._told(changed):
+            if part.prepare is not None:
+                await part.prepare(new)
+        self._apply(new, self._told(changed))
         if {"workers", "discovery"} & {name.partition(".")[0] for name in changed}:
             await self._follow()
         self.loaded, self.hash = time.time(), _hash(self.in_force)
         self._tell(loaded, changed, restart)
         return Outcome(ok=True, changed=tuple(changed), restart=restart)
 
-    def _apply(self, new: Config, sections: set[str]) -> None:
+    def _told(self, changed: Iterable[str]) -> list[Part]:
+        """The parts that keep something of settings that have changed."""
+        sections = {name.partition(".")[0] for name in changed}
+        return [part for part in self.parts if sections & set(part.sections)]
+
+    def _apply(self, new: Config, told: Sequence[Part]) -> None:
         """Let every part take the new sections, without a pause in between.
 
         Raises:
             ConfigError: a part refuses it or has a bug; all parts have the old sections again.
         """
         old = self.in_force.model_copy()
-        told = [part for part in self.parts if sections & set(part.sections)]
         try:
             self.in_force.take(new)
             for part in told:

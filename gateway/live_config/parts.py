@@ -43,7 +43,10 @@ class LiveParts:
         """The parts with their sections, first those that may refuse theirs."""
         queue = ("scheduling", "queue", "tenants", "slo")
         return [
-            Part(("access",), lambda config: self.access.apply(config.access)),
+            Part(
+                *(("access",), lambda config: self.access.apply(config.access)),
+                lambda config: self.access.prepare(config.access),
+            ),
             Part(("tenants",), lambda config: self.tenancy.apply(config.tenants)),
             Part(queue, lambda config: configure(self.dispatcher, config)),
             Part(("scheduling", "health", "requests"), self.fleet.apply),

@@ -8,14 +8,12 @@ request waits and runs.
 from __future__ import annotations
 
 import asyncio
-import gc
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 from gateway.forecasting.prompt_parts import PromptParts, read_parts
+from gateway.protocol.collection import no_collection
 from gateway.protocol.openai import LARGE, ApiRequest, parse
 from gateway.protocol.outline import outlined
 from predictor import Prompt
@@ -89,18 +87,3 @@ def let_go(value: Any) -> None:
             if one:
                 waiting.append(one)
             waiting.extend(inner for inner in some if isinstance(inner, dict | list))
-
-
-@contextmanager
-def no_collection() -> Iterator[None]:
-    """Keep Python's collector of cycles from walking values that are about to go.
-
-    A walk over some hundred thousand values stops every thread.
-    """
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()

@@ -11,6 +11,7 @@ import aiohttp
 
 from gateway.clients.held_answers import ComingAnswer
 from gateway.config.settings import Requests
+from gateway.protocol.collection import no_collection
 from gateway.protocol.content_coding import TooLongError, unpacked
 from gateway.protocol.dialects.reader import AnswerReader
 from gateway.protocol.errors import ApiError
@@ -18,7 +19,7 @@ from gateway.protocol.headers import returned
 from gateway.protocol.json_body import as_utf8
 from gateway.protocol.json_pieces import loads_in_pieces
 from gateway.protocol.reply import Reply
-from gateway.requests.reading import let_go, no_collection
+from gateway.requests.reading import let_go
 from gateway.requests.time_limits import TimeLimits
 
 log = logging.getLogger("lengthwise")

@@ -86,7 +86,11 @@ async def run(path: Path, worker: str, reloads: int, clients: int) -> dict[str, 
     """The figures of one run."""
     keys_file = path.with_name("keys")
     key = new_holder(keys_file, "alice")
-    base = {"workers": [{"url": worker, "max_num_seqs": 64}], "health": {"interval_s": 0.1}}
+    base = {
+        "workers": [{"url": worker, "max_num_seqs": 64}],
+        "health": {"interval_s": 0.1},
+        "access": {"api_keys": {"base": key}},  # a reload does not switch keys off
+    }
     write(path, base)
     env = {**os.environ, "LENGTHWISE_PREDICTOR_ENABLED": "false"}
     process = await asyncio.create_subprocess_exec(*COMMAND, str(path), stdout=PIPE, env=env)

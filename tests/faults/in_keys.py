@@ -35,7 +35,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         file="gateway/access/access.py",
-        old="            self._check_not_emptied(holders)\n            if settings",
+        old="            self._check_not_emptied(contents)\n            if settings",
         new="            if settings",
         test=(_CHANGES + "test_a_file_that_has_been_emptied_revokes_nobody"),
         why="A file of keys that is being copied ends all requests",
@@ -253,9 +253,9 @@ FAULTS: tuple[Fault, ...] = (
         why="A form names an allowed model to the gateway and another one to the worker",
     ),
     Fault(
-        file="gateway/access/access.py",
-        old=" and not self.problem\n",
-        new=" or True\n",
+        file="gateway/access/contents.py",
+        old="        if known is not None and (path, stamp) == (known.settings.keys_file, known.stamp):\n",
+        new="        if known is not None:\n",
         test=_CHANGES + "test_settings_change_while_requests_are_served",
         why="A reload keeps the keys of before",
     ),

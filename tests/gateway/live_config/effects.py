@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from gateway.access.api_key import digest
 from gateway.protocol.routes import Treatment
 from gateway.workers.discovery import Discovery
 from gateway.workers.member import Member
@@ -48,9 +49,13 @@ def _claim(running: Reloadable) -> tuple[str, int]:
     return claim.tenant, claim.urgency
 
 
-def _needs_key(running: Reloadable) -> bool:
-    needed: bool = running.app.state.access.on
-    return needed
+BASE: Settings = {"access": {"api_keys": {"base": "b" * 20}}}
+"""Settings at the start: a reload does not switch keys off."""
+
+
+def _opens(running: Reloadable) -> bool:
+    """Whether the key of alice opens the gateway."""
+    return running.app.state.access._directory.entry(digest(running.key)) is not None
 
 
 def _drained(running: Reloadable) -> Settings:
@@ -123,10 +128,14 @@ def _route(setting: str, path: str, treatment: Treatment) -> Effect:
 EFFECTS: dict[str, Effect] = {
     "workers": Effect(_drained, _draining, [(True, 2.0)]),
     "access.keys_file": Effect(
-        lambda running: {"access": {"keys_file": str(running.keys_file)}}, _needs_key, True
+        lambda running: {"access": {"keys_file": str(running.keys_file)}}, _opens, True
     ),
     "access.api_keys": Effect(
-        lambda running: {"access": {"api_keys": {"alice": running.key}}}, _needs_key, True
+        lambda running: {
+            "access": {"api_keys": {"alice": running.key, **BASE["access"]["api_keys"]}}
+        },
+        _opens,
+        True,
     ),
     "access.jwt": Effect(
         {"access": {"jwt": {"leeway_s": 7}}},

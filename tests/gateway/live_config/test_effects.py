@@ -10,7 +10,7 @@ import aiohttp
 
 from tests.gateway.access.keys import bearer
 from tests.gateway.harness import chat, forced, post, until
-from tests.gateway.live_config.effects import EFFECTS, changes_of
+from tests.gateway.live_config.effects import BASE, EFFECTS, changes_of
 from tests.gateway.live_config.running import Reloadable, reloadable
 from tests.gateway.live_config.test_changes import live_settings
 from tests.gateway.raw import ask, request
@@ -25,7 +25,7 @@ def test_every_live_setting_has_its_effect_here() -> None:
 
 
 async def test_each_live_setting_takes_effect_and_goes_back(path: Path, worker: str) -> None:
-    async with reloadable(path, worker) as running:
+    async with reloadable(path, worker, **BASE) as running:
         for name, effect in EFFECTS.items():
             before = effect.seen(running)
             assert before != effect.expected, name
@@ -42,7 +42,7 @@ async def test_each_live_setting_takes_effect_and_goes_back(path: Path, worker: 
 async def _client(running: Reloadable, ended: list[int], stop: asyncio.Event) -> None:
     """Send requests, streams among them, until told to stop."""
     body = chat(vllm_xargs=forced(8), stream=len(ended) % 2 == 0)
-    async with aiohttp.ClientSession(headers=bearer(running.key)) as session:
+    async with aiohttp.ClientSession(headers=bearer(BASE["access"]["api_keys"]["base"])) as session:
         while not stop.is_set():
             async with session.post(running.url + "/v1/chat/completions", json=body) as response:
                 data = await response.read()
@@ -53,7 +53,7 @@ async def _client(running: Reloadable, ended: list[int], stop: asyncio.Event) ->
 async def test_two_hundred_reloads_under_load_lose_no_request(path: Path, worker: str) -> None:
     clock, slowest = asyncio.get_running_loop().time, 0.0
     ended: list[int] = []
-    async with reloadable(path, worker) as running:
+    async with reloadable(path, worker, **BASE) as running:
         stop = asyncio.Event()
         clients = [asyncio.create_task(_client(running, ended, stop)) for _ in range(CLIENTS)]
         for name in islice(cycle(EFFECTS), RELOADS):
