@@ -30,6 +30,7 @@ UNITS = (
 )
 """(end of a name, unit); all other metrics count, or are 0 or 1."""
 LABELS = {
+    "against": "`fcfs` or `stock`",
     "artefact": "identity of a model of the predictor; one at a time",
     "asked": "a name of the section `models`, or a model",
     "endpoint": "the endpoints that generate text, `other` for the rest",
@@ -41,6 +42,8 @@ LABELS = {
     "key": "name of a key: 20 of their own, `(other)` for the rest",
     "kind": "of a request: `thinking`, `tools`, `json`, `conversation`, `plain`; of tokens: "
     "`prompt`, `output`",
+    "length": "five classes of answers by their tokens, and `all`",
+    "measure": "five: means and p99",
     "met": "`true` or `false`",
     "model": "model of a worker: 100 of their own (20 of the forecasts' scores), `(other)` for the "
     "rest; `none` for no model",
@@ -49,7 +52,7 @@ LABELS = {
     "reason": "one of a few words; of the last refit a sentence, one at a time",
     "refines": "`true` or `false`",
     "result": "one of a few words",
-    "state": "of a connection: four",
+    "state": "of a connection: four; of the shadow: nine",
     "task": "the background tasks",
     "tenant": "a tenant of the configuration: 20 of their own, `other` for the rest",
     "tier": "`refined`, `fast` or `recent`",
@@ -79,6 +82,7 @@ def described() -> list[Described]:
     """Every metric that a gateway can have, by name; parts without their setting have none."""
     with tempfile.TemporaryDirectory() as folder:
         settings = {"tenants": {"fair": True}, "usage": {"file": Path(folder) / "usage.sqlite"}}
+        settings["shadow"] = {"enabled": "on"}
         app = create_app(Config.model_validate(settings), None)
         try:
             registry = app.state.metrics.registry

@@ -54,6 +54,9 @@ from gateway.requests.under_way import UnderWay
 from gateway.scheduling.build_scheduler import make_scheduler
 from gateway.scheduling.dispatcher import Dispatcher
 from gateway.scheduling.tenants import Tenancy
+from gateway.shadow.metrics import ShadowMetrics
+from gateway.shadow.setup import setup_of
+from gateway.shadow.shadow import Shadow
 from gateway.supervisor import Supervisor
 from gateway.tracing.opening import open_traces
 from gateway.workers.discovery import Discovery
@@ -96,10 +99,10 @@ def create_app(
     )
     connections = Connections(config.listen, answers)
     bodies = BodyBytes(config.requests.max_bodies_bytes, dispatcher.retry_after)
-    discovery = Discovery(config, fleet, metrics)
+    discovery, refits = Discovery(config, fleet, metrics), Refits(config, metrics)
+    shadow = Shadow(lambda: config.shadow, lambda: setup_of(config, fleet))
     forecaster = Forecaster(predictor, metrics, config.predictor)
     reload = Reload(config, forecaster, learned.adaptive, metrics)
-    refits = Refits(config, metrics)
     live = LiveConfig(config, source, discovery.look)
     for collector in (
         LiveMetrics(
@@ -110,6 +113,7 @@ def create_app(
         ),
         PredictorMetrics(forecaster, refits),
         ConfigMetrics(live),
+        ShadowMetrics(shadow),
     ):
         metrics.registry.register(collector)
     background = Background(
@@ -117,6 +121,7 @@ def create_app(
         leaving,
         access,
         live,
+        shadow,
         ledger,
     )
 
@@ -133,19 +138,20 @@ def create_app(
     app.add_middleware(UnreadBody, lambda: leaving.stage >= Stage.DRAINING)
     app.state.dispatcher, app.state.fleet, app.state.metrics = dispatcher, fleet, metrics
     app.state.access, app.state.live_config, app.state.ledger = access, live, ledger
-    app.state.forecaster, app.state.learned = forecaster, learned
+    app.state.forecaster, app.state.learned, app.state.shadow = forecaster, learned, shadow
     app.state.leaving, app.state.connections = leaving, connections
     under_way = UnderWay()
     parts = Parts(
         *(dispatcher, fleet, tenancy, forecaster, metrics, leaving, under_way, supervisor, access),
         live,
+        shadow,
     )
     app.state.admin = admin_app(parts, config.admin)
     leaving.at_drain.append(lambda: dispatcher.pause(False))  # what waits must still be answered
     _add_status(app, parts, metrics=not config.admin.metrics_only)
     models = app.state.models = ModelNames(config, fleet)
     _add_models(app, models, access)
-    feedback = Feedback(forecaster, metrics, learned.log, config.learning.keep_text)
+    feedback = Feedback(forecaster, metrics, learned.log, config.learning.keep_text, shadow.feed)
     lifecycle = Lifecycle(
         *(config, fleet, dispatcher, forecaster, metrics, feedback, tenancy, budget, under_way)
     )

@@ -16,6 +16,7 @@ from gateway.forecasting.reload import Reload
 from gateway.live_config.live_config import LiveConfig
 from gateway.requests.leaving import Leaving
 from gateway.scheduling.dispatcher import Dispatcher
+from gateway.shadow.shadow import Shadow
 from gateway.supervisor import Supervisor
 from gateway.usage.ledger import UsageLedger
 from gateway.workers.discovery import Discovery
@@ -42,6 +43,7 @@ class Background:
     leaving: Leaving
     access: Access
     live: LiveConfig
+    shadow: Shadow
     ledger: UsageLedger | None = None
 
     @asynccontextmanager
@@ -77,6 +79,7 @@ class Background:
             "save what was learned": self.learned.keep_saving,
             "refit the predictor": self.refits.watch,
             "reread the configuration": self.live.watch,
+            "run the shadow": self.shadow.watch,
         }
         tasks = [
             asyncio.create_task(self.supervisor.keep(name, loop), name=name)

@@ -85,6 +85,10 @@ async def _top(_: Request, parts: Parts) -> Response:
     return JSONResponse(await top_page(parts))
 
 
+async def _shadow(_: Request, parts: Parts) -> Response:
+    return JSONResponse(parts.shadow.page)
+
+
 async def _drain(request: Request, parts: Parts) -> Response:
     return JSONResponse(drain(parts, await asked_worker(request, parts), drained=True))
 
@@ -120,6 +124,7 @@ _HANDLERS: dict[tuple[str, str], Any] = {
     ("GET", "/admin/queue"): _queue,
     ("GET", "/admin/requests/{id:path}"): _request,
     ("GET", "/admin/top"): _top,
+    ("GET", "/admin/shadow"): _shadow,
     ("POST", "/admin/drain"): _drain,
     ("POST", "/admin/undrain"): _undrain,
     ("POST", "/admin/pause"): _pause,

@@ -31,6 +31,7 @@ def overview(parts: Parts) -> dict[str, Any]:
         "workers": [_worker(parts, worker) for worker in workers],
         "queue": _queue(parts),
         "forecasts": _forecasts(parts),
+        "saved": _saved(parts),
         "configuration": parts.live.as_json(),
     }
 
@@ -78,6 +79,15 @@ def _forecasts(parts: Parts) -> dict[str, Any]:
         "mean_absolute_error_tokens": round(error / answers, 1) if answers else None,
         "fallbacks": int(_sum(parts.metrics.fallbacks)),
     }
+
+
+def _saved(parts: Parts) -> dict[str, Any]:
+    """What the policy saves over all lengths; ``state`` is ok, or why there are no figures."""
+    page = parts.shadow.page
+    shown = ("state", "policy", "requests", "window_s", "age_s")
+    saved = {against: classes["all"] for against, classes in page.get("saved", {}).items()}
+    error = page.get("model", {}).get("error_ratio")
+    return {**{name: page.get(name) for name in shown}, "error_ratio": error, "against": saved}
 
 
 def _sum(metric: Counter | Histogram, end: str = "_total", **labels: str) -> float:

@@ -13,6 +13,7 @@ from gateway.requests.leaving import Leaving
 from gateway.requests.under_way import UnderWay
 from gateway.scheduling.dispatcher import Dispatcher
 from gateway.scheduling.tenants import Tenancy
+from gateway.shadow.shadow import Shadow
 from gateway.supervisor import Supervisor
 from gateway.workers.fleet import Fleet
 from scheduler.scheduler import Scheduler
@@ -32,6 +33,7 @@ class Parts:
     supervisor: Supervisor
     access: Access
     live: LiveConfig
+    shadow: Shadow
     begun: float = field(default_factory=monotonic)
     """When the gateway began, in seconds of ``monotonic``."""
 

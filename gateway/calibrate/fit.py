@@ -7,17 +7,10 @@ from dataclasses import dataclass
 from statistics import median
 
 import numpy as np
-from scipy.optimize import nnls
 
 from gateway.calibrate.cost_model import Costs, FitErrors, FittedPoint, PointKind
 from gateway.calibrate.measure import StepSample
-from predictor.arrays import Array
-
-TOLERATED = 0.05
-"""Relative error above which a point gets a smaller weight (Huber's weights)."""
-
-REWEIGHTINGS = 20
-"""Rounds of least squares, each with weights from the errors of the round before."""
+from gateway.calibrate.robust import solve
 
 _TERMS = (
     *("base", "per_sequence", "per_kv_token", "per_prefill_token", "per_request"),
@@ -51,7 +44,7 @@ def fit(points: Sequence[PointSamples]) -> tuple[Costs, FitErrors, tuple[FittedP
     work = np.array(
         [_work(point.kind, sample) for point, sample in zip(points, medians, strict=True)]
     )
-    solution, errors = _solve(work / seconds[:, None])
+    solution, errors = solve(work / seconds[:, None])
     costs = dict(zip(_TERMS, solution.tolist(), strict=True))
     quality = FitErrors(
         median_error=float(np.median(errors)),
@@ -60,21 +53,6 @@ def fit(points: Sequence[PointSamples]) -> tuple[Costs, FitErrors, tuple[FittedP
     )
     fitted = (work @ solution).tolist()
     return Costs(**costs), quality, tuple(map(_fitted_point, points, medians, fitted))
-
-
-def _solve(equations: Array) -> tuple[Array, Array]:
-    """Non-negative x with ``equations @ x`` near 1, and the relative error of each equation.
-
-    ``equations`` has a row per point and a column per term.
-    """
-    # The columns' scales differ by 10^6, which the tolerance of nnls does not allow for.
-    scale = np.maximum(equations.max(axis=0), 1e-300)
-    weights = np.ones(len(equations))
-    for _ in range(REWEIGHTINGS):
-        scaled, _ = nnls(equations / scale * weights[:, None], weights)
-        errors = np.abs(equations / scale @ scaled - 1)
-        weights = np.sqrt(np.minimum(1, TOLERATED / np.maximum(errors, 1e-12)))
-    return scaled / scale, errors
 
 
 def _work(kind: PointKind, sample: StepSample) -> tuple[float, ...]:

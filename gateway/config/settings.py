@@ -14,6 +14,7 @@ from gateway.config.log import LogSettings
 from gateway.config.models import Models
 from gateway.config.scheduling import Queue, Scheduling, Slo
 from gateway.config.section import Section
+from gateway.config.shadow import ShadowSettings
 from gateway.config.tenants import Tenants
 from gateway.config.traces import TraceSettings
 from gateway.config.usage import UsageSettings
@@ -119,6 +120,7 @@ class Config(Section):
     predictor: PredictorConfig = PredictorConfig()
     learning: Learning = Learning()
     usage: UsageSettings = UsageSettings()
+    shadow: ShadowSettings = ShadowSettings()
     slo: Slo = Slo()
     shutdown: Shutdown = Shutdown()
     log: LogSettings = LogSettings()

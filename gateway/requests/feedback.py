@@ -13,6 +13,7 @@ from gateway.forecasting.forecaster import Forecaster
 from gateway.forecasting.request_forecast import RequestForecast
 from gateway.metrics import Metrics
 from gateway.requests.in_flight import InFlightRequest
+from gateway.shadow.feed import Feed
 from predictor.adaptive.keys import NO_KEY, PROMPT, SKELETON, SYSTEM
 from predictor.features.definition import feature_hash
 from predictor.inference.request_kind import kind_fields
@@ -30,6 +31,13 @@ class Feedback:
     log: ServedLog | None
     keep_text: bool
     """Whether prompts' texts go into the served log."""
+    shadow: Feed | None = None
+    """What the shadow is told; None where it is off."""
+
+    def begun(self, in_flight: InFlightRequest) -> None:
+        """Take a request that has its forecast."""
+        if self.shadow is not None and in_flight.relay.request.generates:
+            self.shadow.begin(in_flight.job)
 
     def answered(self, in_flight: InFlightRequest) -> None:
         """Take a request whose answer is complete."""
@@ -39,6 +47,7 @@ class Feedback:
         record.prompt_tokens, record.output_tokens = usage.prompt_tokens, usage.output_tokens
         if not relay.request.generates:
             return
+        self._tell(in_flight, usage.output_tokens, whole=True)
         self.metrics.observe_answer(job.model, record)
         self.metrics.genai.observe(relay.request.endpoint, self.metrics.shown(job.model), record)
         if usage.output_tokens:
@@ -52,11 +61,27 @@ class Feedback:
         The tokens generated until then are a lower bound of the answer's length.
         """
         relay = in_flight.relay
+        if relay.request.generates:
+            self._tell(in_flight, relay.tokens, whole=False)
         if not relay.request.generates or not relay.tokens:
             return
         relay.record.finished = asyncio.get_running_loop().time()
         relay.record.output_tokens = relay.tokens
         self._learn(in_flight, "aborted", censored=True)
+
+    def _tell(self, in_flight: InFlightRequest, tokens: int | None, *, whole: bool) -> None:
+        """Tell the shadow that a request has ended."""
+        if self.shadow is not None:
+            record, length = in_flight.relay.record, in_flight.forecast.length
+            worker = in_flight.worker
+            self.shadow.end(
+                in_flight.job,
+                record,
+                length,
+                worker,
+                whole=whole and bool(tokens),
+                tokens=tokens or 0,
+            )
 
     def _learn(self, in_flight: InFlightRequest, finish_reason: str, *, censored: bool) -> None:
         record, model = in_flight.relay.record, in_flight.job.model

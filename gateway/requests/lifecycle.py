@@ -74,6 +74,7 @@ class Lifecycle:
                 in_flight = await self._begin(relay, model, worker_id)
                 if relay.reply.debug:
                     relay.reply.extra = debug_headers(in_flight)
+                self.feedback.begun(in_flight)
                 with self.under_way.request(in_flight):
                     status = await self._queue_and_forward(in_flight)
         except BaseException as error:

@@ -7,9 +7,9 @@ from the gateway.
 from __future__ import annotations
 
 import math
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from heapq import heappop, heappush
 
 from scheduler.actions import Action, Dispatch
@@ -33,6 +33,7 @@ class Outcome:
             times.
         rejected: requests that the scheduler rejected; their records have no times.
         preemptions: preemptions in all engines.
+        preempted: preemptions of each request, by its index; without those that had none.
         generated: output tokens.
         generated_early: output tokens until the last arrival.
         steps: engine steps.
@@ -45,6 +46,7 @@ class Outcome:
     dropped: int = 0
     rejected: int = 0
     preemptions: int = 0
+    preempted: Counter[int] = field(default_factory=Counter)
     generated: int = 0
     generated_early: int = 0
     steps: int = 0
@@ -201,6 +203,7 @@ class _Simulation:
         for name in step.finished:
             record = records[int(name)]
             record.last_token = record.finished = now
+        self.outcome.preempted.update(map(int, step.preempted))
         if scheduler is None:
             return
         self._carry_out(scheduler.tick(now))

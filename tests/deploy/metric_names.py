@@ -6,6 +6,7 @@ from pathlib import Path
 
 from gateway.app import create_app
 from gateway.config.settings import Config
+from gateway.config.shadow import ShadowSettings
 from gateway.config.tenants import Tenants
 from gateway.config.usage import UsageSettings
 
@@ -13,7 +14,8 @@ from gateway.config.usage import UsageSettings
 def metric_names(folder: Path) -> set[str]:
     """Without the ends that Prometheus adds. A part without its setting has no metric."""
     usage = UsageSettings(file=folder / "usage.sqlite")
-    app = create_app(Config(tenants=Tenants(fair=True), usage=usage), None)
+    shadow = ShadowSettings(enabled="on")
+    app = create_app(Config(tenants=Tenants(fair=True), usage=usage, shadow=shadow), None)
     try:
         return {family.name for family in app.state.metrics.registry.collect()}
     finally:

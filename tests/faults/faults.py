@@ -23,6 +23,7 @@ from tests.faults import (
     in_requests,
     in_rights,
     in_scheduler,
+    in_shadow,
     in_usage,
     in_weights,
     in_workers,
@@ -31,6 +32,7 @@ from tests.faults.fault import Fault
 
 FAULTS: tuple[Fault, ...] = (
     *in_scheduler.FAULTS,
+    *in_shadow.FAULTS,
     *in_predictor.FAULTS,
     *in_protocol.FAULTS,
     *in_requests.FAULTS,

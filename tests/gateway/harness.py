@@ -141,6 +141,7 @@ async def gateway(
     """
     worker = settings.pop("worker", {})
     settings.setdefault("health", {"interval_s": 0.1})
+    settings.setdefault("shadow", {"enabled": "off"})  # a process that most tests have no use for
     config = Config.model_validate(
         {"workers": [{"url": url, **worker} for url in workers], **settings}
     )

@@ -17,7 +17,10 @@ Page = Mapping[str, Any]
 
 def status_page(status: Page) -> RenderableType:
     """Workers, queue and forecasts."""
-    return Group(_head(status), _workers(status["workers"]), _queue(status), _forecasts(status))
+    return Group(
+        *(_head(status), _workers(status["workers"]), _queue(status), _forecasts(status)),
+        _saved(status["saved"]),
+    )
 
 
 def plain(value: object) -> Text:
@@ -144,3 +147,42 @@ def _forecasts(status: Page) -> Text:
             f"{forecasts['mean_absolute_error_tokens']:.0f} tokens"
         )
     return text.append(f", fallbacks {forecasts['fallbacks']}")
+
+
+_STATES = {
+    "off": "not measured (shadow.enabled)",
+    "starting": "no figures before 100 answers",
+    "few_requests": "too few requests for figures",
+    "model_off": "no figures: the replay does not fit what happened",
+    "unlike_workers": "no figures: workers of one model serve different models, or have left",
+    "behind": "no figures: the shadow's process was behind and has lost requests",
+    "stale": "no figures: the shadow's process gets no time",
+    "down": "no figures: the shadow's process does not run",
+}
+"""Why nothing is said of what was saved."""
+
+_MEASURES = ("mean_per_token", "mean_ttft", "mean_e2e", "p99_e2e")
+
+
+def _saved(saved: Page) -> RenderableType:
+    """What the policy saves, with the interval, or why that is not known."""
+    if saved["state"] != "ok":
+        return Text("\nSaved by the policy: " + _STATES.get(saved["state"], "unknown"))
+    error = saved["error_ratio"]["mean_e2e"]
+    title = (
+        f"\nSaved by {saved['policy']}, {saved['requests']:,} requests of "
+        f"{duration(saved['window_s'])} (replay off by {100 * error:+.0f} %)"
+    )
+    rows = [
+        (against, *(_saving(row.get(name)) for name in _MEASURES), row["preemptions"])
+        for against, row in saved["against"].items()
+    ]
+    columns = ("against", *(f">{name.replace('_', ' ')}" for name in _MEASURES), ">preemptions")
+    return table(title, columns, rows)
+
+
+def _saving(one: Page | None) -> str:
+    if one is None:
+        return "-"
+    low, high = one["low"], one["high"]
+    return f"{one['seconds']:.3g} s, {100 * one['share']:.0f} % ({low:.3g}..{high:.3g})"

@@ -58,6 +58,12 @@ def _opens(running: Reloadable) -> bool:
     return running.app.state.access._directory.entry(digest(running.key)) is not None
 
 
+def _shadow(name: str, value: float) -> Effect:
+    return Effect(
+        {"shadow": {name: value}}, lambda running: running.app.state.shadow.setup()[name], value
+    )
+
+
 def _drained(running: Reloadable) -> Settings:
     workers = running.settings["workers"]
     return {"workers": [{**one, "draining": True, "speed": 2} for one in workers]}
@@ -304,6 +310,10 @@ EFFECTS: dict[str, Effect] = {
         lambda running: running.endpoint.lifecycle.feedback.keep_text,
         True,
     ),
+    "shadow.window_s": _shadow("window_s", 60.0),
+    "shadow.interval_s": _shadow("interval_s", 5.0),
+    "shadow.most_requests": _shadow("most_requests", 500),
+    "shadow.tolerance": _shadow("tolerance", 0.1),
     "slo.ttft_s": Effect(
         {"slo": {"ttft_s": 3}},
         lambda running: running.app.state.metrics.slo_settings.ttft_s,

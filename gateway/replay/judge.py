@@ -1,0 +1,135 @@
+"""Judge: one replay from the window to the page that the gateway shows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from gateway.replay.compare import Flags, savings, statistics
+from gateway.replay.pools import Pool, UnlikeWorkersError, equip, pools
+from gateway.replay.replay import ACTUAL, BASELINES, PRESENT, Replayed, replay
+from gateway.replay.seen import Window
+from gateway.shadow.records import WorkerLimits
+from scheduler.waiting_counts import LENGTHS
+
+ALL = "all"
+LONGER = "longer"
+
+FEWEST = 100
+"""Measured requests from which on there are figures."""
+
+FEWEST_OF_A_CLASS = 20
+"""Measured requests from which on a length class has figures."""
+
+P99_SLACK = 1.25
+"""How much further than a mean a p99 may be off: it stands on fewer requests."""
+
+_WHOLE = {"mean_ttft": "mean_e2e", "p99_ttft": "p99_e2e"}
+"""Measure -> that of the whole time, by which it is judged."""
+
+_MOST_STRANGERS = 0.02
+"""Share of requests that belong to no present worker from which on there are no figures."""
+
+
+def judge(window: Window, setup: Mapping[str, Any]) -> dict[str, Any]:
+    """The page: ``state`` is "ok" or why there are no figures."""
+    begun = time.monotonic()
+    page = {"window_s": round(max(0.0, window.end - window.begin), 1), "policy": setup["policy"]}
+    measured = sum(window.measured)
+    if measured < FEWEST:
+        return {**page, "state": "few_requests", "requests": measured}
+    workers = [WorkerLimits(*worker) for worker in setup["workers"]]
+    try:
+        found = pools(workers, window.seen)
+    except UnlikeWorkersError:
+        return {**page, "state": "unlike_workers", "requests": measured}
+    known = sum(len(pool.requests) for pool in found)
+    if known < (1 - _MOST_STRANGERS) * len(window.seen):
+        return {**page, "state": "unlike_workers", "requests": measured}
+    if not all(equip(pool, window.seen) for pool in found):
+        return {**page, "state": "few_requests", "requests": measured}
+    page |= _figures(replay(window, found, setup), setup["tolerance"])
+    return {**page, "model": page["model"] | _model(found, begun)}
+
+
+def _figures(replayed: Replayed, tolerance: float) -> dict[str, Any]:
+    """The figures; without what was saved where the model does not fit."""
+    classes = length_classes(replayed)
+    actual, present = (_over_all(replayed, arm) for arm in (ACTUAL, PRESENT))
+    errors = {
+        name: round(present[name] / actual[name] - 1, 4) for name in present if actual.get(name)
+    }
+    fits = _fits(actual, present, tolerance)
+    return {
+        "state": "ok" if fits else "model_off",
+        "requests": len(replayed.output_tokens),
+        "model": {"error_ratio": errors, "tolerance": tolerance},
+        "arms": {
+            arm: {name: _row(replayed, arm, chosen) for name, chosen in classes.items()}
+            for arm in replayed.arms
+        },
+        "saved": {
+            baseline: {name: _saved(replayed, baseline, chosen) for name, chosen in classes.items()}
+            for baseline in (BASELINES if fits else ())
+        },
+    }
+
+
+def length_classes(replayed: Replayed) -> dict[str, Flags]:
+    """The requests of each length class that has enough of them, by the length that came."""
+    tokens = replayed.output_tokens
+    index = np.searchsorted(np.array(LENGTHS), tokens)
+    names = [*map(str, LENGTHS), LONGER]
+    found = {ALL: np.ones(len(tokens), dtype=bool)}
+    found |= {name: index == place for place, name in enumerate(names)}
+    return {name: chosen for name, chosen in found.items() if chosen.sum() >= FEWEST_OF_A_CLASS}
+
+
+def _over_all(replayed: Replayed, arm: str) -> dict[str, float]:
+    return statistics(replayed.arms[arm], np.ones(len(replayed.output_tokens), dtype=bool))
+
+
+def _fits(actual: Mapping[str, float], present: Mapping[str, float], tolerance: float) -> bool:
+    """Whether the replay of the present policy is near enough to what happened.
+
+    The time to the first token counts as a part of the whole time: milliseconds that the network
+    takes are much of a short one, and change nothing of what is saved.
+    """
+    return all(
+        abs(present[name] - actual[name])
+        <= tolerance
+        * (P99_SLACK if name.startswith("p99") else 1.0)
+        * actual[_WHOLE.get(name, name)]
+        for name in present
+    )
+
+
+def _row(replayed: Replayed, arm: str, chosen: Flags) -> dict[str, float | int | None]:
+    latencies = replayed.arms[arm]
+    row: dict[str, float | int | None] = {"requests": int(chosen.sum())}
+    row |= {name: round(value, 6) for name, value in statistics(latencies, chosen).items()}
+    row["preemptions"] = None if arm == ACTUAL else int(latencies.preemptions[chosen].sum())
+    return row
+
+
+def _saved(replayed: Replayed, baseline: str, chosen: Flags) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        name: {part: round(value, 6) for part, value in asdict(saving).items()}
+        for name, saving in savings(replayed, baseline, chosen).items()
+    }
+    other, present = (replayed.arms[arm].preemptions[chosen].sum() for arm in (baseline, PRESENT))
+    return row | {"preemptions": int(other - present)}
+
+
+def _model(found: Sequence[Pool], begun: float) -> dict[str, Any]:
+    """What the simulation went by."""
+    return {
+        "workers": sum(len(pool.workers) for pool in found),
+        "costs": asdict(found[0].costs),
+        "cost_fit_error": round(max(pool.fit_error for pool in found), 4),
+        "replay_s": round(time.monotonic() - begun, 2),
+    }

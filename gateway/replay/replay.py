@@ -1,0 +1,144 @@
+"""Replay: the requests of a window under the present policy, fcfs and stock, in virtual time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from gateway.calibrate.robust import Array
+from gateway.replay.pools import Pool
+from gateway.replay.seen import Seen, Window
+from scheduler.records import RequestRecord
+from scheduler.sim.arms import STOCK, Arm
+from scheduler.sim.request import Request
+from scheduler.sim.simulator import simulate
+
+PRESENT, FCFS = "present", "fcfs"
+ACTUAL = "actual"
+BASELINES = (FCFS, STOCK)
+"""What the present policy is compared with."""
+
+SCALINGS = 2
+"""Times that step costs are corrected by a replay of the present policy, at most."""
+
+MOST_SCALING, SCALED_ENOUGH = 2.0, 0.01
+"""Largest factor of a correction; and by how much streams may be off without another."""
+
+FEWEST_STREAMS = 30
+"""Streamed answers from which on step costs are corrected."""
+
+STREAM = 4
+"""Place in a simulated row of the seconds that a stream takes, behind ``Latencies``."""
+
+
+@dataclass(slots=True)
+class Latencies:
+    """Seconds of each measured request; NaN where there is none, as the TTFT of a whole answer."""
+
+    e2e: Array
+    ttft: Array
+    per_token: Array
+    preemptions: Array
+
+
+@dataclass(slots=True)
+class Replayed:
+    """The latencies of each measured request in each arm, in the order of the arrivals."""
+
+    output_tokens: Array
+    arms: dict[str, Latencies] = field(default_factory=dict)
+
+
+def arms(policy: Mapping[str, Any]) -> dict[str, Arm]:
+    """The present policy with its settings, and the baselines."""
+    shared = {name: policy[name] for name in ("engine_queue", "priority", "overflow", "tenants")}
+    present = Arm(policy["policy"], ageing=policy["ageing"], level=policy["level"], **shared)
+    return {PRESENT: present, FCFS: Arm("fcfs", **shared), STOCK: Arm(STOCK)}
+
+
+def replay(window: Window, pools: Sequence[Pool], policy: Mapping[str, Any]) -> Replayed:
+    """Simulate every arm on each pool, with steps as long as the streams show."""
+    seen, measured = window.seen, window.measured
+    chosen = [index for pool in pools for index in pool.requests if measured[index]]
+    chosen.sort()
+    tokens = np.array([seen[index].output_tokens for index in chosen], dtype=float)
+    replayed = Replayed(tokens, {ACTUAL: _actual([seen[index] for index in chosen])})
+    for name, arm in arms(policy).items():  # the present policy first: it sets the costs
+        run = _scaled if name == PRESENT else _simulated
+        rows = {index: row for pool in pools for index, row in run(pool, seen, arm).items()}
+        columns = zip(*(rows[index] for index in chosen), strict=True)
+        replayed.arms[name] = Latencies(*list(map(_column, columns))[:STREAM])
+    return replayed
+
+
+def _scaled(pool: Pool, seen: Sequence[Seen], present: Arm) -> dict[int, tuple[float, ...]]:
+    """As ``_simulated``; scales the step costs, so that streams take as long as they took.
+
+    Where an engine preempts, the learned costs are too high: a request that waits for its memory
+    looks like one whose steps are slow. The time before the first token plays no part in this.
+    """
+    streams = [index for index in pool.requests if seen[index].measured and _took(seen[index])]
+    actual = sum(_took(seen[index]) for index in streams)
+    rows = _simulated(pool, seen, present)
+    for _ in range(SCALINGS if len(streams) >= FEWEST_STREAMS else 0):
+        simulated = np.nansum([rows[index][STREAM] for index in streams])
+        factor = min(max(actual / max(simulated, 1e-9), 1 / MOST_SCALING), MOST_SCALING)
+        if abs(factor - 1) < SCALED_ENOUGH:
+            break
+        pool.scale(float(factor))
+        rows = _simulated(pool, seen, present)
+    return rows
+
+
+def _took(one: Seen) -> float:
+    """Seconds from the first token to the end; 0 of an answer that is not streamed."""
+    ended = one.ended
+    return 0.0 if ended is None or ended.first_token is None else ended.finished - ended.first_token
+
+
+def _column(values: Sequence[float]) -> Array:
+    return np.array(values, dtype=float)
+
+
+def _actual(seen: Sequence[Seen]) -> Latencies:
+    rows = [_row(_record(one), one, 0) for one in seen]
+    return Latencies(*np.array(rows, dtype=float).T[:STREAM])
+
+
+def _record(one: Seen) -> RequestRecord:
+    begun, ended = one.begun, one.ended
+    assert ended is not None
+    return RequestRecord(
+        begun.arrival,
+        first_token=ended.first_token,
+        finished=ended.finished,
+        output_tokens=ended.output_tokens,
+    )
+
+
+def _simulated(pool: Pool, seen: Sequence[Seen], arm: Arm) -> dict[int, tuple[float, ...]]:
+    """The row of each request of a pool, by the request's index; of sequences the last one's."""
+    requests: list[Request] = []
+    for index in pool.requests:
+        requests += seen[index].requests(index)
+    arrivals = [seen[request.number].begun.arrival for request in requests]
+    begin = min(arrivals)
+    outcome = simulate(requests, [at - begin for at in arrivals], pool.servers, arm)
+    return {
+        request.number: _row(record, seen[request.number], outcome.preempted[place])
+        for place, (request, record) in enumerate(zip(requests, outcome.records, strict=True))
+    }
+
+
+def _row(record: RequestRecord, one: Seen, preempted: int) -> tuple[float, ...]:
+    """The fields of ``Latencies`` and ``STREAM``; NaN for what the request has not."""
+    streamed = one.ended is not None and one.ended.first_token is not None
+    stream = None
+    if record.finished is not None and record.first_token is not None:
+        stream = record.finished - record.first_token
+    ttft = record.ttft if streamed else None
+    values = (record.e2e, ttft, record.normalised_latency, float(preempted), stream)
+    return tuple(np.nan if value is None else value for value in values)

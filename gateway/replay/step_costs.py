@@ -1,0 +1,92 @@
+"""The costs of a worker's steps, learned from the requests that ran there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from gateway.calibrate.robust import Array, solve
+from gateway.replay.seen import Seen
+from scheduler.sim.costs import StepCosts
+
+FEWEST = 30
+"""Answers from which on costs are learned."""
+
+MOST = 1500
+"""Answers that costs are learned from, the last ones: every one is compared with every other."""
+
+SHORTEST = 8
+"""Tokens of an answer whose time says something of a step."""
+
+_LONGEST_WEIGHT = 100.0
+"""Tokens from which on a longer answer counts no more."""
+
+
+def learned_costs(seen: Sequence[Seen]) -> tuple[StepCosts, float] | None:
+    """The costs, and the median relative error of the fit; None if too little has been seen.
+
+    An engine gives each running sequence one token a step. So the time from an answer's first token
+    to its last one is a sum of steps, whose work is known from what else ran at the worker in this
+    time.
+    """
+    ran = [one for one in seen if one.ended is not None and one.ended.dispatched is not None]
+    ran = sorted(ran, key=lambda one: one.ended.finished if one.ended else 0.0)[-MOST:]
+    if len(ran) < FEWEST:
+        return None
+    begin, end, tokens, prompts, streamed = _columns(ran)
+    fit = (tokens >= SHORTEST) & (end > begin) & (streamed > 0)
+    if fit.sum() < FEWEST:
+        fit = (tokens >= SHORTEST) & (end > begin)
+    if fit.sum() < FEWEST:
+        return None
+    seconds = (end - begin)[fit]
+    work = _work(begin, end, tokens, prompts)[fit]
+    solution, errors = solve(work / seconds[:, None], np.minimum(tokens[fit], _LONGEST_WEIGHT))
+    return StepCosts(*solution.tolist()), float(np.median(errors))
+
+
+def _columns(ran: Sequence[Seen]) -> tuple[Array, ...]:
+    """Of each answer: begin and end of its decoding, steps in between, prompt, 1 if streamed.
+
+    Whoever does not stream is taken to begin as long after the dispatch as the others usually do.
+    """
+    rows, usual = [], _usual_delay(ran)
+    for one in ran:
+        ended = one.ended
+        assert ended is not None
+        first = ended.first_token
+        steps = ended.output_tokens - (first is not None)
+        begin = (ended.dispatched or 0.0) + usual if first is None else first
+        rows.append((begin, ended.finished, steps, ended.prompt_tokens, first is not None))
+    table = np.array(rows, dtype=float)
+    return tuple(table.T)
+
+
+def _usual_delay(ran: Sequence[Seen]) -> float:
+    """Seconds from dispatch to first token, the median; 0 where hardly any answer is streamed."""
+    delays = [
+        one.ended.first_token - one.ended.dispatched
+        for one in ran
+        if one.ended and one.ended.first_token is not None and one.ended.dispatched is not None
+    ]
+    return float(np.median(delays)) if len(delays) >= FEWEST else 0.0
+
+
+def _work(begin: Array, end: Array, steps: Array, prompts: Array) -> Array:
+    """The work in each answer's time, a row of the factors of ``StepCosts``."""
+    rate = steps / np.maximum(end - begin, 1e-9)
+    low = np.maximum(begin[:, None], begin[None, :])
+    overlap = np.maximum(np.minimum(end[:, None], end[None, :]) - low, 0.0)
+    together = overlap * rate[None, :]  # steps that an answer shares with each other one
+    context = prompts[None, :] + rate[None, :] * (low + overlap / 2 - begin[None, :])
+    entered = (begin[None, :] > begin[:, None]) & (begin[None, :] <= end[:, None])
+    return np.column_stack(
+        (
+            steps,
+            together.sum(axis=1),
+            (together * context).sum(axis=1),
+            (entered * prompts[None, :]).sum(axis=1),
+            entered.sum(axis=1),
+        )
+    )

@@ -1,0 +1,54 @@
+"""Faults in the shadow: what it is told, what it replays, and what it says."""
+
+from __future__ import annotations
+
+from tests.faults.fault import Fault
+
+_JUDGE = "tests/gateway/replay/test_judge.py::"
+_SEEN = "tests/gateway/replay/test_seen.py::"
+_SHADOW = "tests/gateway/shadow/test_shadow.py::"
+
+FAULTS: tuple[Fault, ...] = (
+    Fault(
+        file="gateway/replay/judge.py",
+        old='        "state": "ok" if fits else "model_off",\n',
+        new='        "state": "ok",\n',
+        test=_JUDGE + "test_a_model_that_is_off_says_by_how_much_and_nothing_else",
+        why="Figures of a model that does not fit pass for good ones",
+    ),
+    Fault(
+        file="gateway/replay/compare.py",
+        old="        saved = actual * (other / np.maximum(present, 1e-9)) - actual\n",
+        new="        saved = actual - actual * (other / np.maximum(present, 1e-9))\n",
+        test=_JUDGE + "test_the_saving_is_the_difference_of_two_runs",
+        why="What is lost counts as saved",
+    ),
+    Fault(
+        file="gateway/replay/step_costs.py",
+        old="            (together * context).sum(axis=1),\n",
+        new="            together.sum(axis=1),\n",
+        test=_JUDGE + "test_step_costs_are_learned_from_what_ran_together",
+        why="The context of the answers costs nothing in the shadow's engine",
+    ),
+    Fault(
+        file="gateway/replay/seen.py",
+        old="min((since for since in open_since if since > now - span / 2), default=now)",
+        new="now",
+        test=_SEEN + "test_a_window_ends_where_the_oldest_request_under_way_has_come",
+        why="Long answers, which end late, are missing from the window",
+    ),
+    Fault(
+        file="gateway/shadow/feed.py",
+        old="        if len(self.begun) < MOST_KEPT:\n",
+        new="        if True:\n",
+        test=_SHADOW + "test_what_nobody_takes_is_bounded_and_counted",
+        why="A shadow that is down fills the gateway's memory",
+    ),
+    Fault(
+        file="gateway/shadow/shadow.py",
+        old="            self.restarts += 1\n",
+        new="            return\n",
+        test=_SHADOW + "test_a_process_that_ends_is_started_again_and_costs_no_request",
+        why="A shadow that has died stays dead",
+    ),
+)

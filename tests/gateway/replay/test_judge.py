@@ -1,0 +1,131 @@
+"""What the shadow says was saved is what the policy saves, or it says nothing."""
+
+from __future__ import annotations
+
+from statistics import fmean
+from typing import Any
+
+import pytest
+
+from gateway.replay.judge import judge
+from gateway.replay.pools import UnlikeWorkersError, pools
+from gateway.replay.step_costs import learned_costs
+from gateway.shadow.records import WorkerLimits
+from scheduler.sim.simulator import Outcome
+from tests.gateway.replay.traffic import COSTS, SCARCE_KV, SETUP, Traffic, traffic
+
+
+@pytest.fixture(scope="module")
+def slots() -> Traffic:
+    """Traffic that waits for slots."""
+    return traffic()
+
+
+@pytest.fixture(scope="module")
+def memory() -> Traffic:
+    """Traffic that waits for KV memory."""
+    return traffic(SCARCE_KV, rate=4.5)
+
+
+@pytest.fixture(scope="module")
+def slots_page(slots: Traffic) -> dict[str, Any]:
+    return _page(slots)
+
+
+@pytest.fixture(scope="module")
+def memory_page(memory: Traffic) -> dict[str, Any]:
+    return _page(memory)
+
+
+def _page(seen: Traffic, **changes: Any) -> dict[str, Any]:
+    window = seen.history().window(1e6, 1e7, 10_000)
+    return judge(window, seen.setup | changes)
+
+
+def _mean_e2e(outcome: Outcome) -> float:
+    return fmean(record.e2e or 0.0 for record in outcome.ended)
+
+
+@pytest.mark.parametrize("scarce", ["slots", "memory"])
+def test_the_saving_is_the_difference_of_two_runs(
+    scarce: str, request: pytest.FixtureRequest
+) -> None:
+    seen: Traffic = request.getfixturevalue(scarce)
+    page: dict[str, Any] = request.getfixturevalue(f"{scarce}_page")
+    assert page["state"] == "ok"
+    assert page["requests"] == len(seen.requests)
+    for baseline in ("fcfs", "stock"):
+        true = _mean_e2e(seen.under(baseline)) - _mean_e2e(seen.outcome)
+        saved = page["saved"][baseline]["all"]["mean_e2e"]
+        assert saved["seconds"] == pytest.approx(true, rel=0.2, abs=0.05)
+        assert saved["low"] < true < saved["high"]
+        assert saved["share"] == pytest.approx(
+            saved["seconds"] / (saved["seconds"] + _mean_e2e(seen.outcome)), abs=0.02
+        )
+    assert abs(page["model"]["error_ratio"]["mean_e2e"]) < 0.1
+
+
+def test_preemptions_are_saved_where_memory_is_scarce(
+    memory: Traffic, memory_page: dict[str, Any]
+) -> None:
+    spared = memory.under("stock").preemptions - memory.outcome.preemptions
+    assert spared > 15
+    saved = memory_page["saved"]["stock"]
+    assert saved["all"]["preemptions"] == pytest.approx(spared, rel=0.4)
+    classes = [row["preemptions"] for name, row in saved.items() if name != "all"]
+    assert sum(classes) <= saved["all"]["preemptions"]
+
+
+def test_length_classes_are_by_the_tokens_that_came(
+    slots: Traffic, slots_page: dict[str, Any]
+) -> None:
+    arms = slots_page["arms"]["actual"]
+    lengths = [request.output_tokens for request in slots.requests]
+    assert arms["64"]["requests"] == sum(length <= 64 for length in lengths)
+    assert arms["256"]["requests"] == sum(64 < length <= 256 for length in lengths)
+    assert "longer" not in arms
+
+
+def test_a_model_that_is_off_says_by_how_much_and_nothing_else(slots: Traffic) -> None:
+    window = slots.history(slower=2.0).window(1e6, 1e7, 10_000)
+    page = judge(window, slots.setup)
+    assert page["state"] == "model_off"
+    assert page["saved"] == {}
+    assert abs(page["model"]["error_ratio"]["mean_e2e"]) > 0.2
+
+
+def test_step_costs_are_learned_from_what_ran_together(slots: Traffic) -> None:
+    learned = learned_costs(slots.history().window(1e6, 1e7, 10_000).seen)
+    assert learned is not None
+    costs, error = learned
+    for sequences, kv_tokens, prefill in ((1, 100, 0), (4, 600, 0), (4, 600, 100)):
+        true = COSTS.seconds(sequences, kv_tokens, prefill)
+        assert costs.seconds(sequences, kv_tokens, prefill) == pytest.approx(true, rel=0.1)
+    assert error < 0.02
+
+
+def test_answers_that_are_not_streamed_have_costs_but_no_ttft(slots: Traffic) -> None:
+    page = judge(slots.history(streamed=False).window(1e6, 1e7, 10_000), slots.setup)
+    assert page["state"] == "ok"
+    assert "mean_ttft" not in page["saved"]["stock"]["all"]
+    assert "mean_e2e" in page["saved"]["stock"]["all"]
+
+
+def test_few_requests_and_strange_workers_have_no_figures(slots: Traffic) -> None:
+    few = traffic(count=90)
+    assert _page(few)["state"] == "few_requests"
+    gone = [("w", ("other",), 4, 1_000_000, 16, 8192)]
+    assert _page(slots, workers=gone)["state"] == "unlike_workers"
+
+
+def test_workers_that_share_some_models_have_no_one_queue() -> None:
+    both = WorkerLimits("a", ("m", "n"), 4, None, 16, None)
+    with pytest.raises(UnlikeWorkersError, match="'m'"):
+        pools([both, WorkerLimits("b", ("m",), 4, None, 16, None)], [])
+
+
+def test_the_present_policy_is_the_configured_one(slots: Traffic) -> None:
+    page = _page(slots, policy="fcfs")  # what came, came under sejf
+    assert page["policy"] == "fcfs"
+    assert page["arms"]["present"] == page["arms"]["fcfs"]
+    assert SETUP["policy"] == "sejf"
