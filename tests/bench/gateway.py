@@ -1,42 +1,40 @@
 """What a request and a chunk cost the gateway, beside other proxies, before a mock engine.
 
-    python -m tests.bench.gateway [--arms direct gateway ...] [--seconds S] [--repeats N]
+    python -m tests.bench.gateway [--peers] [--arms direct gateway ...] [--seconds S] [--repeats N]
 
-Each arm is a proxy in a process of its own on the first core; the engine and the clients share the
-last. ``gateway`` is this gateway as it is installed, ``gateway fast`` the same without the refined
-tier. ``--peer NAME COMMAND``, repeatable, adds another proxy: ``{port}`` in the command is where it
-listens, ``{engine}`` the engine's URL. Arms take turns. The table shows medians over the repeats:
-CPU time of the proxy for a request that is not streamed (16 connections) and for a chunk of a
-stream that comes alone (64 connections, 20 chunks), requests and chunks per second, the memory
-after it all, and the median latency at one connection.
+Each arm is a proxy in a process of its own on the first core; the engine, the clients and the
+collector of traces share the last. ``gateway`` is this gateway as it is installed, ``gateway fast``
+the same without the refined tier; ``all on`` has keys, limits, budgets, accounts, access records,
+traces, debug headers and the operators' listener (`gateway_arms.py`). ``--peers`` adds LiteLLM,
+vllm-router and SMG, which it installs once (`peers.py`); what cannot be installed is named.
+``--peer NAME COMMAND``, repeatable, adds another proxy: ``{port}`` in the command is where it
+listens, ``{engine}`` the engine's URL. Arms take turns.
+
+The table shows medians over the repeats, and least and greatest: CPU time of the proxy for a
+request that is not streamed (16 connections) and for a chunk of a stream that comes alone (64
+connections, 20 chunks), requests and chunks per second, the memory after it all, and what the proxy
+adds to the median latency at one connection, within a repeat.
 """
 
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import os
-import re
-import shlex
-import socket
-import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
-from pathlib import Path
 from statistics import median
-from time import monotonic, sleep
-from typing import Any
-from urllib.request import urlopen
 
-from tests.bench import mock_engine
+from tests.bench import mock_engine, peers
+from tests.bench.gateway_arms import OWN, Running, running
+from tests.bench.processes import beside, cpu_s, memory_mb
 
 CONNECTIONS, STREAMS, CHUNKS, TOKENS = 16, 64, 20, 16
-_SPAWN = multiprocessing.get_context("spawn")
-_OURS = f"{sys.executable} -m gateway.cli serve --port {{port}} --worker {{engine}}"
-_TICKS = os.sysconf("SC_CLK_TCK")
+PATIENCE_S = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
+"""Tries, in seconds, in one of which a proxy that has started must answer."""
+
+HEAD = "| proxy | CPU/request | CPU/chunk | requests/s | chunks/s | memory | added latency |"
 
 
 @dataclass(slots=True)
@@ -50,172 +48,103 @@ class Cost:
     memory_mb: list[float] = field(default_factory=list)
     alone_ms: list[float] = field(default_factory=list)
 
-    def row(self, name: str) -> str:
+    def row(self, name: str, direct: Cost | None) -> str:
         """The line of the table."""
-        values = (
-            f"{median(self.request_ms):.2f} ms ({min(self.request_ms):.2f})",
-            f"{median(self.chunk_us):.0f} us ({min(self.chunk_us):.0f})",
-            f"{median(self.requests_s):.0f}",
-            f"{median(self.chunks_s):.0f}",
-            f"{median(self.memory_mb):.0f} MB",
-            f"{median(self.alone_ms):.2f} ms",
-        )
+        added = self.alone_ms
+        if direct is not None and direct is not self:
+            added = [one - less for one, less in zip(self.alone_ms, direct.alone_ms, strict=True)]
+        values = [_spread(self.requests_s, 0), _spread(self.chunks_s, 0)]
+        if any(self.memory_mb):
+            cpu = [_spread(self.request_ms, 2, " ms"), _spread(self.chunk_us, 0, " us")]
+            values = [*cpu, *values, _spread(self.memory_mb, 0, " MB"), _spread(added, 2, " ms")]
+        else:
+            values = ["", "", *values, "", f"({_spread(added, 2, ' ms')} in all)"]
         return f"| {name} | " + " | ".join(values) + " |"
 
 
-def family(pid: int) -> list[int]:
-    """A process and all that descend from it."""
-    found = [pid]
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            found += family(int(child))
-    return found
-
-
-def cpu_s(pid: int) -> float:
-    """CPU seconds of a process and all that descend from it."""
-    fields = [
-        Path(f"/proc/{one}/stat").read_text().rsplit(")", 1)[1].split() for one in family(pid)
-    ]
-    return sum(int(one[11]) + int(one[12]) for one in fields) / _TICKS
-
-
-def memory_mb(pid: int) -> float:
-    """The resident memory of the same processes."""
-    texts = [Path(f"/proc/{one}/status").read_text() for one in family(pid)]
-    return (
-        sum(int(found[1]) for text in texts if (found := re.search(r"VmRSS:\s+(\d+)", text))) / 1024
-    )
-
-
-def free_port() -> int:
-    """A port that is free at the moment."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
-
-
-@contextmanager
-def beside(target: Any, *args: object) -> Iterator[Connection]:
-    """A process on the last core to the end of the block, and the pipe to it."""
-    here, there = _SPAWN.Pipe()
-    one = _SPAWN.Process(target=target, args=(there, *args), daemon=True)
-    one.start()
-    assert one.pid is not None
-    os.sched_setaffinity(one.pid, {max(os.sched_getaffinity(0))})
-    try:
-        yield here
-    finally:
-        one.kill()
-        one.join()
-
-
-@contextmanager
-def proxy(command: str, engine: str, environment: dict[str, str]) -> Iterator[tuple[int, int]]:
-    """A proxy on the first core to the end of the block: its process id and port."""
-    port = free_port()
-    words = [word.format(port=port, engine=engine) for word in shlex.split(command)]
-    one = subprocess.Popen(
-        ["taskset", "-c", str(min(os.sched_getaffinity(0))), *words],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env=os.environ | environment,
-    )
-    try:
-        _wait_until_it_answers(port, one)
-        yield one.pid, port
-    finally:
-        one.terminate()
-        try:
-            one.wait(10)
-        except subprocess.TimeoutExpired:
-            one.kill()
-
-
-def _wait_until_it_answers(port: int, one: subprocess.Popen[bytes]) -> None:
-    deadline = monotonic() + 90
-    while True:
-        assert one.poll() is None, f"the proxy has ended with {one.returncode}"
-        assert monotonic() < deadline, "the proxy does not answer"
-        try:
-            with urlopen(f"http://127.0.0.1:{port}/v1/models", timeout=2) as answer:
-                if mock_engine.MODEL in answer.read().decode():
-                    return
-        except OSError:
-            pass
-        sleep(0.2)
+def _spread(values: Sequence[float], digits: int, unit: str = "") -> str:
+    least, most = min(values), max(values)
+    return f"{median(values):.{digits}f}{unit} ({least:.{digits}f}..{most:.{digits}f})"
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Clients of one port, and the proxy's process; 0 for none."""
+    """Clients of one arm."""
 
-    pid: int
-    port: int
+    arm: Running
     seconds: float
 
     def measure(self, cost: Cost) -> None:
         """Warm up, and measure one repeat."""
-        with beside(mock_engine.ask, "127.0.0.1", self.port) as clients:
-            self._run(clients, CONNECTIONS, 1.0, stream=False)
-            answers, spent, _ = self._run(clients, CONNECTIONS, self.seconds, stream=False)
-            cost.request_ms.append(1e3 * spent / answers)
-            cost.requests_s.append(answers / self.seconds)
-            streams, spent, _ = self._run(clients, STREAMS, self.seconds, stream=True)
-            chunks = streams * CHUNKS
-            cost.chunk_us.append(
-                max(0.0, 1e3 * (1e3 * spent / streams - cost.request_ms[-1]) / CHUNKS)
-            )
+        with beside(mock_engine.ask, "127.0.0.1", self.arm.port) as clients:
+            self._warm_up(clients)
+            took, _, spent = self._run(clients, CONNECTIONS, stream=False)
+            each_s = spent / len(took)
+            cost.request_ms.append(1e3 * each_s)
+            cost.requests_s.append(len(took) / self.seconds)
+            ended, chunks, spent = self._run(clients, STREAMS, stream=True)
+            begun = len(ended) + STREAMS
+            cost.chunk_us.append(1e6 * max(0.0, spent - begun * each_s) / chunks)
             cost.chunks_s.append(chunks / self.seconds)
-            _, _, alone_s = self._run(clients, 1, self.seconds, stream=False)
-            cost.alone_ms.append(1e3 * alone_s)
-        cost.memory_mb.append(memory_mb(self.pid) if self.pid else 0.0)
+            took, _, _ = self._run(clients, 1, stream=False)
+            cost.alone_ms.append(1e3 * median(took))
+        cost.memory_mb.append(memory_mb(self.arm.pid) if self.arm.pid else 0.0)
+
+    def _warm_up(self, clients: Connection) -> None:
+        """Ask until there are answers: a proxy's first ones may take long."""
+        for seconds in PATIENCE_S:
+            clients.send((CONNECTIONS, seconds, self._request(stream=False)))
+            if len(clients.recv()[0]) > CONNECTIONS:
+                return
+        raise RuntimeError("it does not answer")
+
+    def _request(self, *, stream: bool) -> bytes:
+        tokens = CHUNKS if stream else TOKENS
+        return mock_engine.request(f"127.0.0.1:{self.arm.port}", tokens=tokens, stream=stream)
 
     def _run(
-        self, clients: Connection, connections: int, seconds: float, *, stream: bool
-    ) -> tuple[int, float, float]:
-        """Answers, CPU seconds of the proxy, and the median seconds of an answer."""
-        tokens = CHUNKS if stream else TOKENS
-        asked = mock_engine.request(f"127.0.0.1:{self.port}", tokens=tokens, stream=stream)
-        before = cpu_s(self.pid) if self.pid else 0.0
-        clients.send((connections, seconds, asked))
-        took, faults = clients.recv()
-        assert took, "no answer at all"
-        assert not faults, f"{faults} of {len(took)} answers are no 200"
-        return len(took), (cpu_s(self.pid) if self.pid else 0.0) - before, median(took)
-
-
-def measure(arm: str, peers: dict[str, str], seconds: float, cost: Cost) -> None:
-    """One repeat of one arm, with an engine of its own."""
-    with ExitStack() as stack:
-        engine = stack.enter_context(beside(mock_engine.serve)).recv()
-        if arm == "direct":
-            pid, port = 0, int(engine.rpartition(":")[2])
-        else:
-            environment = {"LENGTHWISE_PREDICTOR_REFINE": "false"} if arm == "gateway fast" else {}
-            command = peers.get(arm, _OURS)
-            pid, port = stack.enter_context(proxy(command, engine, environment))
-        Load(pid, port, seconds).measure(cost)
+        self, clients: Connection, connections: int, *, stream: bool
+    ) -> tuple[list[float], int, float]:
+        """Seconds of each answer, chunks of streams that came, and CPU seconds of the proxy."""
+        pid = self.arm.pid
+        before = cpu_s(pid) if pid else 0.0
+        clients.send((connections, self.seconds, self._request(stream=stream)))
+        took, faults, chunks = clients.recv()
+        if not took or faults:
+            raise RuntimeError(f"{faults} of {len(took)} answers are no 200")
+        return took, chunks, (cpu_s(pid) if pid else 0.0) - before
 
 
 def main(words: Sequence[str]) -> int:
     """Measure, and print the table."""
     parser = argparse.ArgumentParser(description="the cost of proxies before a mock engine")
-    parser.add_argument("--arms", nargs="+", default=["direct", "gateway", "gateway fast"])
+    parser.add_argument("--arms", nargs="+", default=["direct", *OWN])
     parser.add_argument("--peer", nargs=2, action="append", default=[], metavar=("NAME", "COMMAND"))
+    parser.add_argument("--peers", action="store_true")
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--repeats", type=int, default=3)
     args = parser.parse_args(words)
-    peers = dict(args.peer)
-    costs = {arm: Cost() for arm in (*args.arms, *peers)}
+    commands, missing = peers.prepared() if args.peers else ({}, {})
+    commands |= dict(args.peer)
+    costs = {arm: Cost() for arm in (*args.arms, *commands)}
     for _ in range(args.repeats):
         for arm, cost in costs.items():
-            measure(arm, peers, args.seconds, cost)
-    print("| proxy | CPU/request (least) | CPU/chunk | requests/s | chunks/s | memory | latency |")
-    print("|---|---|---|---|---|---|---|")
+            if arm in missing:
+                continue
+            try:
+                with running(arm, commands) as one:
+                    Load(one, args.seconds).measure(cost)
+            except RuntimeError as error:
+                print(f"{arm}: {error}", file=sys.stderr)
+                missing[arm] = "it does not start, or not answer"
+    print(HEAD)
+    print("|---" * 7 + "|")
     for arm, cost in costs.items():
-        print(cost.row(arm))
+        if arm not in missing:
+            print(cost.row(arm, costs.get("direct")))
+    for arm, why in missing.items():
+        print(f"| {arm} | not measured: {why} | | | | | |")
+    print(f"load average of the machine at the end: {os.getloadavg()[0]:.1f}")
     return 0
 
 

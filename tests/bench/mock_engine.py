@@ -16,6 +16,7 @@ from typing import cast
 import uvloop
 
 MODEL = "mock"
+KEY = "the-key-of-the-bench"
 GAP_S = 0.005
 """Seconds between two chunks of a stream, so that each comes alone."""
 
@@ -106,13 +107,45 @@ class Engine(asyncio.Protocol):
 
 def serve(said: Connection) -> None:
     """The process of the engine; says its URL."""
+    uvloop.run(_listen(Engine, said))
 
-    async def run() -> None:
-        server = await asyncio.get_running_loop().create_server(Engine, "127.0.0.1", 0)
-        said.send(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
-        await server.serve_forever()
 
-    uvloop.run(run())
+async def _listen(protocol: type[asyncio.Protocol], said: Connection) -> None:
+    server = await asyncio.get_running_loop().create_server(protocol, "127.0.0.1", 0)
+    said.send(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    await server.serve_forever()
+
+
+class Collector(asyncio.Protocol):
+    """One connection to a collector of traces, which throws them away; GET tells how many came."""
+
+    came = 0
+    _transport: asyncio.Transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
+        self._transport, self._got = cast("asyncio.Transport", transport), b""
+
+    def data_received(self, data: bytes) -> None:
+        """Answer a request that has come whole."""
+        self._got += data
+        end = self._got.find(b"\r\n\r\n")
+        if end < 0:
+            return
+        length = _LENGTH.search(self._got, 0, end + 2)
+        if len(self._got) < end + 4 + (int(length[1]) if length else 0):
+            return
+        if self._got.startswith(b"GET"):
+            self._transport.write(_answer(str(Collector.came), "text/plain"))
+        else:
+            Collector.came += 1
+            self._transport.write(_answer("", "application/x-protobuf"))
+        self._got = b""
+
+
+def collect(said: Connection) -> None:
+    """The process of the collector; says its URL."""
+    uvloop.run(_listen(Collector, said))
 
 
 class Asker(asyncio.Protocol):
@@ -122,7 +155,7 @@ class Asker(asyncio.Protocol):
 
     def __init__(self, request: bytes, took: Callable[[float], None]) -> None:
         self._request, self._took = request, took
-        self.faults = 0
+        self.faults = self.chunks = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Ask."""
@@ -135,6 +168,7 @@ class Asker(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Ask again after an answer's end."""
+        self.chunks += data.count(b'"delta"')
         self._got += data
         end = self._got.find(b"\r\n\r\n")
         if end < 0:
@@ -155,10 +189,12 @@ class Asker(asyncio.Protocol):
 
 
 def ask(said: Connection, host: str, port: int) -> None:
-    """The process of the clients: for each (connections, seconds, request) that comes, says the
-    seconds that each answer took, and the number of answers that were no answers."""
+    """The process of the clients: for each (connections, seconds, request) that comes, says
+    the seconds that each answer took, and the numbers of answers other than 200 and of chunks."""
 
-    async def measured(connections: int, seconds: float, request: bytes) -> tuple[list[float], int]:
+    async def measured(
+        connections: int, seconds: float, request: bytes
+    ) -> tuple[list[float], int, int]:
         took: list[float] = []
         loop = asyncio.get_running_loop()
         askers = [
@@ -168,7 +204,7 @@ def ask(said: Connection, host: str, port: int) -> None:
         await asyncio.sleep(seconds)
         for one in askers:
             one.end()
-        return took, sum(one.faults for one in askers)
+        return took, sum(one.faults for one in askers), sum(one.chunks for one in askers)
 
     while True:
         said.send(uvloop.run(measured(*said.recv())))
@@ -186,6 +222,6 @@ def request(target: str, *, tokens: int, stream: bool) -> bytes:
     )
     return (
         f"POST /v1/chat/completions HTTP/1.1\r\nhost: {target}\r\naccept: */*\r\n"
-        "content-type: application/json\r\nauthorization: Bearer some-key\r\n"
+        f"content-type: application/json\r\nauthorization: Bearer {KEY}\r\n"
         f"user-agent: bench\r\ncontent-length: {len(body)}\r\n\r\n{body}"
     ).encode()

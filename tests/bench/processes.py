@@ -1,0 +1,64 @@
+"""Processes of the benches that measure a proxy: helpers beside it, and what /proc tells of it."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import re
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+_SPAWN = multiprocessing.get_context("spawn")
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def family(pid: int) -> list[int]:
+    """A process and all that descend from it."""
+    found = [pid]
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            found += family(int(child))
+    return found
+
+
+def cpu_s(pid: int) -> float:
+    """CPU seconds of a process and all that descend from it."""
+    fields = [
+        Path(f"/proc/{one}/stat").read_text().rsplit(")", 1)[1].split() for one in family(pid)
+    ]
+    return sum(int(one[11]) + int(one[12]) for one in fields) / _TICKS
+
+
+def memory_mb(pid: int) -> float:
+    """The resident memory of the same processes, in MiB."""
+    texts = [Path(f"/proc/{one}/status").read_text() for one in family(pid)]
+    return (
+        sum(int(found[1]) for text in texts if (found := re.search(r"VmRSS:\s+(\d+)", text))) / 1024
+    )
+
+
+def free_port() -> int:
+    """A port that is free at the moment."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+        return port
+
+
+@contextmanager
+def beside(target: Any, *args: object) -> Iterator[Connection]:
+    """A process on the last core to the end of the block, and the pipe to it."""
+    here, there = _SPAWN.Pipe()
+    one = _SPAWN.Process(target=target, args=(there, *args), daemon=True)
+    one.start()
+    assert one.pid is not None
+    os.sched_setaffinity(one.pid, {max(os.sched_getaffinity(0))})
+    try:
+        yield here
+    finally:
+        one.kill()
+        one.join()
