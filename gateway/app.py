@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 
 from gateway.access.access import Access
 from gateway.access.models import shown_models, target_model
-from gateway.admin.app import admin_app, metrics_page
+from gateway.admin.app import add_operators, metrics_page
 from gateway.admin.parts import Parts
 from gateway.admin.ready import ready_state
 from gateway.background import Background
@@ -45,6 +45,7 @@ from gateway.requests.lifecycle import Lifecycle
 from gateway.requests.metering import Meters, counting, salt_of
 from gateway.requests.model_names import ModelNames
 from gateway.requests.reading import Reading
+from gateway.requests.recent import Recent
 from gateway.requests.retry_budget import RetryBudget
 from gateway.requests.routing import configured_routes
 from gateway.requests.stored_responses import StoredResponses
@@ -145,10 +146,11 @@ def create_app(
         *(dispatcher, fleet, tenancy, forecaster, metrics, leaving, under_way, supervisor, access),
         live,
         shadow,
+        Recent(),
     )
-    app.state.admin = admin_app(parts, config.admin)
     leaving.at_drain.append(lambda: dispatcher.pause(False))  # what waits must still be answered
     _add_status(app, parts, metrics=not config.admin.metrics_only)
+    add_operators(app, parts, config)
     models = app.state.models = ModelNames(config, fleet)
     _add_models(app, models, access)
     feedback = Feedback(forecaster, metrics, learned.log, config.learning.keep_text, shadow.feed)
@@ -175,6 +177,7 @@ def create_app(
         answers,
         access_log,
         TracedRequests(open_traces(config.traces)),
+        parts.recent,
         None if ledger is None else Meters(ledger, tenancy, fleet, access),
     )
     app.mount("/", endpoint)

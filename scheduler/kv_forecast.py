@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import accumulate
 from statistics import NormalDist
@@ -111,8 +112,12 @@ class KvForecast:
 
     def peak(self, deviations: float) -> float:
         """The largest KV use over ``STEPS`` in tokens: mean plus so many standard deviations."""
-        pairs = zip(self._mean, self._variance, strict=True)
-        return max(mean + deviations * math.sqrt(max(variance, 0.0)) for mean, variance in pairs)
+        return max(upper for _, upper in self.ahead(deviations))
+
+    def ahead(self, deviations: float) -> Iterator[tuple[float, float]]:
+        """The KV use at each of ``STEPS`` in tokens: mean, and so many standard deviations more."""
+        for mean, variance in zip(self._mean, self._variance, strict=True):
+            yield mean, mean + deviations * math.sqrt(max(variance, 0.0))
 
     def admits(self, profile: KvProfile, capacity: float, deviations: float) -> bool:
         """Whether the KV use with one more ``profile`` stays within ``capacity`` tokens.

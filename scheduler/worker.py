@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
+from scheduler.counted_job import CountedJob
 from scheduler.engine_priority import rising_key
 from scheduler.job import REPORT_TOKENS, Job
 from scheduler.kv_check import HORIZON, MOST_JUDGED, KvCheck
@@ -27,24 +28,13 @@ scheduler/RESULTS.md."""
 
 
 @dataclass(slots=True)
-class _Counted:
-    """A job in the worker's sums, as it was when so many tokens were attained."""
-
-    job: Job
-    attained: int = 0
-    work: float = 0.0
-    sequences: int = 0
-    engine_key: float = -math.inf
-
-
-@dataclass(slots=True)
 class Worker:
     """A worker's spec, its health and the jobs that the scheduler has sent to the worker."""
 
     spec: WorkerSpec
     healthy: bool = True
     pace: Pace = field(default_factory=Pace)
-    _jobs: dict[str, _Counted] = field(default_factory=dict)
+    _jobs: dict[str, CountedJob] = field(default_factory=dict)
     _sequences: int = 0
     _work: float = 0.0
     _reports: KvReports = field(default_factory=KvReports)
@@ -97,6 +87,14 @@ class Worker:
         return self._reports.used_per_counted * self._kv.peak(self.spec.deviations)
 
     @property
+    def kv_ahead(self) -> list[tuple[float, float]]:
+        """The coming KV use of the jobs here at each of ``kv_forecast.STEPS``, in the engine's
+        tokens: mean, and with the spec's standard deviations, whose largest is ``kv_peak``."""
+        ratio = self._reports.used_per_counted
+        ahead = self._kv.ahead(self.spec.deviations)
+        return [(ratio * mean, ratio * upper) for mean, upper in ahead]
+
+    @property
     def load(self) -> float:
         """Use of the scarcer resource, slots or KV memory; a full worker has 1."""
         kv = self.kv_peak / self.spec.kv_tokens if self.spec.kv_tokens else 0.0
@@ -145,7 +143,7 @@ class Worker:
 
     def add(self, job: Job, engine_key: float = -math.inf) -> None:
         """Count a job that is sent here with this key for the engine's own queue."""
-        self._jobs[job.id] = counted = _Counted(job, engine_key=engine_key)
+        self._jobs[job.id] = counted = CountedJob(job, engine_key=engine_key)
         self._count(counted, self._initial_profile(job))
 
     def progress(self, job_id: str, attained: int, running: int | None = None) -> bool:
@@ -226,7 +224,7 @@ class Worker:
         block, caching = self.spec.kv_block, self.spec.prefix_caching
         return kv_profile(job, block=block, shared=self._reports.shared, prefix_caching=caching)
 
-    def _count(self, counted: _Counted, profile: KvProfile) -> None:
+    def _count(self, counted: CountedJob, profile: KvProfile) -> None:
         job = counted.job
         self._kv.set(job.id, profile)
         if self.spec.kv_tokens is not None and job.streams:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from starlette.applications import Starlette
@@ -13,6 +14,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from gateway.admin.actions import asked_worker, drain, pause
+from gateway.admin.dashboard.pages import EVENTS, FILES, PAGE, dashboard_routes, local_routes
+from gateway.admin.dashboard.snapshot import Snapshots
+from gateway.admin.dashboard.viewers import Viewers
 from gateway.admin.errors import AdminError, answer_error
 from gateway.admin.guard import OPERATOR, Guard
 from gateway.admin.overview import overview
@@ -20,18 +24,31 @@ from gateway.admin.parts import Parts
 from gateway.admin.ready import ready_state
 from gateway.admin.requests import MOST_ROWS, queue_page, request_page, top_page
 from gateway.admin.waiting import WaitingOrder
-from gateway.config.admin import Admin
+from gateway.config.admin import Admin, is_loopback
+from gateway.config.settings import Config
 
 Handler = Callable[[Request, Parts], Awaitable[Response]]
 
 
-def admin_app(parts: Parts, settings: Admin) -> Starlette:
+def add_operators(app: Starlette, parts: Parts, config: Config) -> None:
+    """The operators' application in ``app.state``, and the live page for those on this machine."""
+    viewers = app.state.viewers = Viewers(Snapshots(parts))
+    app.state.admin = admin_app(parts, config.admin, viewers)
+    parts.leaving.at_drain.append(partial(viewers.close, lasting=False))
+    if config.admin.dashboard and is_loopback(config.listen.host):
+        app.router.routes += local_routes(viewers, lambda: not parts.access.on)
+
+
+def admin_app(parts: Parts, settings: Admin, viewers: Viewers) -> Starlette:
     """The operators' application, to be served by ``listener.admin_listening``."""
+    routes = [
+        Route(path, _bound(handler, parts), methods=[method])
+        for (method, path), handler in _HANDLERS.items()
+    ]
+    if settings.dashboard:
+        routes += dashboard_routes(viewers)
     app = Starlette(
-        routes=[
-            Route(path, _bound(handler, parts), methods=[method])
-            for (method, path), handler in _HANDLERS.items()
-        ],
+        routes=routes,
         middleware=[Middleware(Guard, settings)],
         exception_handlers={AdminError: answer_error, HTTPException: _not_found},
     )
@@ -112,7 +129,8 @@ async def _reload(_: Request, parts: Parts) -> Response:
 
 async def _not_found(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    served = ", ".join(f"{method} {path}" for method, path in _HANDLERS)
+    pages = [("GET", path) for path in (PAGE, FILES, EVENTS)]
+    served = ", ".join(f"{method} {path}" for method, path in [*_HANDLERS, *pages])
     return AdminError(error.status_code, "not_found", f"Served here: {served}.").response()
 
 

@@ -7,7 +7,7 @@ import contextlib
 import logging
 import os
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 import uvicorn
 
@@ -74,9 +74,15 @@ class _AdminServer(ListeningServer):
 
 @contextlib.asynccontextmanager
 async def admin_listening(
-    app: App, settings: Admin, sockets: Sequence[socket.socket]
+    app: App,
+    settings: Admin,
+    sockets: Sequence[socket.socket],
+    closing: Callable[[], None] = lambda: None,
 ) -> AsyncIterator[None]:
-    """Serve the operators' application on bound sockets for the length of the block."""
+    """Serve the operators' application on bound sockets for the length of the block.
+
+    ``closing`` lets answers end that would go on forever.
+    """
     if not sockets:
         yield
         return
@@ -98,6 +104,7 @@ async def admin_listening(
     try:
         yield
     finally:
+        closing()
         ticking.cancel()
         watching.cancel()
         await asyncio.gather(ticking, watching, return_exceptions=True)

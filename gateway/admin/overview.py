@@ -30,7 +30,7 @@ def overview(parts: Parts) -> dict[str, Any]:
         "requests_in_flight": sum(parts.under_way.by_key.values()),
         "workers": [_worker(parts, worker) for worker in workers],
         "queue": _queue(parts),
-        "forecasts": _forecasts(parts),
+        "forecasts": forecasts(parts),
         "saved": _saved(parts),
         "configuration": parts.live.as_json(),
     }
@@ -66,18 +66,18 @@ def _queue(parts: Parts) -> dict[str, Any]:
     }
 
 
-def _forecasts(parts: Parts) -> dict[str, Any]:
+def forecasts(parts: Parts) -> dict[str, Any]:
     """How good the forecasts were since the start; None before the first answer."""
-    inside, outside = (_sum(parts.metrics.intervals, result=r) for r in ("inside", "outside"))
+    inside, outside = (metric_sum(parts.metrics.intervals, result=r) for r in ("inside", "outside"))
     answers = inside + outside
-    error = _sum(parts.metrics.prediction_error, "_sum")
+    error = metric_sum(parts.metrics.prediction_error, "_sum")
     return {
         "predictor": parts.forecaster.artefact_id or None,
         "refines": parts.forecaster.refines,
         "answers": int(answers),
         "interval_coverage": round(inside / answers, 3) if answers else None,
         "mean_absolute_error_tokens": round(error / answers, 1) if answers else None,
-        "fallbacks": int(_sum(parts.metrics.fallbacks)),
+        "fallbacks": int(metric_sum(parts.metrics.fallbacks)),
     }
 
 
@@ -90,7 +90,8 @@ def _saved(parts: Parts) -> dict[str, Any]:
     return {**{name: page.get(name) for name in shown}, "error_ratio": error, "against": saved}
 
 
-def _sum(metric: Counter | Histogram, end: str = "_total", **labels: str) -> float:
+def metric_sum(metric: Counter | Histogram, end: str = "_total", **labels: str) -> float:
+    """The sum of a metric's samples with these labels."""
     return sum(
         sample.value
         for family in metric.collect()

@@ -10,6 +10,7 @@ from gateway.forecasting.forecaster import Forecaster
 from gateway.live_config.live_config import LiveConfig
 from gateway.metrics import Metrics
 from gateway.requests.leaving import Leaving
+from gateway.requests.recent import Recent
 from gateway.requests.under_way import UnderWay
 from gateway.scheduling.dispatcher import Dispatcher
 from gateway.scheduling.tenants import Tenancy
@@ -34,6 +35,7 @@ class Parts:
     access: Access
     live: LiveConfig
     shadow: Shadow
+    recent: Recent
     begun: float = field(default_factory=monotonic)
     """When the gateway began, in seconds of ``monotonic``."""
 

@@ -29,6 +29,9 @@ class Admin(Section):
     other machines reach `listen`; the Unix socket needs none."""
     metrics_only: bool = False
     """Answer /metrics on this listener alone, no longer where clients come in."""
+    dashboard: bool = True
+    """Show the live page at /dashboard of this listener, and also where clients come in if that is
+    on 127.0.0.1 and asks for no keys. There it answers nothing that a proxy has passed on."""
 
     _token_fits = field_validator("token")(fits_header)
 

@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from gateway.config.effective import effective
 from gateway.config.errors import ConfigError
 from gateway.config.load import Loaded, load
 from gateway.config_command.schema import schema
-from gateway.config_command.show import effective
 from gateway.requests.routing import configured_routes
 from gateway.serve.setting_flags import add_setting_flags, settings_of
 from predictor.exit_codes import BAD_INPUT, bad_input

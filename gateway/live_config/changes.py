@@ -15,6 +15,7 @@ RESTART: Mapping[str, str] = {
     "admin.listen": "the operators' listener is open already",
     "admin.token": "the operators' listener is open already",
     "admin.metrics_only": "the pages are set up at the start",
+    "admin.dashboard": "the pages are set up at the start",
     "predictor.enabled": "the predictor is loaded at the start",
     "predictor.path": "the predictor is loaded at the start; a new model in the same place is not",
     "predictor.refine": "the tiers of the predictor are loaded at the start",
@@ -109,9 +110,9 @@ def merged(before: Config, after: Config) -> Config:
     """``after`` with the values of ``before`` for what needs a restart."""
     sections: dict[str, BaseModel] = {}
     for section, name in settings():
-        if named(section, name) in RESTART:
+        value = _value(before, section, name)
+        if named(section, name) in RESTART and value != _value(after, section, name):
             kept = sections.get(section) or getattr(after, section)
-            value = _value(before, section, name)
             sections[section] = kept.model_copy(update={name: value})
     return after.model_copy(update=sections)
 

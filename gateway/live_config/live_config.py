@@ -11,14 +11,14 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import Any
 
 from pydantic import SecretStr
 
-from gateway.config.errors import ConfigError
+from gateway.config.errors import ConfigError, Location
 from gateway.config.in_force import ConfigInForce
 from gateway.config.load import Loaded
 from gateway.config.settings import Config
@@ -77,6 +77,8 @@ class LiveConfig:
     ) -> None:
         self.in_force = in_force
         self.source = source
+        self.places: Mapping[Location, str] = {}
+        """Where the settings come from that are not the default."""
         self.parts: list[Part] = []
         """What is told, in this order."""
         self.last = Outcome(ok=True)
@@ -130,6 +132,7 @@ class LiveConfig:
         if {"workers", "discovery"} & {name.partition(".")[0] for name in changed}:
             await self._follow()
         self.loaded, self.hash = time.time(), _hash(self.in_force)
+        self.places = loaded.places
         self._tell(loaded, changed, restart)
         return Outcome(ok=True, changed=tuple(changed), restart=restart)
 

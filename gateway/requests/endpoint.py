@@ -42,6 +42,7 @@ from gateway.requests.lifecycle import Lifecycle
 from gateway.requests.metering import Meters
 from gateway.requests.model_names import ModelNames
 from gateway.requests.reading import Reading
+from gateway.requests.recent import Recent
 from gateway.requests.refusals import WorkerErrorRelayed
 from gateway.requests.rejections import endpoint_refused, not_served
 from gateway.requests.relay import Relay
@@ -76,6 +77,7 @@ class Endpoint:
     answers: HeldAnswers
     access_log: AccessLog
     traced: TracedRequests
+    recent: Recent
     meters: Meters | None = None
     """Where requests are counted by key; None: nowhere."""
 
@@ -98,7 +100,7 @@ class Endpoint:
             if self.access_log.on:
                 self.access_log.ended(scope, reply, ended, "not_found")
             return
-        outcome, trace = "cancelled", self.traced.begin(scope, ended.begun)
+        outcome, reason, trace = "cancelled", "", self.traced.begin(scope, ended.begun)
         meter = self.meters.open(scope, reply, ended) if self.meters is not None else None
         if self.access.on:
             reply.limits = lambda: limits_left(scope)
@@ -111,12 +113,13 @@ class Endpoint:
             outcome = scope.get(FATE, Fate()).reason or "client_gone"
         except WorkerErrorRelayed as error:
             outcome = f"worker_{error.status // 100}xx"
+            reason = f"The worker answered {error.status}; the client has its text."
         except ApiError as error:
-            outcome = error.code
+            outcome, reason = error.code, str(error)
             await reply.error(error)
         except Exception:  # a bug: the client gets an answer, and the log gets the trace
             log.exception("request %s", reply.request_id)
-            outcome = "internal_error"
+            outcome, reason = "internal_error", "A bug of the gateway; its log has the trace."
             await reply.error(ApiError(500, "The gateway failed.", code=outcome))
         finally:
             self.metrics.in_flight.dec()
@@ -124,6 +127,7 @@ class Endpoint:
             self.metrics.requests.labels(model, ended.endpoint, outcome).inc()
             if meter is not None:  # without an end of its answer
                 meter.end(ok=outcome == "ok")
+            self.recent.ended(ended, outcome, reason, reply.request_id)
             if self.access_log.on:
                 self.access_log.ended(scope, reply, ended, outcome)
             if trace is not None:

@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 from collections.abc import Sequence
+from functools import partial
 
 import uvicorn
 
@@ -18,7 +19,7 @@ from gateway.app import create_app
 from gateway.clients.descriptors import check_descriptors
 from gateway.clients.server import server_protocols
 from gateway.config.errors import ConfigError
-from gateway.config.load import load_config
+from gateway.config.load import load
 from gateway.config.settings import Config
 from gateway.config.workers import WorkerConfig
 from gateway.emulator import EmbeddedEmulator, EmulatorConfig
@@ -91,7 +92,8 @@ def run_serve(args: argparse.Namespace) -> int:
     try:
         targets = read_targets(args)
         args.flags = settings_of(args, targets.urls)
-        config = load_config(args.config, flags=args.flags)
+        loaded = load(args.config, flags=args.flags)
+        config, args.places = loaded.config, loaded.places
         args.model = targets.model
         check_descriptors()
         give_large_blocks_back()
@@ -162,6 +164,7 @@ async def _serve_on(
             banner = BANNER
         output.hide(secrets_of(config))
         app = create_app(config, predictor, learned, source)
+        app.state.live_config.places = args.places
         warn_of_exposure(config.listen.host, needs_keys=app.state.access.on)
         output.tell_drops(app.state.metrics.log_lines_dropped.inc)
         loop_errors = LoopErrors(app.state.metrics.uncaught_errors.inc)
@@ -183,7 +186,8 @@ async def _serve_on(
             *(app.state.live_config, output, served, signals),
             needs_keys=lambda: app.state.access.on,
         )
-        async with admin_listening(app.state.admin, config.admin, operators):
+        closing = partial(app.state.viewers.close, lasting=True)
+        async with admin_listening(app.state.admin, config.admin, operators, closing):
             leave_out_lasting_objects()
             signals.code = await served.run(sockets)
         if served.force_exit:  # vLLM gets no time to end by itself

@@ -56,8 +56,8 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         file="gateway/admin/guard.py",
-        old='if not of_page and is_loopback(name.strip("[]")):',
-        new="if not of_page:",
+        old=' and "%" not in name and is_loopback(name.strip("[]")):',
+        new=":",
         test=_GUARD + "test_a_web_page_reaches_nothing",
         why="A web page with a name that points to 127.0.0.1 pauses the gateway",
     ),

@@ -48,14 +48,14 @@ FAULTS: tuple[Fault, ...] = (
         why="A file passes the check, and the gateway does not start with it",
     ),
     Fault(
-        file="gateway/config_command/show.py",
+        file="gateway/config/effective.py",
         old="            return HIDDEN\n",
         new="            return value.get_secret_value()\n",
         test=f"{_SHOW}test_no_secret_is_shown",
         why="`config show` prints the keys of workers and tenants",
     ),
     Fault(
-        file="gateway/config_command/show.py",
+        file="gateway/config/effective.py",
         old=" if given else DEFAULT",
         new="",
         test=f"{_SHOW}test_each_setting_is_shown_with_its_place",

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from gateway.cli import main
+from gateway.config.effective import effective
 from gateway.config.load import Loaded
 from gateway.config.settings import Config
-from gateway.config_command.show import effective
 
 SECRET = "sk-never-shown"
 
