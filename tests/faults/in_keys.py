@@ -254,8 +254,8 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         file="gateway/access/contents.py",
-        old="        if known is not None and (path, stamp) == (known.settings.keys_file, known.stamp):\n",
-        new="        if known is not None:\n",
+        old="(path, stamp) == (known.settings.keys_file, known.stamp):\n",
+        new="True:\n",
         test=_CHANGES + "test_settings_change_while_requests_are_served",
         why="A reload keeps the keys of before",
     ),
