@@ -55,6 +55,7 @@ from gateway.requests.under_way import UnderWay
 from gateway.scheduling.build_scheduler import make_scheduler
 from gateway.scheduling.dispatcher import Dispatcher
 from gateway.scheduling.tenants import Tenancy
+from gateway.scheduling.waiting_order import WaitingOrder
 from gateway.shadow.metrics import ShadowMetrics
 from gateway.shadow.setup import setup_of
 from gateway.shadow.shadow import Shadow
@@ -141,12 +142,10 @@ def create_app(
     app.state.access, app.state.live_config, app.state.ledger = access, live, ledger
     app.state.forecaster, app.state.learned, app.state.shadow = forecaster, learned, shadow
     app.state.leaving, app.state.connections = leaving, connections
-    under_way = UnderWay()
+    under_way, order = UnderWay(), WaitingOrder(dispatcher)
     parts = Parts(
         *(dispatcher, fleet, tenancy, forecaster, metrics, leaving, under_way, supervisor, access),
-        live,
-        shadow,
-        Recent(),
+        *(live, shadow, Recent(), order),
     )
     leaving.at_drain.append(lambda: dispatcher.pause(False))  # what waits must still be answered
     _add_status(app, parts, metrics=not config.admin.metrics_only)
@@ -155,7 +154,8 @@ def create_app(
     _add_models(app, models, access)
     feedback = Feedback(forecaster, metrics, learned.log, config.learning.keep_text, shadow.feed)
     lifecycle = Lifecycle(
-        *(config, fleet, dispatcher, forecaster, metrics, feedback, tenancy, budget, under_way)
+        *(config, fleet, dispatcher, forecaster, metrics, feedback, tenancy, budget, under_way),
+        order,
     )
     stored, access_log = StoredResponses(config, fleet), AccessLog(config.log)
     at_once, to_all = AtOnce(config, fleet, metrics, budget), ToAll(config, fleet, models)

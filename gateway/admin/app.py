@@ -23,7 +23,6 @@ from gateway.admin.overview import overview
 from gateway.admin.parts import Parts
 from gateway.admin.ready import ready_state
 from gateway.admin.requests import MOST_ROWS, queue_page, request_page, top_page
-from gateway.admin.waiting import WaitingOrder
 from gateway.config.admin import Admin, is_loopback
 from gateway.config.settings import Config
 
@@ -52,7 +51,7 @@ def admin_app(parts: Parts, settings: Admin, viewers: Viewers) -> Starlette:
         middleware=[Middleware(Guard, settings)],
         exception_handlers={AdminError: answer_error, HTTPException: _not_found},
     )
-    app.state.order = WaitingOrder(parts)
+    app.state.order = parts.order
     return app
 
 

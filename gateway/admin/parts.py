@@ -14,6 +14,7 @@ from gateway.requests.recent import Recent
 from gateway.requests.under_way import UnderWay
 from gateway.scheduling.dispatcher import Dispatcher
 from gateway.scheduling.tenants import Tenancy
+from gateway.scheduling.waiting_order import WaitingOrder
 from gateway.shadow.shadow import Shadow
 from gateway.supervisor import Supervisor
 from gateway.workers.fleet import Fleet
@@ -36,6 +37,7 @@ class Parts:
     live: LiveConfig
     shadow: Shadow
     recent: Recent
+    order: WaitingOrder
     begun: float = field(default_factory=monotonic)
     """When the gateway began, in seconds of ``monotonic``."""
 

@@ -11,10 +11,10 @@ from typing import Any
 from gateway.admin.errors import AdminError
 from gateway.admin.overview import rounded
 from gateway.admin.parts import Parts
-from gateway.admin.waiting import Place, WaitingOrder
 from gateway.config.secret_text import without_secrets
 from gateway.requests.in_flight import InFlightRequest
 from gateway.requests.under_way import NO_KEY, KeyTotals
+from gateway.scheduling.waiting_order import Place, WaitingOrder
 from scheduler.job import Job
 
 MOST_ROWS = 1000

@@ -26,7 +26,8 @@ class LogSettings(Section):
     logged. Access records are not bounded. 0: no bound."""
     debug_headers: Literal["never", "asked", "always"] = "asked"
     """Whether answers of generated text have headers with the queue time, the worker's URL and the
-    forecast. asked: where the request has `x-lengthwise-debug: 1`."""
+    forecast. asked: where the request has `x-lengthwise-debug: 1`. But for never, a stream that
+    waits tells its place in the queue where its request has `x-lengthwise-position: 1`."""
 
     @field_validator("access", mode="before")
     @classmethod

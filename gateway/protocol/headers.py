@@ -26,7 +26,10 @@ CREDENTIALS = (*KEYS, "cookie")
 """Headers that prove who a client is. A worker gets them only where it is configured to."""
 
 _GATEWAYS_OWN = frozenset(
-    ("accept-encoding", "expect", "x-lengthwise-debug", "x-vllm-priority", "x-request-id")
+    (
+        *("accept-encoding", "expect", "x-lengthwise-debug", "x-lengthwise-position"),
+        *("x-vllm-priority", "x-request-id"),
+    )
 )
 """Request headers that the gateway sets or removes. With a client's x-vllm-priority vLLM would
 ignore the scheduler's priority."""

@@ -30,6 +30,8 @@ class Reply:
     """Whether the last byte has gone to the client."""
     debug: bool = False
     """Whether the client is told of queue, worker and forecast."""
+    place: bool = False
+    """Whether the client is told its place in the queue."""
     extra: Headers = field(default_factory=list)
     """Headers that the answer gets beside its own."""
     limits: Callable[[], Headers] | None = None

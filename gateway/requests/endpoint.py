@@ -41,6 +41,7 @@ from gateway.requests.leaving import Leaving
 from gateway.requests.lifecycle import Lifecycle
 from gateway.requests.metering import Meters
 from gateway.requests.model_names import ModelNames
+from gateway.requests.place_comment import wants_place
 from gateway.requests.reading import Reading
 from gateway.requests.recent import Recent
 from gateway.requests.refusals import WorkerErrorRelayed
@@ -155,6 +156,7 @@ class Endpoint:
         """Read a request whole, within the bounds of its body."""
         headers: Headers = scope["headers"]
         reply.debug = wants_debug(self.config.log, headers)
+        reply.place = wants_place(self.config.log, headers)
         arrival = asyncio.get_running_loop().time()
         admission: Admission | None = scope.get(ADMISSION)
         rights = None if admission is None else admission.holder.rights

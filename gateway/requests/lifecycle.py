@@ -18,6 +18,7 @@ from gateway.requests.debug_headers import debug_headers
 from gateway.requests.early_stream import early_stream
 from gateway.requests.feedback import Feedback
 from gateway.requests.in_flight import InFlightRequest
+from gateway.requests.place_comment import place_comment
 from gateway.requests.reading import describe
 from gateway.requests.refine import refining
 from gateway.requests.refusals import WorkerErrorRelayed, WorkerFailed, WorkerRefused
@@ -37,6 +38,7 @@ from gateway.requests.under_way import UnderWay
 from gateway.scheduling.affinity import affinity
 from gateway.scheduling.dispatcher import Dispatcher, Rejected, Slot
 from gateway.scheduling.tenants import Claim, Tenancy
+from gateway.scheduling.waiting_order import WaitingOrder
 from gateway.workers.fleet import Fleet
 from scheduler.actions import Dispatch
 from scheduler.engine_priority import priority
@@ -56,6 +58,7 @@ class Lifecycle:
     tenancy: Tenancy
     budget: RetryBudget
     under_way: UnderWay
+    order: WaitingOrder
 
     async def run(self, relay: Relay, model: str, worker_id: str = "") -> None:
         """Carry one request of ``model`` to its end; on return the client has the whole answer.
@@ -141,8 +144,10 @@ class Lifecycle:
         """Wait for a worker and forward the request; returns the answer's status."""
         request = in_flight.relay.request
         comments = self.config.queue.stream_comments_s if request.generates_stream else 0.0
+        told = in_flight.relay.reply.place and request.generates_stream
+        place = place_comment(self.order, in_flight.job) if told else None
         async with (
-            early_stream(in_flight.relay.reply, comments),
+            early_stream(in_flight.relay.reply, comments, place),
             self.dispatcher.slot(in_flight.job) as slot,
         ):
             in_flight.relay.record.queued = asyncio.get_running_loop().time()

@@ -147,7 +147,7 @@ FAULTS: tuple[Fault, ...] = (
         why="The queue is shown in an order in which it does not start",
     ),
     Fault(
-        file="gateway/admin/waiting.py",
+        file="gateway/scheduling/waiting_order.py",
         old="await asyncio.to_thread(order.extend, most, job_id)",
         new="order.extend(most, job_id)",
         test=(

@@ -10,6 +10,7 @@ _SHARED = "tests/gateway/access/test_shared_limits.py::"
 _LEFT = "tests/gateway/access/test_limit_headers.py::"
 _DEADLINES = "tests/gateway/requests/test_deadlines.py::"
 _STAY = "tests/gateway/live_config/test_keys_stay.py::"
+_PLACE = "tests/gateway/requests/test_place_comments.py::"
 _READ = "tests/gateway/protocol/test_as_servers_read.py::"
 
 FAULTS: tuple[Fault, ...] = (
@@ -110,5 +111,19 @@ FAULTS: tuple[Fault, ...] = (
         new="            if False:\n",
         test=_STAY + "test_a_file_of_keys_is_read_beside_the_event_loop",
         why="A reload with ten thousand keys holds every request up for most of a second",
+    ),
+    Fault(
+        file="gateway/requests/place_comment.py",
+        old='            return b""\n',
+        new='            return b": position=0\\n\\n"\n',
+        test=_PLACE + "test_a_request_that_need_not_wait_is_told_nothing",
+        why="A request that runs is told that it waits",
+    ),
+    Fault(
+        file="gateway/requests/place_comment.py",
+        old=' and settings.debug_headers != "never"',
+        new="",
+        test=_PLACE + "test_nobody_else_is_told",
+        why="Clients learn of the queue where the operator does not want it",
     ),
 )

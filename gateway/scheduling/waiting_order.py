@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 from time import monotonic
 
-from gateway.admin.parts import Parts
+from gateway.scheduling.dispatcher import Dispatcher
 from scheduler.job import Job
 from scheduler.waiting_jobs import WaitingJobs
 from scheduler.waiting_order import start_order
@@ -55,8 +55,8 @@ class WaitingOrder:
     What it tells is up to ``FRESH_S`` old.
     """
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, dispatcher: Dispatcher) -> None:
+        self._dispatcher = dispatcher
         self._order: _Order | None = None
         self._taken = -math.inf
         self._taking = asyncio.Lock()
@@ -64,6 +64,10 @@ class WaitingOrder:
     async def first(self, most: int) -> list[Place]:
         """The first places."""
         return list(islice((await self._extended(most)).values(), most))
+
+    def waits(self, job_id: str) -> bool:
+        """Whether a job waits now."""
+        return job_id in self._dispatcher.scheduler.waiting_jobs
 
     async def place(self, job_id: str) -> Place | None:
         """The place of a job; None where it does not wait, or did not yet."""
@@ -73,7 +77,7 @@ class WaitingOrder:
         async with self._taking:
             order = self._order
             if order is None or monotonic() - self._taken >= FRESH_S:
-                order = self._order = _Order(self._parts.scheduler.waiting_jobs)
+                order = self._order = _Order(self._dispatcher.scheduler.waiting_jobs)
                 self._taken = monotonic()
             if len(order.places) < most or (job_id and job_id not in order.places):
                 await asyncio.to_thread(order.extend, most, job_id)
@@ -84,7 +88,7 @@ class WaitingOrder:
 
         None while nothing starts, or too little has started to tell.
         """
-        if self._parts.scheduler.paused:
+        if self._dispatcher.scheduler.paused:
             return None
-        rate = self._parts.dispatcher.rates.per_s(place.job.model)
+        rate = self._dispatcher.rates.per_s(place.job.model)
         return place.ahead / rate if rate else None
