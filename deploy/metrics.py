@@ -47,7 +47,7 @@ LABELS = {
     "met": "`true` or `false`",
     "model": "model of a worker: 100 of their own (20 of the forecasts' scores), `(other)` for the "
     "rest; `none` for no model",
-    "outcome": "`ok`, or the code of the error ([runbook](README.md#error-codes))",
+    "outcome": "`ok`, or the code of the error ([runbook](RUNBOOK.md#error-codes))",
     "python_version": "one",
     "reason": "one of a few words; of the last refit a sentence, one at a time",
     "refines": "`true` or `false`",

@@ -14,8 +14,8 @@ FAILED = (
     "|cancelled"
 )
 REJECTED = (
-    "queue_full|tenant_queue_full|queue_timeout|request_timeout|no_healthy_worker|shutting_down"
-    "|bodies_full"
+    "queue_full|queue_tokens_full|tenant_queue_full|deadline_unreachable|queue_timeout"
+    "|request_timeout|no_healthy_worker|shutting_down|bodies_full"
 )
 """Outcomes of requests that were owed an answer and got none."""
 
