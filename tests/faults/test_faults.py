@@ -47,7 +47,7 @@ def test_a_test_that_fails_counts_as_noticed_though_its_fixtures_hang(tmp_path: 
         "import pytest\n@pytest.fixture\ndef slow():\n    yield\n    while True:\n        pass\n"
         "def test_x(slow):\n    assert not slow is None\n"
     )
-    assert pytest_run(tmp_path, ["test_fails.py"], 5.0).code == FAILED
+    assert pytest_run(tmp_path, ["test_fails.py"], 10.0).code == FAILED
 
 
 def test_a_run_sees_the_tree_that_it_is_given(tmp_path: Path) -> None:
