@@ -213,7 +213,7 @@ def _add_status(app: FastAPI, parts: Parts, *, metrics: bool) -> None:
             parts.access.holder(request.scope)
         except ApiError as error:
             return _refusal(error)
-        return metrics_page(parts)
+        return metrics_page(request, parts)
 
 
 def _add_models(app: FastAPI, models: ModelNames, access: Access) -> None:

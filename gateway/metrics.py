@@ -15,6 +15,7 @@ from prometheus_client import (
 )
 
 from gateway.config.scheduling import Slo
+from gateway.telemetry.exposition import Exemplar
 from gateway.telemetry.genai import GenAiMetrics
 from gateway.telemetry.model_labels import ModelLabels
 from gateway.telemetry.process import add_process_metrics
@@ -25,12 +26,10 @@ SECONDS_PER_TOKEN = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1,
 PREDICTION_SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5)
 TOKENS = (5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 25_000)
 
-
 disable_created_metrics()  # type: ignore[no-untyped-call]  # no panel reads these series
 
 NO_MODEL = "none"
 """Model label of requests that name no model, or a model that no worker serves."""
-
 
 EJECTED = ("hangs", "fails", "is slow")
 """Reasons for which a worker gets no requests for a while that another can take."""
@@ -223,8 +222,8 @@ class Metrics:
         for result in ("inside", "outside"):
             self.intervals.labels(model, result)
 
-    def observe_answer(self, model: str, record: RequestRecord) -> None:
-        """Count the latencies and the tokens of a complete answer."""
+    def observe_answer(self, model: str, record: RequestRecord, trace: Exemplar = None) -> None:
+        """Count the latencies and the tokens of a complete answer; ``trace``: where it is shown."""
         model = self.shown(model)
         self.prompt_tokens.labels(model).inc(record.prompt_tokens)
         self.generation_tokens.labels(model).inc(record.output_tokens)
@@ -236,7 +235,7 @@ class Metrics:
             (self.normalised_latency, record.normalised_latency),
         ):
             if value is not None:
-                histogram.labels(model).observe(value)
+                histogram.labels(model).observe(value, trace)
         self.slo.labels(model, "true" if self._met(record) else "false").inc()
 
     def _met(self, record: RequestRecord) -> bool:

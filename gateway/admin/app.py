@@ -25,6 +25,7 @@ from gateway.admin.ready import ready_state
 from gateway.admin.requests import MOST_ROWS, queue_page, request_page, top_page
 from gateway.config.admin import Admin, is_loopback
 from gateway.config.settings import Config
+from gateway.telemetry.exposition import exposition
 
 Handler = Callable[[Request, Parts], Awaitable[Response]]
 
@@ -71,14 +72,15 @@ async def _ready(request: Request, parts: Parts) -> Response:
     return JSONResponse(state, status)
 
 
-async def _metrics(_: Request, parts: Parts) -> Response:
-    return metrics_page(parts)
+async def _metrics(request: Request, parts: Parts) -> Response:
+    return metrics_page(request, parts)
 
 
-def metrics_page(parts: Parts) -> Response:
-    """Prometheus text."""
-    kind = "text/plain; version=0.0.4; charset=utf-8"
-    return Response(parts.metrics.render(), media_type=kind)
+def metrics_page(request: Request, parts: Parts) -> Response:
+    """Prometheus text, or OpenMetrics with exemplars."""
+    accept, traced = request.headers.get("accept", ""), parts.live.in_force.traces.endpoint
+    page, kind = exposition(parts.metrics.registry, accept, traced=traced is not None)
+    return Response(page, headers={"content-type": kind})
 
 
 async def _status(_: Request, parts: Parts) -> Response:

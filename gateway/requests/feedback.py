@@ -13,6 +13,7 @@ from gateway.forecasting.forecaster import Forecaster
 from gateway.forecasting.request_forecast import RequestForecast
 from gateway.metrics import Metrics
 from gateway.requests.in_flight import InFlightRequest
+from gateway.requests.traced import exemplar
 from gateway.shadow.feed import Feed
 from predictor.adaptive.keys import NO_KEY, PROMPT, SKELETON, SYSTEM
 from predictor.features.definition import feature_hash
@@ -48,7 +49,7 @@ class Feedback:
         if not relay.request.generates:
             return
         self._tell(in_flight, usage.output_tokens, whole=True)
-        self.metrics.observe_answer(job.model, record)
+        self.metrics.observe_answer(job.model, record, exemplar())
         self.metrics.genai.observe(relay.request.endpoint, self.metrics.shown(job.model), record)
         if usage.output_tokens:
             reasons = usage.finish_reasons  # none: nobody says that the answer ended by itself

@@ -33,7 +33,7 @@ from gateway.requests.relay import Relay
 from gateway.requests.reservation import settle, settle_broken_off
 from gateway.requests.retry_budget import RetryBudget
 from gateway.requests.sequence_limit import check_sequences
-from gateway.requests.traced import attempt
+from gateway.requests.traced import attempt, exemplar
 from gateway.requests.under_way import UnderWay
 from gateway.scheduling.affinity import affinity
 from gateway.scheduling.dispatcher import Dispatcher, Rejected, Slot
@@ -227,7 +227,7 @@ class Lifecycle:
         now = asyncio.get_running_loop().time()
         if record.dispatched is None:
             model = self.metrics.shown(job.model or NO_MODEL)
-            self.metrics.queue_wait.labels(model).observe(now - job.arrival)
+            self.metrics.queue_wait.labels(model).observe(now - job.arrival, exemplar())
         record.dispatched, in_flight.worker = now, dispatch.worker_id
         if in_flight.relay.reply.debug:
             in_flight.relay.reply.extra = debug_headers(in_flight)

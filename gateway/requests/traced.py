@@ -14,6 +14,7 @@ from gateway.protocol.asgi import Scope
 from gateway.protocol.reply import Reply
 from gateway.requests.access_log import Ended
 from gateway.requests.relay import Relay
+from gateway.telemetry.exposition import Exemplar
 
 if TYPE_CHECKING:
     from gateway.tracing.traces import Step, Trace, Traces
@@ -62,6 +63,12 @@ class TracedRequests:
         """Send what is left."""
         if self._traces is not None:
             self._traces.close()
+
+
+def exemplar() -> Exemplar:
+    """Where the request of the present task is shown; None without a trace."""
+    trace = _CURRENT.get()
+    return None if trace is None else trace.ids
 
 
 @contextmanager

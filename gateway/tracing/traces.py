@@ -19,7 +19,16 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ParentBasedTraceIdRatio
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer, set_span_in_context
+from opentelemetry.trace import (
+    Span,
+    SpanKind,
+    Status,
+    StatusCode,
+    Tracer,
+    format_span_id,
+    format_trace_id,
+    set_span_in_context,
+)
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from pydantic import HttpUrl
 
@@ -88,6 +97,15 @@ class Trace:
 
     def __post_init__(self) -> None:
         self._context = set_span_in_context(self._span)
+
+    @property
+    def ids(self) -> dict[str, str] | None:
+        """The ids of the request's span, for exemplars; None where nobody keeps it."""
+        context = self._span.get_span_context()
+        if not context.trace_flags.sampled:
+            return None
+        trace_id, span_id = format_trace_id(context.trace_id), format_span_id(context.span_id)
+        return {"trace_id": trace_id, "span_id": span_id}
 
     @contextmanager
     def attempt(self, attributes: Mapping[str, Any]) -> Iterator[dict[str, str]]:

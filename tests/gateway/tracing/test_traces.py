@@ -1,17 +1,13 @@
-"""Traces of requests, at an exporter in the process and at a collector that takes OTLP."""
+"""Traces of requests, at an exporter in the process."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
-from aiohttp import web
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -122,45 +118,6 @@ async def test_a_failed_request_names_its_outcome_and_each_attempt(
     assert not root.status.is_ok
 
 
-@asynccontextmanager
-async def collector(received: list[str]) -> AsyncIterator[str]:
-    """A collector of OTLP over HTTP, which keeps the names of spans; yields its URL."""
-
-    async def take(request: web.Request) -> web.Response:
-        sent = ExportTraceServiceRequest.FromString(await request.read())
-        scopes = [scope for one in sent.resource_spans for scope in one.scope_spans]
-        received.extend(span.name for scope in scopes for span in scope.spans)
-        return web.Response()
-
-    app = web.Application()
-    app.router.add_post("/v1/traces", take)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    await runner.cleanup()
-
-
-async def test_all_traces_arrive_at_a_collector(
-    emulator: EmbeddedEmulator, session: aiohttp.ClientSession
-) -> None:
-    received: list[str] = []
-    async with (
-        collector(received) as url,
-        gateway(emulator.url, traces={"endpoint": url}) as running,
-    ):
-
-        async def ask() -> None:
-            body = chat(vllm_xargs=forced(3))
-            async with session.post(running.url + "/v1/chat/completions", json=body) as one:
-                assert one.status == 200
-
-        await asyncio.gather(*(ask() for _ in range(100)))
-    counts = Counter(received)
-    assert {counts[name] for name in ("chat emulated", "forecast", "queue", "attempt")} == {100}
-
-
 async def test_a_collector_that_is_down_costs_a_line_and_no_request(
     emulator: EmbeddedEmulator,
     session: aiohttp.ClientSession,
@@ -169,6 +126,7 @@ async def test_a_collector_that_is_down_costs_a_line_and_no_request(
 ) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1")
     monkeypatch.setattr(quiet_log.Retold, "_last", -quiet_log.REPEAT_S)
+    monkeypatch.setattr(logging.getLogger("opentelemetry"), "handlers", [])  # of other tests
     async with gateway(emulator.url, traces={"endpoint": "http://127.0.0.1:9"}) as running:
         for _ in range(3):
             body = chat(vllm_xargs=forced(3))
