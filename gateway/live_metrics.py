@@ -82,6 +82,11 @@ class LiveMetrics(Collector):
             oldest.add_metric([label], longest)
         yield from (length, oldest)
         yield GaugeMetricFamily(
+            "lengthwise_queue_expected_tokens",
+            "Output tokens that the requests in the queue are expected to generate",
+            value=jobs.counts.tokens,
+        )
+        yield GaugeMetricFamily(
             "lengthwise_paused", "1 while the queue is paused", value=scheduler.paused
         )
 

@@ -60,6 +60,8 @@ def test_the_gateway_is_configured_for_the_two_emulated_workers() -> None:
     config = _gateway_config(services)
     assert config.listen.host == "0.0.0.0"
     assert services["gateway"]["ports"] == [f"127.0.0.1:{config.listen.port}:{config.listen.port}"]
+    moved = _services({"GATEWAY_PORT": "8081"})["gateway"]["ports"]
+    assert moved == [f"127.0.0.1:8081:{config.listen.port}"]
     for worker in config.workers:
         service = services[str(worker.url.host)]
         assert "profiles" not in service
@@ -69,19 +71,49 @@ def test_the_gateway_is_configured_for_the_two_emulated_workers() -> None:
     assert len(config.workers) == 2
 
 
-def test_the_command_in_the_head_comment_connects_the_gateway_to_vllm() -> None:
-    command = re.search(r"LENGTHWISE_WORKERS='(.*)' \\\n# +(docker compose .*)", TEXT)
-    assert command
-    services = _services({"LENGTHWISE_WORKERS": command[1]})
+@pytest.mark.parametrize(("profile", "name"), [("gpu", "vllm"), ("cpu", "vllm-cpu")])
+def test_the_commands_in_the_head_comment_connect_the_gateway_to_vllm(
+    profile: str, name: str
+) -> None:
+    found = re.findall(r"LENGTHWISE_WORKERS='(.*)' \\\n# +(docker compose .*)", TEXT)
+    setting, command = next(pair for pair in found if f"--profile {profile} " in pair[1])
+    services = _services({"LENGTHWISE_WORKERS": setting})
     (worker,) = _gateway_config(services).workers
-    vllm = services["vllm"]
-    assert str(worker.url.host) == "vllm"
-    assert vllm["profiles"] == ["gpu"]
+    vllm = services[name]
+    assert str(worker.url.host) == name
+    assert vllm["profiles"] == [profile]
     assert vllm["command"][vllm["command"].index("--port") + 1] == str(worker.url.port)
     assert vllm["command"][-2:] == ["--scheduling-policy", "priority"]
-    started = command[2].split(" up ")[1].split()
-    assert set(started) == set(services) - {"worker-1", "worker-2"}
-    assert not any(services[name].get("depends_on") for name in started)
+    started = command.split(" up ")[1].split()
+    assert set(started) == {"gateway", name, "prometheus", "grafana"}
+    waited = services["gateway"]["depends_on"]  # of no service that a profile leaves out
+    assert all(not how["required"] and services[on].get("profiles") for on, how in waited.items())
+    assert waited[name]["condition"] == "service_healthy"
+
+
+def test_every_service_has_a_health_check() -> None:
+    own = {name for name, service in _services().items() if "healthcheck" not in service}
+    assert own == {"gateway"}
+    assert "HEALTHCHECK" in DOCKERFILE
+
+
+def test_what_is_learned_outlives_the_container_and_the_image_s_user_may_write_it() -> None:
+    gateway = _services()["gateway"]
+    folder = _gateway_config(_services()).learning.folder
+    named = dict(mount.split(":")[1::-1] for mount in gateway["volumes"] if mount[0] != ".")
+    (home,) = named
+    assert folder is not None
+    assert folder.is_relative_to(home)
+    assert f"install -d -o 10001 -g 10001 -m 0700 {home}" in DOCKERFILE
+    assert "\nUSER 10001\n" in DOCKERFILE
+    assert gateway["read_only"]
+    assert set(named.values()) <= set(yaml.safe_load(TEXT)["volumes"])
+
+
+def test_the_example_of_the_environment_has_every_variable_with_its_default() -> None:
+    example = (ROOT / ".env.example").read_text("utf-8")
+    listed = dict(re.findall(r"^(\w+)=(.*)$", example, re.MULTILINE))
+    assert listed == dict(VARIABLE.findall(TEXT))
 
 
 def test_docker_waits_longer_than_the_gateway_drains() -> None:
@@ -96,7 +128,7 @@ def test_prometheus_scrapes_the_services_and_grafana_reads_prometheus() -> None:
     port = _gateway_config(services).listen.port
     assert own["static_configs"] == [{"targets": [f"gateway:{port}"]}]
     (lookup,) = engines["dns_sd_configs"]
-    assert set(lookup["names"]) == {"worker-1", "worker-2", "vllm"}
+    assert set(lookup["names"]) == {"worker-1", "worker-2", "vllm", "vllm-cpu"}
     assert lookup["port"] == 8000
     (source,) = _yaml("grafana/provisioning/datasources/prometheus.yml")["datasources"]
     url = urlsplit(source["url"])
@@ -136,7 +168,7 @@ def test_docker_compose_accepts_the_file() -> None:
     )
     if not docker or not plugin or plugin.returncode:
         pytest.skip("docker compose is missing: install Docker with its compose plugin")
-    command = [docker, "compose", "-f", str(COMPOSE), "--profile", "gpu", "config", "--quiet"]
+    command = [docker, "compose", "-f", str(COMPOSE), "--profile", "*", "config", "--quiet"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr
 

@@ -61,4 +61,12 @@ LATENCY = (
             "paused": "max(lengthwise_paused)",
         },
     ),
+    Panel(
+        "Expected work in the queue",
+        "short",
+        "Output tokens that waiting requests are expected to generate "
+        "(lengthwise_queue_expected_tokens). Divided by what a worker generates in the time in "
+        "which another starts, it says how many workers are missing: an autoscaler goes by it.",
+        {"tokens": "sum(lengthwise_queue_expected_tokens)"},
+    ),
 )
