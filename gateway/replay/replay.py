@@ -30,8 +30,11 @@ MOST_SCALING, SCALED_ENOUGH = 2.0, 0.01
 FEWEST_STREAMS = 30
 """Streamed answers from which on step costs are corrected."""
 
+Rows = dict[int, tuple[float, ...]]
+"""By a request's index: the fields of ``Latencies``, and the seconds that its stream takes."""
+
 STREAM = 4
-"""Place in a simulated row of the seconds that a stream takes, behind ``Latencies``."""
+"""Place in a row of the seconds that a stream takes."""
 
 
 @dataclass(slots=True)
@@ -66,23 +69,57 @@ def replay(window: Window, pools: Sequence[Pool], policy: Mapping[str, Any]) -> 
     chosen.sort()
     tokens = np.array([seen[index].output_tokens for index in chosen], dtype=float)
     replayed = Replayed(tokens, {ACTUAL: _actual([seen[index] for index in chosen])})
-    for name, arm in arms(policy).items():  # the present policy first: it sets the costs
-        run = _scaled if name == PRESENT else _simulated
-        rows = {index: row for pool in pools for index, row in run(pool, seen, arm).items()}
+    runs = [_present(pool, seen, policy) for pool in pools]
+    for name in (PRESENT, *BASELINES):
+        rows = {
+            index: row
+            for pool, (arm, present) in zip(pools, runs, strict=True)
+            for index, row in (
+                present if name == PRESENT else _simulated(pool, seen, arm[name])
+            ).items()
+        }
         columns = zip(*(rows[index] for index in chosen), strict=True)
         replayed.arms[name] = Latencies(*list(map(_column, columns))[:STREAM])
     return replayed
 
 
-def _scaled(pool: Pool, seen: Sequence[Seen], present: Arm) -> dict[int, tuple[float, ...]]:
-    """As ``_simulated``; scales the step costs, so that streams take as long as they took.
+def _present(
+    pool: Pool, seen: Sequence[Seen], policy: Mapping[str, Any]
+) -> tuple[dict[str, Arm], Rows]:
+    """The pool's arms, and the rows of the present policy.
 
-    Where an engine preempts, the learned costs are too high: a request that waits for its memory
-    looks like one whose steps are slow. The time before the first token plays no part in this.
+    Nobody tells whether an engine heeds the priorities that it gets: what comes nearer to the
+    latencies that came is taken to be so.
+    """
+    heeds = (True, False) if policy["priority"] else (False,)
+    found = [arms({**policy, "priority": heeded}) for heeded in heeds]
+    tried = [(one, _simulated(pool, seen, one[PRESENT])) for one in found]
+    chosen, rows = min(tried, key=lambda one: _distance(one[1], seen))
+    return chosen, _scaled(pool, seen, chosen[PRESENT], rows)
+
+
+def _distance(rows: Rows, seen: Sequence[Seen]) -> float:
+    """Seconds by which the whole times of measured requests are off, summed."""
+    return float(
+        np.nansum(
+            [
+                abs(row[0] - (one.ended.finished - one.begun.arrival))
+                for index, row in rows.items()
+                if (one := seen[index]).measured and one.ended is not None
+            ]
+        )
+    )
+
+
+def _scaled(pool: Pool, seen: Sequence[Seen], present: Arm, rows: Rows) -> Rows:
+    """``rows`` of the present policy, or those after step costs were scaled.
+
+    Streams are to take as long as they took. Where an engine preempts, the learned costs are too
+    high: a request that waits for its memory looks like one whose steps are slow. The time before
+    the first token plays no part in this.
     """
     streams = [index for index in pool.requests if seen[index].measured and _took(seen[index])]
     actual = sum(_took(seen[index]) for index in streams)
-    rows = _simulated(pool, seen, present)
     for _ in range(SCALINGS if len(streams) >= FEWEST_STREAMS else 0):
         simulated = np.nansum([rows[index][STREAM] for index in streams])
         factor = min(max(actual / max(simulated, 1e-9), 1 / MOST_SCALING), MOST_SCALING)
@@ -119,7 +156,7 @@ def _record(one: Seen) -> RequestRecord:
     )
 
 
-def _simulated(pool: Pool, seen: Sequence[Seen], arm: Arm) -> dict[int, tuple[float, ...]]:
+def _simulated(pool: Pool, seen: Sequence[Seen], arm: Arm) -> Rows:
     """The row of each request of a pool, by the request's index; of sequences the last one's."""
     requests: list[Request] = []
     for index in pool.requests:

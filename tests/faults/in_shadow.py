@@ -38,6 +38,13 @@ FAULTS: tuple[Fault, ...] = (
         why="Long answers, which end late, are missing from the window",
     ),
     Fault(
+        file="gateway/replay/replay.py",
+        old="    heeds = (True, False) if",
+        new="    heeds = (True,) if",
+        test=_JUDGE + "test_whether_the_engine_heeds_priorities_is_found_out",
+        why="An engine that takes requests as they come is taken to order them",
+    ),
+    Fault(
         file="gateway/shadow/feed.py",
         old="        if len(self.begun) < MOST_KEPT:\n",
         new="        if True:\n",

@@ -129,3 +129,10 @@ def test_the_present_policy_is_the_configured_one(slots: Traffic) -> None:
     assert page["policy"] == "fcfs"
     assert page["arms"]["present"] == page["arms"]["fcfs"]
     assert SETUP["policy"] == "sejf"
+
+
+def test_whether_the_engine_heeds_priorities_is_found_out() -> None:
+    deaf = traffic(heeds=False)
+    exact = dict.fromkeys(("mean_e2e", "mean_per_token"), 0.0)
+    errors = _page(deaf)["model"]["error_ratio"]
+    assert {name: errors[name] for name in exact} == pytest.approx(exact, abs=0.03)

@@ -74,12 +74,18 @@ class Traffic:
         return history
 
 
-def traffic(setup: dict[str, Any] = SETUP, *, count: int = 300, rate: float = 2.6) -> Traffic:
-    """Poisson arrivals of answers of 1 to 400 tokens, with forecasts that are fairly good."""
+def traffic(
+    setup: dict[str, Any] = SETUP, *, count: int = 300, rate: float = 2.6, heeds: bool = True
+) -> Traffic:
+    """Poisson arrivals of answers of 1 to 400 tokens, with forecasts that are fairly good.
+
+    ``heeds``: whether the engine heeds priorities.
+    """
     rng = random.Random(0)
     requests = [_request(rng, number) for number in range(count)]
     arrivals = poisson(count, rate, rng)
-    outcome = simulate(requests, arrivals, _servers(setup), _arm(setup["policy"]))
+    arm = replace(_arm(setup["policy"]), priority=heeds)
+    outcome = simulate(requests, arrivals, _servers(setup), arm)
     return Traffic(setup, requests, arrivals, outcome)
 
 

@@ -1,0 +1,254 @@
+"""What the shadow says was saved, against a real A/B on emulated workers.
+
+    python -m tests.bench.shadow --runs FILE [--seeds 5] [--requests 300]
+
+Each run sends the same requests at the same times to two workers: to one directly (stock), to the
+other through a gateway as it is installed, whose shadow replays the run after its end. Both arms
+run side by side, as do the regimes, so that a machine that is slow for a moment is so for all. The
+shadow's page is compared with what the clients of both arms measured, in seconds of the clock.
+
+Two regimes: ``slots`` (8 sequences, memory for all) and ``memory`` (64 sequences, 3,200 KV tokens).
+Load 1 is the capacity of stock in the simulator. Forty kinds of prompts, each with its own typical
+length, so that forecasts learn. Each finished run is a line of the file of ``--runs``; the same
+command continues, and prints the table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from statistics import fmean, median
+from typing import Any
+
+from gateway.emulator import EmbeddedEmulator, EmulatorConfig
+from scheduler.length import LengthDistribution
+from scheduler.records import RequestRecord
+from scheduler.sim.arms import STOCK, Server
+from scheduler.sim.arrivals import poisson
+from scheduler.sim.capacity import capacity
+from scheduler.sim.costs import StepCosts
+from scheduler.sim.engine_config import EngineConfig
+from scheduler.sim.measures import quantile
+from scheduler.sim.request import Request
+from tests.bench.burst import server_process
+from tests.bench.load import stream_all
+from tests.bench.processes import free_port
+from tests.bench.sustained import Journal
+from tests.vllm.engine import read_metrics
+
+MODEL = "emulated"
+COSTS = StepCosts(0.05, 2e-4, 2e-6, 2e-4)
+"""Slow steps: the emulator's own work is little beside them."""
+
+_ORDER: dict[str, Any] = {"scheduling_policy": "priority"}
+
+REGIMES = {
+    "slots": EngineConfig(max_num_seqs=8, num_blocks=4096, max_model_len=1024, **_ORDER),
+    "memory": EngineConfig(max_num_seqs=64, num_blocks=200, max_model_len=1024, **_ORDER),
+}
+LOADS = {"slots": 1.2, "memory": 1.3}
+SPEEDS = {"slots": 2.0, "memory": 1.0}
+"""Seconds of the engine in one of the clock."""
+
+KINDS, LONGEST = 40, 400
+PATIENCE_S = 300.0
+DRAIN_S = 30.0
+"""Seconds from the last arrival to the replay, in which all requests end."""
+MEASURES = ("mean_per_token", "mean_e2e", "p99_e2e", "mean_ttft", "p99_ttft")
+
+
+def bodies(count: int, seed: int) -> list[dict[str, Any]]:
+    """Requests of forty kinds, whose answers' lengths vary by a factor within a kind."""
+    rng = random.Random(seed)
+    kinds = [(rng.lognormvariate(3.6, 1.0), rng.randint(5, 60)) for _ in range(KINDS)]
+    made = []
+    for _ in range(count):
+        kind = rng.randrange(KINDS)
+        typical, words = kinds[kind]
+        prompt = f"Task {kind} of {seed}: " + " ".join(["describe"] * words)
+        tokens = min(LONGEST, max(1, round(typical * rng.lognormvariate(0, 0.3))))
+        messages = [{"role": "user", "content": prompt}]
+        target = {"vllm_xargs": {"target_tokens": tokens}}
+        made.append({"model": MODEL, "messages": messages, **target})
+    return made
+
+
+def times(regime: str, sent: Sequence[dict[str, Any]], seed: int) -> list[float]:
+    """Arrivals in seconds of the engine."""
+    requests = [
+        Request(40, body["vllm_xargs"]["target_tokens"], LengthDistribution.point(1))
+        for body in sent
+    ]
+    rate = LOADS[regime] * capacity(requests, [Server(REGIMES[regime], COSTS)])
+    return poisson(len(sent), rate, random.Random(1000 + seed))
+
+
+@contextmanager
+def gateway(worker: str, slots: int, seconds: float) -> Iterator[tuple[str, str]]:
+    """A gateway that replays after so many seconds: the URLs for clients and for operators."""
+    admin = f"127.0.0.1:{free_port()}"
+    settings = {
+        "workers": [{"url": worker, "max_num_seqs": slots}],
+        "admin": {"listen": admin},
+        "predictor": {"refine": False},
+        "shadow": {"enabled": "on", "window_s": 3600, "interval_s": seconds, "tolerance": 10},
+    }
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+        json.dump(settings, file)
+        file.flush()
+        flags = ("serve", "--config", file.name, "--port", "0")
+        with server_process("gateway.cli", *flags) as url:
+            yield url, f"http://{admin}"
+
+
+def page_of(admin: str, requests: int) -> dict[str, Any]:
+    """The shadow's page once it is about all requests."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        with urllib.request.urlopen(admin + "/admin/shadow", timeout=30) as reply:
+            page: dict[str, Any] = json.load(reply)
+        if page.get("requests") == requests and "arms" in page:
+            return page
+        assert time.monotonic() < deadline, page
+        time.sleep(1)
+
+
+def measured(records: Sequence[RequestRecord]) -> dict[str, float]:
+    """The measures by the clients' clocks, in seconds."""
+    e2e = sorted(one.e2e or 0.0 for one in records)
+    ttft = sorted(one.ttft or 0.0 for one in records)
+    return {
+        "mean_per_token": fmean(one.normalised_latency or 0.0 for one in records),
+        "mean_e2e": fmean(e2e),
+        "p99_e2e": quantile(e2e, 0.99),
+        "mean_ttft": fmean(ttft),
+        "p99_ttft": quantile(ttft, 0.99),
+    }
+
+
+async def both(
+    urls: Sequence[str], sent: Sequence[dict[str, Any]], at: Sequence[float]
+) -> list[list[RequestRecord]]:
+    """The same requests at the same times to each URL."""
+    return await asyncio.gather(*(stream_all(url, sent, at) for url in urls))
+
+
+def run(regime: str, seed: int, count: int) -> dict[str, Any]:
+    """One run of both arms."""
+    sent = bodies(count, seed)
+    at = [arrival / SPEEDS[regime] for arrival in times(regime, sent, seed)]
+    with ExitStack() as stack:
+        workers = [
+            stack.enter_context(server_process("tests.bench.shadow", "--worker", regime))
+            for _ in range(2)
+        ]
+        slots = REGIMES[regime].max_num_seqs
+        url, admin = stack.enter_context(gateway(workers[1], slots, at[-1] + DRAIN_S))
+        direct, through = asyncio.run(both((workers[0], url), sent, at))
+        page = page_of(admin, count)
+        preempted = [read_metrics(one)["vllm:num_preemptions_total"] for one in workers]
+    return {
+        "stock": measured(direct),
+        "actual": measured(through),
+        "preempted": preempted,
+        "page": page,
+        "load_average": os.getloadavg()[1],
+    }
+
+
+def row(line: dict[str, Any]) -> dict[str, float]:
+    """For each measure: what was saved really and by the shadow, and how far the shadow is off.
+
+    Once as a share of what was saved, once of the latency under stock.
+    """
+    found: dict[str, float] = {}
+    for name in MEASURES:
+        stock = line["stock"][name]
+        real = stock - line["actual"][name]
+        said = line["page"]["saved"]["stock"]["all"][name]["seconds"]
+        found |= {f"real {name}": real, f"said {name}": said}
+        found |= {f"of saved {name}": said / real - 1, f"of stock {name}": (said - real) / stock}
+    return found
+
+
+def table(journal: Journal) -> str:
+    """Markdown: for each regime and measure the medians over the seeds, least and greatest."""
+    lines = [
+        "| regime | measure | stock, s | saved, A/B, s | saved, shadow, s | error of the saving "
+        "| error by stock's latency | replay's own error |",
+        "|---" * 8 + "|",
+    ]
+    for regime in REGIMES:
+        runs = [line for line in journal.lines if line["regime"] == regime]
+        for name in MEASURES if runs else ():
+            rows = [row(line) for line in runs]
+            cells = [_spread([line["stock"][name] for line in runs], ".3g")]
+            cells += [
+                _spread([one[f"{kind} {name}"] for one in rows], ".3g") for kind in ("real", "said")
+            ]
+            for kind in ("of saved", "of stock"):
+                cells.append(_spread([one[f"{kind} {name}"] for one in rows], "+.0%"))
+            own = [line["page"]["model"]["error_ratio"][name] for line in runs]
+            cells.append(_spread(own, "+.0%"))
+            lines.append(f"| {regime} | {name} | " + " | ".join(cells) + " |")
+        if runs:
+            stock, ours = ([line["preempted"][arm] for line in runs] for arm in (0, 1))
+            said = [line["page"]["saved"]["stock"]["all"]["preemptions"] for line in runs]
+            spared = [one - other for one, other in zip(stock, ours, strict=True)]
+            lines.append(
+                f"| {regime} | preemptions | {_spread(stock, '.0f')} | {_spread(spared, '.0f')} "
+                f"| {_spread(said, '.0f')} | | | |"
+            )
+    return "\n".join(lines)
+
+
+def _spread(values: Sequence[float], style: str) -> str:
+    low, high = format(min(values), style), format(max(values), style)
+    return f"{format(median(values), style)} ({low}..{high})"
+
+
+def worker(regime: str) -> None:
+    """Run an emulated worker until SIGTERM; prints its URL."""
+    with EmbeddedEmulator(
+        EmulatorConfig((MODEL,), REGIMES[regime], COSTS, SPEEDS[regime])
+    ) as emulator:
+        print(emulator.url, flush=True)
+        signal.pause()
+
+
+def main() -> None:
+    """Make the missing runs and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--runs", type=Path, metavar="FILE")
+    parser.add_argument("--worker", choices=tuple(REGIMES))
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--requests", type=int, default=300)
+    args = parser.parse_args()
+    if args.worker:
+        worker(args.worker)
+        return
+    journal = Journal(args.runs)
+    for seed in range(args.seeds):
+        missing = [one for one in REGIMES if journal.find(regime=one, seed=seed) is None]
+        with ThreadPoolExecutor() as threads:
+            lines = threads.map(lambda one, seed=seed: run(one, seed, args.requests), missing)
+            for regime, line in zip(missing, lines, strict=True):
+                journal.add(regime=regime, seed=seed, arm=STOCK, **line)
+                print(regime, seed, row(line), file=sys.stderr, flush=True)
+    print(table(journal))
+
+
+if __name__ == "__main__":
+    main()
