@@ -183,7 +183,7 @@ def row(line: dict[str, Any]) -> dict[str, float]:
     return found
 
 
-def table(journal: Journal) -> str:
+def table_of(found: Sequence[dict[str, Any]]) -> str:
     """Markdown: for each regime and measure the medians over the seeds, least and greatest."""
     lines = [
         "| regime | measure | stock, s | saved, A/B, s | saved, shadow, s | error of the saving "
@@ -191,7 +191,7 @@ def table(journal: Journal) -> str:
         "|---" * 8 + "|",
     ]
     for regime in REGIMES:
-        runs = [line for line in journal.lines if line["regime"] == regime]
+        runs = [line for line in found if line["regime"] == regime]
         for name in MEASURES if runs else ():
             rows = [row(line) for line in runs]
             cells = [_spread([line["stock"][name] for line in runs], ".3g")]
@@ -247,7 +247,7 @@ def main() -> None:
             for regime, line in zip(missing, lines, strict=True):
                 journal.add(regime=regime, seed=seed, arm=STOCK, **line)
                 print(regime, seed, row(line), file=sys.stderr, flush=True)
-    print(table(journal))
+    print(table_of(journal.lines))
 
 
 if __name__ == "__main__":
