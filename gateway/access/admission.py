@@ -85,8 +85,10 @@ class Admission:
 
     def limit_headers(self) -> Headers:
         """What is left of the limits per minute, for the client; [] without limits."""
-        now, holder = self._clock.steady(), self.holder
-        found: list[tuple[Account, Limits]] = [(self._account, holder.rights)]
+        now, rights = self._clock.steady(), self.holder.rights
+        if self._shared is None and not (rights.requests_per_min or rights.tokens_per_min):
+            return []
+        found: list[tuple[Account, Limits]] = [(self._account, rights)]
         if self._shared is not None:
             found.append((self._shared, self._together.rights))
         return limit_headers(found, now)
