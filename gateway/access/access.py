@@ -43,7 +43,7 @@ class Access:
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         self.clock = clock or Clock()
         self.ledger = Ledger()
-        self.problem = ""
+        self._unused = ""
         """Why the file of keys, as it is now, is not used; "" where it is."""
         self._running: set[Admission] = set()
         self._accounts = Accounts(self.ledger)
@@ -61,6 +61,11 @@ class Access:
     def on(self) -> bool:
         """Whether a request needs a key."""
         return self._on
+
+    @property
+    def problem(self) -> str:
+        """Why the file of keys is not used as it is now, or not all of it; "" where it is."""
+        return self._unused or self._directory.problem
 
     async def prepare(self, settings: Settings) -> None:
         """Read the file of keys for ``apply`` in a thread: ten thousand keys take a second.
@@ -98,7 +103,10 @@ class Access:
 
     def _use(self, contents: Contents, tokens: Tokens | None) -> None:
         self._before, self._contents = self._contents, contents
-        self._tokens, self.problem = tokens, ""
+        self._tokens, self._unused = tokens, ""
+        problem = contents.directory.problem
+        if problem and problem != self._before.directory.problem:
+            log.warning("%s", problem)
         self._on = contents.settings.needs_keys
         if tokens is not None:
             tokens.forget()
@@ -213,7 +221,7 @@ class Access:
                 self._use(contents, self._tokens)
                 log.info("%s: read anew, %d keys", path, len(self._directory))
         except KeyFileError as error:
-            self.problem = str(error)
+            self._unused = str(error)
             log.warning("%s The keys of before stay valid.", error)
         if settings is self._settings:
             self._looked_at = stamp

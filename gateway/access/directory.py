@@ -7,11 +7,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from gateway.access.api_key import digest
-from gateway.access.key_file import Holders, KeptHolder, KeyFileError
+from gateway.access.key_file import Holders, KeptHolder
 from gateway.access.refusals import Refused
 from gateway.config.access import Access, Group, Limits, Rights
 
 NO_RIGHTS = Rights()
+MOST_NAMED = 10
+"""Holders that a message names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,26 +54,30 @@ class Entry:
     holder: Holder
     expires: float = math.inf
     revoked: bool = False
+    disabled: bool = False
+    """Whether nobody knows what the key's holder may do: the settings lack his group."""
 
     def fault(self, now: float) -> Refused | None:
         """Why the key opens nothing now; None if it does."""
         if self.revoked:
             return Refused.REVOKED
+        if self.disabled:
+            return Refused.DISABLED
         return Refused.EXPIRED if self.expires <= now else None
 
 
 class Directory:
     """Keys by their digests, of the settings and of the file.
 
-    Raises:
-        KeyFileError: a holder names a group that the settings do not have. His key would else open
-            everything without a bound.
+    The keys of a holder whose group the settings do not have open nothing: without the group's
+    bounds they would open everything. All other keys do.
     """
 
     def __init__(self, settings: Access, holders: Holders) -> None:
         self._groups: Mapping[str, Group] = {group.name: group for group in settings.groups}
         self._default = settings.default_group
         self._entries: dict[str, Entry] = {}
+        self._without_group: dict[str, str] = {}  # name -> group
         for kept in holders.values():
             self._add_kept(kept)
         for name, key in (settings.api_keys or {}).items():
@@ -79,16 +85,27 @@ class Directory:
             self._entries[digest(key.get_secret_value())] = Entry(self.holder(name, group))
 
     def _add_kept(self, kept: KeptHolder) -> None:
-        if kept.group and kept.group not in self._groups:
-            raise KeyFileError(
-                f"access.keys_file: the group {kept.group[:64]!r} of {kept.name} is not in "
-                "access.groups. Add the group there, or give the holder another one: lengthwise "
-                f"keys group {kept.name} GROUP"
-            )
+        disabled = bool(kept.group) and kept.group not in self._groups
+        if disabled:
+            self._without_group[kept.name] = kept.group
         holder = self.holder(kept.name, kept.group, kept.rights)
         for key in kept.keys:
             expires = math.inf if key.expires is None else key.expires
-            self._entries[key.hash] = Entry(holder, expires, key.revoked is not None)
+            self._entries[key.hash] = Entry(holder, expires, key.revoked is not None, disabled)
+
+    @property
+    def problem(self) -> str:
+        """Whose keys open nothing since their group is unknown, with the remedy; "" for nobody."""
+        if not self._without_group:
+            return ""
+        names = [f"{name} ({group})" for name, group in self._without_group.items()]
+        more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+        first = next(iter(self._without_group))
+        return (
+            "access.keys_file: these holders have a group that access.groups lacks, so their keys "
+            f"open nothing: {', '.join(names[:MOST_NAMED])}{more}. Add the group there, or give "
+            f"the holder another one: lengthwise keys group {first} GROUP"
+        )
 
     def __len__(self) -> int:
         return len(self._entries)

@@ -78,7 +78,9 @@ def read_holders(path: Path) -> Holders:
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "not UTF-8"
-        raise KeyFileError(f"{path} (access.keys_file) cannot be read: {why}.") from None
+        remedy = ". Run the command as the user that the gateway runs as, who owns the file"
+        mine = remedy if isinstance(error, PermissionError) else ""
+        raise KeyFileError(f"{path} (access.keys_file) cannot be read: {why}{mine}.") from None
     holders: Holders = {}
     digests: set[str] = set()
     for number, line in enumerate(lines, 1):

@@ -97,9 +97,11 @@ def expire(holders: Holders, name: str, expires: float | None, key_id: str = "")
     return len(meant)
 
 
-def regroup(holders: Holders, name: str, group: str) -> None:
-    """Put a holder into another group."""
-    holders[name] = _known(holders, name).model_copy(update={"group": group})
+def regroup(holders: Holders, name: str, group: str) -> str:
+    """Put a holder into another group; returns the one so far."""
+    holder = _known(holders, name)
+    holders[name] = holder.model_copy(update={"group": group})
+    return holder.group
 
 
 def _known(holders: Holders, name: str) -> KeptHolder:

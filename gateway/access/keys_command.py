@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from gateway.access import keys_change as change
 from gateway.access.key_file import Holders, KeptHolder, changing, read_holders
+from gateway.access.keys_list import json_lines, lines, shown_time
 from gateway.config.access import Rights
 from gateway.config.errors import ConfigError
 from gateway.config.load import load_config
@@ -63,20 +64,37 @@ def _file(args: argparse.Namespace) -> Path:
     return path
 
 
-def _check_group(args: argparse.Namespace) -> None:
-    """Refuse a group that the configuration lacks: with such a holder the gateway does not start.
+def _groups(args: argparse.Namespace) -> list[str] | None:
+    """The names of the configuration's groups; None without a configuration."""
+    if args.config is None:
+        return None
+    return [group.name for group in load_config(args.config).access.groups]
 
-    Without ``--config`` nobody knows the groups.
+
+def _check_group(args: argparse.Namespace) -> str:
+    """Refuse a group that the configuration lacks: keys of such a holder open nothing.
+
+    Returns what to say at the end: without ``--config`` nobody knows the groups.
     """
-    if not args.group or args.config is None:
-        return
-    groups = [group.name for group in load_config(args.config).access.groups]
-    if args.group not in groups:
+    groups = _groups(args)
+    if args.group and groups is None:
+        return (
+            f"note: whether access.groups has a group {args.group!r} is not known without --config "
+            "FILE; if it has not, the keys of its holders open nothing"
+        )
+    if groups is not None and args.group and args.group not in groups:
         known = f"It has {', '.join(groups)}" if groups else "It has none"
         raise change.KeysError(
             f"{args.config}: access.groups has no group {args.group!r}. {known}; add the group "
             "there first"
         )
+    return ""
+
+
+def _tell(note: str) -> None:
+    """Print a note where it does not get into the output."""
+    if note:
+        print(note, file=sys.stderr)
 
 
 def _changed(args: argparse.Namespace, work: Callable[[Holders], _Found]) -> _Found:
@@ -114,9 +132,9 @@ def _add(args: argparse.Namespace) -> int:
     except ValidationError as error:
         fault = error.errors()[0]
         raise change.KeysError(f"{fault['loc'][0]}: {fault['msg']}") from None
-    _check_group(args)
-    expires = _when(args.expires)
+    note, expires = _check_group(args), _when(args.expires)
     _show(_changed(args, lambda kept: change.add(kept, args.name, args.group, rights, expires)))
+    _tell(note)
     return 0
 
 
@@ -152,7 +170,10 @@ def _add_revoke(parser: argparse.ArgumentParser) -> None:
 def _revoke(args: argparse.Namespace) -> int:
     number = _changed(args, lambda kept: change.revoke(kept, args.name, args.id))
     what = "1 valid key" if number == 1 else f"{number} valid keys"
-    print(f"{args.name}: {what} revoked; running requests end within a second")
+    print(
+        f"{args.name}: {what} revoked; a gateway that uses this file ends their requests within a "
+        "second"
+    )
     return 0
 
 
@@ -164,7 +185,7 @@ def _add_expire(parser: argparse.ArgumentParser) -> None:
 def _expire(args: argparse.Namespace) -> int:
     expires = _when(args.when)
     number = _changed(args, lambda kept: change.expire(kept, args.name, expires, args.id))
-    print(f"{args.name}: {number} keys end {_shown(expires) or 'never'}")
+    print(f"{args.name}: {number} keys end {shown_time(expires) or 'never'}")
     return 0
 
 
@@ -174,8 +195,10 @@ def _add_group(parser: argparse.ArgumentParser) -> None:
 
 
 def _group(args: argparse.Namespace) -> int:
-    _check_group(args)
-    _changed(args, lambda kept: change.regroup(kept, args.name, args.group))
+    note = _check_group(args)
+    before = _changed(args, lambda kept: change.regroup(kept, args.name, args.group))
+    print(f"{args.name}: group {args.group}, before: {before or 'none'}")
+    _tell(note)
     return 0
 
 
@@ -185,35 +208,9 @@ def _add_list(parser: argparse.ArgumentParser) -> None:
 
 def _list(args: argparse.Namespace) -> int:
     holders = read_holders(_file(args)).values()
-    if args.json:
-        for holder in holders:
-            fields = holder.model_dump(mode="json", exclude_defaults=True)
-            for key in fields.get("keys", ()):
-                del key["hash"]
-            print(json.dumps(fields))
-        return 0
-    rows: list[Sequence[str]] = [("name", "group", "key", "state", "created", "expires")]
-    rows += [
-        (
-            *(holder.name, holder.group, key.id, key.state(_now())),
-            *map(_shown, (key.created, key.expires)),
-        )
-        for holder in holders
-        for key in holder.keys
-    ]
-    _print_table(rows)
+    for line in json_lines(holders) if args.json else lines(holders, _now(), _groups(args)):
+        print(line)
     return 0
-
-
-def _print_table(rows: Sequence[Sequence[str]]) -> None:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        print("  ".join(cells).rstrip())
-
-
-def _shown(when: float | None) -> str:
-    return "" if when is None else f"{datetime.fromtimestamp(when, UTC):%Y-%m-%d %H:%M}Z"
 
 
 _ACTIONS = {

@@ -18,6 +18,7 @@ class Refused(StrEnum):
     INVALID = "invalid_api_key"
     EXPIRED = "expired_api_key"
     REVOKED = "revoked_api_key"
+    DISABLED = "disabled_api_key"
     FAILURES = "too_many_failures"
     NO_KEY_SET = "key_set_unavailable"
     MODEL = "model_not_allowed"
@@ -35,6 +36,8 @@ _NO_ACCESS = {
     "this gateway for one.",
     Refused.EXPIRED: "The API key has expired. Ask who runs this gateway for a new one.",
     Refused.REVOKED: "The API key has been revoked. Ask who runs this gateway for a new one.",
+    Refused.DISABLED: "The API key is right, but its holder's group is not set up at this gateway. "
+    "Tell who runs it; GET /ready on their side names the group.",
 }
 
 

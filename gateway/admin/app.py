@@ -125,7 +125,8 @@ async def _resume(_: Request, parts: Parts) -> Response:
 
 async def _reload(_: Request, parts: Parts) -> Response:
     outcome = await parts.live.reload()
-    return JSONResponse(outcome.as_json(), 200 if outcome.ok else 422)
+    state = {**outcome.as_json(), "last_change": parts.live.last_change}
+    return JSONResponse(state, 200 if outcome.ok else 422)
 
 
 async def _not_found(_: Request, error: Exception) -> JSONResponse:

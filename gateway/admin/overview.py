@@ -33,6 +33,7 @@ def overview(parts: Parts) -> dict[str, Any]:
         "forecasts": forecasts(parts),
         "saved": _saved(parts),
         "configuration": parts.live.as_json(),
+        "keys_problem": parts.access.problem or None,
     }
 
 

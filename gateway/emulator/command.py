@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 
+from gateway.config.number_flags import PORTS, number_from
 from gateway.emulator.app import EmulatorConfig
 from gateway.emulator.lengths import Lengths, predicted_lengths
 from gateway.emulator.server import run_emulator
@@ -29,7 +30,12 @@ def add_emulate_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of ``emulate``; the engine's flags have vLLM's names."""
     add = parser.add_argument
     add("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    add("--port", type=int, default=8000, help="port to listen on (default: %(default)s)")
+    add(
+        "--port",
+        type=number_from(int, *PORTS),
+        default=8000,
+        help="port to listen on (default: %(default)s)",
+    )
     add(
         "--served-model-name",
         nargs="+",
@@ -40,7 +46,7 @@ def add_emulate_arguments(parser: argparse.ArgumentParser) -> None:
     add("--api-key", metavar="KEY", help="require this bearer token under /v1")
     add(
         "--speed",
-        type=float,
+        type=number_from(float, 1e-6, 1e6),
         default=1.0,
         metavar="FACTOR",
         help="engine seconds per second of the clock (default: %(default)s)",
@@ -99,8 +105,6 @@ def _check_flags(args: argparse.Namespace) -> None:
         value = getattr(args, flag[2:].replace("-", "_"))
         if value < 1:
             raise ValueError(f"{flag} must be at least 1, got {value}")
-    if not args.speed > 0:
-        raise ValueError(f"--speed must be a number above 0, got {args.speed}")
     if not all(name.strip() for name in args.served_model_name):
         raise ValueError("--served-model-name is empty. Give a name, such as emulated")
     if args.api_key is not None and not args.api_key.strip():

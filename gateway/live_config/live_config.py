@@ -83,6 +83,8 @@ class LiveConfig:
         """What is told, in this order."""
         self.last = Outcome(ok=True)
         """What came of the last reload."""
+        self.last_change: dict[str, Any] | None = None
+        """What the last reload that changed something has changed, and when; None: none has."""
         self.loaded = time.time()
         """When the configuration in force was read or confirmed, in seconds of the epoch."""
         self.hash = _hash(in_force)
@@ -133,6 +135,8 @@ class LiveConfig:
             await self._follow()
         self.loaded, self.hash = time.time(), _hash(self.in_force)
         self.places = loaded.places
+        if changed:
+            self.last_change = {"at": round(self.loaded, 3), "changed": changed}
         self._tell(loaded, changed, restart)
         return Outcome(ok=True, changed=tuple(changed), restart=restart)
 
@@ -184,6 +188,7 @@ class LiveConfig:
             "loaded": round(self.loaded, 3),
             "last_reload": "ok" if self.last.ok else "refused",
             "needs_restart": list(self.last.restart),
+            "last_change": self.last_change,
         }
         return state if self.last.ok else {**state, "error": self.last.error}
 

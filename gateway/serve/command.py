@@ -20,6 +20,7 @@ from gateway.clients.descriptors import check_descriptors
 from gateway.clients.server import server_protocols
 from gateway.config.errors import ConfigError
 from gateway.config.load import load
+from gateway.config.number_flags import SECONDS, number_from
 from gateway.config.settings import Config
 from gateway.config.workers import WorkerConfig
 from gateway.emulator import EmbeddedEmulator, EmulatorConfig
@@ -74,7 +75,7 @@ def add_serve_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--model-timeout",
-        type=float,
+        type=number_from(float, *SECONDS),
         default=1800,
         metavar="SECONDS",
         help="seconds that vLLM may take to load the model (default: %(default)s)",

@@ -91,12 +91,14 @@ def print_table(report: Report, output: TextIO) -> None:
             title.replace(" ", "\n") if output.isatty() else title,
             Text(sum_, style="bold"),
             justify="left" if number < names else "right",
+            overflow="fold",
         )
     for row in rows:
         shown = [Text(cell) for cell in row]
         shown[failed].stylize("" if row[failed] == "0" else "yellow")
         table.add_row(*shown)
-    console = Console(file=output, width=MOST_COLUMNS, highlight=False)  # no name is cut
+    width = None if output.isatty() else MOST_COLUMNS  # no name is cut
+    console = Console(file=output, width=width, highlight=False)
     console.print(f"{report.since} to {report.until}, days in UTC", style="dim")
     console.print(table)
 

@@ -42,13 +42,13 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         file="gateway/access/keys_command.py",
-        old="    if args.group not in groups:\n",
+        old="    if groups is not None and args.group and args.group not in groups:\n",
         new="    if False:\n",
         test=(
             "tests/gateway/access/test_keys_command.py::"
             "test_a_group_that_the_configuration_lacks_is_refused"
         ),
-        why="`keys add` makes a holder with whom the gateway does not start again",
+        why="`keys add` makes a key that opens nothing, and says nothing",
     ),
     Fault(
         file="gateway/access/access.py",
@@ -80,9 +80,9 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         file="gateway/access/directory.py",
-        old="if kept.group and kept.group not in self._groups:",
-        new="if not kept.name:",
-        test=_CHANGES + "test_a_broken_file_changes_nothing_and_is_told",
+        old="disabled = bool(kept.group) and kept.group not in self._groups",
+        new="disabled = not kept.name",
+        test=_CHANGES + "test_an_unknown_group_disables_its_holders_keys_and_no_others",
         why="A misspelt group has no bounds",
     ),
     Fault(

@@ -62,12 +62,20 @@ class AdminClient:
         except ValueError:
             answer = None
         if not isinstance(answer, dict):
-            raise Unanswered(f"{shown} answers, but is no admin listener: {MORE_WAYS}")
+            raise Unanswered(f"{shown} answers, but is no gateway's admin listener: {MORE_WAYS}")
         if status < 400:
             return answer
         error = answer.get("error")
         message = error.get("message") if isinstance(error, dict) else error
-        raise Unanswered(f"{shown} answers {status}: {message or 'without a reason'}")
+        if not message or (
+            isinstance(error, dict) and "type" in error
+        ):  # OpenAI's shape: of clients' errors
+            raise Unanswered(
+                f"{shown} answers {status}, but is not where operators are served, which is "
+                "another address than the clients': start the gateway with admin.listen set, and "
+                f"{MORE_WAYS}"
+            )
+        raise Unanswered(f"{shown} answers {status}: {message}")
 
     def _refused(self, error: Exception) -> str:
         shown = self._target.shown

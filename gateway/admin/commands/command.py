@@ -11,8 +11,13 @@ from typing import Any
 
 from gateway.admin.commands.client import AdminClient, Unanswered
 from gateway.admin.commands.target import add_target_arguments, find_target
+from gateway.admin.commands.words import duration, shown_moment
 from gateway.config.errors import ConfigError
+from gateway.config.number_flags import number_from
 from predictor.exit_codes import bad_input, failed
+
+LEAST_INTERVAL_S = 0.1
+"""Seconds between two looks, at least."""
 
 LOOK_S = 0.5
 """Seconds between two looks at a worker whose requests end."""
@@ -45,7 +50,7 @@ def add_look_arguments(parser: argparse.ArgumentParser, *, seconds: float) -> No
     parser.add_argument("--once", action="store_true", help="print once and end")
     parser.add_argument(
         "--interval",
-        type=float,
+        type=number_from(float, LEAST_INTERVAL_S, 86_400),
         default=seconds,
         metavar="SECONDS",
         help="seconds between two looks (default: %(default)s)",
@@ -65,8 +70,7 @@ def _status(client: AdminClient, args: argparse.Namespace) -> int:
     from gateway.admin.commands.pages import status_page  # noqa: PLC0415
     from gateway.admin.commands.screen import show  # noqa: PLC0415
 
-    interval_s = max(0.1, args.interval)
-    return show(client, "/admin/status", status_page, once=args.once, interval_s=interval_s)
+    return show(client, "/admin/status", status_page, once=args.once, interval_s=args.interval)
 
 
 def add_worker_arguments(parser: argparse.ArgumentParser) -> None:
@@ -148,7 +152,17 @@ def run_reload(args: argparse.Namespace) -> int:
 
 def _reload(client: AdminClient, args: argparse.Namespace) -> int:
     answer = client.post("/admin/reload")
-    print(f"read again; changed: {', '.join(answer['changed']) or 'nothing'}")
+    last = answer["last_change"]
+    if answer["changed"]:
+        print(f"read again; changed: {', '.join(answer['changed'])}")
+    elif last is None:
+        print("read again; nothing has changed since the start")
+    else:  # the gateway watches its file, and may have been faster
+        seconds = max(0.0, time.time() - last["at"])
+        print(
+            "read again; nothing is new. The file's last change took effect "
+            f"{duration(seconds)} ago ({shown_moment(last['at'])}): {', '.join(last['changed'])}"
+        )
     if answer["restart"]:
         print(f"these need a restart: {', '.join(answer['restart'])}")
     return 0

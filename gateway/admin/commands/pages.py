@@ -9,18 +9,54 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from gateway.admin.commands.words import duration, shown_moment
+
 BAR = 12
 """Columns of a bar."""
+
+ID = 36
+"""Columns of an id that is not folded: a UUID."""
+
+NARROW = 110
+"""Columns of the screen below which pages leave out what can be done without."""
 
 Page = Mapping[str, Any]
 
 
-def status_page(status: Page) -> RenderableType:
-    """Workers, queue and forecasts."""
-    return Group(
-        *(_head(status), _workers(status["workers"]), _queue(status), _forecasts(status)),
+def status_page(status: Page, width: int) -> RenderableType:
+    """What is wrong, workers, queue and forecasts."""
+    workers = status["workers"]
+    parts: list[RenderableType] = [
+        *_problems(status),
+        _workers(workers, BAR if width >= NARROW else 0),
+        *_troubles(workers),
+        _queue(status),
+        _forecasts(status),
         _saved(status["saved"]),
-    )
+    ]
+    return Group(_head(status), *parts)
+
+
+def _problems(status: Page) -> list[Text]:
+    """What an operator has to mend: files that are refused, settings that wait for a restart."""
+    configuration = status["configuration"]
+    found = []
+    if error := configuration.get("error"):
+        since = shown_moment(configuration["loaded"])
+        found.append(f"the configuration is refused, the one of {since} stays in force:\n{error}")
+    if waiting := configuration["needs_restart"]:
+        found.append(f"changed, but in force only after a restart: {', '.join(waiting)}")
+    if problem := status.get("keys_problem"):
+        found.append(problem)
+    return [_lines(text) for text in found]
+
+
+def _lines(text: str) -> Text:
+    """A problem; its lines stay lines."""
+    shown = Text(style="bold red")
+    for line in text.splitlines():
+        shown.append_text(plain(line)).append("\n")
+    return shown
 
 
 def plain(value: object) -> Text:
@@ -29,35 +65,31 @@ def plain(value: object) -> Text:
     return Text("".join(c if c.isprintable() else "?" for c in shown))
 
 
-def bar(share: float | None) -> Text:
-    """A bar with its per cent; empty where nothing is known."""
+def bar(share: float | None, columns: int = BAR) -> Text:
+    """A bar of so many columns with its per cent; - where nothing is known."""
     if share is None:
         return Text("-")
-    full = round(BAR * min(max(share, 0.0), 1.0))
+    full = round(columns * min(max(share, 0.0), 1.0))
     colour = "red" if share > 0.97 else "yellow" if share > 0.8 else "green"
     text = Text("█" * full, style=colour)
-    text.append("░" * (BAR - full), style="dim")
-    return text.append(f" {100 * share:3.0f} %", style="default")
-
-
-def duration(seconds: float | None) -> str:
-    """Seconds as people read them: 4.2 s, 3 min 20 s, 2 h 5 min."""
-    if seconds is None:
-        return "-"
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s"
-    return f"{minutes // 60} h {minutes % 60} min"
+    text.append("░" * (columns - full), style="dim")
+    return text.append(f"{100 * share:4.0f} %", style="default" if columns else colour)
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
-    """A table; columns whose names begin with > are aligned to the right."""
+    """A table; columns whose names begin with > hold figures, aligned to the right.
+
+    Where the screen is too narrow, the widest texts are folded; nothing is cut.
+    """
     made = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
-    for name in columns:
-        justify: Any = "right" if name.startswith(">") else "left"
-        made.add_column(name.lstrip(">"), justify=justify, overflow="fold")
+    for number, name in enumerate(columns):
+        longest = max((len(str(row[number])) for row in rows), default=0)
+        made.add_column(
+            name.lstrip(">"),
+            justify="right" if name.startswith(">") else "left",
+            overflow="fold",
+            min_width=min(longest, ID) if name == "id" else None,  # to be copied in one piece
+        )
     for row in rows:
         made.add_row(*(one if isinstance(one, Text) else plain(one) for one in row))
     return made
@@ -73,21 +105,29 @@ def _head(status: Page) -> Text:
     return text.append(f" ({queue['expected_tokens']:,} tokens expected)\n")
 
 
-def _workers(workers: Sequence[Page]) -> Table:
-    columns = ("worker", "state", "slots", "KV cache", "KV peak, forecast", ">requests", "problem")
+def _workers(workers: Sequence[Page], columns: int) -> Table:
+    titles = ("worker", "state", "slots", "KV cache", "KV peak, forecast", ">requests")
     rows = [
         (
             worker["url"],
             worker_state(worker),
-            bar(_share(worker["sequences"], worker["slots"])),
-            bar(worker["kv_usage"] if worker["kv_usage"] is not None else _kv(worker, "kv_used")),
-            bar(_kv(worker, "kv_peak")),
+            bar(_share(worker["sequences"], worker["slots"]), columns),
+            bar(_kv_now(worker), columns),
+            bar(_kv(worker, "kv_peak"), columns),
             worker["in_flight"],
-            worker["problem"] or worker["ejected"],
         )
         for worker in workers
     ]
-    return table("", columns, rows)
+    return table("", titles, rows)
+
+
+def _troubles(workers: Sequence[Page]) -> list[Text]:
+    """What is wrong with workers, a line each: too long for a column."""
+    return [
+        plain(f"{worker['url']}: {problem}")
+        for worker in workers
+        if (problem := worker["problem"] or worker["ejected"])
+    ]
 
 
 def worker_state(worker: Page) -> Text:
@@ -101,6 +141,11 @@ def worker_state(worker: Page) -> Text:
         if worker[field]:
             return Text(word, style="red")
     return Text("serving", style="green")
+
+
+def _kv_now(worker: Page) -> float | None:
+    reported: float | None = worker["kv_usage"]
+    return reported if reported is not None else _kv(worker, "kv_used")
 
 
 def _kv(worker: Page, field: str) -> float | None:

@@ -8,8 +8,11 @@ from urllib.parse import quote
 from gateway.admin.commands.client import AdminClient
 from gateway.admin.commands.command import add_look_arguments, asking, show_json
 from gateway.admin.commands.target import add_target_arguments
+from gateway.config.number_flags import number_from
 
 LIMIT = 50
+MOST_ROWS = 1000
+"""Rows that the gateway gives at a time."""
 
 
 def add_queue_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,7 +23,7 @@ def add_queue_arguments(parser: argparse.ArgumentParser) -> None:
     add_target_arguments(parser)
     parser.add_argument(
         "--limit",
-        type=int,
+        type=number_from(int, 1, MOST_ROWS),
         default=LIMIT,
         metavar="N",
         help="show the first N requests, up to 1000 (default: %(default)s)",
@@ -34,14 +37,15 @@ def run_queue(args: argparse.Namespace) -> int:
 
 
 def _queue(client: AdminClient, args: argparse.Namespace) -> int:
-    page = client.get(f"/admin/queue?limit={max(1, args.limit)}")
+    page = client.get(f"/admin/queue?limit={args.limit}")
     if args.json:
         show_json(page)
         return 0
     from gateway.admin.commands.queue_pages import queue_table  # noqa: PLC0415 - as in command.py
     from gateway.admin.commands.screen import console  # noqa: PLC0415
 
-    console().print(queue_table(page))
+    screen = console()
+    screen.print(queue_table(page, screen.width))
     return 0
 
 
@@ -75,5 +79,4 @@ def _top(client: AdminClient, args: argparse.Namespace) -> int:
     from gateway.admin.commands.queue_pages import top_table  # noqa: PLC0415
     from gateway.admin.commands.screen import show  # noqa: PLC0415
 
-    interval_s = max(0.1, args.interval)
-    return show(client, "/admin/top", top_table, once=args.once, interval_s=interval_s)
+    return show(client, "/admin/top", top_table, once=args.once, interval_s=args.interval)

@@ -6,26 +6,35 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from gateway.admin.commands.pages import Page, duration, plain, table
+from gateway.admin.commands.pages import NARROW, Page, plain, table
+from gateway.admin.commands.words import duration
+
+_ALL = (">", "id", "key", "model", ">class", ">prompt", ">expected", ">waited", ">starts in")
+_SHORT = (">", "id", "key", ">expected", ">waited", ">starts in")
+"""What the queue shows on a narrow screen; its id finds the rest: `lengthwise queue ID`."""
 
 
-def queue_table(page: Page) -> RenderableType:
+def queue_table(page: Page, width: int) -> RenderableType:
     """The first waiting requests."""
-    columns = (
-        *(">", "id", "key", "model", ">class", ">prompt", ">expected"),
-        *(">waited", ">starts in"),
-    )
-    rows = [
-        (
-            *(row["position"], row["id"], row["key"] or "-", row["model"], row["class"]),
-            *(f"{row['prompt_tokens']:,}", f"{row['expected_tokens']:,}"),
-            duration(row["waited_s"]),
-            duration(row["starts_in_s"]),
-        )
-        for row in page["requests"]
-    ]
+    rows = [_row(row) for row in page["requests"]]
+    titles = _SHORT if width < NARROW else _ALL
+    shown = [[row[title] for title in titles] for row in rows]
     state = ", paused" if page["paused"] else ""
-    return Group(Text(f"{page['waiting']} requests wait{state}"), table("", columns, rows))
+    return Group(Text(f"{page['waiting']} requests wait{state}"), table("", titles, shown))
+
+
+def _row(row: Page) -> dict[str, object]:
+    return {
+        ">": row["position"],
+        "id": row["id"],
+        "key": row["key"] or "-",
+        "model": row["model"],
+        ">class": row["class"],
+        ">prompt": f"{row['prompt_tokens']:,}",
+        ">expected": f"{row['expected_tokens']:,}",
+        ">waited": duration(row["waited_s"]),
+        ">starts in": duration(row["starts_in_s"]),
+    }
 
 
 def request_lines(page: Page) -> RenderableType:
@@ -54,10 +63,11 @@ def _one(request: Page) -> Text:
     return text
 
 
-def top_table(page: Page) -> Table:
+def top_table(page: Page, width: int) -> Table:
     """What each key has in the gateway."""
     numbers = ("waiting", "running", "expected_tokens", "ended", "prompt_tokens", "output_tokens")
-    columns = ("key", *(f">{name.replace('_', ' ')}" for name in numbers))
+    between = " " if width >= NARROW else "\n"
+    columns = ("key", *(f">{name.replace('_', between)}" for name in numbers))
     rows = [(row["key"], *(f"{row[name]:,}" for name in numbers)) for row in page["keys"]]
     title = f"since the start, {duration(page['uptime_s'])} ago; waiting and running: now"
     return table(title, columns, rows)

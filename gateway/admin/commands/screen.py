@@ -13,8 +13,8 @@ from rich.text import Text
 
 from gateway.admin.commands.client import AdminClient, Unanswered
 
-WIDTH = 120
-"""Columns where the output is no terminal."""
+WIDTH = 1000
+"""Columns where the output is no terminal: nothing is cut or folded, so that `grep` finds it."""
 
 
 def console() -> Console:
@@ -23,13 +23,14 @@ def console() -> Console:
     return Console(file=sys.stdout, width=width, highlight=False, markup=False, emoji=False)
 
 
-Draw = Callable[[Mapping[str, Any]], RenderableType]
+Draw = Callable[[Mapping[str, Any], int], RenderableType]
+"""Draws a page for a screen of so many columns."""
 
 
 def show(client: AdminClient, path: str, draw: Draw, *, once: bool, interval_s: float) -> int:
     """Draw a page again and again; returns the exit code. Ctrl-C is the way out, no fault."""
     screen = console()
-    first = draw(client.get(path))
+    first = draw(client.get(path), screen.width)
     if once or not screen.is_terminal:
         screen.print(first)
         return 0
@@ -38,13 +39,13 @@ def show(client: AdminClient, path: str, draw: Draw, *, once: bool, interval_s: 
             live.refresh()
             while True:
                 time.sleep(interval_s)
-                live.update(_next_page(client, path, draw), refresh=True)
+                live.update(_next_page(client, path, draw, screen.width), refresh=True)
     except KeyboardInterrupt:
         return 0
 
 
-def _next_page(client: AdminClient, path: str, draw: Draw) -> RenderableType:
+def _next_page(client: AdminClient, path: str, draw: Draw, width: int) -> RenderableType:
     try:
-        return draw(client.get(path))
+        return draw(client.get(path), width)
     except Unanswered as error:  # it may be restarted meanwhile
         return Group(Text(str(error), style="bold red"), Text("looking again; Ctrl-C ends"))

@@ -226,6 +226,6 @@ def test_right_and_wrong_keys_cost_the_same_work(file: Path) -> None:
 
 def test_every_reason_is_explained() -> None:
     root = Path(__file__).parents[3]
-    for readme in ("gateway/README.md", "deploy/README.md"):
+    for readme in ("gateway/README.md", "deploy/RUNBOOK.md"):
         text = (root / readme).read_text()
         assert [reason for reason in Refused if f"`{reason}`" not in text] == []

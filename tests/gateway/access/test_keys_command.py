@@ -45,6 +45,7 @@ def test_a_key_is_printed_once_and_kept_as_a_digest_for_the_owner_alone(
     assert key not in listed
     assert "alice" in listed
     assert "valid" in listed
+    assert "own rights: max_tokens 9" in listed
     _, listed, _ = keys(capsys, file, "list", "--json")
     assert holder.keys[0].hash not in listed
     assert json.loads(listed)["group"] == "team"
@@ -97,7 +98,9 @@ def test_keys_end_when_told(capsys: pytest.CaptureFixture[str], file: Path) -> N
 
 def test_a_holder_changes_the_group(capsys: pytest.CaptureFixture[str], file: Path) -> None:
     keys(capsys, file, "add", "alice", "--group", "one")
-    assert keys(capsys, file, "group", "alice", "two")[0] == 0
+    code, output, error = keys(capsys, file, "group", "alice", "two")
+    assert (code, output) == (0, "alice: group two, before: one")
+    assert "not known without --config" in error
     assert read_holders(file)["alice"].group == "two"
 
 
@@ -141,6 +144,11 @@ def test_a_group_that_the_configuration_lacks_is_refused(
     code, _, error = keys(capsys, file, "group", "alice", "dev", "--config", str(config))
     assert (code, read_holders(file)["alice"].group) == (2, "team")
     assert "bob" not in read_holders(file)
+    config.write_text("access: {groups: []}\n")
+    assert (
+        "no group team: the keys open nothing"
+        in keys(capsys, file, "list", "--config", str(config))[1]
+    )
 
 
 def test_the_file_is_named_by_a_flag_the_configuration_or_the_environment(

@@ -59,8 +59,6 @@ def test_flags_that_contradict_each_other_end_with_2(capsys: pytest.CaptureFixtu
 @pytest.mark.parametrize(
     ("flag", "value"),
     [
-        ("--speed", "0"),
-        ("--speed", "nan"),
         ("--max-model-len", "0"),
         ("--max-num-seqs", "-1"),
         ("--served-model-name", ""),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from pathlib import Path
 
 import aiohttp
@@ -233,12 +234,20 @@ async def test_operators_reload_and_hear_what_came(path: Path, worker: str) -> N
         write(path, running.having({"queue": {"max_waiting": 5}, "listen": {"port": 81}}))
         async with session.post(url + "/admin/reload") as response:
             assert response.status == 200
-            assert await response.json() == {
+            answer = await response.json()
+            at = answer["last_change"].pop("at")
+            assert time.time() - 60 < at <= time.time()
+            assert answer == {
                 "ok": True,
+                "last_change": {"changed": ["queue.max_waiting"]},
                 "changed": ["queue.max_waiting"],
                 "restart": ["listen.port"],
                 "error": "",
             }
+        async with session.post(url + "/admin/reload") as response:  # the watcher was faster
+            answer = await response.json()
+            assert answer["changed"] == []
+            assert answer["last_change"] == {"at": at, "changed": ["queue.max_waiting"]}
         write(path, "queue: 5\n")
         async with session.post(url + "/admin/reload") as response:
             assert response.status == 422

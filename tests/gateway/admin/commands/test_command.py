@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+from io import StringIO
 from pathlib import Path
 
 import aiohttp
 import pytest
+from rich.console import Console
 
 from gateway.admin.commands.pages import status_page
+from gateway.admin.commands.queue_pages import queue_table, top_table
 from gateway.admin.commands.screen import console
 from gateway.cli import main
 from gateway.emulator import EmbeddedEmulator
+from gateway.live_config.live_config import Outcome
 from tests.gateway.admin.operators import operated
 from tests.gateway.harness import chat, hang_up, until
 
@@ -109,7 +113,10 @@ async def test_the_port_of_clients_is_told_from_the_listener_of_operators(
 ) -> None:
     async with operated(emulator.url) as running:
         assert await _run("status", "--once", "--admin", running.gateway.url) == 1
-        assert capsys.readouterr().err.count("\n") == 1
+        told = capsys.readouterr().err
+        assert told.count("\n") == 1
+        assert "not where operators are served" in told
+        assert "admin.listen" in told
 
 
 async def test_a_worker_cannot_steer_the_terminal(
@@ -118,7 +125,7 @@ async def test_a_worker_cannot_steer_the_terminal(
     async with operated(emulator.url) as running:
         page = await running.get(session, "/admin/status")
     page["workers"][0]["problem"] = "\x1b[2J[bold]gone[/bold]"
-    console().print(status_page(page))
+    console().print(status_page(page, 200))
     shown = capsys.readouterr().out
     assert "?[2J[bold]gone" in shown
     assert "\x1b" not in shown
@@ -177,3 +184,63 @@ async def test_a_reload_tells_what_came_of_it(emulator: EmbeddedEmulator, capsys
         errors = capsys.readouterr().err
         assert "--config" in errors
         assert errors.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("queue", "--limit", "0"),
+        ("queue", "--limit", "1001"),
+        ("status", "--interval", "0"),
+        ("status", "--interval", "nan"),
+        ("top", "--interval", "-1"),
+        ("serve", "--model-timeout", "0"),
+        ("emulate", "--port", "65536"),
+        ("emulate", "--speed", "inf"),
+    ],
+)
+def test_a_figure_beyond_its_bounds_is_refused_with_them(
+    capsys: Output, words: tuple[str, ...]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(list(words))
+    assert ended.value.code == 2
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    assert f"argument {words[1]}: {words[2]!r}; give a" in told
+
+
+async def test_status_shows_what_an_operator_has_to_mend(
+    emulator: EmbeddedEmulator, capsys: Output, session: aiohttp.ClientSession
+) -> None:
+    async with operated(emulator.url) as running:
+        live = running.gateway.app.state.live_config
+        live.last = Outcome(ok=False, error="lw.yaml:7: queue: wrong.", restart=("listen.port",))
+        running.gateway.app.state.access._unused = "keys:3: the line is broken."
+        assert await _run("status", "--once", "--admin", running.url) == 0
+        shown = capsys.readouterr().out
+        for part in ("is refused", "lw.yaml:7: queue: wrong.", "listen.port", "keys:3: the line"):
+            assert part in shown
+        page = await running.get(session, "/admin/status")
+        assert page["configuration"]["error"] == "lw.yaml:7: queue: wrong."
+        assert page["keys_problem"] == "keys:3: the line is broken."
+
+
+def test_nothing_is_cut_on_a_narrow_screen() -> None:
+    name = "a-holder-with-a-long-name"
+    row = dict.fromkeys(("prompt_tokens", "expected_tokens", "class"), 1_000_000)
+    row |= {"position": 1, "id": "7" * 32, "key": name, "model": "m"}  # type: ignore[dict-item]
+    row |= {"waited_s": 4000.0, "starts_in_s": None}  # type: ignore[dict-item]
+    queue = {"waiting": 1, "paused": False, "requests": [row]}
+    numbers = ("waiting", "running", "expected_tokens", "ended", "prompt_tokens", "output_tokens")
+    top = {"uptime_s": 1.0, "keys": [{"key": name, **dict.fromkeys(numbers, 10**6)}]}
+    for width in (80, 1000):
+        output = StringIO()
+        screen = Console(file=output, width=width)
+        screen.print(queue_table(queue, width))
+        screen.print(top_table(top, width))
+        shown = output.getvalue()
+        assert "…" not in shown
+        for text in ("7" * 32, "1,000,000", "1 h 6 min"):
+            assert text in shown
+        assert (name in shown) == (width == 1000)
