@@ -2,7 +2,7 @@
 
    python deploy/grafana/make.py
 
-needs `pip install 'lengthwise[test]'`. Grafana reads the JSON files: commit them too. With a folder
+needs `pip install '.[test]'`. Grafana reads the JSON files: commit them too. With a folder
 as argument, it writes them there.
 """
 

@@ -57,7 +57,7 @@ class Tokens:
             import jwt  # noqa: PLC0415 - an extra
         except ImportError:
             raise ConfigError(
-                "access.jwt needs PyJWT: pip install 'lengthwise[jwt]', or unset access.jwt.jwks."
+                "access.jwt needs PyJWT: pip install '.[jwt]', or unset access.jwt.jwks."
             ) from None
         assert settings.jwks is not None
         self._jwt = jwt

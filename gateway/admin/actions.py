@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -43,15 +44,17 @@ async def asked_worker(request: Request, parts: Parts) -> str:
     return worker_id
 
 
-def drain(parts: Parts, worker_id: str, *, drained: bool) -> dict[str, Any]:
+async def drain(parts: Parts, worker_id: str, *, drained: bool) -> dict[str, Any]:
     """Send a worker nothing new, or go on; the answer says what runs there."""
     parts.fleet.drain(worker_id, drained)
+    await asyncio.to_thread(parts.fleet.drained.save)
     member, known = parts.fleet[worker_id], parts.scheduler.workers.get(worker_id)
     models = member.backend.models
     return {
         "worker": worker_id,
         "drained": member.drained,
         "draining": member.draining,
+        "kept_over_restarts": parts.fleet.drained.kept,
         "in_flight": (len(known) if known else 0) + member.at_once,
         "models_without_worker": [model for model in models if not parts.fleet.served(model)],
     }

@@ -108,11 +108,11 @@ async def _shadow(_: Request, parts: Parts) -> Response:
 
 
 async def _drain(request: Request, parts: Parts) -> Response:
-    return JSONResponse(drain(parts, await asked_worker(request, parts), drained=True))
+    return JSONResponse(await drain(parts, await asked_worker(request, parts), drained=True))
 
 
 async def _undrain(request: Request, parts: Parts) -> Response:
-    return JSONResponse(drain(parts, await asked_worker(request, parts), drained=False))
+    return JSONResponse(await drain(parts, await asked_worker(request, parts), drained=False))
 
 
 async def _pause(_: Request, parts: Parts) -> Response:

@@ -58,11 +58,27 @@ COMMANDS = {
         run_queue,
     ),
     "top": ("show what each key has in a running gateway", add_top_arguments, run_top),
-    "drain": ("send a worker no new requests", add_drain_arguments, run_drain),
+    "drain": (
+        "send a worker no new requests; those that run there end",
+        add_drain_arguments,
+        run_drain,
+    ),
     "undrain": ("send a drained worker requests again", add_worker_arguments, run_undrain),
-    "pause": ("let all requests wait, those to come too", add_target_arguments, run_pause),
-    "resume": ("send requests to the workers again", add_target_arguments, run_resume),
-    "reload": ("let a running gateway read its file again", add_target_arguments, run_reload),
+    "pause": (
+        "send nothing from the queue to the workers until `lengthwise resume`; what runs goes on",
+        add_target_arguments,
+        run_pause,
+    ),
+    "resume": (
+        "end a pause: send waiting requests to the workers again",
+        add_target_arguments,
+        run_resume,
+    ),
+    "reload": (
+        "let a running gateway read its configuration file again, and say what changed",
+        add_target_arguments,
+        run_reload,
+    ),
     "usage": ("show who has used how much", add_usage_arguments, run_usage),
     "emulate": ("run an emulated vLLM worker", add_emulate_arguments, run_emulate),
     "calibrate": (

@@ -90,7 +90,7 @@ class Jwt(Section):
 
     jwks: str | None = None
     """File or http(s) URL of the service's JSON Web Key Set. Needs `issuer`, `audience` and the
-    extra: pip install 'lengthwise[jwt]'. Unset: no tokens."""
+    extra: pip install '.[jwt]'. Unset: no tokens."""
     issuer: str | None = None
     """The `iss` that tokens must have."""
     audience: tuple[str, ...] = ()

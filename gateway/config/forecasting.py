@@ -19,7 +19,7 @@ class PredictorConfig(Section):
     new model in this place without a restart."""
     refine: bool = True
     """Give waiting requests a better forecast from the text encoder. Needs a predictor with an
-    encoder and its libraries (`pip install 'lengthwise[refined]'`)."""
+    encoder and its libraries (`pip install '.[refined]'`)."""
     budget_ms: float = Field(default=200.0, gt=0, le=10_000)
     """Milliseconds that a request waits for its forecast. Then the gateway uses its model's recent
     lengths."""

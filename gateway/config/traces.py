@@ -8,7 +8,7 @@ from gateway.config.section import Section
 
 
 class TraceSettings(Section):
-    """Traces of requests for OpenTelemetry. Needs `pip install 'lengthwise[traces]'`."""
+    """Traces of requests for OpenTelemetry. Needs `pip install '.[traces]'`."""
 
     endpoint: HttpUrl | None = None
     """URL of a collector that takes OTLP over HTTP, such as http://collector:4318 (/v1/traces is

@@ -218,7 +218,7 @@ _RESULTS: Flags = {
         "type": Path,
         "required": True,
         "metavar": "DIR",
-        "help": "folder for report.json and the plots; needs lengthwise[plots]",
+        "help": "folder for report.json and the plots; needs pip install '.[plots]'",
     },
 }
 

@@ -24,6 +24,6 @@ def open_traces(settings: TraceSettings) -> Traces | None:
     except ImportError as error:
         raise ConfigError(
             f"traces.endpoint is {settings.endpoint}, and {error.name} is not installed. Run: "
-            "pip install 'lengthwise[traces]'"
+            "pip install '.[traces]'"
         ) from error
     return exporting(settings, settings.endpoint)

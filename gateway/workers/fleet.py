@@ -16,6 +16,7 @@ from gateway.config.workers import WorkerConfig
 from gateway.scheduling.dispatcher import Dispatcher
 from gateway.supervisor import Supervisor
 from gateway.workers.backend import Backend
+from gateway.workers.drained import Drained
 from gateway.workers.health import WATCH, HealthMonitor
 from gateway.workers.member import ANY_MODEL, Member
 from scheduler.worker import Worker
@@ -34,6 +35,7 @@ class Fleet:
         self._members: dict[str, Member] = {}
         self._ranks = count()
         self._joined = asyncio.Event()
+        self.drained = Drained(config.learning.folder)
 
     @property
     def members(self) -> list[Member]:
@@ -139,6 +141,7 @@ class Fleet:
             KeyError: there is no such worker.
         """
         member = self._members[worker_id]
+        self.drained.set(worker_id, drained)
         if member.drained != drained:
             member.drained = drained
             what = "is drained by an operator" if drained else "is drained no more"
@@ -149,9 +152,11 @@ class Fleet:
     def _join(self, config: WorkerConfig) -> None:
         backend = Backend(config, self._timeout)
         backend.open()
-        self._members[backend.id] = Member(backend, next(self._ranks))
+        drained = backend.id in self.drained
+        self._members[backend.id] = Member(backend, next(self._ranks), drained=drained)
         self._joined.set()
-        log.info("worker %s joins", backend.id)
+        state = ", drained by an operator before the restart" if drained else ""
+        log.info("worker %s joins%s", backend.id, state)
 
     def _leave(self, member: Member) -> None:
         member.leaving = True

