@@ -54,9 +54,12 @@ EMULATED_MODEL = "emulated"
 BANNER = f"""\
 EMULATED WORKER: no --worker was given, so answers are made-up text of realistic length
 and timing. For real answers, give the URL of a vLLM server to --worker. Try:
-  curl http://127.0.0.1:PORT/v1/chat/completions -H 'Content-Type: application/json' -d \
+  curl http://127.0.0.1:PORT/v1/chat/completions -H 'Content-Type: application/json'KEY_HEADER -d \
     '{{"model": "{EMULATED_MODEL}", "messages": [{{"role": "user", "content": "Hello!"}}]}}'
 """
+
+KEY_HEADER = ' -H "Authorization: Bearer $KEY"'
+"""What curl needs beside where a request needs a key."""
 
 
 def add_serve_arguments(parser: argparse.ArgumentParser) -> None:
@@ -167,6 +170,7 @@ async def _serve_on(
         app = create_app(config, predictor, learned, source)
         app.state.live_config.places = args.places
         warn_of_exposure(config.listen.host, needs_keys=app.state.access.on)
+        banner = banner.replace("KEY_HEADER", KEY_HEADER if app.state.access.on else "")
         output.tell_drops(app.state.metrics.log_lines_dropped.inc)
         loop_errors = LoopErrors(app.state.metrics.uncaught_errors.inc)
         asyncio.get_running_loop().set_exception_handler(loop_errors)

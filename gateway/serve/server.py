@@ -77,7 +77,8 @@ class DrainingServer(ListeningServer):
             scheme = "http" if self._connections.certificate is None else "https"
             text = f"Lengthwise is serving on {scheme}://{_in_url(self.config.host)}:{port}\n"
             try:
-                print(text + self._banner.replace("PORT", str(port)), end="", flush=True)
+                banner = self._banner.replace("PORT", str(port)).replace("http:", f"{scheme}:")
+                print(text + banner, end="", flush=True)
             except OutputError:
                 drop(sys.stdout)
 

@@ -6,6 +6,15 @@ from tests.faults.fault import Fault
 
 FAULTS: tuple[Fault, ...] = (
     Fault(
+        file="gateway/serve/command.py",
+        old="KEY_HEADER if app.state.access.on else",
+        new='"" if app.state.access.on else',
+        test=(
+            "tests/gateway/serve/test_command.py::test_the_example_has_a_key_where_one_is_needed"
+        ),
+        why="The first request that a newcomer copies is answered 401",
+    ),
+    Fault(
         file="gateway/simulate/arm_options.py",
         old="latency=0.0 if policy == STOCK else args.gateway_latency,",
         new="latency=args.gateway_latency,",

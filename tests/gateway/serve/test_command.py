@@ -51,6 +51,17 @@ async def test_without_arguments_it_serves_an_emulated_worker_and_says_how_to_tr
         assert b'"finish_reason":"stop"' in answer
 
 
+async def test_the_example_has_a_key_where_one_is_needed() -> None:
+    key = "a" * 20
+    async with _served(env={"LENGTHWISE_ACCESS_KEY_ALICE": key}) as (_, _, banner):
+        curl = banner[banner.index("curl") :].replace("curl", "curl -s")
+        curl = curl.replace('"messages"', '"max_tokens": 2, "messages"')
+        environment = {**os.environ, "KEY": key}
+        asked = await asyncio.create_subprocess_shell(curl, stdout=PIPE, env=environment)
+        answer, _ = await asked.communicate()
+        assert b'"finish_reason"' in answer
+
+
 async def test_sigterm_lets_what_runs_end_and_exits_with_0(
     session: aiohttp.ClientSession,
 ) -> None:

@@ -137,7 +137,7 @@ async def test_what_is_saved_is_shown_with_its_interval_or_why_it_is_not_known(
     async with operated(emulator.url) as running:
         page = await running.get(session, "/admin/status")
         assert (await running.get(session, "/admin/shadow"))["state"] == page["saved"]["state"]
-    console().print(status_page(page))
+    console().print(status_page(page, 200))
     assert "Saved by the policy: not measured (shadow.enabled)" in capsys.readouterr().out
     saving = {"seconds": 1.25, "low": 0.5, "high": 2.0, "share": 0.2}
     row = {"mean_e2e": saving, "preemptions": 7}
@@ -146,7 +146,7 @@ async def test_what_is_saved_is_shown_with_its_interval_or_why_it_is_not_known(
         "error_ratio": {"mean_e2e": -0.04},
         "against": {"stock": row},
     }
-    console().print(status_page(page))
+    console().print(status_page(page, 200))
     shown = capsys.readouterr().out
     assert "Saved by sejf, 1,500 requests of 10 min 0 s (replay off by -4 %)" in shown
     assert "1.25 s, 20 % (0.5..2)" in shown
