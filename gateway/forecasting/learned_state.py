@@ -7,11 +7,14 @@ import errno
 import logging
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gateway.config.forecasting import Learning
 from predictor.adaptive import AdaptiveLayer, StateError, load_state, save_state
 from predictor.files import PRIVATE_FOLDER, narrow, private_folder
-from predictor.served_log import LogError, ServedLog
+
+if TYPE_CHECKING:
+    from predictor.served_log import ServedLog
 
 log = logging.getLogger("lengthwise")
 
@@ -50,6 +53,8 @@ class LearnedState:
         """
         if settings.folder is None:
             return cls(AdaptiveLayer())
+        from predictor.served_log import LogError, ServedLog  # noqa: PLC0415 - Arrow takes 30 MB
+
         try:
             _keep_private(settings.folder)
             served = ServedLog(settings.folder / LOG, max_bytes=settings.max_bytes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,7 +20,10 @@ from predictor.features.definition import feature_hash
 from predictor.inference.request_kind import kind_fields
 from predictor.inference.tiered import Prediction
 from predictor.raw_forecast import QUANTILES
-from predictor.served_log import FINISHED_ITSELF, ServedLog, ServedRecord
+from predictor.served_log import FINISHED_ITSELF, ServedRecord
+
+if TYPE_CHECKING:
+    from predictor.served_log import ServedLog
 
 
 @dataclass(slots=True)

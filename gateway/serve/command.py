@@ -33,7 +33,7 @@ from gateway.serve.event_loop import new_event_loop
 from gateway.serve.lasting_objects import leave_out_lasting_objects
 from gateway.serve.logs import Logs, logging_by
 from gateway.serve.loop_errors import LoopErrors
-from gateway.serve.memory import give_large_blocks_back
+from gateway.serve.memory import give_free_memory_back, give_large_blocks_back
 from gateway.serve.redaction import secrets_of
 from gateway.serve.reloading import follow_configuration
 from gateway.serve.server import DrainingServer
@@ -194,6 +194,7 @@ async def _serve_on(
         closing = partial(app.state.viewers.close, lasting=True)
         async with admin_listening(app.state.admin, config.admin, operators, closing):
             leave_out_lasting_objects()
+            give_free_memory_back()
             signals.code = await served.run(sockets)
         if served.force_exit:  # vLLM gets no time to end by itself
             signals.cancel()

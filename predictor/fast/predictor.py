@@ -13,6 +13,7 @@ from predictor.fast.evidence import Evidence
 from predictor.fast.forecast import forecast
 from predictor.fast.inputs import COLUMNS, ModelMatch, ModelMatches, TrainedModels
 from predictor.fast.learned_words import LearnedWords, effects
+from predictor.fast.lightgbm_alone import load_booster
 from predictor.fast.text_model import TextModel
 from predictor.features.definition import Prompt, extract
 from predictor.features.reasoning import most_tokens
@@ -154,13 +155,10 @@ def booster(text: str) -> Booster:
         ArtefactError: LightGBM cannot be loaded, or the text is no booster.
     """
     try:
-        from lightgbm import Booster  # noqa: PLC0415 - the gateway also runs without
-        from lightgbm.basic import LightGBMError  # noqa: PLC0415
+        return load_booster(text)
     except (ImportError, OSError) as error:
         raise ArtefactError(f"LightGBM cannot be loaded ({error}); {REMEDY}") from error
-    try:
-        return Booster(model_str=text)
-    except (LightGBMError, ValueError) as error:
+    except ValueError as error:
         raise ArtefactError(
             f"not a LightGBM model ({error}); train again with `lengthwise train`"
         ) from error

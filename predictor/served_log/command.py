@@ -9,7 +9,6 @@ from typing import Any
 
 from predictor.exit_codes import bad_input
 from predictor.files import check_file
-from predictor.served_log import LogError, read
 
 
 def add_log_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,6 +19,8 @@ def add_log_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run_log(args: argparse.Namespace) -> int:
     """Print a summary of the served log as JSON; with ``--out``, write all records to a file."""
+    from predictor.served_log import LogError, read  # noqa: PLC0415 - Arrow takes 30 MB
+
     try:
         if args.out is not None:
             check_file(args.out)

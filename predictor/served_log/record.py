@@ -1,22 +1,18 @@
-"""The record of a finished request, its Arrow schema and its JSON line.
+"""The record of a finished request, and its JSON line.
 
-The dataclass is the only definition; schema and JSON line follow from its types.
+The dataclass is the only definition; JSON line and Arrow schema (``schema``) follow from its types.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from types import NoneType, UnionType
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Literal
 
 import numpy as np
-import pyarrow as pa
 
 from predictor.arrays import Single
-from predictor.raw_forecast import QUANTILES
 
 Tier = Literal["fast", "refined", "recent"]
 
@@ -82,42 +78,7 @@ class ServedRecord:
     mode_numbers: tuple[float, ...] | None = None
 
 
-_ARROW: dict[object, pa.DataType] = {
-    str: pa.string(),
-    float: pa.float64(),
-    int: pa.int64(),
-    bool: pa.bool_(),
-    Single: pa.list_(pa.float32()),
-}
-
-
-def _schema() -> pa.Schema:
-    return pa.schema([pa.field(name, *_arrow(kind)) for name, kind in _types()])
-
-
-def _types() -> Iterator[tuple[str, Any]]:
-    hints = get_type_hints(ServedRecord)
-    return ((field.name, hints[field.name]) for field in fields(ServedRecord))
-
-
-def _arrow(kind: Any) -> tuple[pa.DataType, bool]:
-    """The Arrow type for the type of a field, and whether the field may be null."""
-    if get_origin(kind) is UnionType:
-        (inner,) = (part for part in get_args(kind) if part is not NoneType)
-        return _arrow(inner)[0], True
-    if get_origin(kind) is Literal:
-        return pa.string(), False
-    if get_origin(kind) is tuple:
-        return pa.list_(_ARROW[get_args(kind)[0]]), False
-    return _ARROW[kind], False
-
-
-SCHEMA: pa.Schema = _schema().with_metadata(
-    {"lengthwise": "served log 1", "quantile_levels": json.dumps(QUANTILES)}
-)
-"""The Arrow schema of the served log; a field that is not nullable is in every record."""
-
-_NAMES = tuple(name for name, _ in _types() if name != "inputs")
+_NAMES = tuple(field.name for field in fields(ServedRecord) if field.name != "inputs")
 
 
 def json_line(record: ServedRecord) -> bytes:

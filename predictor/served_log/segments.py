@@ -15,7 +15,7 @@ import pyarrow.json
 import pyarrow.parquet as pq
 
 from predictor.files import PARTIAL, PRIVATE_FILE, atomic_write
-from predictor.served_log.record import SCHEMA
+from predictor.served_log.schema import SCHEMA
 
 log = logging.getLogger("lengthwise")
 
@@ -59,7 +59,7 @@ def segments(folder: Path) -> list[Segment]:
 
 
 def read(folder: Path | str, *, limit: int | None = None) -> pa.Table:
-    """The records of all segments in order of completion (``record.SCHEMA``).
+    """The records of all segments in order of completion (``schema.SCHEMA``).
 
     ``limit``: the number of latest records to read. Can run while the log is written; records of
     the last second may be missing. Torn lines and unreadable files are skipped with a warning.

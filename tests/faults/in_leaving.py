@@ -68,8 +68,8 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         file="gateway/serve/command.py",
-        old="            leave_out_lasting_objects()\n            signals",
-        new="            signals",
+        old="            leave_out_lasting_objects()\n            give",
+        new="            give",
         test="tests/gateway/serve/test_lasting_objects.py::"
         "test_what_is_made_before_the_gateway_serves_is_left_out_of_collections",
         why="A collection of cycles stops all requests for 80 ms",

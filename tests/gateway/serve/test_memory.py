@@ -38,3 +38,18 @@ def growth(word: str) -> float:
 @pytest.mark.skipif(not GLIBC, reason="the C library is not glibc")
 def test_large_blocks_go_back_to_the_system() -> None:
     assert growth("back") < 16 < growth("keep")
+
+
+LOAD = """
+import sys
+import gateway.command_line.commands
+from predictor.inference.tiered import TieredPredictor
+TieredPredictor.load(refine=False)
+print(sorted({name.partition(".")[0] for name in sys.modules} & set(sys.argv[1:])))
+"""
+
+
+def test_serving_loads_no_package_that_only_training_and_tables_need() -> None:
+    unneeded = ["dask", "matplotlib", "pandas", "pyarrow", "rich", "sklearn", "torch"]
+    command = [sys.executable, "-c", LOAD, *unneeded]
+    assert subprocess.check_output(command, text=True).strip() == "[]"

@@ -13,7 +13,8 @@ import pytest
 from gateway.simulate.inputs.reader import read_arrival_times, read_source
 from predictor.data.records import DataError
 from predictor.raw_forecast import QUANTILES
-from predictor.served_log.record import SCHEMA, ServedRecord, json_line
+from predictor.served_log.record import ServedRecord, json_line
+from predictor.served_log.schema import SCHEMA
 from scheduler.length import LengthDistribution
 from tests.gateway.simulate.inputs.files import OPTIONS, all_requests
 
