@@ -31,10 +31,9 @@ from gateway.live_config.parts import LiveParts
 from gateway.live_config.source import Source
 from gateway.live_metrics import LiveMetrics
 from gateway.metrics import Metrics
-from gateway.protocol.cors import Cors, Origins
+from gateway.protocol.cors import Origins
 from gateway.protocol.errors import ApiError
-from gateway.protocol.front import Front
-from gateway.protocol.unread_body import UnreadBody
+from gateway.protocol.gateway_app import GatewayApp
 from gateway.requests.access_log import AccessLog
 from gateway.requests.at_once import AtOnce
 from gateway.requests.endpoint import Endpoint
@@ -133,11 +132,8 @@ def create_app(
             yield
         await asyncio.to_thread(endpoint.traced.close)
 
-    app = FastAPI(title="Lengthwise", lifespan=lifespan, openapi_url=None)
+    app = GatewayApp(title="Lengthwise", lifespan=lifespan, openapi_url=None)
     origins = Origins(config.cors.origins, credentials=config.cors.credentials)
-    app.add_middleware(Cors, origins)
-    app.add_middleware(Front)
-    app.add_middleware(UnreadBody, lambda: leaving.stage >= Stage.DRAINING)
     app.state.dispatcher, app.state.fleet, app.state.metrics = dispatcher, fleet, metrics
     app.state.access, app.state.live_config, app.state.ledger = access, live, ledger
     app.state.forecaster, app.state.learned, app.state.shadow = forecaster, learned, shadow
@@ -180,7 +176,7 @@ def create_app(
         parts.recent,
         None if ledger is None else Meters(ledger, tenancy, fleet, access),
     )
-    app.mount("/", endpoint)
+    app.relay(endpoint, origins, hurried=lambda: leaving.stage >= Stage.DRAINING)
     live.parts += LiveParts(
         *(access, dispatcher, fleet, tenancy, connections, origins, bodies, answers, budget),
         *(metrics, forecaster, endpoint),

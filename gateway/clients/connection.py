@@ -50,6 +50,7 @@ class Connection(BoundedRequests):
     def _came(self, *, whole: bool) -> None:
         """The headers of the request for the application have come, or the ``whole`` of it."""
         if whole:
+            self.flow.resume_reading()  # uvicorn pauses at a large body; a hang-up must be heard
             self._all.answering(self)
         else:
             self._all.headers_came(self)
@@ -69,6 +70,9 @@ class Connection(BoundedRequests):
         self.pipeline.clear()
         super().connection_lost(exc)
         self._all.left(self)
+        self._fate.lost = True
+        if self._fate.at_loss is not None:
+            self._fate.at_loss()
 
     def pause_writing(self) -> None:
         """The client takes the answer more slowly than it comes."""

@@ -1,7 +1,8 @@
-"""Fate: why the gateway has closed a client's connection, for the outcome of its request."""
+"""Fate: what becomes of a client's connection, for the request that it has."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 FATE = "lengthwise.fate"
@@ -10,6 +11,11 @@ FATE = "lengthwise.fate"
 
 @dataclass(slots=True)
 class Fate:
-    """Why a connection was closed; "" while it was not, or by the client."""
+    """What becomes of one connection."""
 
     reason: str = ""
+    """Why the gateway has closed it; "" while it has not, or where the client has."""
+    lost: bool = False
+    """Whether it is closed."""
+    at_loss: Callable[[], None] | None = None
+    """Called when it closes."""

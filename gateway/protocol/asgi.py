@@ -20,3 +20,11 @@ OWN_ANSWER = "lengthwise.own"
 def is_own(path: str) -> bool:
     """Whether the gateway answers a path itself."""
     return treatment_of(normal(path)) is Treatment.OWN
+
+
+_RELAYED = {Treatment.GENERATES, Treatment.QUEUED, Treatment.AT_ONCE, Treatment.STORED}
+
+
+def is_relayed(path: str) -> bool:
+    """Whether the table gives a path to workers, so that no page of the gateway has it."""
+    return treatment_of(normal(path)) in _RELAYED

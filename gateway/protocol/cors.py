@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 
 from gateway.protocol.asgi import OWN_ANSWER, App, Message, Receive, Scope, Send, is_own
 from gateway.protocol.headers import Headers, header
@@ -48,21 +48,18 @@ class Cors:
     def _origins(self) -> frozenset[bytes] | None:
         return self._settings.allowed
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve one request."""
         headers: Headers = scope["headers"] if scope["type"] == "http" else []
         origin = header(headers, b"origin").encode("latin-1")
         if not origin:
-            await self._app(scope, receive, self._varying(send))
-            return
+            return self._app(scope, receive, self._varying(send))
         asks = any(name == b"access-control-request-method" for name, _ in headers)
         preflight = _preflight(headers) if asks and scope["method"] == "OPTIONS" else []
         path = scope["path"]
         if preflight and (self._origins is not None or (is_own(path) and path not in _PRIVATE)):
-            await send(_start(200, [*self._allowed(origin), *preflight]))
-            await send({"type": "http.response.body"})
-            return
-        await self._app(scope, receive, self._answering(path, origin, preflight, send))
+            return _answer(send, [*self._allowed(origin), *preflight])
+        return self._app(scope, receive, self._answering(path, origin, preflight, send))
 
     def _varying(self, send: Send) -> Send:
         """``send`` for a request of no page: no cache may give its answer to a page."""
@@ -114,6 +111,11 @@ class Cors:
         if self._settings.credentials:
             headers.append((_PREFIX + b"allow-credentials", b"true"))
         return headers
+
+
+async def _answer(send: Send, headers: Headers) -> None:
+    await send(_start(200, headers))
+    await send({"type": "http.response.body"})
 
 
 def _start(status: int, headers: Headers) -> Message:

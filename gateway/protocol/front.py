@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 from gateway.protocol.asgi import App, Receive, Scope, Send, is_own
 
 
@@ -15,7 +17,7 @@ class Front:
     def __init__(self, app: App) -> None:
         self._app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve one request."""
         if scope["type"] == "http":
             path = scope["path"].rstrip("/") or "/"
@@ -24,4 +26,4 @@ class Front:
                 scope = {**scope, "path": path, "raw_path": raw}
             if scope["method"] == "HEAD" and is_own(path):
                 scope = {**scope, "method": "GET"}
-        await self._app(scope, receive, send)
+        return self._app(scope, receive, send)

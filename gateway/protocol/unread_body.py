@@ -6,7 +6,7 @@ No request can follow on such a connection, and a body may be sent for ever, a b
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from gateway.protocol.asgi import App, Message, Receive, Scope, Send
 from gateway.protocol.headers import Headers, header
@@ -32,11 +32,10 @@ class UnreadBody:
         self._app = app
         self._hurried = hurried
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve one request."""
         if scope["type"] != "http" or not _has_body(scope["headers"]):
-            await self._app(scope, receive, send)
-            return
+            return self._app(scope, receive, send)
         ended = False
 
         async def read() -> Message:
@@ -54,7 +53,7 @@ class UnreadBody:
                     message = {**message, "headers": [*message["headers"], closing]}
             await send(message)
 
-        await self._app(scope, read, answer)
+        return self._app(scope, read, answer)
 
     async def _read_rest(self, read: Receive) -> None:
         hurried = self._hurried()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
 from gateway.protocol.headers import without_buffering
 from gateway.protocol.reply import Reply
@@ -19,22 +19,26 @@ COMMENT = b": waiting\n\n"
 PLACE_S = 1.0
 """Seconds between two comments with a place."""
 
+_NEVER = nullcontext()
 _HEADERS = without_buffering([(b"content-type", b"text/event-stream; charset=utf-8")])
 
 Told = Callable[[], Awaitable[bytes]]
 """Gives the comment about the place of a request; b"" while it does not wait."""
 
 
-@asynccontextmanager
-async def early_stream(reply: Reply, seconds: float, place: Told | None) -> AsyncIterator[None]:
+def early_stream(
+    reply: Reply, seconds: float, place: Told | None
+) -> AbstractAsyncContextManager[None]:
     """Send a comment every so many ``seconds`` until an answer begins, for the length of the block.
 
     The first comment begins the stream with status 200; errors then come as events. 0: never. With
     ``place``, comments tell it, the first one at once.
     """
-    if not seconds and place is None:
-        yield
-        return
+    return _NEVER if not seconds and place is None else _early_stream(reply, seconds, place)
+
+
+@asynccontextmanager
+async def _early_stream(reply: Reply, seconds: float, place: Told | None) -> AsyncIterator[None]:
     task = asyncio.create_task(_comments(reply, seconds, place))
     try:
         yield

@@ -148,7 +148,7 @@ class Endpoint:
             relay = ended.relay = await self._read(scope, receive, reply, held)
             work = self._run(relay, treatment, ended)
             with self.answers.answer() as relay.coming:
-                await unless_gone(receive, work, lambda: reply.complete)
+                await unless_gone(receive, work, lambda: reply.complete, scope.get(FATE))
 
     async def _read(
         self, scope: MutableMapping[str, Any], receive: Receive, reply: Reply, held: Body

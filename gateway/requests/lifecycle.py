@@ -217,7 +217,7 @@ class Lifecycle:
         try:
             if not slot.decided and record.dispatched is None:
                 check_reachable(job, self.config, self.dispatcher)
-            async with refining(slot, self.forecaster, in_flight):
+            with refining(slot, self.forecaster, in_flight):
                 dispatch = await slot.wait()
         except Rejected as rejected:
             retry_after = self.dispatcher.retry_after(job)

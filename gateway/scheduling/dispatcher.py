@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from gateway.scheduling.expected_starts import ExpectedStarts
 from gateway.scheduling.retry_after import QueueRetryAfter, start_seconds
@@ -39,11 +38,23 @@ class Slot:
 
     job: Job
     _dispatcher: Dispatcher
-    _decision: asyncio.Future[Action]
+    _decision: asyncio.Future[Action] = field(init=False)
     attained: int | None = None
     """Tokens of the job's longest sequence at its end; None: the last value of ``progress``."""
     service_s: float | None = None
     """Seconds from dispatch to the end of a complete answer; None without one."""
+
+    async def __aenter__(self) -> Slot:
+        self._decision = self._dispatcher.expect(self.job.id)
+        try:
+            self._dispatcher.apply(self._dispatcher.scheduler.submit(self.job))
+        except BaseException:
+            self._dispatcher.end(self)
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._dispatcher.end(self)
 
     @property
     def decided(self) -> bool:
@@ -88,21 +99,19 @@ class Dispatcher:
         """How fast waiting jobs start."""
         self.starts = ExpectedStarts(scheduler, self.rates)
 
-    @asynccontextmanager
-    async def slot(self, job: Job) -> AsyncIterator[Slot]:
-        """Submit a job. Every end of the block releases the job.
+    def slot(self, job: Job) -> Slot:
+        """A place for a job, which is submitted at the beginning of an ``async with`` block.
 
-        ``Slot.wait`` returns the job's worker.
+        Every end of the block releases the job. ``Slot.wait`` returns the job's worker.
         """
-        slot = Slot(job, self, self.expect(job.id))
-        try:
-            self.apply(self.scheduler.submit(job))
-            yield slot
-        finally:
-            self.tick()
-            del self._decisions[job.id]
-            self._retry_after.observe_end(asyncio.get_running_loop().time())
-            self.apply(self.scheduler.release(job.id, slot.attained, service_s=slot.service_s))
+        return Slot(job, self)
+
+    def end(self, slot: Slot) -> None:
+        """Release the job of a slot."""
+        self.tick()
+        del self._decisions[slot.job.id]
+        self._retry_after.observe_end(asyncio.get_running_loop().time())
+        self.apply(self.scheduler.release(slot.job.id, slot.attained, service_s=slot.service_s))
 
     def expect(self, job_id: str) -> asyncio.Future[Action]:
         """A future for the scheduler's next decision on a job."""

@@ -155,4 +155,14 @@ FAULTS: tuple[Fault, ...] = (
         test="tests/gateway/serve/test_memory.py::test_large_blocks_go_back_to_the_system",
         why="The memory of large answers stays with the process when they are gone",
     ),
+    Fault(
+        file="gateway/clients/connection.py",
+        old="            self.flow.resume_reading()  # uvicorn pauses at",
+        new="            pass  #",
+        test=(
+            "tests/gateway/protocol/test_disconnect.py::"
+            "test_a_client_with_a_large_body_that_leaves_while_queued_is_heard"
+        ),
+        why="The hang-up of a client whose body was large is not heard",
+    ),
 )

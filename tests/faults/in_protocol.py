@@ -133,8 +133,11 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         file="gateway/protocol/disconnect.py",
-        old=("        if not complete():\n            gone = True\n            task.cancel()"),
-        new="        gone = True\n        task.cancel()",
+        old=(
+            "        if not self._complete():\n            self.gone = True\n"
+            "            self.task.cancel()"
+        ),
+        new="        self.gone = True\n        self.task.cancel()",
         test=(
             "tests/gateway/protocol/test_disconnect.py::"
             "test_a_client_that_leaves_after_the_last_byte_has_not_hung_up"

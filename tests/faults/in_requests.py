@@ -128,10 +128,10 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         file="gateway/scheduling/dispatcher.py",
         old=(
-            "            self.apply(self.scheduler.release(job.id, slot.attained, "
+            "        self.apply(self.scheduler.release(slot.job.id, slot.attained, "
             "service_s=slot.service_s))"
         ),
-        new="            pass",
+        new="        pass",
         test=(
             "tests/gateway/scheduling/test_dispatcher.py::"
             "test_a_job_cancelled_in_the_block_gives_its_slot_to_the_next"

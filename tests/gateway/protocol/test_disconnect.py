@@ -6,6 +6,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from gateway.clients.fate import Fate
 from gateway.emulator import EmbeddedEmulator, EmulatorConfig
 from gateway.protocol.disconnect import ClientGone, unless_gone
 from tests.bench.load import hang_up_at_random
@@ -77,6 +78,21 @@ async def test_an_error_of_the_work_is_passed_on() -> None:
         await unless_gone(Client().receive, fail(), lambda: False)
 
 
+@pytest.mark.parametrize("lost", [True, False])
+async def test_a_line_tells_of_its_end_by_itself(lost: bool) -> None:
+    line = Fate(lost=lost)
+
+    async def work() -> None:
+        if line.at_loss is not None and not lost:
+            line.at_loss()
+        await asyncio.Event().wait()
+
+    async with asyncio.timeout(1):
+        with pytest.raises(ClientGone):
+            await unless_gone(Client().receive, work(), lambda: False, line)
+    assert line.at_loss is None
+
+
 # Through a gateway
 
 
@@ -107,6 +123,20 @@ async def test_a_client_that_leaves_while_queued_never_reaches_a_worker(
             await _worker_idle(running, worker)
             assert running.metric("requests_total", outcome="client_gone") == 3
             assert running.metric("queue_wait_seconds_count") == 1
+
+
+async def test_a_client_with_a_large_body_that_leaves_while_queued_is_heard(
+    session: aiohttp.ClientSession,
+) -> None:
+    with EmbeddedEmulator(EmulatorConfig()) as worker:
+        async with gateway(worker.url) as running:
+            running.app.state.dispatcher.pause()
+            body = chat(messages=[{"role": "user", "content": "word " * 60_000}])
+            task = asyncio.create_task(post(session, running.url, body))
+            await until(lambda: running.scheduler.waiting == 1, "it waits")
+            await hang_up(task)
+            await _worker_idle(running, worker)
+            assert running.metric("requests_total", outcome="client_gone") == 1
 
 
 @pytest.mark.parametrize("stream", [True, False])
