@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import assert_never
 
+from gateway.clients.listen_errors import unknown_method
 from gateway.config.settings import Config
 from gateway.protocol.errors import ApiError
 from gateway.protocol.routes import NEVER, RELAYED, meant
@@ -52,8 +53,8 @@ def rejection(
 def not_served(method: str, path: str, allowed: Sequence[str]) -> ApiError:
     """The error for a path or a method that is not served; ``allowed`` are the path's methods."""
     if method not in (*RELAYED, *NEVER):
-        status, remedy = 501, "HTTP has no such method."
-    elif method in NEVER or (allowed and method not in allowed):
+        return unknown_method(method[:20])
+    if method in NEVER or (allowed and method not in allowed):
         status, remedy = 405, f"Methods of this path: {', '.join(allowed) or 'none'}."
     elif served := meant(path):
         status, remedy = 404, f"Correct the client's base URL: {served} is served."

@@ -68,13 +68,7 @@ class CompletionDialect:
         self.request = request
         self.frame = frame
         self._prompts = prompts
-        start = {
-            "id": frame.request_id,
-            "object": "text_completion",
-            "created": frame.created,
-            "model": frame.model,
-        }
-        self._head = f"data: {dumps(start)[:-1]},"
+        self._head = f"data: {dumps(frame.head('text_completion'))[:-1]},"
 
     @property
     def streams(self) -> bool:
@@ -85,10 +79,7 @@ class CompletionDialect:
         """The whole answer."""
         tokens = sum(choice.output_tokens for choice in choices)
         body = {
-            "id": self.frame.request_id,
-            "object": "text_completion",
-            "created": self.frame.created,
-            "model": self.frame.model,
+            **self.frame.head("text_completion"),
             "choices": [self._choice(choice) for choice in choices],
             "service_tier": None,
             "system_fingerprint": FINGERPRINT,

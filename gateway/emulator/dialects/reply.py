@@ -25,6 +25,15 @@ class Frame:
     prompt_tokens: int
     created: int = field(default_factory=lambda: int(time.time()))
 
+    def head(self, kind: str) -> dict[str, Any]:
+        """The first fields of a whole answer, and of each event, of chat and completions."""
+        return {
+            "id": self.request_id,
+            "object": kind,
+            "created": self.created,
+            "model": self.model,
+        }
+
 
 class Dialect(Protocol):
     """How one API writes the answer to one request."""

@@ -30,13 +30,7 @@ class ChatDialect:
     def __init__(self, request: ChatRequest, frame: Frame) -> None:
         self.request = request
         self.frame = frame
-        start = {
-            "id": frame.request_id,
-            "object": "chat.completion.chunk",
-            "created": frame.created,
-            "model": frame.model,
-        }
-        self._head = f"data: {dumps(start)[:-1]},"
+        self._head = f"data: {dumps(frame.head('chat.completion.chunk'))[:-1]},"
 
     @property
     def streams(self) -> bool:
@@ -47,10 +41,7 @@ class ChatDialect:
         """The whole answer."""
         tokens = sum(choice.output_tokens for choice in choices)
         body = {
-            "id": self.frame.request_id,
-            "object": "chat.completion",
-            "created": self.frame.created,
-            "model": self.frame.model,
+            **self.frame.head("chat.completion"),
             "choices": [self._choice(choice) for choice in choices],
             "service_tier": None,
             "system_fingerprint": FINGERPRINT,
