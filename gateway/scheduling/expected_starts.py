@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import monotonic, perf_counter
 
-from gateway.scheduling.start_rates import StartRates, work
+from gateway.scheduling.start_rates import StartRates
 from scheduler.job import Job
 from scheduler.scheduler import Scheduler
 from scheduler.waiting_order import start_order
@@ -36,6 +37,8 @@ class _Picture:
     lines: dict[_Group, _Line] = field(default_factory=dict)
     work: dict[str, float] = field(default_factory=dict)
     """Work that waits, by model."""
+    tokens: dict[str, float] = field(default_factory=dict)
+    """Expected output tokens that wait, by model."""
     per_s: dict[str, float | None] = field(default_factory=dict)
     """Work that starts in a second, by model."""
     until: float = 0.0
@@ -49,7 +52,10 @@ class ExpectedStarts:
     taken again as soon as that costs little.
     """
 
-    def __init__(self, scheduler: Scheduler, rates: StartRates) -> None:
+    def __init__(
+        self, scheduler: Scheduler, rates: StartRates, clock: Callable[[], float] = monotonic
+    ) -> None:
+        self._clock = clock
         self._scheduler = scheduler
         self._rates = rates
         self._picture = _Picture()
@@ -58,12 +64,12 @@ class ExpectedStarts:
         """Seconds until a job starts that waits, or that would if it were taken; None: unknown."""
         picture = self._present()
         if job.model not in picture.per_s:
-            picture.per_s[job.model] = self._per_s(job.model, picture.work.get(job.model, 0.0))
+            picture.per_s[job.model] = self._per_s(job.model, picture)
         rate = picture.per_s[job.model]
         return None if rate is None else _ahead(picture, job, self._scheduler.policy(job)) / rate
 
     def _present(self) -> _Picture:
-        if monotonic() < self._picture.until:
+        if self._clock() < self._picture.until:
             return self._picture
         begun = perf_counter()
         picture = self._picture = _Picture()
@@ -73,18 +79,21 @@ class ExpectedStarts:
             line = picture.lines.setdefault((job.model, job.urgency, job.tenant), _Line())
             before = picture.work.get(job.model, 0.0)
             picture.work[job.model] = after = before + charged
+            tokens = picture.tokens.get(job.model, 0.0)
+            picture.tokens[job.model] = tokens + job.expected_tokens
             line.keys.append(keys[job.id])
             line.ahead[-1:] = (before, after)
-        picture.until = monotonic() + (perf_counter() - begun) / SHARE
+        picture.until = self._clock() + (perf_counter() - begun) / SHARE
         return picture
 
-    def _per_s(self, model: str, waiting: float) -> float | None:
+    def _per_s(self, model: str, picture: _Picture) -> float | None:
         """Work of the model that starts in a second.
 
         Measured starts count for the time over which they were measured, the pace of the running
         answers for the length of an answer: just after a burst hardly anything has started.
         """
-        by_pace = self._by_pace(model)
+        tokens = picture.tokens.get(model, 0.0)
+        by_pace = self._by_pace(model) * picture.work[model] / tokens if tokens else 0.0
         measured = self._rates.measured(model)
         if measured is None:
             return by_pace or None
@@ -95,19 +104,30 @@ class ExpectedStarts:
         return started / seconds if started > 0 else None
 
     def _by_pace(self, model: str) -> float:
-        """Work of the model that the workers do in a second, by the pace of their answers."""
+        """Tokens that the workers make for the model in a second, by the pace of its answers.
+
+        What waits says how much work goes with a token: of the few that run just after a burst,
+        one with a long prompt and a short answer would make the rate.
+        """
+        turn = self._scheduler.turn_seconds
         return sum(
-            worker.pace.rate * _share(worker, model)
+            _tokens_per_s(worker, model, turn)
             for worker in self._scheduler.workers.values()
-            if worker.pace.rate is not None and model in worker.spec.models
+            if model in worker.spec.models
         )
 
 
-def _share(worker: Worker, model: str) -> float:
-    """Work in the steps of a worker that is a model's, in weighted tokens for each step."""
+def _tokens_per_s(worker: Worker, model: str, turn: float) -> float:
+    """Tokens that a worker makes for a model in a second.
+
+    Where its pace is not known yet, as after a start, its answers take a turn.
+    """
     jobs = [job for job in worker if job.model == model]
-    sent = sum(job.expected_running * work(job) / job.expected_tokens for job in jobs)
-    return sent * min(1.0, worker.spec.slots / max(1, worker.sequences))
+    if worker.pace.rate is None:
+        made = sum(job.expected_tokens for job in jobs) / turn
+    else:
+        made = worker.pace.rate * sum(job.expected_running for job in jobs)
+    return made * min(1.0, worker.spec.slots / max(1, worker.sequences))
 
 
 def _ahead(picture: _Picture, job: Job, key: float) -> float:

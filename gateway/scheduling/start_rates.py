@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from time import monotonic
 
 from scheduler.fairness import cost
@@ -21,7 +22,8 @@ class StartRates:
     Work is counted in weighted tokens, as ``scheduler.fairness.cost`` counts them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
         self._starts: dict[str, deque[tuple[float, float]]] = {}
 
     def started(self, job: Job, waiting: int) -> None:
@@ -33,7 +35,7 @@ class StartRates:
         starts = self._starts.get(job.model)
         if starts is None:
             starts = self._starts[job.model] = deque(maxlen=RECENT)
-        starts.append((monotonic(), work(job)))
+        starts.append((self._clock(), work(job)))
 
     def per_s(self, model: str) -> float | None:
         """Work of a model that starts in a second; None before it is known."""
@@ -50,7 +52,7 @@ class StartRates:
             return None
         first, last = starts[0][0], starts[-1][0]
         usual_s = (last - first) / (len(starts) - 1)
-        seconds = last - first + max(0.0, monotonic() - last - usual_s)
+        seconds = last - first + max(0.0, self._clock() - last - usual_s)
         return sum(tokens for _, tokens in starts[1:]), max(seconds, 1e-3)
 
 

@@ -105,6 +105,19 @@ class Engine(asyncio.Protocol):
         self._transport.write(_part(last + "data: [DONE]\n\n") + b"0\r\n\r\n")
 
 
+class Holding(Engine):
+    """One connection to an engine that takes requests and never answers them."""
+
+    def _ask(self, head: bytes, body: bytes) -> None:
+        if head.startswith(b"GET"):
+            super()._ask(head, body)
+
+
+def hold(said: Connection) -> None:
+    """The process of such an engine; says its URL."""
+    uvloop.run(_listen(Holding, said))
+
+
 def serve(said: Connection) -> None:
     """The process of the engine; says its URL."""
     uvloop.run(_listen(Engine, said))

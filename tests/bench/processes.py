@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import re
+import resource
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -62,3 +63,14 @@ def beside(target: Any, *args: object) -> Iterator[Connection]:
     finally:
         one.kill()
         one.join()
+
+
+def most_clients() -> int:
+    """Clients that a gateway of this machine can take at a time.
+
+    Raises the open files of this process, and of those that it starts, to what the machine allows;
+    the gateway keeps half of them, and some, for its workers.
+    """
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    return most // 2 - 100

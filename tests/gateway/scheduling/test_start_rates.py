@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.scheduling import start_rates
 from gateway.scheduling.start_rates import RECENT, StartRates, work
 from tests.scheduler.builders import job
 
@@ -17,10 +16,8 @@ class Clock:
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr(start_rates, "monotonic", clock)
-    return clock
+def clock() -> Clock:
+    return Clock()
 
 
 def _start(rates: StartRates, clock: Clock, *, every_s: float, times: int, waiting: int) -> None:
@@ -30,7 +27,7 @@ def _start(rates: StartRates, clock: Clock, *, every_s: float, times: int, waiti
 
 
 def test_the_rate_is_the_work_that_starts_in_a_second(clock: Clock) -> None:
-    rates = StartRates()
+    rates = StartRates(clock)
     _start(rates, clock, every_s=0.5, times=2, waiting=9)
     assert rates.per_s("m") is None
     _start(rates, clock, every_s=0.5, times=RECENT, waiting=9)
@@ -39,7 +36,7 @@ def test_the_rate_is_the_work_that_starts_in_a_second(clock: Clock) -> None:
 
 
 def test_a_queue_that_stands_still_has_a_falling_rate(clock: Clock) -> None:
-    rates = StartRates()
+    rates = StartRates(clock)
     _start(rates, clock, every_s=1.0, times=10, waiting=9)
     before = rates.per_s("m")
     clock.now += 20
@@ -50,7 +47,7 @@ def test_a_queue_that_stands_still_has_a_falling_rate(clock: Clock) -> None:
 
 
 def test_without_a_queue_there_is_no_rate(clock: Clock) -> None:
-    rates = StartRates()
+    rates = StartRates(clock)
     _start(rates, clock, every_s=1.0, times=10, waiting=9)
     _start(rates, clock, every_s=1.0, times=1, waiting=0)
     assert rates.per_s("m") is None
