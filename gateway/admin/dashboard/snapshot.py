@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from itertools import islice
 from time import monotonic
@@ -68,6 +68,7 @@ class Snapshots:
             "output_tokens": int(metric_sum(parts.metrics.generation_tokens)),
             "workers": [self._worker(worker) for worker in workers],
             "latency": self._latencies(),
+            "saved": _saved(parts.shadow.page),
             "forecasts": forecasts(parts),
             "configuration": parts.live.hash,
             "ended": self._ended(),
@@ -120,6 +121,13 @@ class Snapshots:
 
     def _errors(self) -> list[dict[str, Any]]:
         return [_shown(failure) for failure in reversed(self.parts.recent.errors.values())]
+
+
+def _saved(page: Mapping[str, Any]) -> dict[str, Any]:
+    """What the policy saves by class of length; ``state`` is ok, or why there are no figures."""
+    shown = {name: page.get(name) for name in ("state", "requests", "window_s")}
+    error = page.get("model", {}).get("error_ratio", {}).get("mean_e2e")
+    return {**shown, "error": error, "against": page.get("saved", {})}
 
 
 def _points(answers: Iterable[Answer]) -> Iterator[list[int]]:

@@ -37,7 +37,7 @@ class Viewers:
     """Those who watch. The same bytes go to all of them."""
 
     def __init__(self, source: Source, every_s: float = EVERY_S) -> None:
-        self._source = source
+        self.source = source
         self._every_s = every_s
         self._viewers: dict[Viewer, bool] = {}
         """Those who watch, and whether they do so at the listener that closes last."""
@@ -66,7 +66,7 @@ class Viewers:
                 503, "too_many_viewers", f"{MOST_VIEWERS} pages watch already; close one of them."
             )
         viewer: Viewer = asyncio.Queue(MOST_BEHIND + 2)
-        viewer.put_nowait(event("begin", self._source.begin()))
+        viewer.put_nowait(event("begin", self.source.begin()))
         self._viewers[viewer] = lasting
         if self._taking is None:
             self._taking = asyncio.create_task(self._take(), name="watch for viewers")
@@ -85,7 +85,7 @@ class Viewers:
         """Take snapshots until nobody watches."""
         try:
             while self._viewers:
-                self._send(event("state", self._source.take()))
+                self._send(event("state", self.source.take()))
                 await asyncio.sleep(self._every_s)
         except Exception:  # a bug; the page says that it has lost the gateway, and tries again
             log.exception("the live page could not be made")

@@ -35,7 +35,7 @@ function fill() {
   const wanted = FIELD.value.trim().toLowerCase();
   const given = settings.filter((one) => ALL.checked || wanted || one.from !== DEFAULT);
   const found = given.filter((one) => `${one.setting} ${JSON.stringify(one.value)}`.toLowerCase().includes(wanted));
-  NOTE.textContent = found.length ? `${count(found.length)} of ${count(settings.length)} settings` : "No setting is like that; all others have their defaults.";
+  NOTE.textContent = found.length ? `${count(found.length)} of ${count(settings.length)} settings` : wanted ? "No setting is like that." : "Every setting has its default.";
   ROWS.box.hidden = !found.length;
   ROWS.body.replaceChildren(
     ...found.map((one) => row(html("code", {}, one.setting), html("td", {}, html("code", {}, JSON.stringify(one.value))), html("td", {}, place(one.from)))),

@@ -31,7 +31,7 @@ export const percent = (share) => (share === null || share === undefined ? "–"
 
 /** The names of the classes of lengths, from their upper bounds. */
 export function classNames(bounds) {
-  const names = bounds.map((bound, at) => (at === 0 ? `up to ${count(bound)}` : `${count(bounds[at - 1] + 1)} to ${count(bound)}`));
+  const names = bounds.map((bound, at) => (at === 0 ? `up to ${count(bound)}` : `${count(bounds[at - 1] + 1)}–${count(bound)}`));
   return [...names, `over ${count(bounds[bounds.length - 1])}`];
 }
 

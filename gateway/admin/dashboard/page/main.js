@@ -8,6 +8,7 @@ import { long } from "./format.js";
 import { showHealth } from "./health.js";
 import { Latency } from "./latency.js";
 import { Queue } from "./queue.js";
+import { Saved } from "./saved.js";
 import { follow } from "./stream.js";
 import { Tiles } from "./tiles.js";
 import { Workers } from "./workers.js";
@@ -19,7 +20,7 @@ let paused = false;
 
 function begin(fields) {
   begun = fields;
-  panels ??= [new Tiles(), new Queue(fields), new Latency(fields), new Workers(fields), new Forecasts()];
+  panels ??= [new Tiles(), new Queue(fields), new Latency(fields), new Saved(fields), new Workers(fields), new Forecasts()];
   panels.forEach((panel) => panel.begin?.(fields));
   showErrors(fields.errors);
   showConfiguration(fields.configuration);
@@ -71,6 +72,6 @@ byId("token").querySelector("form").addEventListener("submit", (event) => {
 byId("pause").addEventListener("click", () => {
   paused = !paused;
   set(byId("pause"), { "aria-pressed": paused });
-  say(byId("pause"), paused ? "Go on" : "Pause the page");
+  say(byId("pause"), paused ? "Go on" : "Pause");
   if (!paused && latest) show();
 });

@@ -12,10 +12,10 @@ export function logarithmic([from, to], pixels) {
   return (value) => scale(Math.log(Math.min(to, Math.max(from, value))));
 }
 
-/** The next 1, 2 or 5 times a power of ten that is not below a value. */
+/** The next 2, 4 or 10 times a power of ten that is not below a value: its half is whole. */
 export function nice(value) {
   const power = 10 ** Math.floor(Math.log10(Math.max(value, 1)));
-  return [1, 2, 5, 10].map((one) => one * power).find((one) => one >= value) ?? 10 * power;
+  return [1, 2, 4, 10].map((one) => one * power).find((one) => one >= value) ?? 10 * power;
 }
 
 const at = (value) => Math.round(value * 10) / 10;

@@ -100,6 +100,6 @@ function symbol(name) {
 function notes(worker) {
   const found = [];
   if (worker.engine_waiting) found.push(`${count(worker.engine_waiting)} wait in the engine`);
-  if (worker.preemptions) found.push(`${count(worker.preemptions)} preemptions`);
+  if (worker.preemptions) found.push(`${count(worker.preemptions)} preempted`);
   return found.join(", ");
 }

@@ -11,11 +11,14 @@ import pytest
 import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, expect
+from starlette.applications import Starlette
 
+from gateway.admin.dashboard.pages import dashboard_routes
+from gateway.admin.dashboard.viewers import Source, Viewers
 from gateway.emulator import EmbeddedEmulator
 from tests.gateway.admin.dashboard.browser import PHONE, browser, page
 from tests.gateway.admin.operators import Operated, operated
-from tests.gateway.harness import chat, forced, post, until
+from tests.gateway.harness import chat, forced, listening, post, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
@@ -67,7 +70,7 @@ async def test_the_page_shows_what_happens(busy: Operated, chromium: Browser) ->
         await expect(shown.locator("#health-line")).to_contain_text("The queue is paused")
         await expect(shown.locator("#tiles dd").first).to_contain_text("12")
         await expect(shown.locator(".worker")).to_have_count(1)
-        await expect(shown.locator("#latency tbody tr").nth(2)).to_contain_text("257 to 1,024")
+        await expect(shown.locator("#latency tbody tr").nth(2)).to_contain_text("257–1,024")
         await expect(shown.locator("#latency tbody tr").nth(2)).to_contain_text("s")
         await expect(shown.locator("#forecasts .note")).to_contain_text("of the last 3 lengths")
         assert complaints == []
@@ -96,6 +99,42 @@ async def test_axe_finds_nothing_serious_and_a_phone_shows_it_all(
         assert await _serious(shown) == []
         assert await shown.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
         assert complaints == []
+
+
+async def test_what_the_order_saves_is_shown_where_the_shadow_tells_it(
+    busy: Operated, chromium: Browser
+) -> None:
+    real = busy.gateway.app.state.viewers.source
+    app = Starlette(routes=dashboard_routes(Viewers(_WithShadow(real))))
+    async with (
+        listening(app) as url,
+        page(chromium, url + "/dashboard") as (shown, complaints),
+    ):
+        await expect(shown.locator("#saved .note")).to_contain_text("takes 3.1 s less (34 %)")
+        await expect(shown.locator("#saved tbody tr").nth(0)).to_contain_text("2.4 s to 3.9 s")
+        await expect(shown.locator("#saved .worse")).to_contain_text("1.0 s more")
+        assert await _serious(shown) == []
+        assert complaints == []
+    async with page(chromium, busy.url + "/dashboard") as (shown, _):
+        await expect(shown.locator("#panels")).to_be_visible()
+        await expect(shown.locator("#saved table")).to_be_hidden()
+
+
+class _WithShadow:
+    """A real gateway's snapshots, with figures of its shadow, which begins after many answers."""
+
+    def __init__(self, real: Source) -> None:
+        self._real = real
+
+    def begin(self) -> dict[str, Any]:
+        return self._real.begin()
+
+    def take(self) -> dict[str, Any]:
+        mean = {"seconds": 3.1, "low": 2.4, "high": 3.9, "share": 0.34}
+        tail = {"seconds": -1.0, "low": -1.5, "high": -0.2, "share": -0.03}
+        saved = {"fcfs": {"all": {"mean_e2e": mean, "p99_e2e": tail}}, "stock": {}}
+        shown = {"state": "ok", "requests": 1240, "window_s": 600.0, "error": 0.02}
+        return self._real.take() | {"saved": {**shown, "against": saved}}
 
 
 async def test_the_keyboard_alone_pauses_the_page_and_finds_a_setting(

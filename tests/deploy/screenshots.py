@@ -1,0 +1,131 @@
+"""Pictures of the live page: python -m tests.deploy.screenshots.
+
+Starts a gateway over four emulated workers, which answer in the lengths that the predictor which
+ships expects, sends everyday requests for a few minutes, and writes
+
+    deploy/pictures/live_page.png         a desktop
+    deploy/pictures/live_page_dark.png    the same at night
+    deploy/pictures/live_page_phone.png   a phone
+
+Needs chromium. The figures on the pictures are of the machine that makes them: emulated ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import random
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from PIL import Image
+from playwright.async_api import Browser, expect
+
+from gateway.emulator import EmbeddedEmulator, EmulatorConfig
+from gateway.emulator.lengths import predicted_lengths
+from predictor import LengthPredictor
+from predictor.inference.tiered import TieredPredictor
+from scheduler.sim.engine_config import EngineConfig
+from tests.deploy.paths import DEPLOY, ROOT
+from tests.gateway.admin.dashboard.browser import DESKTOP, PHONE, browser, page
+from tests.gateway.harness import gateway, hang_up
+
+FOLDER = DEPLOY / "pictures"
+PROMPTS = ROOT / "tests" / "predictor" / "everyday.jsonl"
+LOOKS: dict[str, dict[str, Any]] = {
+    "live_page": {"size": DESKTOP},
+    "live_page_dark": {"size": DESKTOP, "color_scheme": "dark"},
+    "live_page_phone": {"size": PHONE},
+}
+PATIENT = {"budget_ms": 5000, "refine_budget_ms": 5000}
+SLOTS = {"max_num_seqs": 3}
+ENGINE = EngineConfig(
+    max_num_seqs=SLOTS["max_num_seqs"], num_blocks=520, scheduling_policy="priority"
+)
+"""A cache of 8,300 tokens: small, so that its peak matters."""
+
+
+def main() -> None:
+    """Make the pictures."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--seconds", type=float, default=300.0, help="length of the load")
+    parser.add_argument("--rate", type=float, default=2.2, help="requests a second")
+    parser.add_argument("--out", type=Path, default=FOLDER, help="folder of the pictures")
+    args = parser.parse_args()
+    asyncio.run(_make(args.out, args.rate, args.seconds))
+
+
+async def _make(folder: Path, rate: float, seconds: float) -> None:
+    model = LengthPredictor.load()
+    with ExitStack() as stack:
+        workers = [
+            stack.enter_context(
+                EmbeddedEmulator(EmulatorConfig(engine=ENGINE), predicted_lengths(model))
+            )
+            for _ in range(4)
+        ]
+        urls = [worker.url for worker in workers]
+        tiered = TieredPredictor(model)
+        async with (
+            gateway(*urls, tiered=tiered, predictor=PATIENT, worker=SLOTS) as running,
+            browser() as one,
+        ):
+            running.app.state.live_config.places = {("workers",): "flag --worker"}
+            sending = asyncio.create_task(_send(running.url, rate))
+            try:
+                await _take(one, running.url + "/dashboard", folder, seconds)
+            finally:
+                await hang_up(sending)
+
+
+async def _send(url: str, rate: float) -> None:
+    """Everyday requests at random moments, more of them every other minute, until cancelled."""
+    rng, loop = random.Random(3), asyncio.get_running_loop()
+    bodies = [json.loads(line)["body"] for line in PROMPTS.read_text().splitlines()]
+    async with (
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session,
+        asyncio.TaskGroup() as group,
+    ):
+        while True:
+            group.create_task(_ask(session, url, rng.choice(bodies), wrong=rng.random() < 0.01))
+            busy = 1.6 if loop.time() % 120 < 60 else 0.6
+            await asyncio.sleep(rng.expovariate(rate * busy))
+
+
+async def _ask(
+    session: aiohttp.ClientSession, url: str, body: dict[str, Any], *, wrong: bool
+) -> None:
+    sent = {**body, "model": "emulatd" if wrong else "emulated", "stream": True}
+    async with session.post(url + "/v1/chat/completions", json=sent) as response:
+        await response.read()
+
+
+async def _take(one: Browser, url: str, folder: Path, seconds: float) -> None:
+    """Watch for so many seconds in every look, then take the pictures."""
+
+    async def picture(name: str, look: dict[str, Any]) -> None:
+        async with page(one, url, **look) as (shown, complaints):
+            await expect(shown.locator("#link")).to_have_text("live")
+            await asyncio.sleep(seconds)
+            path = folder / f"{name}.png"
+            await shown.screenshot(path=path, full_page="phone" not in name)
+            _shrink(path)
+            print(f"{path.relative_to(ROOT) if path.is_relative_to(ROOT) else path}", *complaints)
+
+    async with asyncio.TaskGroup() as group:
+        for name, look in LOOKS.items():
+            group.create_task(picture(name, look))
+
+
+def _shrink(path: Path) -> None:
+    """Keep 256 colours: a third of the bytes, and no difference to see."""
+    with Image.open(path) as picture:
+        few = picture.convert("RGB").quantize(256, method=Image.Quantize.MAXCOVERAGE)
+    few.save(path, optimize=True)
+
+
+if __name__ == "__main__":
+    main()
