@@ -35,7 +35,9 @@ def add_operators(app: Starlette, parts: Parts, config: Config) -> None:
     viewers = app.state.viewers = Viewers(Snapshots(parts))
     app.state.admin = admin_app(parts, config.admin, viewers)
     parts.leaving.at_drain.append(partial(viewers.close, lasting=False))
-    if config.admin.dashboard and is_loopback(config.listen.host):
+    # A token or a socket says that not everybody on this machine may look.
+    guarded = config.admin.token or config.admin.path or config.admin.metrics_only
+    if config.admin.dashboard and is_loopback(config.listen.host) and not guarded:
         app.router.routes += local_routes(viewers, lambda: not parts.access.on)
 
 

@@ -31,7 +31,8 @@ class Admin(Section):
     """Answer /metrics on this listener alone, no longer where clients come in."""
     dashboard: bool = True
     """Show the live page at /dashboard of this listener, and also where clients come in if that is
-    on 127.0.0.1 and asks for no keys. There it answers nothing that a proxy has passed on."""
+    on 127.0.0.1 and asks for no keys, with no `token` and no socket here. There it answers nothing
+    that bears a proxy's headers, as X-Forwarded-For; false where your proxy sets none."""
 
     _token_fits = field_validator("token")(fits_header)
 

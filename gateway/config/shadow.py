@@ -21,8 +21,8 @@ class ShadowSettings(Section):
     """Seconds between two replays; more where a replay takes long, so that the process uses a fifth
     of a core at most."""
     most_requests: int = Field(default=3000, ge=200, le=100_000)
-    """Requests of a replay, those before the window included. With more traffic the window is
-    shorter."""
+    """Requests of a replay, those before the window included; one of several sequences counts as
+    so many. With more traffic the window is shorter."""
     tolerance: float = Field(default=0.2, gt=0, le=10)
     """Largest share by which the replay of the present policy may be off from the latencies that
     really came (a p99 by a quarter more). Beyond it there are no figures."""

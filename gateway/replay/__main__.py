@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
-from queue import Empty, SimpleQueue
+from queue import Empty, Queue
 from typing import Any
 
 from gateway.replay.judge import judge
@@ -28,10 +28,14 @@ REST = 4.0
 """Seconds of rest for each second of a replay: at most a fifth of a core."""
 
 
+MOST_MESSAGES = 60
+"""Batches that wait for a replay's end. Beyond them the pipe fills, and the gateway counts losses."""
+
+
 def main() -> None:
     """Replay again and again until stdin ends."""
     os.nice(LOWEST_PRIORITY - os.nice(0))
-    messages: SimpleQueue[dict[str, Any]] = SimpleQueue()
+    messages: Queue[dict[str, Any]] = Queue(MOST_MESSAGES)
     threading.Thread(target=_read, args=(messages,), daemon=True).start()
     history, rest_s = History(), FIRST_S
     setup = _taken(messages.get(), history, {})
@@ -43,14 +47,14 @@ def main() -> None:
         print(json.dumps({**page, "next_s": round(rest_s, 1)}), flush=True)
 
 
-def _read(messages: SimpleQueue[dict[str, Any]]) -> None:
+def _read(messages: Queue[dict[str, Any]]) -> None:
     while (message := read_message(sys.stdin.buffer)) is not None:
         messages.put(message)
     os._exit(0)  # the gateway is gone; a replay in the main thread has no reader any more
 
 
 def _rest(
-    messages: SimpleQueue[dict[str, Any]],
+    messages: Queue[dict[str, Any]],
     history: History,
     setup: Mapping[str, Any],
     seconds: float,
@@ -70,8 +74,10 @@ def _taken(
     message: Mapping[str, Any], history: History, setup: Mapping[str, Any]
 ) -> Mapping[str, Any]:
     """Take a message's records; returns the present setup, which a message has if it is new."""
+    setup = message["setup"] or setup
     history.add(map(Begun._make, message["begun"]), map(Ended._make, message["ended"]))
-    return message["setup"] or setup
+    history.forget(setup["most_requests"])
+    return setup
 
 
 def _page(history: History, setup: Mapping[str, Any], now: float) -> dict[str, Any]:

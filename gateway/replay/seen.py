@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -75,11 +76,15 @@ class Window:
 
 
 class History:
-    """The requests of the last minutes, at most so many."""
+    """The requests of the last minutes, at most so many.
+
+    Each sequence of a request counts: the replay's time and memory go by them.
+    """
 
     def __init__(self) -> None:
         self._seen: dict[str, Seen] = {}
         self._order: deque[Seen] = deque()
+        self._sequences = 0
         self.cut = False
         """Whether requests were thrown away that a window might have had."""
 
@@ -91,6 +96,7 @@ class History:
         for one in begun:
             seen = self._seen[one.id] = Seen(one)
             self._order.append(seen)
+            self._sequences += one.sequences
         for end in ended:
             if (known := self._seen.get(end.id)) is not None:
                 known.ended = end
@@ -103,18 +109,21 @@ class History:
         """
         open_since = [one.begun.arrival for one in self._seen.values() if one.ended is None]
         end = min((since for since in open_since if since > now - span / 2), default=now)
-        self._forget(end - KEPT_SPANS * span, most)
+        self.forget(most, end - KEPT_SPANS * span)
         kept = sorted(self._seen.values(), key=lambda one: one.begun.arrival)
         begin = end - span
         if self.cut and kept:  # a third fills the engines
             begin = max(begin, kept[len(kept) // 3].begun.arrival)
         return Window([one for one in kept if one.loads], begin, end)
 
-    def _forget(self, before: float, most: int) -> None:
+    def forget(self, most: int, before: float = -math.inf) -> None:
+        """Forget the first requests beyond ``most`` sequences, and those over ``before`` a time."""
         order = self._order
-        while order and (len(order) > most or _over(order[0], before)):
-            self.cut |= len(order) > most
-            del self._seen[order.popleft().begun.id]
+        while order and (self._sequences > most or _over(order[0], before)):
+            self.cut |= self._sequences > most
+            gone = order.popleft().begun
+            self._sequences -= gone.sequences
+            del self._seen[gone.id]
 
 
 def _over(seen: Seen, before: float) -> bool:

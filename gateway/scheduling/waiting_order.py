@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
+from threading import Lock
 from time import monotonic
 
 from gateway.scheduling.dispatcher import Dispatcher
@@ -38,15 +39,18 @@ class _Order:
         """By the jobs' ids, first come first."""
         self._rest = start_order(*queue.snapshot(), queue.counts.expected)
         self._ahead: defaultdict[str, float] = defaultdict(float)
+        self._extending = Lock()
+        """Who asks and hangs up leaves its thread behind, beside which the next one begins."""
 
     def extend(self, most: int, job_id: str) -> None:
         """Work out the first ``most`` places, and those up to one job's, "" for none."""
-        while len(self.places) < most or (job_id and job_id not in self.places):
-            job, charged = next(self._rest, (None, 0.0))
-            if job is None:
-                return
-            self.places[job.id] = Place(job, len(self.places) + 1, self._ahead[job.model])
-            self._ahead[job.model] += charged
+        with self._extending:
+            while len(self.places) < most or (job_id and job_id not in self.places):
+                job, charged = next(self._rest, (None, 0.0))
+                if job is None:
+                    return
+                self.places[job.id] = Place(job, len(self.places) + 1, self._ahead[job.model])
+                self._ahead[job.model] += charged
 
 
 class WaitingOrder:

@@ -9,7 +9,7 @@ import logging
 import os
 import shutil
 import sys
-from asyncio.subprocess import DEVNULL, PIPE, Process
+from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Mapping
 from time import monotonic
 from typing import Any
@@ -21,8 +21,9 @@ from gateway.shadow.records import packed
 log = logging.getLogger("lengthwise")
 
 _NICE = ("nice", "-n", "19") if shutil.which("nice") else ()
-COMMAND = (*_NICE, sys.executable, "-m", "gateway.replay")
-"""The process has the lowest priority from its first moment on."""
+COMMAND = (*_NICE, sys.executable, "-P", "-m", "gateway.replay")
+"""The process has the lowest priority from its first moment on, and takes no code (-P) from the
+folder in which the gateway was started."""
 
 FEWEST = 100
 """Ended requests with which the process begins: an idle gateway needs none."""
@@ -38,6 +39,9 @@ PAUSES_S = (1.0, 60.0)
 
 STALE_PERIODS, STALE_S = 3.0, 60.0
 """A page is old after so many times the seconds until the next one, and so many more."""
+
+FIRST_PAGE_S = 300.0
+"""Seconds after which a process without its first page is stale rather than starting."""
 
 LINE_BYTES = 2**20
 """Longest page."""
@@ -72,6 +76,7 @@ class Shadow:
         self._page: Page = {}
         self._page_at = 0.0
         self._running = False
+        self._begun = 0.0
         self._lost_before = 0
         self._lost_in_window = 0.0
 
@@ -89,9 +94,11 @@ class Shadow:
     def _state(self) -> str:
         if self.feed is None:
             return "off"
-        if not self._page:
-            return "down" if self.restarts and not self._running else "starting"
         now = monotonic()
+        if not self._page:
+            if self._running and now - self._begun > self._settings().interval_s + FIRST_PAGE_S:
+                return "stale"
+            return "down" if self.restarts and not self._running else "starting"
         if now - self._page_at > STALE_PERIODS * self._page["next_s"] + STALE_S:
             return "stale" if self._running else "down"
         if now < self._lost_in_window:
@@ -107,36 +114,45 @@ class Shadow:
             await asyncio.sleep(FLUSH_S)
         while True:
             begun = monotonic()
-            await self._run(self.feed)
+            reason = await self._run(self.feed)
             pause_s = (
                 PAUSES_S[0] if monotonic() - begun > PAUSES_S[1] else min(2 * pause_s, PAUSES_S[1])
             )
             level = logging.INFO if self.restarts else logging.WARNING  # told once
-            log.log(level, "the shadow's process has ended, and starts again in %g s", pause_s)
+            log.log(
+                level,
+                "the shadow's process has ended (%s), and starts again in %g s",
+                reason,
+                pause_s,
+            )
             await asyncio.sleep(pause_s)
             self.restarts += 1
 
-    async def _run(self, feed: Feed) -> None:
-        """Run the process to its end."""
+    async def _run(self, feed: Feed) -> str:
+        """Run the process to its end; returns the last line of its errors, or its exit code."""
         process = await asyncio.create_subprocess_exec(
             *self.command,
             stdin=PIPE,
             stdout=PIPE,
-            stderr=DEVNULL,
+            stderr=PIPE,
             limit=LINE_BYTES,
             env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
         )
-        self._running = True
+        self._running, self._begun = True, monotonic()
         feeding = asyncio.create_task(self._feed(feed, process))
+        feeding.add_done_callback(
+            lambda _: _kill(process)
+        )  # a process that gets nothing is useless
+        last_words = asyncio.create_task(_last_line(process))
         try:
             await self._read(process)
         finally:  # also where the gateway ends
             self._running = False
             feeding.cancel()
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
+            _kill(process)
             await asyncio.gather(feeding, return_exceptions=True)
             await process.wait()
+        return await last_words or f"exit code {process.returncode}"
 
     async def _feed(self, feed: Feed, process: Process) -> None:
         """Send a batch every second. What the process does not take in time is lost."""
@@ -165,6 +181,21 @@ class Shadow:
         assert process.stdout is not None
         async for line in process.stdout:
             self._page, self._page_at = json.loads(line), monotonic()
+
+
+def _kill(process: Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        process.kill()
+
+
+async def _last_line(process: Process) -> str:
+    """The last line of what the process writes of its errors: a trace ends with its reason."""
+    last = b""
+    assert process.stderr is not None
+    while part := await process.stderr.read(65536):
+        last = (last + part)[-4096:]
+    lines = last.decode(errors="replace").split("\n")
+    return next((line.strip()[:500] for line in reversed(lines) if line.strip()), "")
 
 
 def wanted(settings: ShadowSettings) -> bool:

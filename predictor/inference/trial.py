@@ -41,7 +41,7 @@ _RANDOM_ROWS = 512
 
 def trial_command(path: Path, *, refine: bool) -> list[str]:
     """The command line of a trial in a process of its own."""
-    line = [sys.executable, "-m", "predictor.inference.trial", str(path)]
+    line = [sys.executable, "-P", "-m", "predictor.inference.trial", str(path)]
     return [*line, "--refine"] if refine else line
 
 

@@ -82,7 +82,8 @@ def run_refit(args: argparse.Namespace) -> int:
 
 def refit_command(log: Path, store: Path, *, model: Path | None = None) -> list[str]:
     """The command line of a refit in a process of its own."""
-    line = [sys.executable, "-m", "predictor.refit", "--log", str(log), "--store", str(store)]
+    line = [sys.executable, "-P", "-m", "predictor.refit"]
+    line += ["--log", str(log), "--store", str(store)]
     return line if model is None else [*line, "--model-dir", str(model)]
 
 

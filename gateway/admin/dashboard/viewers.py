@@ -14,6 +14,8 @@ from gateway.admin.errors import AdminError
 log = logging.getLogger("lengthwise")
 
 MOST_VIEWERS = 32
+"""Viewers at each listener: clients do not shut operators out."""
+
 MOST_BEHIND = 5
 """Snapshots that a viewer may be behind: one that takes them more slowly is dropped."""
 
@@ -61,7 +63,7 @@ class Viewers:
         """
         if self._closed[lasting]:
             raise AdminError(503, "draining", "The gateway ends.")
-        if len(self._viewers) >= MOST_VIEWERS:
+        if list(self._viewers.values()).count(lasting) >= MOST_VIEWERS:
             raise AdminError(
                 503, "too_many_viewers", f"{MOST_VIEWERS} pages watch already; close one of them."
             )

@@ -53,6 +53,14 @@ def test_beyond_the_bound_the_window_is_shorter() -> None:
     assert window.begin == 200.0  # the first third fills the engines
 
 
+def test_each_sequence_of_a_request_counts_against_the_bound() -> None:
+    history = History()
+    history.add([_begun(n, float(n), sequences=100) for n in range(50)], [])
+    history.forget(1000)
+    assert len(history) == 10
+    assert history.cut
+
+
 def test_what_loads_an_engine_is_not_always_measured() -> None:
     history = History()
     history.add(

@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 
 from gateway.config.shadow import ShadowSettings
 from gateway.emulator import EmbeddedEmulator, EmulatorConfig
 from gateway.shadow import feed as feed_module
 from gateway.shadow.feed import Feed
 from gateway.shadow.records import Begun, Ended, packed, read_message
-from gateway.shadow.shadow import FEWEST, Shadow, wanted
+from gateway.shadow.shadow import COMMAND, FEWEST, Shadow, wanted
 from scheduler.job import Job
 from scheduler.length import LengthDistribution
 from scheduler.records import RequestRecord
@@ -67,6 +70,22 @@ async def test_a_process_that_ends_is_started_again_and_costs_no_request() -> No
             await _answers(running, FEWEST + 20)
             await until(lambda: shadow.restarts >= 1, "another process")
             await _answers(running, 20)
+
+
+async def test_the_reason_of_its_end_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    with EmbeddedEmulator(WORKER) as worker:
+        async with gateway(worker.url, shadow={"enabled": "on"}) as running:
+            shadow: Shadow = running.app.state.shadow
+            shadow.command = (sys.executable, "-c", "raise ImportError('no such thing')")
+            await _answers(running, FEWEST + 20)
+            await until(lambda: "no such thing" in caplog.text, "the reason")
+
+
+def test_the_process_takes_no_code_from_the_folder_of_the_start(tmp_path: Path) -> None:
+    (tmp_path / "queue.py").write_text("open('ran', 'w')\n")
+    ended = subprocess.run(COMMAND, cwd=tmp_path, input=b"", capture_output=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    assert not (tmp_path / "ran").exists()
 
 
 async def test_a_shadow_that_is_off_is_told_nothing_and_has_no_metric() -> None:

@@ -132,6 +132,8 @@ async def test_viewers_are_bounded() -> None:
         one.__enter__()
     with pytest.raises(AdminError, match="watch already"), viewers.viewer():
         pass
+    with viewers.viewer(lasting=False):  # those at the other listener have a bound of their own
+        pass
     for one in held:
         one.__exit__(None, None, None)
     with viewers.viewer():
@@ -213,6 +215,8 @@ async def test_no_other_file_is_served(
         {"listen": {"host": "0.0.0.0"}},
         {"access": {"api_keys": {"one": "sk-a-key-of-clients"}}},
         {"admin": {"dashboard": False}},
+        {"admin": {"listen": "127.0.0.1:1", "token": "a-token-of-operators"}},
+        {"admin": {"listen": "/tmp/lengthwise-no-such-folder/admin.sock"}},
     ],
 )
 async def test_clients_see_no_page_where_others_could_see_it(
