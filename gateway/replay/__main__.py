@@ -29,7 +29,7 @@ REST = 4.0
 
 
 MOST_MESSAGES = 60
-"""Batches that wait for a replay's end. Beyond them the pipe fills, and the gateway counts losses."""
+"""Batches that wait for a replay's end. Then the pipe fills, and the gateway counts losses."""
 
 
 def main() -> None:
