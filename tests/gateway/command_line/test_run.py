@@ -43,7 +43,7 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
         (["serve", "--model", "m", "--seed", "1"], r"follow after --, as in .* -- --seed"),
         (["log", "--log", "a", "--", "b"], r"-- is for flags of vLLM"),
         (["log"], r"^lengthwise log: .*required: --log\. See lengthwise log --help\.$"),
-        (["emulate", "--port", "x"], r"--port: invalid int value: 'x'"),
+        (["emulate", "--port", "x"], r"--port: 'x'; give a whole number from 0 to 65535"),
     ],
 )
 def test_wrong_arguments_are_refused_in_one_line_with_the_nearest_right_ones(
