@@ -17,6 +17,7 @@ from grafana_foundation_sdk.builders import (
 )
 from grafana_foundation_sdk.models import common as kinds
 from grafana_foundation_sdk.models import dashboard as models
+from grafana_foundation_sdk.models import prometheus as queries
 
 SOURCE = models.DataSourceRef(type_val="prometheus", uid="${datasource}")
 
@@ -57,7 +58,7 @@ class Panel:
 
     def builder(self, number: int, place: models.GridPos) -> Any:
         """The builder of the panel with id ``number`` at ``place``."""
-        panel = _BUILDERS[self.kind](self)
+        panel: Any = _BUILDERS[self.kind](self)
         low, high = self.limits
         if low is not None:
             panel.min(low)
@@ -87,7 +88,7 @@ class Panel:
             query = prometheus.Dataquery().ref_id(chr(ord("A") + position)).datasource(SOURCE)
             query.expr(expression).legend_format(legend)
             if self.kind == "table":
-                query.instant().format(prometheus.prometheus.PromQueryFormat.TABLE)
+                query.instant().format(queries.PromQueryFormat.TABLE)
             else:
                 query.range()
             targets.append(query)
