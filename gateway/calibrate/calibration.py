@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from gateway.calibrate.client import CalibrationClient
 from gateway.calibrate.fit import PointSamples
@@ -13,6 +14,7 @@ from gateway.calibrate.measure import (
     StepSample,
     decode,
     time_to_first_token,
+    tried,
     turnover,
 )
 from gateway.calibrate.points import LONGEST_PREFILL, Point, PointPlan
@@ -48,7 +50,14 @@ class Calibration:
         return [PointSamples(point.kind, samples) for point, samples in self.samples.items()]
 
     async def measure(self, point: Point) -> None:
-        """Measure a point once more; a point known to exceed the server's limit is skipped."""
+        """Measure a point once more; a point known to exceed the server's limit is skipped.
+
+        Raises:
+            CalibrationError: the server refuses a request, or nothing is measured in several tries.
+        """
+        await tried(partial(self._measure, point))
+
+    async def _measure(self, point: Point) -> None:
         if point.kind == "prefill":
             sample = await time_to_first_token(self.client, point.prompt_tokens)
         elif self.limit is not None and point.sequences + (point.kind == "turnover") > self.limit:
@@ -90,7 +99,8 @@ async def warm_up(client: CalibrationClient, max_sequences: int, budget_s: float
     output_tokens = max(2, min(32, context - SHORT_PROMPT_TOKENS))
     for _ in range(2):
         await client.stream(SHORT_PROMPT_TOKENS, output_tokens)
-    samples = [(await decode(client, 1, SHORT_PROMPT_TOKENS, output_tokens))[0] for _ in range(3)]
+    one = partial(decode, client, 1, SHORT_PROMPT_TOKENS, output_tokens)
+    samples = [(await tried(one))[0] for _ in range(3)]
     return PointPlan(
         max_sequences=max_sequences,
         max_model_len=context,

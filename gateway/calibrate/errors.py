@@ -1,10 +1,14 @@
-"""CalibrationError, and the CalibrationError for a refused request."""
+"""CalibrationError, its kinds, and the CalibrationError for a refused request."""
 
 from __future__ import annotations
 
 
 class CalibrationError(Exception):
     """The server cannot be measured; the message states the reason and the remedy."""
+
+
+class NothingMeasuredError(CalibrationError):
+    """The answers did not overlap as the measurement needs; on a busy machine that passes."""
 
 
 def refusal(url: str, path: str, status: int, text: str, *, with_key: bool) -> CalibrationError:

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from statistics import median
+from typing import TypeVar
 
 from gateway.calibrate.client import CalibrationClient
-from gateway.calibrate.errors import CalibrationError
+from gateway.calibrate.errors import NothingMeasuredError
 from gateway.calibrate.stream import Stream
 
 SHORT_PROMPT_TOKENS = 32
 """Tokens of a prompt with a negligible prefill, the chat template included."""
+
+
+TRIES = 3
+
+Sample = TypeVar("Sample")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +37,18 @@ class StepSample:
     kv_tokens: float
     prefill_tokens: float = 0.0
     requests: float = 0.0
+
+
+async def tried(measure: Callable[[], Awaitable[Sample]]) -> Sample:
+    """What ``measure`` finds; tried ``TRIES`` times where its streams do not overlap.
+
+    Raises:
+        NothingMeasuredError: each time.
+    """
+    for _ in range(TRIES - 1):
+        with suppress(NothingMeasuredError):
+            return await measure()
+    return await measure()
 
 
 async def time_to_first_token(client: CalibrationClient, prompt_tokens: int) -> StepSample:
@@ -57,13 +76,22 @@ async def decode(
     server's limit is lower.
 
     Raises:
-        CalibrationError: the server refuses a request, or no two streams ran at the same time.
+        CalibrationError: the server refuses a request.
+        NothingMeasuredError: no two streams ran at the same time.
     """
-    streams = await _gather(client, [(prompt_tokens, output_tokens)] * sequences)
+    return together(await _gather(client, [(prompt_tokens, output_tokens)] * sequences))
+
+
+def together(streams: Sequence[Stream]) -> tuple[StepSample, int]:
+    """The time of a step while streams decode together, and how many of ``streams`` do.
+
+    Raises:
+        NothingMeasuredError: none does.
+    """
     first_end = min(stream.events[-1] for stream in streams)
-    together = [stream for stream in streams if stream.events[0] < first_end]
-    begin = max(stream.events[0] for stream in together)
-    return _step_sample(together, begin, first_end), len(together)
+    running = [stream for stream in streams if stream.events[0] < first_end]
+    begin = max((stream.events[0] for stream in running), default=first_end)
+    return _step_sample(running, begin, first_end), len(running)
 
 
 async def turnover(
@@ -72,7 +100,8 @@ async def turnover(
     """A step of ``sequences`` streams while one short request after another enters and leaves.
 
     Raises:
-        CalibrationError: the server refuses a request, or answers no short request meanwhile.
+        CalibrationError: the server refuses a request.
+        NothingMeasuredError: the server answers no short request meanwhile.
     """
     tasks = [
         asyncio.create_task(client.stream(SHORT_PROMPT_TOKENS, output_tokens))
@@ -90,7 +119,7 @@ async def turnover(
     end = min(stream.events[-1] for stream in streams)
     ends = [moment for moment, _ in entered if begin < moment <= end]
     if len(ends) < 2:
-        raise CalibrationError(
+        raise NothingMeasuredError(
             f"{client.url}: no request was answered while {sequences} others ran; is another "
             "client using the server?"
         )
@@ -143,9 +172,11 @@ def _step_sample(streams: Sequence[Stream], begin: float, end: float) -> StepSam
     """The time of a step between two moments at which all streams decode."""
     before = [stream.tokens_until(begin) for stream in streams]
     after = [stream.tokens_until(end) for stream in streams]
-    steps = median(late - early for early, late in zip(before, after, strict=True))
+    steps = (
+        median(late - early for early, late in zip(before, after, strict=True)) if streams else 0
+    )
     if steps <= 0:
-        raise CalibrationError("no two streams ran at the same time: nothing can be measured")
+        raise NothingMeasuredError("no two streams ran at the same time: nothing can be measured")
     decoded = (sum(before) + sum(after)) / 2
     return StepSample(
         seconds=(end - begin) / steps,

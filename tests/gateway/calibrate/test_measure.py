@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 
 import aiohttp
 import pytest
 
 from gateway.calibrate.calibration import calibrate
 from gateway.calibrate.client import CalibrationClient
-from gateway.calibrate.errors import CalibrationError
-from gateway.calibrate.measure import StepSample, add_entering_requests, decode, time_to_first_token
+from gateway.calibrate.errors import CalibrationError, NothingMeasuredError
+from gateway.calibrate.measure import (
+    TRIES,
+    StepSample,
+    add_entering_requests,
+    decode,
+    time_to_first_token,
+    together,
+    tried,
+)
+from gateway.calibrate.stream import Stream
 from gateway.emulator import EmbeddedEmulator, EmulatorConfig
 from scheduler.sim.costs import StepCosts
 from tests.gateway.emulator.workers import long_request
@@ -49,6 +59,29 @@ async def test_a_decode_counts_the_streams_and_their_tokens_in_the_kv_cache(
     assert running == sample.sequences == 3
     assert sample.kv_tokens == pytest.approx(3 * (100 + 20), rel=0.1), "half of the answer"
     assert sample.requests == sample.prefill_tokens == 0
+
+
+def test_answers_that_come_whole_one_after_the_other_measure_nothing() -> None:
+    streams = [Stream(0.0, (end,), prompt_tokens=9, tokens=4) for end in (1.0, 2.0)]
+    with pytest.raises(NothingMeasuredError):
+        together(streams)
+
+
+@pytest.mark.parametrize("fails", [0, TRIES - 1])
+async def test_a_measurement_without_overlap_is_tried_again(fails: int) -> None:
+    outcomes = iter([False] * fails + [True])
+    assert await tried(partial(_measured, outcomes))
+
+
+async def test_a_measurement_that_never_overlaps_is_an_error() -> None:
+    with pytest.raises(CalibrationError):
+        await tried(partial(_measured, iter([False] * TRIES)))
+
+
+async def _measured(outcomes: Iterator[bool]) -> bool:
+    if not next(outcomes):
+        raise NothingMeasuredError
+    return True
 
 
 def test_entering_requests_count_between_the_first_end_and_the_last() -> None:
