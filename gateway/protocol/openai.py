@@ -29,6 +29,9 @@ LARGE = WINDOW
 MOST_VALUES = 2_000_000
 """Values of a large body, the default of ``requests.max_json_values``."""
 
+MOST_TOKENS = 2**53
+"""Largest limit of output tokens that is told apart; every whole number up to it is a float."""
+
 SET_FIELDS = frozenset(
     ("priority", "stream_options", "model", *(one for api in APIS for one in api.token_limits))
 )
@@ -100,11 +103,14 @@ class ApiRequest:
 
     @property
     def max_tokens(self) -> int | None:
-        """The client's limit of output tokens, in a field of this API; None without one."""
+        """The client's limit of output tokens, in a field of this API; None without one.
+
+        At most ``MOST_TOKENS``: JSON's numbers have no end, and a float has no place for some.
+        """
         for name in api_of(self.endpoint).token_limits:
             value = whole(self.fields.get(name))
             if value is not None and value > 0:
-                return value
+                return min(value, MOST_TOKENS)
         return None
 
     def changed(self, changes: Mapping[str, Any]) -> ApiRequest:
