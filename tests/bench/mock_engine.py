@@ -129,31 +129,17 @@ async def _listen(protocol: type[asyncio.Protocol], said: Connection) -> None:
     await server.serve_forever()
 
 
-class Collector(asyncio.Protocol):
+class Collector(Engine):
     """One connection to a collector of traces, which throws them away; GET tells how many came."""
 
     came = 0
-    _transport: asyncio.Transport
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport."""
-        self._transport, self._got = cast("asyncio.Transport", transport), b""
-
-    def data_received(self, data: bytes) -> None:
-        """Answer a request that has come whole."""
-        self._got += data
-        end = self._got.find(b"\r\n\r\n")
-        if end < 0:
-            return
-        length = _LENGTH.search(self._got, 0, end + 2)
-        if len(self._got) < end + 4 + (int(length[1]) if length else 0):
-            return
-        if self._got.startswith(b"GET"):
+    def _ask(self, head: bytes, body: bytes) -> None:
+        if head.startswith(b"GET"):
             self._transport.write(_answer(str(Collector.came), "text/plain"))
         else:
             Collector.came += 1
             self._transport.write(_answer("", "application/x-protobuf"))
-        self._got = b""
 
 
 def collect(said: Connection) -> None:
