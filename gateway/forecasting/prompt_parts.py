@@ -65,6 +65,11 @@ class PromptParts:
     """Prompts of a batch; the other figures are sums over these."""
 
     @property
+    def images(self) -> int:
+        """The number of images."""
+        return round(float(self.amounts[Part.IMAGES] + self.amounts[Part.UNSIZED_IMAGES]))
+
+    @property
     def kind(self) -> bytes:
         """Prompts of one kind consist of the same parts."""
         characters, others = self.amounts[: Part.TEMPLATE], self.amounts[Part.TEMPLATE :]

@@ -126,6 +126,9 @@ class Feedback:
             finish_reason=finish_reason,
             censored=censored,
             text=prompt.text if self.keep_text else None,
+            streamed=relay.request.generates_stream,
+            images=in_flight.parts.images,
+            key=in_flight.key or None,
             **kind_fields(prompt),
             **_forecast_fields(in_flight.forecast),
         )

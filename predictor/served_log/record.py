@@ -36,7 +36,8 @@ class ServedRecord:
     the ``artefact_id`` of the model. ``text`` is None unless the operator configures it.
 
     ``mode`` (``adaptive.mode.name_of``), ``script`` (the one most letters of the text have),
-    ``tools`` (number offered), ``json`` (demanded) and ``turns`` say what kind of request it was.
+    ``tools`` (number offered), ``json`` (demanded), ``turns``, ``streamed`` and ``images`` (number)
+    say what kind of request it was. ``key`` is the name of the client's API key, or its pseudonym.
     ``keys`` and ``mode_numbers`` are what the adaptive layer knows a request by (``Asked``).
     """
 
@@ -76,6 +77,9 @@ class ServedRecord:
     turns: int | None = None
     keys: tuple[int, ...] | None = None
     mode_numbers: tuple[float, ...] | None = None
+    streamed: bool | None = None
+    images: int | None = None
+    key: str | None = None
 
 
 _NAMES = tuple(field.name for field in fields(ServedRecord) if field.name != "inputs")

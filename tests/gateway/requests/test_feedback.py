@@ -40,7 +40,9 @@ async def test_each_finished_request_leaves_one_record(
     async with gateway(
         emulator.url, model=LengthPredictor.load(), learning=learning, predictor=PATIENT
     ) as running:
-        await _ask(session, running.url, KEY, vllm_xargs=forced(12), stream=True)
+        picture = {"type": "image_url", "image_url": {"url": "https://example.com/cat.png"}}
+        said = [{"role": "user", "content": [{"type": "text", "text": "Hello"}, picture]}]
+        await _ask(session, running.url, KEY, vllm_xargs=forced(12), stream=True, messages=said)
         await _ask(session, running.url, "another", vllm_xargs=forced(40), max_tokens=8)
         assert (await post(session, running.url, {"model": "none"}))[0] == 404
         await until(lambda: running.metric("log_records_total", result="written") == 2, "written")
@@ -54,6 +56,9 @@ async def test_each_finished_request_leaves_one_record(
     assert first["tenant"] != second["tenant"] != ""
     assert first["prompt_hash"] == second["prompt_hash"] != ""
     assert first["arrival"] <= first["dispatched"] <= first["first_token"] <= first["finished"]
+    assert (first["streamed"], second["streamed"]) == (True, False)
+    assert (first["images"], second["images"]) == (1, 0)
+    assert first["key"] == first["tenant"]  # it has no name
     assert first["tier"] == "fast"
     assert first["worker"] == emulator.url
     assert len(first["inputs"]) > 50
