@@ -10,7 +10,7 @@ from predictor.served_log.record import FINISHED_ITSELF, ServedRecord
 
 if TYPE_CHECKING:
     from predictor.served_log.schema import SCHEMA
-    from predictor.served_log.segments import LogError, check, read
+    from predictor.served_log.segments import LogError, check, read, read_as_written
     from predictor.served_log.writer import ServedLog
 else:
     _WITH_ARROW = {
@@ -18,6 +18,7 @@ else:
         "LogError": "segments",
         "check": "segments",
         "read": "segments",
+        "read_as_written": "segments",
         "ServedLog": "writer",
     }
 
@@ -28,4 +29,13 @@ else:
         return getattr(import_module(f"{__name__}.{_WITH_ARROW[name]}"), name)
 
 
-__all__ = ["FINISHED_ITSELF", "SCHEMA", "LogError", "ServedLog", "ServedRecord", "check", "read"]
+__all__ = [
+    "FINISHED_ITSELF",
+    "SCHEMA",
+    "LogError",
+    "ServedLog",
+    "ServedRecord",
+    "check",
+    "read",
+    "read_as_written",
+]

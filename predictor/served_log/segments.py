@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,11 +67,27 @@ def read(folder: Path | str, *, limit: int | None = None) -> pa.Table:
     Raises:
         LogError: the folder is absent or not readable.
     """
-    folder = Path(folder)
+    table = _whole(Path(folder), limit, SCHEMA.names).sort_by("finished")
+    return table.slice(max(0, table.num_rows - limit)) if limit is not None else table
+
+
+def read_as_written(folder: Path | str, columns: Sequence[str]) -> pa.Table:
+    """Some ``columns`` of all records, in the order in which they were written.
+
+    The order is the one in which the requests ended, also where the clock has jumped. Otherwise as
+    ``read``; without the inputs of the forecasts a log takes a small part of the memory.
+
+    Raises:
+        LogError: the folder is absent or not readable.
+    """
+    return _whole(Path(folder), None, columns).select(list(columns))
+
+
+def _whole(folder: Path, limit: int | None, columns: Sequence[str]) -> pa.Table:
     check(folder)
     for _ in range(_ATTEMPTS):
         with suppress(FileNotFoundError):  # a segment was finished or deleted meanwhile
-            return _read(folder, limit)
+            return _read(folder, limit, columns)
     raise LogError(f"{folder} changes faster than it can be read; try again")
 
 
@@ -95,19 +111,22 @@ def check(folder: Path) -> None:
         )
 
 
-def _read(folder: Path, limit: int | None) -> pa.Table:
+def _read(folder: Path, limit: int | None, columns: Sequence[str]) -> pa.Table:
+    names = [name for name in SCHEMA.names if name in {*columns, *_REQUIRED}]
     kept: list[pa.Table] = []
     rows = 0
     for segment in reversed(segments(folder)):
         if limit is not None and rows >= limit:
             break
-        table = read_lines(segment.path)[0] if segment.is_open else _load_parquet(segment.path)
+        load = _load_lines if segment.is_open else _load_parquet
+        table = load(segment.path, names)
         kept.append(table)
         rows += table.num_rows
-    if not kept:
-        return SCHEMA.empty_table()
-    table = pa.concat_tables(kept[::-1]).sort_by("finished")
-    return table.slice(max(0, rows - limit)) if limit is not None else table
+    return pa.concat_tables(kept[::-1]) if kept else SCHEMA.empty_table().select(names)
+
+
+def _load_lines(path: Path, names: Sequence[str]) -> pa.Table:
+    return read_lines(path)[0].select(list(names))
 
 
 def read_lines(path: Path) -> tuple[pa.Table, int]:
@@ -165,14 +184,16 @@ def _conform(table: pa.Table) -> pa.Table:
     return complete.replace_schema_metadata(SCHEMA.metadata).cast(SCHEMA)
 
 
-def _load_parquet(path: Path) -> pa.Table:
+def _load_parquet(path: Path, names: Sequence[str]) -> pa.Table:
     try:
-        return _conform(pq.read_table(path))
+        present = set(pq.read_schema(path).names)
+        table = pq.read_table(path, columns=[name for name in names if name in present])
+        return _conform(table).select(list(names))
     except FileNotFoundError:
         raise
     except (pa.ArrowException, OSError) as error:
         log.warning("%s cannot be read and was skipped (%s); delete the file", path, error)
-        return SCHEMA.empty_table()
+        return SCHEMA.empty_table().select(list(names))
 
 
 def finish(path: Path) -> tuple[Path, int]:

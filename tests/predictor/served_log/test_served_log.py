@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from predictor.raw_forecast import QUANTILES
-from predictor.served_log import SCHEMA, LogError, ServedLog, ServedRecord, read
+from predictor.served_log import SCHEMA, LogError, ServedLog, ServedRecord, read, read_as_written
 from predictor.served_log.segments import read_lines, segment_path
 
 INPUTS = np.array([1.0, -0.25, np.nan, 3.141592, 1e-7, 0.1, 10 / 3], dtype=np.float32)
@@ -294,3 +294,24 @@ def test_a_log_of_before_the_kinds_of_requests_is_still_read(tmp_path: Path) -> 
     (row,) = read(tmp_path).to_pylist()
     assert row["output_tokens"] == record(7).output_tokens
     assert [row[name] for name in later] == [None] * len(later)
+
+
+def test_records_are_read_as_written_where_the_clock_went_back(tmp_path: Path) -> None:
+    log = ServedLog(tmp_path, segment_rows=4)
+    for at, later in enumerate((0, 10, 20, -3600, -3590, -3580)):
+        log.append(record(at, finished=1.7e9 + later))
+    log.close()
+    table = read_as_written(tmp_path, ("id", "finished", "streamed"))
+    assert table["id"].to_pylist() == [f"r{at}" for at in range(6)]
+    assert table.column_names == ["id", "finished", "streamed"]
+    assert ids(tmp_path) == ["r3", "r4", "r5", "r0", "r1", "r2"]
+    assert {path.suffix for path in tmp_path.glob("served-*")} == {".parquet", ".jsonl"}
+
+
+def test_columns_that_an_older_version_did_not_write_are_null(tmp_path: Path) -> None:
+    written(tmp_path, 3, segment_rows=3)
+    (path,) = tmp_path.glob("*.parquet")
+    pq.write_table(pq.read_table(path).drop_columns(["streamed", "key"]), path)
+    table = read_as_written(tmp_path, ("id", "streamed", "key"))
+    assert table["id"].to_pylist() == ["r0", "r1", "r2"]
+    assert table["streamed"].null_count == table["key"].null_count == 3
