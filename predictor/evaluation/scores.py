@@ -57,6 +57,16 @@ def crps_of_samples(samples: Array, actual: Array) -> Array:
     return np.asarray(error - ordered @ ranks / (size * (size - 1)))
 
 
+def crps_of_all(actual: Array) -> float:
+    """Mean CRPS in tokens of one forecast for all: the distribution of the other lengths (n > 1).
+
+    That is half the mean difference of two of the lengths.
+    """
+    count = len(actual)
+    ranks = 2 * np.arange(count) - count + 1
+    return float(np.sort(actual) @ ranks / (count * (count - 1)))
+
+
 def coverage(low: Array, high: Array, actual: Array) -> float:
     """Share of the lengths in [low, high]."""
     return float(np.mean((actual >= low) & (actual <= high)))

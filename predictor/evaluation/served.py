@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import isnan, log
+from math import isnan, log, nan
 from pathlib import Path
 
 import numpy as np
@@ -19,42 +19,62 @@ from predictor.evaluation import scores
 from predictor.evaluation.table import Table
 from predictor.exit_codes import bad_input
 from predictor.raw_forecast import QUANTILES
+from predictor.served_log import logged_forecast
 
 LEAST = 30
 """Answers of a kind that is shown."""
 
+_LONGEST = 200  # letters of a name: numpy gives each row as many as the longest has
 _WORST = 3  # kinds with a line of advice
-_LOW, _MIDDLE, _HIGH = (QUANTILES.index(level) for level in (0.1, 0.5, 0.9))
 _CLASSES = ((100.0, "up to 100"), (500.0, "100 to 500"), (2000.0, "500 to 2,000"))
 _COVERAGE, _FACTOR, _TAU = (0.7, 0.9), 1.25, 0.1  # within these, a kind needs no advice
-_HEADER = ("kind", "answers", "80 % covers", "came / forecast", "MAE", "tau")
+_HEADER = (
+    *("kind", "answers", "50 % covers", "80 % covers", "90 % covers", "below 95 %"),
+    *("came / forecast", "MAE", "tau", "CRPS skill"),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class ServedAnswers:
-    """n ended answers: tokens that came, forecast ``low``, ``median`` and ``high``, and kinds.
+    """n ended answers: tokens that came, and ``quantiles`` (n x QUANTILES) and ``mean`` forecast.
 
-    ``low`` and ``high`` are the ends of the central 80 % interval. ``kinds`` are n names by what
-    they tell (model, mode, ...).
+    ``kinds`` are n names by what they tell (model, mode, ...).
     """
 
     came: Array
-    low: Array
-    median: Array
-    high: Array
+    quantiles: Array
+    mean: Array
     kinds: dict[str, NDArray[np.str_]]
+
+    def at(self, level: float) -> Array:
+        """The forecast quantile at one of QUANTILES, in tokens."""
+        return self.quantiles[:, QUANTILES.index(level)]
+
+    def of(self, rows: Flags) -> ServedAnswers:
+        """The answers at ``rows`` (n), without their kinds."""
+        return ServedAnswers(self.came[rows], self.quantiles[rows], self.mean[rows], {})
 
 
 @dataclass(frozen=True, slots=True)
 class KindScores:
-    """How the forecasts of a ``kind`` did: ``factor`` is the median of came / forecast."""
+    """How the forecasts of a ``kind`` did.
+
+    ``coverage``, ``coverage50`` and ``coverage90``: share of answers in the central interval of 80,
+    50 and 90 %. ``below95``: share up to the quantile at 95 %, the last one that a log has.
+    ``factor``: median of came / forecast. ``mae`` is in tokens. ``skill``: CRPS on a scale where 0
+    is a forecast that knows only the lengths of this kind, and 1 one that knows each length.
+    """
 
     kind: str
     answers: int
+    coverage50: float
     coverage: float
+    coverage90: float
+    below95: float
     factor: float
     mae: float
     tau: float
+    skill: float
 
     @property
     def fault(self) -> float:
@@ -79,12 +99,22 @@ def run_log(folder: Path) -> int:
 
 def served_answers(table: pa.Table) -> ServedAnswers:
     """The answers in a served log that ended by themselves and were forecast."""
-    usable = pc.is_valid(table["predicted_quantiles"]).to_numpy() & ~flags(table, "censored")
+    lengths = pc.fill_null(pc.list_value_length(table["predicted_quantiles"]), 0)
+    whole = np.asarray(lengths.to_numpy(zero_copy_only=False)) == len(QUANTILES)
+    usable = whole & ~flags(table, "censored")
     usable = usable & (numbers(table, "sequences") == 1) & (numbers(table, "output_tokens") > 0)
-    kept = table.filter(pa.array(usable))
-    quantiles = np.array(kept["predicted_quantiles"].to_pylist()).reshape(-1, len(QUANTILES))
-    low, median, high = np.maximum(quantiles[:, [_LOW, _MIDDLE, _HIGH]].T, 1.0)
-    return ServedAnswers(numbers(kept, "output_tokens"), low, median, high, _kinds(kept, median))
+    table = table.filter(pa.array(usable))
+    sound: Flags = np.all(np.isfinite(_quantiles(table)), axis=1)
+    kept = table.filter(pa.array(sound))
+    quantiles = np.maximum(_quantiles(kept), 1.0)
+    came, mean = numbers(kept, "output_tokens"), numbers(kept, "predicted_mean")
+    return ServedAnswers(came, quantiles, mean, _kinds(kept, quantiles[:, len(QUANTILES) // 2]))
+
+
+def _quantiles(table: pa.Table) -> Array:
+    """The forecast quantiles (n x QUANTILES); NaN where a record has none at a level."""
+    listed = pc.list_flatten(table["predicted_quantiles"]).to_numpy(zero_copy_only=False)
+    return np.asarray(listed, dtype=np.float64).reshape(-1, len(QUANTILES))
 
 
 def _kinds(table: pa.Table, median: Array) -> dict[str, NDArray[np.str_]]:
@@ -104,7 +134,7 @@ def _kinds(table: pa.Table, median: Array) -> dict[str, NDArray[np.str_]]:
 
 
 def _names(table: pa.Table, column: str) -> NDArray[np.str_]:
-    known = [name or "unknown" for name in strings(table, column).tolist()]
+    known = [(name or "unknown")[:_LONGEST] for name in strings(table, column).tolist()]
     return np.array(known, dtype=np.str_)
 
 
@@ -119,15 +149,33 @@ def scores_by_kind(answers: ServedAnswers) -> Iterator[KindScores]:
 
 
 def _scores(kind: str, answers: ServedAnswers, rows: Flags) -> KindScores:
-    came, median = answers.came[rows], answers.median[rows]
+    chosen = answers.of(rows)
+    came, median = chosen.came, chosen.at(0.5)
+
+    def covered(low: float, high: float) -> float:
+        return scores.coverage(chosen.at(low), chosen.at(high), came)
+
     return KindScores(
         kind,
         len(came),
-        scores.coverage(answers.low[rows], answers.high[rows], came),
+        covered(0.25, 0.75),
+        covered(0.1, 0.9),
+        covered(0.05, 0.95),
+        float(np.mean(came <= chosen.at(0.95))),
         float(np.median(came / median)),
-        float(np.mean(np.abs(came - median))),
+        scores.mae(median, came),
         scores.kendall_tau(median, came),
+        _skill(chosen),
     )
+
+
+def _skill(answers: ServedAnswers) -> float:
+    if len(answers.came) < 2:
+        return nan
+    alone = scores.crps_of_all(answers.came)
+    mass = np.array(logged_forecast.MASS)
+    made = scores.crps(logged_forecast.atoms(answers.quantiles, answers.mean), mass, answers.came)
+    return 1 - float(made.mean()) / alone if alone > 0 else nan
 
 
 def kinds_of_log(kinds: list[KindScores]) -> Table:
@@ -136,10 +184,11 @@ def kinds_of_log(kinds: list[KindScores]) -> Table:
         (
             one.kind,
             str(one.answers),
-            f"{one.coverage:.1%}",
+            *(f"{share:.1%}" for share in (one.coverage50, one.coverage, one.coverage90)),
+            f"{one.below95:.1%}",
             f"{one.factor:.2f}",
             f"{one.mae:.0f}",
-            "" if isnan(one.tau) else f"{one.tau:.3f}",
+            *("" if isnan(score) else f"{score:.3f}" for score in (one.tau, one.skill)),
         )
         for one in kinds
     ]
@@ -149,11 +198,12 @@ def kinds_of_log(kinds: list[KindScores]) -> Table:
 def advice(kinds: list[KindScores]) -> list[str]:
     """A sentence on each of the worst kinds: what is wrong, and what to do."""
     worst = sorted(kinds, key=lambda one: -one.fault)
-    told = [sentence for one in worst if (sentence := _sentence(one))]
+    told = [sentence for one in worst if (sentence := what_to_do(one))]
     return told[:_WORST] or ["No kind is far off."]
 
 
-def _sentence(one: KindScores) -> str:
+def what_to_do(one: KindScores) -> str:
+    """A sentence on what is wrong with the forecasts of a kind and what to do; "" if nothing."""
     if not 1 / _FACTOR <= one.factor <= _FACTOR:
         return (
             f"{one.kind}: answers are {one.factor:.2f} times as long as forecast. Keep the gateway "

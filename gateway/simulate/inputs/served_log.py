@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import repeat
 from pathlib import Path
 from random import Random
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from gateway.simulate.inputs.source import RequestSource
 from predictor.data.records import DataError
-from predictor.raw_forecast import QUANTILES
+from predictor.served_log import logged_forecast
 from scheduler.length import LengthDistribution
 from scheduler.sim.request import Request
 
@@ -26,9 +27,6 @@ COLUMNS = (
     "predicted_mean",
     "predicted_quantiles",
 )
-_TAIL = 1 - QUANTILES[-1]
-_MASS = (QUANTILES[0] * 1.5, *([0.05] * (len(QUANTILES) - 2)), 0.025)
-"""Mass of the atom at each quantile. ``_TAIL`` is the mass of the atom beyond the last quantile."""
 
 
 def served_log_source(path: Path, table: pa.Table) -> RequestSource:
@@ -60,14 +58,14 @@ def served_log_source(path: Path, table: pa.Table) -> RequestSource:
 
 def _requests(records: list[dict[str, Any]]) -> tuple[list[Request], list[float]]:
     """The requests and their arrivals in seconds: one for each answer of a record."""
-    by_model = _lengths_by_model(records)
+    forecasts = recorded_forecasts(records)
     requests: list[Request] = []
     times: list[float] = []
-    for record in records:
+    for record, length in zip(records, forecasts, strict=True):
         request = Request(
             prompt_tokens=record["prompt_tokens"],
             output_tokens=_answer_tokens(record),
-            length=_logged_forecast(record) or by_model[record["model"]],
+            length=length,
             model=record["model"],
             tenant=record["tenant"],
         )
@@ -76,7 +74,17 @@ def _requests(records: list[dict[str, Any]]) -> tuple[list[Request], list[float]
     return requests, times
 
 
-def _lengths_by_model(records: list[dict[str, Any]]) -> dict[str, LengthDistribution]:
+def recorded_forecasts(records: Sequence[Mapping[str, Any]]) -> list[LengthDistribution]:
+    """The forecast in each record; one without gets the distribution of its model's lengths.
+
+    Of a record the columns ``model``, ``output_tokens``, ``sequences``, ``predicted_mean`` and
+    ``predicted_quantiles`` count.
+    """
+    by_model = _lengths_by_model(records)
+    return [_logged_forecast(record) or by_model[record["model"]] for record in records]
+
+
+def _lengths_by_model(records: Sequence[Mapping[str, Any]]) -> dict[str, LengthDistribution]:
     lengths: dict[str, list[float]] = {}
     for record in records:
         lengths.setdefault(record["model"], []).append(_answer_tokens(record))
@@ -93,6 +101,5 @@ def _logged_forecast(record: Mapping[str, Any]) -> LengthDistribution | None:
     quantiles, mean = record["predicted_quantiles"], record["predicted_mean"]
     if not quantiles or mean is None:
         return None
-    body = sum(value * mass for value, mass in zip(quantiles, _MASS, strict=True))
-    tail = max(quantiles[-1], (mean - body) / _TAIL)
-    return LengthDistribution.weighted([*quantiles, tail], [*_MASS, _TAIL])
+    atoms = logged_forecast.atoms(np.array([quantiles]), np.array([mean]))
+    return LengthDistribution.weighted(atoms[0].tolist(), logged_forecast.MASS)

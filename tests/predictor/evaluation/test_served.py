@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -99,3 +100,20 @@ def test_data_and_log_exclude_each_other(
     assert evaluate() == evaluate("--log", tmp_path, "--data", tmp_path) == 2
     assert capsys.readouterr().err.count("either --data") == 2
     assert evaluate("--log", tmp_path / "nowhere") == 2
+
+
+def test_the_intervals_and_the_skill_are_those_of_the_forecasts(tmp_path: Path) -> None:
+    written(tmp_path, records(2000, 1.0))
+    one = next(scores_by_kind(served_answers(read(tmp_path))))
+    assert one.kind == "all"
+    shares = (one.coverage50, one.coverage, one.coverage90, one.below95)
+    assert shares == pytest.approx((0.5, 0.8, 0.9, 0.95), abs=0.03)
+    # Three medians a factor of four apart, and the spread that is forecast around each.
+    assert 0.5 < one.skill < 0.8
+
+
+def test_a_broken_forecast_does_not_count(tmp_path: Path) -> None:
+    short = replace(next(records(1, 1.0)), predicted_quantiles=(1.0, 2.0))
+    holes = replace(next(records(1, 1.0)), predicted_quantiles=(None,) * 19)  # type: ignore[arg-type]
+    written(tmp_path, records(40, 1.0), iter([short, holes]))
+    assert len(served_answers(read(tmp_path)).came) == 40
