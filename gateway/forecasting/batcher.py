@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from threading import Thread
 from time import monotonic
 from typing import Generic, TypeVar
@@ -13,24 +13,31 @@ from typing import Generic, TypeVar
 In = TypeVar("In")
 Out = TypeVar("Out")
 
+QUIET_TURNS = 2
+"""Turns of the event loop without a new item after which the items so far are handed over.
+
+A request whose bytes have come needs two: its connection makes the task, and the task asks."""
+
+PATIENCE_S = 0.005
+"""Seconds after which items are handed over although others still come."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Entry(Generic[In, Out]):
     item: In
     future: asyncio.Future[Out]
-    loop: asyncio.AbstractEventLoop
 
 
-_Queue = SimpleQueue[_Entry[In, Out] | None]
-"""What the thread works on, in order; None is the end."""
+_Batch = list[_Entry[In, Out]]
 
 
 class Batcher(Generic[In, Out]):
-    """Runs ``work`` on a daemon thread of its own.
+    """Runs ``work`` on a daemon thread of its own; all coroutines must be of one event loop.
 
-    A call that hangs can neither hold the event loop nor keep the process from ending. The items
-    that wait when the thread becomes free are one batch, of at most ``limit`` items: a single item
-    does not wait for others.
+    A call that hangs can neither hold the event loop nor keep the process from ending. Items are
+    collected while the event loop has others to bring, and while the thread is at work: a batch
+    costs little more than an item. An item that comes alone waits for two empty turns of the loop,
+    some microseconds. A batch has at most ``limit`` items.
     """
 
     def __init__(
@@ -39,8 +46,14 @@ class Batcher(Generic[In, Out]):
         self._name = name
         self._work = work
         self._limit = limit
-        self._queue: _Queue[In, Out] = SimpleQueue()
-        self._thread: Thread | None = None
+        self._coming: _Batch[In, Out] = []
+        """What waits to be handed over, the oldest first."""
+        self._collecting = False
+        """Whether the next turns of the loop look for more items."""
+        self._at_work = False
+        """Whether the thread has a batch."""
+        self._queue: SimpleQueue[_Batch[In, Out] | None] | None = None
+        """Brings the thread its batches; None is its end."""
         self._closed = False
         self._busy_since: float | None = None
 
@@ -53,16 +66,11 @@ class Batcher(Generic[In, Out]):
             ValueError: ``work`` returned another number of results than items.
             Exception: whatever ``work`` raises.
         """
-        if self._thread is None:
-            self._thread = Thread(
-                target=self._run, args=(self._queue,), name=self._name, daemon=True
-            )
-            self._thread.start()
         loop = asyncio.get_running_loop()
-        entry: _Entry[In, Out] = _Entry(item, loop.create_future(), loop)
-        self._queue.put(entry)
-        if self._closed:
-            self.close()
+        entry: _Entry[In, Out] = _Entry(item, loop.create_future())
+        self._coming.append(entry)
+        if not self._at_work and not self._collecting:
+            self._collect_from_now(loop)
         return await entry.future
 
     def stuck(self, budget_s: float) -> bool:
@@ -73,21 +81,54 @@ class Batcher(Generic[In, Out]):
     def close(self) -> None:
         """End the thread after the present items. A later item gets a thread of its own."""
         self._closed = True
-        self._queue.put(None)
-        self._queue, self._thread = SimpleQueue(), None
+        if not self._coming and not self._at_work:
+            self._end_if_closed()
 
-    def _run(self, queue: _Queue[In, Out]) -> None:
-        more = True
-        while more:
-            taken, more = self._take(queue)
-            batch = [entry for entry in taken if not entry.future.cancelled()]
-            if not batch:
-                continue
+    def _collect_from_now(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._collecting = True
+        loop.call_soon(self._collect, loop, loop.time(), 0, 0)
+
+    def _collect(
+        self, loop: asyncio.AbstractEventLoop, begun: float, known: int, quiet: int
+    ) -> None:
+        """Hand over what has come, or look again in the loop's next turn."""
+        number = len(self._coming)
+        quiet = 0 if number > known else quiet + 1
+        waited = loop.time() - begun > PATIENCE_S
+        if number >= self._limit or quiet >= QUIET_TURNS or waited:
+            self._collecting = False
+            self._hand_over(loop)
+        else:
+            loop.call_soon(self._collect, loop, begun, number, quiet)
+
+    def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Give the thread its next batch, if anybody still waits for one."""
+        waiting = [entry for entry in self._coming if not entry.future.done()]
+        batch, self._coming = waiting[: self._limit], waiting[self._limit :]
+        if batch:
+            self._at_work = True
+            if self._queue is None:
+                self._queue = SimpleQueue()
+                Thread(
+                    target=self._run, args=(self._queue, loop), name=self._name, daemon=True
+                ).start()
             self._busy_since = monotonic()
+            self._queue.put(batch)
+        else:
+            self._end_if_closed()
+
+    def _end_if_closed(self) -> None:
+        if self._closed and self._queue is not None:
+            self._queue.put(None)
+            self._queue = None
+
+    def _run(
+        self, queue: SimpleQueue[_Batch[In, Out] | None], loop: asyncio.AbstractEventLoop
+    ) -> None:
+        while (batch := queue.get()) is not None:
             outcome = self._outcome([entry.item for entry in batch])
-            self._busy_since = None
             try:
-                batch[0].loop.call_soon_threadsafe(_deliver, batch, outcome)
+                loop.call_soon_threadsafe(self._deliver, loop, batch, outcome)
             except RuntimeError:  # the loop is closed: no coroutine waits any more
                 return
 
@@ -100,26 +141,22 @@ class Batcher(Generic[In, Out]):
             return error
         return results
 
-    def _take(self, queue: _Queue[In, Out]) -> tuple[list[_Entry[In, Out]], bool]:
-        """The next batch, and whether more batches can follow."""
-        batch: list[_Entry[In, Out]] = []
-        entry = queue.get()
-        while entry is not None:
-            batch.append(entry)
-            if len(batch) == self._limit:
-                return batch, True
-            try:
-                entry = queue.get_nowait()
-            except Empty:
-                return batch, True
-        return batch, False
-
-
-def _deliver(batch: list[_Entry[In, Out]], outcome: Sequence[Out] | Exception) -> None:
-    for index, entry in enumerate(batch):
-        if entry.future.done():  # cancelled meanwhile
-            continue
-        if isinstance(outcome, Exception):
-            entry.future.set_exception(outcome)
+    def _deliver(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        batch: _Batch[In, Out],
+        outcome: Sequence[Out] | Exception,
+    ) -> None:
+        """Give the coroutines their results, and the thread what has come meanwhile."""
+        self._at_work, self._busy_since = False, None
+        for index, entry in enumerate(batch):
+            if entry.future.done():  # cancelled meanwhile
+                continue
+            if isinstance(outcome, Exception):
+                entry.future.set_exception(outcome)
+            else:
+                entry.future.set_result(outcome[index])
+        if self._coming:
+            self._collect_from_now(loop)
         else:
-            entry.future.set_result(outcome[index])
+            self._end_if_closed()

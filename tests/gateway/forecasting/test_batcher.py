@@ -91,3 +91,35 @@ async def test_closed_it_still_works_on_what_comes_later_and_leaves_no_thread() 
         async with asyncio.timeout(PATIENCE_S):
             assert await batcher.ask(item) == item
     await until(lambda: all(t.name != "closed-early" for t in threading.enumerate()), "it ends")
+
+
+async def test_what_comes_in_successive_turns_of_the_loop_is_one_batch() -> None:
+    batches: list[list[int]] = []
+
+    def work(items: list[int]) -> Sequence[int]:
+        batches.append(items)
+        return items
+
+    batcher = Batcher("turns", work)
+    asked = []
+    for n in range(5):
+        asked.append(asyncio.create_task(batcher.ask(n)))
+        await asyncio.sleep(0)
+    await asyncio.gather(*asked)
+    assert batches == [[0, 1, 2, 3, 4]]
+
+
+async def test_items_that_come_without_end_do_not_hold_up_the_first() -> None:
+    batches: list[list[int]] = []
+
+    def work(items: list[int]) -> Sequence[int]:
+        batches.append(items)
+        return items
+
+    batcher = Batcher("endless", work, limit=100_000)
+    asked = [asyncio.create_task(batcher.ask(0))]
+    while not asked[0].done() and len(asked) < 50_000:
+        asked.append(asyncio.create_task(batcher.ask(len(asked))))
+        await asyncio.sleep(0)
+    await asyncio.gather(*asked)
+    assert len(batches[0]) < 50_000

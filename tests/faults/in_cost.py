@@ -1,0 +1,24 @@
+"""Faults in what keeps a request cheap: batches, memory, pages."""
+
+from __future__ import annotations
+
+from tests.faults.fault import Fault
+
+_BATCHER = "tests/gateway/forecasting/test_batcher.py::"
+
+FAULTS: tuple[Fault, ...] = (
+    Fault(
+        file="gateway/forecasting/batcher.py",
+        old="QUIET_TURNS = 2",
+        new="QUIET_TURNS = 0",
+        test=_BATCHER + "test_what_comes_in_successive_turns_of_the_loop_is_one_batch",
+        why="Each request under load is forecast by itself, at five times the cost",
+    ),
+    Fault(
+        file="gateway/forecasting/batcher.py",
+        old="        waited = loop.time() - begun > PATIENCE_S",
+        new="        waited = False",
+        test=_BATCHER + "test_items_that_come_without_end_do_not_hold_up_the_first",
+        why="A forecast waits for as long as further requests come",
+    ),
+)
