@@ -1,6 +1,6 @@
 """What the shadow says was saved, against a real A/B on emulated workers.
 
-    python -m tests.bench.shadow --runs FILE [--seeds 5] [--requests 300]
+    python -m tests.bench.shadow --runs FILE [--seeds 5] [--minutes 10]
 
 Each run sends the same requests at the same times to two workers: to one directly (stock), to the
 other through a gateway as it is installed, whose shadow replays the run after its end. Both arms
@@ -8,9 +8,9 @@ run side by side, as do the regimes, so that a machine that is slow for a moment
 shadow's page is compared with what the clients of both arms measured, in seconds of the clock.
 
 Two regimes: ``slots`` (8 sequences, memory for all) and ``memory`` (64 sequences, 3,200 KV tokens).
-Load 1 is the capacity of stock in the simulator. Forty kinds of prompts, each with its own typical
-length, so that forecasts learn. Each finished run is a line of the file of ``--runs``; the same
-command continues, and prints the table.
+Load 1 is the capacity of stock in the simulator. The load is mixed: busy minutes take turns with
+quiet ones. Forty kinds of prompts, each with its own typical length, so that forecasts learn. Each
+finished run is a line of the file of ``--runs``; the same command continues, and prints the table.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from itertools import cycle
 from pathlib import Path
 from statistics import fmean, median
 from typing import Any
@@ -36,7 +37,6 @@ from gateway.emulator import EmbeddedEmulator, EmulatorConfig
 from scheduler.length import LengthDistribution
 from scheduler.records import RequestRecord
 from scheduler.sim.arms import STOCK, Server
-from scheduler.sim.arrivals import poisson
 from scheduler.sim.capacity import capacity
 from scheduler.sim.costs import StepCosts
 from scheduler.sim.engine_config import EngineConfig
@@ -58,13 +58,15 @@ REGIMES = {
     "slots": EngineConfig(max_num_seqs=8, num_blocks=4096, max_model_len=1024, **_ORDER),
     "memory": EngineConfig(max_num_seqs=64, num_blocks=200, max_model_len=1024, **_ORDER),
 }
-LOADS = {"slots": 1.2, "memory": 1.3}
+BUSY, QUIET = (60.0, 1.4), (60.0, 0.7)
+"""Seconds of the engine of a phase, and its load. Phases take turns."""
+
 SPEEDS = {"slots": 2.0, "memory": 1.0}
 """Seconds of the engine in one of the clock."""
 
 KINDS, LONGEST = 40, 400
 PATIENCE_S = 300.0
-DRAIN_S = 30.0
+DRAIN_S = 60.0
 """Seconds from the last arrival to the replay, in which all requests end."""
 MEASURES = ("mean_per_token", "mean_e2e", "p99_e2e", "mean_ttft", "p99_ttft")
 
@@ -85,14 +87,26 @@ def bodies(count: int, seed: int) -> list[dict[str, Any]]:
     return made
 
 
-def times(regime: str, sent: Sequence[dict[str, Any]], seed: int) -> list[float]:
-    """Arrivals in seconds of the engine."""
+def rate_of(regime: str, seed: int) -> float:
+    """Requests a second of the engine at load 1."""
     requests = [
         Request(40, body["vllm_xargs"]["target_tokens"], LengthDistribution.point(1))
-        for body in sent
+        for body in bodies(500, seed)
     ]
-    rate = LOADS[regime] * capacity(requests, [Server(REGIMES[regime], COSTS)])
-    return poisson(len(sent), rate, random.Random(1000 + seed))
+    return capacity(requests, [Server(REGIMES[regime], COSTS)])
+
+
+def times(rate: float, seconds: float, seed: int) -> list[float]:
+    """Arrivals in ``seconds`` of the engine: Poisson, busy and quiet phases in turn."""
+    rng, found, begin = random.Random(1000 + seed), list[float](), 0.0
+    for lasts, load in cycle((BUSY, QUIET)):
+        end, at = min(begin + lasts, seconds), begin
+        while (at := at + rng.expovariate(load * rate)) < end:
+            found.append(at)
+        begin = end
+        if begin >= seconds:
+            return found
+    raise AssertionError("phases never end")
 
 
 @contextmanager
@@ -103,7 +117,10 @@ def gateway(worker: str, slots: int, seconds: float) -> Iterator[tuple[str, str]
         "workers": [{"url": worker, "max_num_seqs": slots}],
         "admin": {"listen": admin},
         "predictor": {"refine": False},
-        "shadow": {"enabled": "on", "window_s": 3600, "interval_s": seconds, "tolerance": 10},
+        "shadow": {
+            **{"enabled": "on", "window_s": 3600, "interval_s": seconds},
+            **{"most_requests": 20_000, "tolerance": 10},
+        },
     }
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
         json.dump(settings, file)
@@ -145,10 +162,11 @@ async def both(
     return await asyncio.gather(*(stream_all(url, sent, at) for url in urls))
 
 
-def run(regime: str, seed: int, count: int) -> dict[str, Any]:
+def run(regime: str, seed: int, minutes: float) -> dict[str, Any]:
     """One run of both arms."""
-    sent = bodies(count, seed)
-    at = [arrival / SPEEDS[regime] for arrival in times(regime, sent, seed)]
+    speed = SPEEDS[regime]
+    arrivals = times(rate_of(regime, seed), 60 * minutes * speed, seed)
+    sent, at = bodies(len(arrivals), seed), [arrival / speed for arrival in arrivals]
     with ExitStack() as stack:
         workers = [
             stack.enter_context(server_process("tests.bench.shadow", "--worker", regime))
@@ -157,9 +175,11 @@ def run(regime: str, seed: int, count: int) -> dict[str, Any]:
         slots = REGIMES[regime].max_num_seqs
         url, admin = stack.enter_context(gateway(workers[1], slots, at[-1] + DRAIN_S))
         direct, through = asyncio.run(both((workers[0], url), sent, at))
-        page = page_of(admin, count)
+        page = page_of(admin, len(sent))
         preempted = [read_metrics(one)["vllm:num_preemptions_total"] for one in workers]
     return {
+        "requests": len(sent),
+        "minutes": minutes,
         "stock": measured(direct),
         "actual": measured(through),
         "preempted": preempted,
@@ -234,7 +254,7 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, metavar="FILE")
     parser.add_argument("--worker", choices=tuple(REGIMES))
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--requests", type=int, default=300)
+    parser.add_argument("--minutes", type=float, default=10.0)
     args = parser.parse_args()
     if args.worker:
         worker(args.worker)
@@ -243,7 +263,7 @@ def main() -> None:
     for seed in range(args.seeds):
         missing = [one for one in REGIMES if journal.find(regime=one, seed=seed) is None]
         with ThreadPoolExecutor() as threads:
-            lines = threads.map(lambda one, seed=seed: run(one, seed, args.requests), missing)
+            lines = threads.map(lambda one, seed=seed: run(one, seed, args.minutes), missing)
             for regime, line in zip(missing, lines, strict=True):
                 journal.add(regime=regime, seed=seed, arm=STOCK, **line)
                 print(regime, seed, row(line), file=sys.stderr, flush=True)

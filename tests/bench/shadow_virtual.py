@@ -1,6 +1,6 @@
 """What the shadow says was saved, against an A/B in virtual time: no machine's load is in it.
 
-    python -m tests.bench.shadow_virtual [--seeds 5] [--requests 1000] [--out FILE]
+    python -m tests.bench.shadow_virtual [--seeds 5] [--minutes 10] [--out FILE]
 
 The requests and the regimes are those of ``tests.bench.shadow``. Reality is the simulator with what
 the shadow does not know: step costs, steps that vary (by 10 %, beside a drift of 10 %), 20 ms from
@@ -30,7 +30,17 @@ from scheduler.sim.costs import StepCosts
 from scheduler.sim.request import Request
 from scheduler.sim.simulator import simulate
 from scheduler.worker_spec import ENGINE_QUEUE, KV_OVERFLOW_PROBABILITY
-from tests.bench.shadow import COSTS, MODEL, REGIMES, bodies, measured, row, table_of, times
+from tests.bench.shadow import (
+    COSTS,
+    MODEL,
+    REGIMES,
+    bodies,
+    measured,
+    rate_of,
+    row,
+    table_of,
+    times,
+)
 
 LATENCY_S = 0.02
 NOISE, DRIFT, KEEP = 0.1, 0.1, 0.999
@@ -80,10 +90,10 @@ def told(requests: list[Request], records: list[RequestRecord]) -> History:
     return history
 
 
-def run(regime: str, seed: int, count: int) -> dict[str, Any]:
+def run(regime: str, seed: int, minutes: float) -> dict[str, Any]:
     """Both arms, and the shadow's page about arm B."""
-    sent = bodies(count, seed)
-    requests, at = requests_of(sent, seed), times(regime, sent, seed)
+    at = times(rate_of(regime, seed), 60 * minutes, seed)
+    requests = requests_of(bodies(len(at), seed), seed)
     engine = REGIMES[regime]
     costs = (COSTS.base, COSTS.per_sequence, COSTS.per_kv_token, COSTS.per_prefill_token)
     outcomes = []
@@ -97,7 +107,7 @@ def run(regime: str, seed: int, count: int) -> dict[str, Any]:
         "tolerance": 10.0,
         "workers": [("w", (MODEL,), engine.max_num_seqs, kv_tokens, 16, engine.max_model_len)],
     }
-    page = judge(told(requests, outcomes[1].records).window(1e9, 1e10, count), setup)
+    page = judge(told(requests, outcomes[1].records).window(1e9, 1e10, len(at)), setup)
     streams = [number for number, request in enumerate(requests) if request.streamed]
     return {
         "regime": regime,
@@ -121,13 +131,13 @@ def main() -> None:
     """Make the runs and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--requests", type=int, default=1000)
+    parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
     lines = []
     for seed in range(args.seeds):
         for regime in REGIMES:
-            lines.append(run(regime, seed, args.requests))
+            lines.append(run(regime, seed, args.minutes))
             print(regime, seed, row(lines[-1]), file=sys.stderr, flush=True)
     print(table_of(lines))
     if args.out:

@@ -237,12 +237,12 @@ def read_metrics(url: str) -> dict[str, float]:
     return totals
 
 
-def samples(url: str) -> Iterator[Sample]:
-    """Yields all samples of the `vllm:` metrics of the server at `url`."""
+def samples(url: str, prefix: str = "vllm:") -> Iterator[Sample]:
+    """Yields all samples of the server at `url` whose metrics' names begin with `prefix`."""
     with urllib.request.urlopen(f"{url}/metrics", timeout=30) as reply:
         text = reply.read().decode()
     for family in text_string_to_metric_families(text):
-        if family.name.startswith("vllm:"):
+        if family.name.startswith(prefix):
             yield from family.samples
 
 
