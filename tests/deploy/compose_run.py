@@ -1,7 +1,7 @@
 """Runs services of docker-compose.yml as processes: their commands, variables, users and checks.
 
-Containers have addresses of their own. Here every ``service:port`` is a free port of this machine,
-in whatever names it: commands, variables, health checks and Prometheus's configuration.
+Containers have addresses of their own. Here each ``service:port`` is a free port of this machine in
+whatever names it: commands, variables and health checks. A folder takes the place of each volume.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -23,9 +25,11 @@ from tests.deploy.paths import DEPLOY, ROOT
 from tests.vllm.engine import free_port
 
 COMPOSE = ROOT / "docker-compose.yml"
-DOCKERFILE = DEPLOY / "Dockerfile"
+DOCKERFILE = (DEPLOY / "Dockerfile").read_text("utf-8")
 VARIABLE = re.compile(r"\$\{(\w+):-([^}]*)\}")
-PATIENCE_S = 60.0
+START_S = 60.0
+GRACE_S = 10.0
+"""Seconds that Docker waits for a service's end where compose names none."""
 
 
 @dataclass(slots=True)
@@ -36,67 +40,150 @@ class Service:
     said: Mapping[str, Any]
     port: int
     """The port in its container."""
-    address: str
-    """Where it is reached here."""
+    here: int = field(default_factory=free_port)
+    """The port on this machine."""
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+
+    @property
+    def url(self) -> str:
+        """The service's base URL on this machine."""
+        return f"http://127.0.0.1:{self.here}"
 
 
 class Project:
-    """The services under ``folder``, which takes the place of their volumes."""
+    """Services of our own image, with their volumes and logs in ``folder``."""
 
     def __init__(self, folder: Path, ports: Mapping[str, int]) -> None:
         text = VARIABLE.sub(lambda match: match[2], COMPOSE.read_text("utf-8"))
         said = yaml.safe_load(text)["services"]
         self.folder = folder
-        self.services = {
-            name: Service(name, said[name], port, f"127.0.0.1:{free_port()}")
-            for name, port in ports.items()
-        }
-        self.user = image_user() if may_be(image_user()) else os.getuid()
+        self.services = {name: Service(name, said[name], port) for name, port in ports.items()}
+        self.user = _image_user()
 
-    def here(self, text: str) -> str:
-        """A text of compose with the addresses of this machine."""
-        for service in self.services.values():
-            text = text.replace(f"{service.name}:{service.port}", service.address)
-        return text
+    def start(self, name: str) -> Service:
+        """Start a service as a new container: with its volumes as they are, and nothing else.
 
-    @contextlib.contextmanager
-    def up(self, name: str) -> Iterator[Service]:
-        """Start a service of our image, wait until its health check passes, and stop it."""
+        Returns once its health check passes.
+        """
         service = self.services[name]
-        self.start(service)
-        try:
-            self.until_healthy(service)
-            yield service
-        finally:
-            self.stop(service)
-
-    def start(self, service: Service) -> None:
-        """Start the process as the image's user, whose only folders are its volume and /tmp."""
-        port = service.address.rpartition(":")[2]
-        command = [str(DEPLOY.parent / word) if word.startswith("./") else word
-                   for word in service.said["command"]]
-        command = [port if word == str(service.port) else self._mounted(service, word)
-                   for word in command]
-        with (self.folder / f"{service.name}.log").open("ab") as log:
+        environment, command = self._environment(service), self._command(service)
+        with (self.folder / f"{name}.log").open("ab") as log:
             service.process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "gateway.cli", *command],
-                env=self.environment(service),
-                cwd=self.volume(service.name),
-                user=self.user,
-                group=self.user if self.user != os.getuid() else None,
+                [*as_user(self.user), sys.executable, "-m", "gateway.cli", *command],
+                env=environment,
+                cwd=self._volume(name),
                 stdout=log,
                 stderr=log,
             )
+        self._until_healthy(service, environment)
+        return service
 
-    def stop(self, service: Service) -> int:
-        """SIGTERM, as ``docker compose stop`` sends it; the exit code within the grace period."""
-        process = service.process
+    def stop(self, name: str) -> int:
+        """Stop a service as Docker does; returns its exit code, or -9 after its grace period."""
+        process = self.services[name].process
         assert process is not None
-        process.terminate()
-        grace = str(service.said.get("stop_grace_period", "10s")).removesuffix("s")
+        grace = str(self.services[name].said.get("stop_grace_period", "")).removesuffix("s")
+        process.send_signal(signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return process.wait(timeout=float(grace or GRACE_S))
+        process.kill()
+        return process.wait()
+
+    @contextlib.contextmanager
+    def running(self, *names: str) -> Iterator[None]:
+        """The services to the end of the block, which may replace them."""
         try:
-            return process.wait(timeout=float(grace))
+            for name in names:
+                self.start(name)
+            yield
         finally:
-            process.kill()
-            process.wait()
+            for name in names:
+                if (process := self.services[name].process) is not None:
+                    process.kill()
+                    process.wait()
+
+    def _command(self, service: Service) -> list[str]:
+        """The arguments of ``lengthwise``, with files of the repository for those mounted."""
+        mounted = dict(
+            mount.split(":")[1::-1] for mount in service.said.get("volumes", ()) if mount[0] == "."
+        )
+        moved = {inside: str(ROOT / outside) for inside, outside in mounted.items()}
+        moved[str(service.port)] = str(service.here)
+        return [moved.get(word, word) for word in service.said["command"]]
+
+    def _environment(self, service: Service) -> dict[str, str]:
+        """What the image and compose set, and nothing of this process's own environment."""
+        said = {
+            name: self._placed(value) for name, value in service.said.get("environment", {}).items()
+        }
+        for mount in service.said.get("volumes", ()):
+            volume, inside = mount.split(":")[:2]
+            if not volume.startswith("."):
+                said = {
+                    name: value.replace(inside, str(self._volume(volume)))
+                    for name, value in said.items()
+                }
+        code = {"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"]}
+        port = {"LENGTHWISE_LISTEN_PORT": str(service.here)}
+        return code | (port if service.name == "gateway" else {}) | said
+
+    def _placed(self, text: str) -> str:
+        for service in self.services.values():
+            text = text.replace(f"{service.name}:{service.port}", f"127.0.0.1:{service.here}")
+        return text
+
+    def _volume(self, name: str) -> Path:
+        """The folder of a volume; new ones belong to the image's user, as the image says."""
+        folder = self.folder / "volumes" / name
+        if not folder.exists():
+            folder.mkdir(parents=True, mode=0o700)
+            os.chown(folder, self.user, self.user)
+        return folder
+
+    def _until_healthy(self, service: Service, environment: Mapping[str, str]) -> None:
+        deadline = monotonic() + START_S
+        while subprocess.run(
+            self._health_check(service), env=environment, capture_output=True, check=False
+        ).returncode:
+            assert service.process is not None
+            log = (self.folder / f"{service.name}.log").read_text("utf-8")
+            assert service.process.poll() is None, f"{service.name} has ended:\n{log}"
+            assert monotonic() < deadline, f"{service.name} is not healthy:\n{log}"
+            sleep(0.1)
+
+    def _health_check(self, service: Service) -> list[str]:
+        """The service's own check, or else that of the image."""
+        if (said := service.said.get("healthcheck")) is not None:
+            kind, program, *words = said["test"]
+            assert (kind, program) == ("CMD", "python"), said
+            there, here = f"127.0.0.1:{service.port}/", f"127.0.0.1:{service.here}/"
+            assert any(there in word for word in words), words
+            return [sys.executable, *(word.replace(there, here) for word in words)]
+        found = re.search(r'^ +CMD \["python", "(.*/)(.*)"\]$', DOCKERFILE, re.MULTILINE)
+        assert found is not None, "the image has no health check"
+        assert f"COPY deploy/{found[2]} {found[1]}{found[2]}" in DOCKERFILE
+        return [sys.executable, str(DEPLOY / found[2])]
+
+
+def _image_user() -> int:
+    """The user of the image, where this process may become that user; else its own user."""
+    found = re.search(r"^USER (\d+)$", DOCKERFILE, re.MULTILINE)
+    assert found is not None, "the image runs as root"
+    user = int(found[1])
+    tried = [*as_user(user), sys.executable, "-c", "import gateway.cli"]
+    possible = shutil.which("setpriv") and os.getuid() == 0
+    if possible and not subprocess.run(tried, capture_output=True, check=False).returncode:
+        return user
+    return os.getuid()
+
+
+def as_user(user: int) -> list[str]:
+    """The words before a command that run it as ``user``.
+
+    The user may read everything, since Python may be installed where only root reads, and write
+    what is the user's own.
+    """
+    if user == os.getuid():
+        return []
+    words = [f"--reuid={user}", f"--regid={user}", "--clear-groups"]
+    return ["setpriv", *words, *(f"--{kind}-caps=+dac_read_search" for kind in ("inh", "ambient"))]
