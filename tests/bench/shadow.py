@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import math
 import os
 import random
 import signal
@@ -28,7 +29,6 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from itertools import cycle
 from pathlib import Path
 from statistics import fmean, median
 from typing import Any
@@ -58,16 +58,17 @@ REGIMES = {
     "slots": EngineConfig(max_num_seqs=8, num_blocks=4096, max_model_len=1024, **_ORDER),
     "memory": EngineConfig(max_num_seqs=64, num_blocks=200, max_model_len=1024, **_ORDER),
 }
-BUSY, QUIET = (60.0, 1.4), (60.0, 0.7)
-"""Seconds of the engine of a phase, and its load. Phases take turns."""
+PHASE_S = 60.0
+"""Seconds of the engine of a busy or quiet phase. Phases take turns."""
+
+LOADS = {"slots": (1.4, 0.6), "memory": (1.2, 0.4)}
+"""The loads of both phases. Where memory is short, preemptions cost a part of the capacity."""
 
 SPEEDS = {"slots": 2.0, "memory": 1.0}
 """Seconds of the engine in one of the clock."""
 
 KINDS, LONGEST = 40, 400
 PATIENCE_S = 300.0
-DRAIN_S = 60.0
-"""Seconds from the last arrival to the replay, in which all requests end."""
 MEASURES = ("mean_per_token", "mean_e2e", "p99_e2e", "mean_ttft", "p99_ttft")
 
 
@@ -96,29 +97,27 @@ def rate_of(regime: str, seed: int) -> float:
     return capacity(requests, [Server(REGIMES[regime], COSTS)])
 
 
-def times(rate: float, seconds: float, seed: int) -> list[float]:
+def times(regime: str, rate: float, seconds: float, seed: int) -> list[float]:
     """Arrivals in ``seconds`` of the engine: Poisson, busy and quiet phases in turn."""
-    rng, found, begin = random.Random(1000 + seed), list[float](), 0.0
-    for lasts, load in cycle((BUSY, QUIET)):
-        end, at = min(begin + lasts, seconds), begin
+    rng, found = random.Random(1000 + seed), list[float]()
+    for phase in range(math.ceil(seconds / PHASE_S)):
+        at, load = phase * PHASE_S, LOADS[regime][phase % 2]
+        end = min(at + PHASE_S, seconds)
         while (at := at + rng.expovariate(load * rate)) < end:
             found.append(at)
-        begin = end
-        if begin >= seconds:
-            return found
-    raise AssertionError("phases never end")
+    return found
 
 
 @contextmanager
-def gateway(worker: str, slots: int, seconds: float) -> Iterator[tuple[str, str]]:
-    """A gateway that replays after so many seconds: the URLs for clients and for operators."""
+def gateway(worker: str, slots: int) -> Iterator[tuple[str, str]]:
+    """A gateway whose shadow shows figures, right or wrong: the URLs for clients and operators."""
     admin = f"127.0.0.1:{free_port()}"
     settings = {
         "workers": [{"url": worker, "max_num_seqs": slots}],
         "admin": {"listen": admin},
         "predictor": {"refine": False},
         "shadow": {
-            **{"enabled": "on", "window_s": 3600, "interval_s": seconds},
+            **{"enabled": "on", "window_s": 3600},
             **{"most_requests": 20_000, "tolerance": 10},
         },
     }
@@ -165,7 +164,7 @@ async def both(
 def run(regime: str, seed: int, minutes: float) -> dict[str, Any]:
     """One run of both arms."""
     speed = SPEEDS[regime]
-    arrivals = times(rate_of(regime, seed), 60 * minutes * speed, seed)
+    arrivals = times(regime, rate_of(regime, seed), 60 * minutes * speed, seed)
     sent, at = bodies(len(arrivals), seed), [arrival / speed for arrival in arrivals]
     with ExitStack() as stack:
         workers = [
@@ -173,7 +172,7 @@ def run(regime: str, seed: int, minutes: float) -> dict[str, Any]:
             for _ in range(2)
         ]
         slots = REGIMES[regime].max_num_seqs
-        url, admin = stack.enter_context(gateway(workers[1], slots, at[-1] + DRAIN_S))
+        url, admin = stack.enter_context(gateway(workers[1], slots))
         direct, through = asyncio.run(both((workers[0], url), sent, at))
         page = page_of(admin, len(sent))
         preempted = [read_metrics(one)["vllm:num_preemptions_total"] for one in workers]

@@ -92,7 +92,7 @@ def told(requests: list[Request], records: list[RequestRecord]) -> History:
 
 def run(regime: str, seed: int, minutes: float) -> dict[str, Any]:
     """Both arms, and the shadow's page about arm B."""
-    at = times(rate_of(regime, seed), 60 * minutes, seed)
+    at = times(regime, rate_of(regime, seed), 60 * minutes, seed)
     requests = requests_of(bodies(len(at), seed), seed)
     engine = REGIMES[regime]
     costs = (COSTS.base, COSTS.per_sequence, COSTS.per_kv_token, COSTS.per_prefill_token)
