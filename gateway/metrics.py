@@ -15,16 +15,11 @@ from prometheus_client import (
 )
 
 from gateway.config.scheduling import Slo
-from gateway.telemetry.exposition import Exemplar
+from gateway.telemetry.answers import AnswerMetrics
+from gateway.telemetry.buckets import PREDICTION_SECONDS, SECONDS, TOKENS
 from gateway.telemetry.genai import GenAiMetrics
 from gateway.telemetry.model_labels import ModelLabels
 from gateway.telemetry.process import add_process_metrics
-from scheduler.records import RequestRecord
-
-SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000)
-SECONDS_PER_TOKEN = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25)
-PREDICTION_SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5)
-TOKENS = (5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 25_000)
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # no panel reads these series
 
@@ -42,7 +37,6 @@ class Metrics:
     """
 
     def __init__(self, slo: Slo) -> None:
-        self.slo_settings = slo
         self.registry = CollectorRegistry()
         self.shown = ModelLabels()
         self.in_flight = Gauge(
@@ -59,8 +53,9 @@ class Metrics:
         self.log_lines_dropped = self._counter(
             "log_lines_dropped", "Entries of the log that were lost: stderr is full or closed"
         )
+        self.answers = AnswerMetrics(slo, self.registry)
+        self.queue_wait = self._histogram("queue_wait_seconds", "Arrival to dispatch", SECONDS)
         self._make_request_metrics()
-        self._make_latency_metrics()
         self._make_prediction_metrics()
         self.genai = GenAiMetrics(self.registry)
         add_process_metrics(self.registry)
@@ -72,13 +67,6 @@ class Metrics:
             "model",
             "endpoint",
             "outcome",
-        )
-        self.prompt_tokens = self._counter("prompt_tokens", "Prompt tokens of answers", "model")
-        self.generation_tokens = self._counter(
-            "generation_tokens", "Output tokens of answers, as the workers count", "model"
-        )
-        self.slo = self._counter(
-            "slo_requests", "Answers, by whether they met the latency objective", "model", "met"
         )
         self.worker_failures = self._counter(
             "worker_failures", "Attempts that the worker failed before the first byte", "worker"
@@ -109,20 +97,6 @@ class Metrics:
             "asked",
             "model",
             "reason",
-        )
-
-    def _make_latency_metrics(self) -> None:
-        self.queue_wait = self._histogram("queue_wait_seconds", "Arrival to dispatch", SECONDS)
-        self.ttft = self._histogram("ttft_seconds", "Arrival to first token, streams", SECONDS)
-        self.tpot = self._histogram(
-            "tpot_seconds", "Time per output token after the first, streams", SECONDS_PER_TOKEN
-        )
-        self.e2e = self._histogram("e2e_seconds", "Arrival to the end of the answer", SECONDS)
-        self.output_tokens = self._histogram(
-            "output_tokens", "Output tokens of one answer, as the workers count", TOKENS
-        )
-        self.normalised_latency = self._histogram(
-            "normalised_latency_seconds", "End-to-end latency per output token", SECONDS_PER_TOKEN
         )
 
     def _make_prediction_metrics(self) -> None:
@@ -217,32 +191,9 @@ class Metrics:
     def expect_model(self, model: str) -> None:
         """Start a model's counters at 0."""
         model = self.shown(model)
-        for met in ("true", "false"):
-            self.slo.labels(model, met)
+        self.answers.expect(model)
         for result in ("inside", "outside"):
             self.intervals.labels(model, result)
-
-    def observe_answer(self, model: str, record: RequestRecord, trace: Exemplar = None) -> None:
-        """Count the latencies and the tokens of a complete answer; ``trace``: where it is shown."""
-        model = self.shown(model)
-        self.prompt_tokens.labels(model).inc(record.prompt_tokens)
-        self.generation_tokens.labels(model).inc(record.output_tokens)
-        self.output_tokens.labels(model).observe(record.output_tokens)
-        for histogram, value in (
-            (self.ttft, record.ttft),
-            (self.tpot, record.tpot),
-            (self.e2e, record.e2e),
-            (self.normalised_latency, record.normalised_latency),
-        ):
-            if value is not None:
-                histogram.labels(model).observe(value, trace)
-        self.slo.labels(model, "true" if self._met(record) else "false").inc()
-
-    def _met(self, record: RequestRecord) -> bool:
-        # Without a stream the first token is not visible: E2E / output tokens counts as TPOT.
-        tpot = record.normalised_latency if record.ttft is None else record.tpot
-        slo = self.slo_settings
-        return (record.ttft or 0.0) <= slo.ttft_s and (tpot or 0.0) <= slo.tpot_s
 
     def render(self) -> bytes:
         """The Prometheus text."""

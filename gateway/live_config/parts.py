@@ -66,7 +66,7 @@ class LiveParts:
         self.origins.apply(config.cors.origins, credentials=config.cors.credentials)
 
     def _take_objective(self, config: Config) -> None:
-        self.metrics.slo_settings = config.slo
+        self.metrics.answers.slo = config.slo
 
     def _take_requests(self, config: Config) -> None:
         self.bodies.most = config.requests.max_bodies_bytes

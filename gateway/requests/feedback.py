@@ -52,7 +52,7 @@ class Feedback:
         if not relay.request.generates:
             return
         self._tell(in_flight, usage.output_tokens, whole=True)
-        self.metrics.observe_answer(job.model, record, exemplar())
+        self.metrics.answers.observe(self.metrics.shown(job.model), record, exemplar())
         self.metrics.genai.observe(relay.request.endpoint, self.metrics.shown(job.model), record)
         if usage.output_tokens:
             reasons = usage.finish_reasons  # none: nobody says that the answer ended by itself

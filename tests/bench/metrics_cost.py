@@ -106,7 +106,7 @@ def count_one(
     metrics.in_flight.dec()
     metrics.requests.labels(metrics.shown(prompt.model), "chat/completions", outcome).inc()
     if outcome == "ok":
-        metrics.observe_answer(prompt.model, record)
+        metrics.answers.observe(metrics.shown(prompt.model), record)
         metrics.genai.observe("chat/completions", metrics.shown(prompt.model), record)
         metrics.forecasts.labels(forecast.tier).inc()
         app.state.forecaster.learn(

@@ -76,8 +76,8 @@ FAULTS: tuple[Fault, ...] = (
         why="A worker with thousands of adapters fills Prometheus with series",
     ),
     Fault(
-        file="gateway/metrics.py",
-        old=" and (tpot or 0.0) <= slo.tpot_s",
+        file="gateway/telemetry/answers.py",
+        old=" and (tpot or 0.0) <= self.slo.tpot_s",
         new="",
         test=(
             "tests/gateway/test_metrics.py::"
@@ -86,8 +86,8 @@ FAULTS: tuple[Fault, ...] = (
         why="Goodput counts answers whose tokens come too slowly",
     ),
     Fault(
-        file="gateway/metrics.py",
-        old="(record.ttft or 0.0) <= slo.ttft_s and ",
+        file="gateway/telemetry/answers.py",
+        old="(record.ttft or 0.0) <= self.slo.ttft_s and ",
         new="",
         test=(
             "tests/gateway/test_metrics.py::"

@@ -50,15 +50,15 @@ def test_an_answer_meets_the_objective_by_its_first_token_and_its_time_per_token
     record: RequestRecord, met: bool
 ) -> None:
     metrics = Metrics(Slo(ttft_s=1.0, tpot_s=0.1))
-    metrics.observe_answer("m", record)
+    metrics.answers.observe("m", record)
     label = "true" if met else "false"
     assert value(metrics, "slo_requests_total", model="m", met=label) == 1
 
 
 def test_an_answer_is_counted_in_every_histogram_it_has_a_value_for() -> None:
     metrics = Metrics(Slo())
-    metrics.observe_answer("m", stream(first=1.0, last=2.0, tokens=11))
-    metrics.observe_answer("m", whole(finished=3.0, tokens=2))
+    metrics.answers.observe("m", stream(first=1.0, last=2.0, tokens=11))
+    metrics.answers.observe("m", whole(finished=3.0, tokens=2))
     counts = {
         name: value(metrics, f"{name}_seconds_count", model="m")
         for name in ("ttft", "tpot", "e2e", "normalised_latency")

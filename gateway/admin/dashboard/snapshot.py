@@ -65,7 +65,7 @@ class Snapshots:
             "expected_tokens": round(scheduler.waiting_jobs.counts.tokens),
             "queue": list(scheduler.waiting_jobs.counts.by_length.values()),
             "answers": parts.recent.answered,
-            "output_tokens": int(metric_sum(parts.metrics.generation_tokens)),
+            "output_tokens": int(metric_sum(parts.metrics.answers.generation_tokens)),
             "workers": [self._worker(worker) for worker in workers],
             "latency": self._latencies(),
             "saved": _saved(parts.shadow.page),

@@ -316,12 +316,12 @@ EFFECTS: dict[str, Effect] = {
     "shadow.tolerance": _shadow("tolerance", 0.1),
     "slo.ttft_s": Effect(
         {"slo": {"ttft_s": 3}},
-        lambda running: running.app.state.metrics.slo_settings.ttft_s,
+        lambda running: running.app.state.metrics.answers.slo.ttft_s,
         3.0,
     ),
     "slo.tpot_s": Effect(
         {"slo": {"tpot_s": 0.1}},
-        lambda running: running.app.state.metrics.slo_settings.tpot_s,
+        lambda running: running.app.state.metrics.answers.slo.tpot_s,
         0.1,
     ),
     "shutdown.lame_duck_s": _read("shutdown", "lame_duck_s", 1.0),
