@@ -40,7 +40,11 @@ def start_order(
         charged = cost(job, expected(job))
         yield job, charged
         present[tenant] = counter + charged / job.share
-        following = next(orders[urgency, tenant], None)
+        order = orders[urgency, tenant]
+        if len(heads) == 1:  # nobody to take turns with
+            yield from ((one, cost(one, expected(one))) for one, _ in order)
+            return
+        following = next(order, None)
         if following is None:
             heappop(heads)
         else:

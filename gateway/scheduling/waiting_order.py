@@ -6,10 +6,10 @@ import asyncio
 import math
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import islice
 from threading import Lock
 from time import monotonic
+from typing import NamedTuple
 
 from gateway.scheduling.dispatcher import Dispatcher
 from scheduler.job import Job
@@ -20,8 +20,7 @@ FRESH_S = 0.5
 """Seconds for which an order is used again: thousands may ask for their places at once."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """A waiting job's place."""
 
     job: Job
