@@ -22,10 +22,14 @@ WAITING_BYTES = 32_768
 class Connection(BoundedRequests):
     """uvicorn's HTTP/1.1 that always reads: what must not be kept is thrown away."""
 
-    _deaf = False
-    """Whether what comes is thrown away."""
-    _cut_off = False
-    """Whether the connection closes at once: what has not been taken never will be."""
+    __slots__ = ("_cut_off", "_deaf")
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self._deaf = False
+        """Whether what comes is thrown away."""
+        self._cut_off = False
+        """Whether the connection closes at once: what has not been taken never will be."""
 
     def connection_made(self, transport: Any) -> None:
         """Begin, unless there are too many connections."""

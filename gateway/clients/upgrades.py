@@ -16,6 +16,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 class _Parser:
     """httptools' parser, which reads a request with an offer as if it had none."""
 
+    __slots__ = ("_parser", "_protocol", "_without_offer")
+
     def __init__(self, protocol: HttpToolsProtocol, without_offer: Callable[[], bytes]) -> None:
         self._protocol = protocol
         self._parser: Any = protocol.parser
@@ -40,6 +42,8 @@ class _Parser:
 
 class WithoutOffers(HttpToolsProtocol):
     """uvicorn's HTTP/1.1, which serves a request with an offer as a plain one."""
+
+    __slots__ = ()
 
     def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
