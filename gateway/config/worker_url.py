@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
+from functools import lru_cache
 from urllib.parse import unquote
 
 from pydantic import HttpUrl
@@ -38,6 +39,7 @@ def base_url(url: HttpUrl) -> HttpUrl:
     )
 
 
+@lru_cache(4096)
 def shown_url(url: HttpUrl) -> str:
     """The URL without user and password, and without slashes at its end."""
     shown = HttpUrl.build(scheme=url.scheme, host=url.host or "", port=url.port)

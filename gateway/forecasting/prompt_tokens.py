@@ -46,6 +46,8 @@ _ROUNDS = 4
 _REFITS = 4
 """Part of the kept prompts (one in so many) that are new before the rates are fitted again."""
 
+_VARIANCE = DEVIATION**2
+
 SURE = 0.75
 """Part of an estimate that an answer is sure not to have for itself. A forecast that is a little
 too long costs less than one that is cut for a prompt counted too high."""
@@ -83,13 +85,14 @@ class PromptTokens:
         if not amounts.any():
             return
         assumed = float(ASSUMED @ amounts)
-        rows = self._kinds.pop(parts.kind, None) or deque(maxlen=KEPT)
-        deviation = _noise(assumed) + math.sqrt(float(DEVIATION**2 @ amounts**2))
+        kind = parts.kind
+        rows = self._kinds.pop(kind, None) or deque(maxlen=KEPT)
+        deviation = _noise(assumed) + math.sqrt(float(_VARIANCE @ (amounts * amounts)))
         doubt = (_PLAUSIBLE if rows else _PLAUSIBLE_FIRST) * deviation
         least = max(float(LEAST @ amounts), assumed - doubt)
         most = min(float(MOST @ amounts), assumed + doubt)
         rows.append((amounts, min(max(float(tokens - parts.ids), least), most)))
-        self._kinds[parts.kind] = rows
+        self._kinds[kind] = rows
         if len(self._kinds) > KINDS:
             del self._kinds[next(iter(self._kinds))]
         self._new += 1
@@ -102,7 +105,7 @@ class PromptTokens:
         rows = [row for kept in self._kinds.values() for row in kept]
         amounts = np.array([row[0] for row in rows])
         tokens = np.array([row[1] for row in rows])
-        precision, noise, rates = DEVIATION**-2.0, _noise(amounts @ ASSUMED), self._rates
+        precision, noise, rates = 1.0 / _VARIANCE, _noise(amounts @ ASSUMED), self._rates
         for _ in range(_ROUNDS):
             off = np.abs(tokens - amounts @ rates) / noise
             weights = np.minimum(1.0, _HUBER / np.maximum(off, _HUBER)) / noise**2

@@ -59,6 +59,11 @@ class ApiRequest:
     """Fields that a worker gets with other values than the client's; ``fields`` has these too."""
     added: frozenset[str] = frozenset()
     """Fields of ``changes`` that the client's body does not have."""
+    sequences: Sequences = field(init=False)
+    """Sequences that the engine runs for the request."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sequences", sequences_of(self.endpoint, self.fields))
 
     @property
     def generates(self) -> bool:
@@ -95,11 +100,6 @@ class ApiRequest:
         return isinstance(flags, dict) and all(
             flags.get(name) is None or boolean(flags[name]) is not None for name in STREAM_FLAGS
         )
-
-    @property
-    def sequences(self) -> Sequences:
-        """Sequences that the engine runs for the request."""
-        return sequences_of(self.endpoint, self.fields)
 
     @property
     def max_tokens(self) -> int | None:

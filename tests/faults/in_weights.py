@@ -16,7 +16,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         file="gateway/forecasting/prompt_tokens.py",
-        old="rows = self._kinds.pop(parts.kind, None) or deque(maxlen=KEPT)",
+        old="rows = self._kinds.pop(kind, None) or deque(maxlen=KEPT)",
         new='rows = self._kinds.get(b"") or self._kinds.setdefault(b"", deque(maxlen=KEPT))',
         test=_TESTS + "test_a_part_stays_learned_while_other_traffic_passes",
         why="What was learned of images and tools is forgotten while text passes",
