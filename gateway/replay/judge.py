@@ -14,6 +14,7 @@ from gateway.replay.pools import Pool, UnlikeWorkersError, equip, pools
 from gateway.replay.replay import ACTUAL, BASELINES, PRESENT, Replayed, replay
 from gateway.replay.seen import Window
 from gateway.shadow.records import WorkerLimits
+from scheduler.sim.costs import StepCosts
 from scheduler.waiting_counts import LENGTHS
 
 ALL = "all"
@@ -35,28 +36,50 @@ _MOST_STRANGERS = 0.02
 """Share of requests that belong to no present worker from which on there are no figures."""
 
 
+class NoFiguresError(Exception):
+    """There are no figures; ``state`` is the word for the reason."""
+
+    def __init__(self, state: str) -> None:
+        super().__init__(state)
+        self.state = state
+
+
 def judge(window: Window, setup: Mapping[str, Any]) -> dict[str, Any]:
     """The page: ``state`` is "ok" or why there are no figures."""
     begun = time.monotonic()
     page = {"window_s": round(max(0.0, window.end - window.begin), 1), "policy": setup["policy"]}
-    measured = sum(window.measured)
-    if measured < FEWEST:
-        return {**page, "state": "few_requests", "requests": measured}
+    try:
+        found = equipped(window, setup)
+    except NoFiguresError as reason:
+        return {**page, "state": reason.state, "requests": sum(window.measured)}
+    page |= figures(replay(window, found, setup), setup["tolerance"])
+    return {**page, "model": page["model"] | _model(found, begun)}
+
+
+def equipped(
+    window: Window, setup: Mapping[str, Any], costs: StepCosts | None = None
+) -> list[Pool]:
+    """The pools of the window's requests, with engines of these ``costs`` or of learned ones.
+
+    Raises:
+        NoFiguresError: there are too few requests, or workers that fit no one queue.
+    """
+    if sum(window.measured) < FEWEST:
+        raise NoFiguresError("few_requests")
     workers = [WorkerLimits(*worker) for worker in setup["workers"]]
     try:
         found = pools(workers, window.seen)
     except UnlikeWorkersError:
-        return {**page, "state": "unlike_workers", "requests": measured}
+        raise NoFiguresError("unlike_workers") from None
     known = sum(len(pool.requests) for pool in found)
     if known < (1 - _MOST_STRANGERS) * len(window.seen):
-        return {**page, "state": "unlike_workers", "requests": measured}
-    if not all(equip(pool, window.seen) for pool in found):
-        return {**page, "state": "few_requests", "requests": measured}
-    page |= _figures(replay(window, found, setup), setup["tolerance"])
-    return {**page, "model": page["model"] | _model(found, begun)}
+        raise NoFiguresError("unlike_workers")
+    if not all(equip(pool, window.seen, costs) for pool in found):
+        raise NoFiguresError("few_requests")
+    return found
 
 
-def _figures(replayed: Replayed, tolerance: float) -> dict[str, Any]:
+def figures(replayed: Replayed, tolerance: float) -> dict[str, Any]:
     """The figures; without what was saved where the model does not fit."""
     classes = length_classes(replayed)
     actual, present = (_over_all(replayed, arm) for arm in (ACTUAL, PRESENT))

@@ -69,8 +69,11 @@ def pools(workers: Sequence[WorkerLimits], seen: Sequence[Seen]) -> list[Pool]:
     return [pool for pool in found.values() if pool.requests]
 
 
-def equip(pool: Pool, seen: Sequence[Seen]) -> bool:
-    """Give the pool its servers, with learned costs; False if too little has been seen."""
+def equip(pool: Pool, seen: Sequence[Seen], costs: StepCosts | None = None) -> bool:
+    """Give the pool its servers, these costs or learned ones; False if too little has been seen."""
+    if costs is not None:
+        pool.servers = [Server(_limits(worker), costs) for worker in pool.workers]
+        return True
     own = [seen[index] for index in pool.requests]
     shared = learned_costs(own)
     if shared is None:

@@ -49,9 +49,15 @@ class Latencies:
 
 @dataclass(slots=True)
 class Replayed:
-    """The latencies of each measured request in each arm, in the order of the arrivals."""
+    """The latencies of each measured request in each arm, in the order of the arrivals.
+
+    ``requests`` are the indexes of these requests in the window. ``heeds``: whether the engines of
+    each pool seem to heed priorities.
+    """
 
     output_tokens: Array
+    requests: Sequence[int]
+    heeds: Sequence[bool]
     arms: dict[str, Latencies] = field(default_factory=dict)
 
 
@@ -68,8 +74,10 @@ def replay(window: Window, pools: Sequence[Pool], policy: Mapping[str, Any]) -> 
     chosen = [index for pool in pools for index in pool.requests if measured[index]]
     chosen.sort()
     tokens = np.array([seen[index].output_tokens for index in chosen], dtype=float)
-    replayed = Replayed(tokens, {ACTUAL: _actual([seen[index] for index in chosen])})
     runs = [_present(pool, seen, policy) for pool in pools]
+    heeds = [arm[PRESENT].priority for arm, _ in runs]
+    replayed = Replayed(tokens, chosen, heeds)
+    replayed.arms[ACTUAL] = _actual([seen[index] for index in chosen])
     for name in (PRESENT, *BASELINES):
         rows = {
             index: row
@@ -78,9 +86,27 @@ def replay(window: Window, pools: Sequence[Pool], policy: Mapping[str, Any]) -> 
                 present if name == PRESENT else _simulated(pool, seen, arm[name])
             ).items()
         }
-        columns = zip(*(rows[index] for index in chosen), strict=True)
-        replayed.arms[name] = Latencies(*list(map(_column, columns))[:STREAM])
+        replayed.arms[name] = _latencies(rows, chosen)
     return replayed
+
+
+def rerun(
+    pools: Sequence[Pool],
+    seen: Sequence[Seen],
+    policy: Mapping[str, Any],
+    heeds: Sequence[bool],
+    requests: Sequence[int],
+) -> Latencies:
+    """The latencies of ``requests`` under another policy, on engines that ``replay`` has fitted."""
+    rows: Rows = {}
+    for pool, heeded in zip(pools, heeds, strict=True):
+        rows |= _simulated(pool, seen, arms({**policy, "priority": heeded})[PRESENT])
+    return _latencies(rows, requests)
+
+
+def _latencies(rows: Rows, requests: Sequence[int]) -> Latencies:
+    columns = zip(*(rows[index] for index in requests), strict=True)
+    return Latencies(*list(map(_column, columns))[:STREAM])
 
 
 def _present(

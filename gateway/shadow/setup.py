@@ -12,7 +12,20 @@ from scheduler.worker_spec import KV_BLOCK
 
 def setup_of(config: Config, fleet: Fleet) -> dict[str, Any]:
     """The settings of the policy and of the replay, and each worker that takes requests."""
-    scheduling, shadow = config.scheduling, config.shadow
+    shadow = config.shadow
+    return {
+        **policy_of(config),
+        "window_s": shadow.window_s,
+        "interval_s": shadow.interval_s,
+        "most_requests": shadow.most_requests,
+        "tolerance": shadow.tolerance,
+        "workers": [_worker(fleet, member) for member in fleet.members if member.takes_jobs],
+    }
+
+
+def policy_of(config: Config) -> dict[str, Any]:
+    """The settings of the policy."""
+    scheduling = config.scheduling
     return {
         "policy": scheduling.policy,
         "ageing": scheduling.ageing,
@@ -21,11 +34,6 @@ def setup_of(config: Config, fleet: Fleet) -> dict[str, Any]:
         "priority": scheduling.send_priority,
         "overflow": scheduling.kv_overflow,
         "tenants": config.tenants.fair,
-        "window_s": shadow.window_s,
-        "interval_s": shadow.interval_s,
-        "most_requests": shadow.most_requests,
-        "tolerance": shadow.tolerance,
-        "workers": [_worker(fleet, member) for member in fleet.members if member.takes_jobs],
     }
 
 
