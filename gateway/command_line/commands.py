@@ -24,6 +24,7 @@ from gateway.admin.commands.target import add_target_arguments
 from gateway.calibrate.command import add_calibrate_arguments, run_calibrate
 from gateway.config_command.command import add_config_arguments, run_config
 from gateway.emulator.command import add_emulate_arguments, run_emulate
+from gateway.report.command import add_report_arguments, run_report
 from gateway.serve.command import add_serve_arguments, run_serve
 from gateway.simulate.command import add_simulate_arguments, run_simulate
 from gateway.usage.command import add_usage_arguments, run_usage
@@ -90,6 +91,11 @@ COMMANDS = {
         "compare policies on recorded requests, with a model of the engine",
         add_simulate_arguments,
         run_simulate,
+    ),
+    "report": (
+        "write a page on a served log: traffic, latency, savings, forecasts, settings",
+        add_report_arguments,
+        run_report,
     ),
     "train": ("train a length predictor", add_train_arguments, run_train),
     "predict": ("forecast answer lengths of prompts on stdin", add_predict_arguments, run_predict),

@@ -22,6 +22,7 @@ from tests.faults import (
     in_protocol,
     in_proxy,
     in_refusals,
+    in_report,
     in_requests,
     in_rights,
     in_scheduler,
@@ -35,6 +36,7 @@ from tests.faults.fault import Fault
 FAULTS: tuple[Fault, ...] = (
     *in_scheduler.FAULTS,
     *in_shadow.FAULTS,
+    *in_report.FAULTS,
     *in_predictor.FAULTS,
     *in_protocol.FAULTS,
     *in_requests.FAULTS,

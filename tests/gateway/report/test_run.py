@@ -1,0 +1,111 @@
+"""``lengthwise report``: its files, output, errors and exit codes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from gateway.command_line.run import run
+from gateway.report.errors import ReportError
+from gateway.report.outcomes import outcomes
+from tests.gateway.replay.traffic import traffic
+from tests.gateway.report.logs import BEGUN, records, written
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = written(tmp_path_factory.mktemp("log"), records(traffic(count=120)))
+    with next(folder.glob("*.jsonl")).open("ab") as file:
+        file.write(b'{"id": "torn\n[]\nnonsense\n')
+    return folder
+
+
+def report(log: Path, *flags: object) -> int:
+    return run(["report", "--log", str(log), *map(str, flags)])
+
+
+def test_the_page_is_written_and_the_figures_are_printed(
+    log: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "report.html"
+    assert report(log, "--last", "all", "--out", out, "--json") == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["traffic"]["requests"] == 120
+    assert set(facts) == {"about", "traffic", "latency", "forecasts", "saved", "settings"}
+    page = out.read_text(encoding="utf-8")
+    assert page.startswith("<!doctype html>")
+    assert "120 requests with" in page
+
+
+def test_a_period_counts_its_own_requests(
+    log: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert report(log, "--since", "2023-11-14", "--until", "2023-11-15", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["traffic"]["requests"] == 120
+    assert report(log, "--last", "0.1m", "--json") == 2
+    assert "too few for a report" in capsys.readouterr().err
+    assert report(log, "--since", "2024-01-01", "--json") == 2
+    assert "has 0 of its 120 requests" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        ((), "--out FILE"),
+        (("--json", "--config", "nowhere.yaml"), "nowhere.yaml"),
+        (("--json", "--cost-model", "nowhere.json"), "nowhere.json"),
+        (("--json", "--access-log", "nowhere.log"), "--access-log nowhere.log"),
+        (("--json", "--most-replayed", "3"), "--most-replayed 3: give at least 500"),
+        (("--out", "nowhere/report.html"), "nowhere"),
+    ],
+)
+def test_what_cannot_be_used_is_named(
+    log: Path, capsys: pytest.CaptureFixture[str], flags: tuple[str, ...], words: str
+) -> None:
+    assert report(log, "--last", "all", *flags) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_an_empty_or_missing_log_is_bad_input(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert report(tmp_path / "nowhere", "--json") == 2
+    assert "is not a served log" in capsys.readouterr().err
+    assert report(written(tmp_path / "empty"), "--json") == 2
+    assert "without a record" in capsys.readouterr().err
+
+
+def test_requests_without_an_answer_are_counted_from_the_access_log(
+    log: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    access = tmp_path / "access.log"
+    rows = [{"received": BEGUN + 9, "outcome": "ok"}] * 3
+    rows += [{"received": BEGUN + 9, "outcome": "queue_full"}, {"received": 0, "outcome": "ok"}]
+    access.write_text("".join(f"{json.dumps(row)}\n" for row in rows) + "human readable\n")
+    config = tmp_path / "lengthwise.yaml"
+    config.write_text(f"log: {{access: json, access_file: {access}}}\n")
+    assert report(log, "--last", "all", "--config", config, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["outcomes"] == {
+        "requests": 4,
+        "outcomes": [{"name": "ok", "requests": 3}, {"name": "queue_full", "requests": 1}],
+        "bad_lines": 1,
+    }
+    access.write_text("human\nreadable\n")
+    with pytest.raises(ReportError, match="no line is a record"):
+        outcomes(access, 0, 1e10)
+
+
+def test_a_log_whose_forecasts_are_missing_has_a_report(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    without = (
+        replace(one, predicted_mean=None, predicted_quantiles=None)
+        for one in records(traffic(count=120))
+    )
+    assert report(written(tmp_path / "log", without), "--last", "all", "--json") == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["forecasts"] == {"answers": 0, "kinds": []}
+    assert facts["saved"]["measured"] == 120
