@@ -65,9 +65,18 @@ def _told(saved: Mapping[str, Any], baseline: str) -> str:
         word = "saved" if row["seconds"] > 0 else "cost"
         amount = text.share(abs(row["share"]))
         sentence = f"{against}, {saved['policy']} {word} {amount} of the mean time per output token"
-    lost = [LENGTH_NAMES[one] for one in losers(saved, baseline)]
-    tail = f"; answers of {' and of '.join(lost)} tokens lost" if lost else "; no length class lost"
-    return f"{sentence} (90 % interval {low} to {high}){tail}."
+    return f"{sentence} (90 % interval {low} to {high}); {_paid(saved, baseline)}."
+
+
+def _paid(saved: Mapping[str, Any], baseline: str) -> str:
+    """Who lost, beyond doubt: length classes in the mean, and the slowest of all."""
+    told = []
+    if lost := [LENGTH_NAMES[one] for one in losers(saved, baseline)]:
+        told.append(f"answers of {' and of '.join(lost)} tokens lost")
+    slowest = saved["saved"][baseline]["all"]["p99_e2e"]
+    if slowest["high"] < 0:
+        told.append(f"the p99 of the whole time is {text.share(-slowest['share'])} longer")
+    return " and ".join(told) or "nobody clearly lost"
 
 
 def losers(saved: Mapping[str, Any], baseline: str) -> list[str]:

@@ -36,8 +36,8 @@ def test_what_is_configured_or_measured_counts_before_the_log(tmp_path: Path) ->
 
 
 def test_a_moment_with_more_at_once_is_chance() -> None:
-    begin = np.array([0.0, 0.0, 10.0, 99.99])
-    end = np.array([100.0, 50.0, 60.0, 100.0])
+    begin = np.array([0.0, 0.0, 10.0, 30.0])
+    end = np.array([100.0, 50.0, 60.0, 30.01])
     assert usual_most(begin, end, np.ones(4)) == 3
     assert usual_most(np.array([0.0]), np.array([100.0]), np.array([5.0])) == 5
     assert usual_most(np.array([]), np.array([]), np.array([])) == 0

@@ -60,6 +60,8 @@ def test_the_conclusion_tells_the_saving_and_who_lost(found: tuple[dict[str, Any
     share = saved["saved"]["fcfs"]["all"]["mean_per_token"]["share"]
     assert f"sejf saved {share:.0%}".replace("%", " %") in sentence
     assert "answers of 65 to 256 tokens lost" in sentence
+    slowest = saved["saved"]["fcfs"]["all"]["p99_e2e"]
+    assert ("the p99 of the whole time is" in sentence) == (slowest["high"] < 0)
     assert saved["saved"]["fcfs"]["256"]["mean_e2e"]["high"] < 0
 
 
@@ -87,7 +89,7 @@ def test_a_large_log_is_replayed_in_stretches_with_what_ran_before(
     part = stretches(served, 160)
     size = 160 // STRETCHES
     assert sum(part.window.measured) == STRETCHES * (size - size // 10)
-    assert part.requests >= 160
+    assert part.requests > 160  # some were under way where a stretch begins
     assert part.requests + part.left_out == 400
     arrivals = [one.begun.arrival for one in part.window.seen]
     assert arrivals == sorted(arrivals)
