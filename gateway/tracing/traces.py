@@ -139,8 +139,12 @@ class Trace:
         self._span.end()
 
     def _add(self, step: str, begun: float, end: float) -> None:
-        span = self._tracer.start_span(step, self._context, start_time=_ns(begun + self._shift))
-        span.end(_ns(max(begun, end) + self._shift))
+        # uvloop's clock counts whole milliseconds: the shift may be one too large, and a step would
+        # end after its request.
+        now = time.time_ns()
+        times = (min(_ns(at + self._shift), now) for at in (begun, max(begun, end)))
+        span = self._tracer.start_span(step, self._context, start_time=next(times))
+        span.end(next(times))
 
 
 def _fail(span: Span, kind: str) -> None:

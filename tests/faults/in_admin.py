@@ -47,6 +47,13 @@ FAULTS: tuple[Fault, ...] = (
         why="A worker's spans are not below the gateway's",
     ),
     Fault(
+        file="gateway/tracing/traces.py",
+        old="(min(_ns(at + self._shift), now) for",
+        new="(_ns(at + self._shift) for",
+        test=_TRACES + "test_no_step_ends_after_its_request",
+        why="Steps of a trace end after the request that they belong to",
+    ),
+    Fault(
         file="gateway/tracing/quiet_log.py",
         old="    theirs.propagate = False\n",
         new="",

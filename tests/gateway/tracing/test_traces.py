@@ -81,6 +81,19 @@ async def test_a_request_is_a_trace_of_its_steps(
     assert all(CANARY not in span.to_json() for span in spans.get_finished_spans())
 
 
+async def test_no_step_ends_after_its_request() -> None:
+    spans, loop = InMemorySpanExporter(), asyncio.get_running_loop()
+    traces = Traces(TraceSettings(), SimpleSpanProcessor(spans))
+    for _ in range(500):  # in some a millisecond, the unit of uvloop's clock, ends
+        begun = loop.time()
+        traces.begin({}, begun).ended("chat", {}, [("receive", begun, loop.time())])
+    found = spans.get_finished_spans()
+    for step, root in zip(found[::2], found[1::2], strict=True):
+        assert step.start_time is not None
+        assert root.start_time is not None
+        assert root.start_time <= step.start_time <= (step.end_time or 0) <= (root.end_time or 0)
+
+
 async def test_the_clients_trace_goes_on_through_the_gateway_to_the_worker(
     spans: InMemorySpanExporter, session: aiohttp.ClientSession
 ) -> None:
