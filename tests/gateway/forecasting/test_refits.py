@@ -79,7 +79,8 @@ async def test_a_refit_that_fails_is_counted_and_serving_goes_on(
 
 
 async def test_a_refit_has_a_time_limit(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    config = Config.model_validate({"learning": {"folder": tmp_path, "refit_s": 0.01}})
+    # The second refit begins long after the end of the test, which would cut its start short.
+    config = Config.model_validate({"learning": {"folder": tmp_path, "refit_s": 0.5}})
     metrics = Metrics(Slo())
     watching = asyncio.create_task(Refits(config, metrics, limit_s=0.01).watch())
     failed = b'lengthwise_refits_total{result="failed"} 1.0'
