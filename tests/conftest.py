@@ -1,6 +1,7 @@
 """Data and programs that some tests need: if missing, the test is skipped with the remedy."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
@@ -25,6 +26,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("vllm"):
             item.add_marker(pytest.mark.timeout(VLLM_LIMIT_S))
+
+
+@pytest.fixture(autouse=True)
+def _priority_kept() -> Iterator[None]:
+    """No test lowers the priority of those after it: beside other work they would take hours."""
+    before = _niceness()
+    yield
+    assert _niceness() == before, "run what calls os.nice in a process of its own"
+
+
+def _niceness() -> int:
+    return os.nice(0) if hasattr(os, "nice") else 0
 
 
 @pytest.fixture(scope="session")

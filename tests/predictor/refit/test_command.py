@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from gateway.cli import main
 from predictor import LengthPredictor, served_log
 from predictor.files import exclusive
 from predictor.refit.command import refit_command
@@ -37,14 +36,20 @@ def test_the_command_refits_in_a_process_of_its_own(
     assert told["models"][FRESH]["censored"] == 0
 
 
+def run(*words: str) -> tuple[int, str]:
+    """Exit code and standard error of `lengthwise`, in a process whose priority `refit` lowers."""
+    line = [sys.executable, "-m", "gateway.cli", *words]
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    return done.returncode, done.stderr
+
+
 @pytest.mark.parametrize("command", ["refit", "rollback"])
-def test_a_folder_that_is_missing_is_told_and_nothing_is_made(
-    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_folder_that_is_missing_is_told_and_nothing_is_made(command: str, tmp_path: Path) -> None:
     store = ["--store", str(tmp_path / "store")]
     log = ["--log", str(tmp_path / "log")] if command == "refit" else []
-    assert main([command, *log, *store]) == 2
-    [line] = capsys.readouterr().err.splitlines()
+    code, errors = run(command, *log, *store)
+    assert code == 2
+    [line] = errors.splitlines()
     assert "; give the folder" in line
     assert list(tmp_path.iterdir()) == []
 
@@ -54,5 +59,5 @@ def test_a_model_that_is_missing_leaves_no_store(tmp_path: Path) -> None:
     log.mkdir()
     (log / "lock").touch()
     flags = ["--log", str(log), "--store", str(store), "--model-dir", str(tmp_path / "nowhere")]
-    assert main(["refit", *flags]) == 2
+    assert run("refit", *flags)[0] == 2
     assert not store.exists()
