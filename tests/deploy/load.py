@@ -19,6 +19,9 @@ MODEL = "emulated"
 CLIENTS = 20
 BURST = 60
 PATIENCE_S = 0.05
+MOST_TOKENS = 500
+"""Of an answer that a client waits for. Now and then the emulated worker draws many thousands,
+which held up the end of the load for a minute."""
 TOO_LONG = {"vllm_xargs": {"target_tokens": 30_000}}
 """Requests an answer that is far from its end when these clients hang up, also on a machine so busy
 that a hang-up takes seconds to be seen."""
@@ -66,16 +69,19 @@ class Client:
         text = "Tell me about the sea. " * self.rng.randint(1, 40)
         return {"model": MODEL, "messages": [{"role": "user", "content": text}], **fields}
 
+    def _awaited(self, **fields: Any) -> dict[str, Any]:
+        return self._request(max_tokens=MOST_TOKENS, **fields)
+
     async def _stream(self) -> None:
-        options = {"stream": True, "stream_options": {"include_usage": True}}
+        options: dict[str, Any] = {"stream": True, "stream_options": {"include_usage": True}}
         usage = None
-        async for chunk in await self.api.chat.completions.create(**self._request(**options)):
+        async for chunk in await self.api.chat.completions.create(**self._awaited(**options)):
             usage = chunk.usage or usage
         self._answered(usage)
 
     async def _ask(self) -> None:
         try:
-            answer = await self.api.chat.completions.create(**self._request())
+            answer = await self.api.chat.completions.create(**self._awaited())
             self._answered(answer.usage)
         except APIStatusError as error:
             self._refused(error)
