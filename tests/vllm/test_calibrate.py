@@ -11,6 +11,7 @@ from tests.vllm.engine import VllmServer
 pytestmark = pytest.mark.vllm
 
 
+@pytest.mark.alone
 def test_a_real_server_is_measured_over_http_alone_and_left_idle(
     vllm_server: VllmServer, tmp_path: Path
 ) -> None:

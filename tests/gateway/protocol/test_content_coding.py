@@ -71,7 +71,11 @@ async def test_a_coding_that_is_not_read_is_refused(coding: str) -> None:
     assert await refusal(coding, BODY) == (415, "invalid_encoding")
 
 
-@pytest.mark.parametrize("body", [BODY, gzip.compress(BODY)[:-9], gzip.compress(BODY) + b"more"])
+@pytest.mark.parametrize(
+    "body",
+    [BODY, gzip.compress(BODY)[:-9], gzip.compress(BODY) + b"more"],
+    ids=["not packed", "cut", "more"],
+)
 async def test_a_body_that_is_not_what_its_header_says_is_refused(body: bytes) -> None:
     assert await refusal("gzip", body) == (400, "invalid_encoding")
 
