@@ -20,6 +20,10 @@ from gateway.serve.repeats import Repeats
 MOST_LINES = 10_000
 """Entries that wait for the reader. Further ones are dropped and counted."""
 
+GATHER_S = 0.02
+"""Seconds for which entries gather once none is left: to wake the writing thread for each would
+cost as much as a tenth of a request."""
+
 LAST_LINES_S = 0.5
 """Seconds at the end for entries that still wait."""
 
@@ -37,7 +41,7 @@ class LogOutput:
         self.handler.addFilter(self._repeats)
         self._format = Redacting(_FORMAT)
         self._writer = self._new_writer(descriptor)
-        self._listener = QueueListener(self._queue, self._writer)
+        self._listener = _Listener(self._queue, self._writer)
         self._on_drop: Callable[[], None] = _nothing
         self._dropped = 0
         self._lock = Lock()
@@ -79,6 +83,20 @@ class LogOutput:
                 sleep(0.005)
             if not self._queue.unfinished_tasks:
                 self._listener.stop()
+
+
+class _Listener(QueueListener):
+    """Takes an entry at once after a silence, and those of a busy gateway together."""
+
+    def __init__(self, entries: Queue[logging.LogRecord], writer: logging.Handler) -> None:
+        super().__init__(entries, writer)
+        self._entries = entries
+
+    def dequeue(self, block: bool) -> logging.LogRecord:
+        """The next entry. While the thread sleeps, nobody need wake it."""
+        if block and self._entries.empty():
+            sleep(GATHER_S)
+        return self._entries.get(block)
 
 
 class _Enqueue(QueueHandler):

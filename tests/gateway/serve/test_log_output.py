@@ -7,10 +7,13 @@ import logging
 import os
 import select
 from collections.abc import Iterator
+from queue import SimpleQueue
+from threading import Event
 from time import monotonic
 
 import pytest
 
+from gateway.serve import log_output
 from gateway.serve.log_output import LogOutput
 
 PIPE_BYTES = 1 << 16
@@ -84,3 +87,24 @@ def test_a_closed_pipe_costs_the_entries_and_nothing_else(pipe: tuple[int, int])
     with output.running():
         _entries(output, 3)
     assert len(lost) == 3
+
+
+def test_entries_gather_while_the_writing_thread_rests(
+    pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rests, go_on = SimpleQueue[float](), Event()
+
+    def rest(seconds: float) -> None:
+        if seconds == log_output.GATHER_S:
+            rests.put(seconds)
+            go_on.wait(10)
+
+    monkeypatch.setattr(log_output, "sleep", rest)
+    output = LogOutput(pipe[1])
+    with output.running(limit_s=10):
+        rests.get(timeout=10)  # nothing has come yet
+        _entries(output, 3)
+        assert not select.select([pipe[0]], [], [], 0)[0], "the thread was woken for an entry"
+        go_on.set()
+        assert _read(pipe[0], b"2 x").count(b"INFO") == 3
+    assert rests.qsize() <= 2
