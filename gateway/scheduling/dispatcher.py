@@ -111,6 +111,8 @@ class Dispatcher:
         self.tick()
         del self._decisions[slot.job.id]
         self._retry_after.observe_end(asyncio.get_running_loop().time())
+        if slot.service_s is not None and slot.attained:
+            self.rates.ended(slot.job, slot.attained)
         self.apply(self.scheduler.release(slot.job.id, slot.attained, service_s=slot.service_s))
 
     def expect(self, job_id: str) -> asyncio.Future[Action]:

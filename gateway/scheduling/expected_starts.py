@@ -94,6 +94,7 @@ class ExpectedStarts:
         """
         tokens = picture.tokens.get(model, 0.0)
         by_pace = self._by_pace(model) * picture.work[model] / tokens if tokens else 0.0
+        by_pace /= self._rates.stretch(model)  # the pace is of true tokens, the work as forecast
         measured = self._rates.measured(model)
         if measured is None:
             return by_pace or None

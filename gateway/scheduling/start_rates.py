@@ -15,6 +15,9 @@ RECENT = 256
 LEAST = 3
 """Starts from which on there is a rate."""
 
+DOUBT = 16.0
+"""Answers, as long as forecast, that are taken to have come before the recent ones."""
+
 
 class StartRates:
     """Measures what starts while others wait: without a queue the rate is that of the arrivals.
@@ -25,6 +28,8 @@ class StartRates:
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
         self._starts: dict[str, deque[tuple[float, float]]] = {}
+        self._ends: dict[str, deque[tuple[float, float]]] = {}
+        """Expected and true tokens of a sequence, of each model's recent complete answers."""
 
     def started(self, job: Job, waiting: int) -> None:
         """Count a job that has gone to a worker, while so many jobs of all models wait."""
@@ -36,6 +41,22 @@ class StartRates:
         if starts is None:
             starts = self._starts[job.model] = deque(maxlen=RECENT)
         starts.append((self._clock(), work(job)))
+
+    def ended(self, job: Job, tokens: int) -> None:
+        """Count a complete answer whose longest sequence had so many tokens."""
+        ends = self._ends.get(job.model)
+        if ends is None:
+            ends = self._ends[job.model] = deque(maxlen=RECENT)
+        ends.append((job.length.mean, float(tokens)))
+
+    def stretch(self, model: str) -> float:
+        """How much longer a model's recent answers were than forecast, 1.0 for as long."""
+        ends = self._ends.get(model)
+        if not ends:
+            return 1.0
+        expected, true = sum(one for one, _ in ends), sum(one for _, one in ends)
+        doubt = DOUBT * expected / len(ends)
+        return (true + doubt) / (expected + doubt)
 
     def per_s(self, model: str) -> float | None:
         """Work of a model that starts in a second; None before it is known."""

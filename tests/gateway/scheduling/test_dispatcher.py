@@ -260,3 +260,16 @@ async def test_a_rejected_job_should_come_back_when_it_would_have_started() -> N
     await asyncio.sleep(0.02)  # the next picture of the queue
     assert dispatcher.retry_after(job("last", arrival=1, tokens=1)) == LONGEST_START_S
     assert dispatcher.retry_after() == 1  # nothing has ended: not by the length of the queue
+
+
+async def test_complete_answers_tell_how_much_longer_than_forecast_they_are(
+    dispatcher: Dispatcher,
+) -> None:
+    for service_s, attained in ((2.0, 900), (None, 9000)):  # the second is cut short
+        async with dispatcher.slot(job("1", tokens=300)) as slot:
+            await soon(slot.wait())
+            slot.service_s, slot.attained = service_s, attained
+    assert 1.0 < dispatcher.rates.stretch("m") < 3.0
+    for number in range(200):
+        dispatcher.rates.ended(job(str(number), tokens=300), 900)
+    assert dispatcher.rates.stretch("m") == pytest.approx(3.0, rel=0.1)

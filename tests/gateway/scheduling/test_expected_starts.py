@@ -7,11 +7,12 @@ from time import sleep
 import pytest
 
 from gateway.scheduling.expected_starts import ExpectedStarts
-from gateway.scheduling.start_rates import StartRates
+from gateway.scheduling.start_rates import RECENT, StartRates
 from scheduler.job import Job
 from scheduler.length import LengthDistribution
 from scheduler.policy import expected_output, fcfs
 from scheduler.scheduler import Scheduler
+from tests.scheduler.builders import spec
 
 
 def job(name: str, tokens: int, **fields: object) -> Job:
@@ -75,3 +76,16 @@ def test_nothing_is_said_before_there_is_a_rate() -> None:
     scheduler = Scheduler(fcfs)
     scheduler.submit(job("1", 100))
     assert ExpectedStarts(scheduler, StartRates()).seconds(job("new", 1)) is None
+
+
+def test_the_pace_counts_for_less_where_answers_are_longer_than_forecast() -> None:
+    scheduler, rates = Scheduler(fcfs), StartRates()  # type: ignore[arg-type]
+    scheduler.set_worker(spec(slots=1))
+    for number in range(5):
+        scheduler.submit(job(str(number), 100, arrival=float(number)))
+    new = job("new", 100, arrival=9.0)
+    as_forecast = ExpectedStarts(scheduler, rates).seconds(new)
+    assert as_forecast is not None
+    for number in range(RECENT):
+        rates.ended(job(str(number), 100), 200)
+    assert ExpectedStarts(scheduler, rates).seconds(new) == pytest.approx(2 * as_forecast, rel=0.1)
