@@ -157,9 +157,10 @@ def _gains(replayed: Replayed, rows: Flags) -> dict[str, dict[str, float]]:
 
 def _gain(saving: Saving, actual: float) -> dict[str, float]:
     """``savings`` tells what the present policy saves against the other one."""
-    gain = -saving.seconds
-    share = gain / max(actual, 1e-9)
-    return {"seconds": gain, "low": -saving.high, "high": -saving.low, "share": share}
+    gain, low, high = -saving.seconds, -saving.high, -saving.low
+    was = max(actual, 1e-9)
+    shares = {"share": gain / was, "share_low": low / was, "share_high": high / was}
+    return {"seconds": gain, "low": low, "high": high, **shares}
 
 
 def _ratio(replayed: Replayed, rows: Flags, measure: str) -> float:

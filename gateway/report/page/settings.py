@@ -58,7 +58,7 @@ def _label(row: Mapping[str, Any]) -> Html:
 
 
 def _span(gain: Mapping[str, float]) -> str:
-    return f"90 % interval {text.seconds(gain['low'])} to {text.seconds(gain['high'])}"
+    return f"90 % interval {text.signed(gain['share_low'])} to {text.signed(gain['share_high'])}"
 
 
 def _change(found: Mapping[str, Any]) -> Iterator[Html]:

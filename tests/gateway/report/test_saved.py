@@ -12,6 +12,7 @@ import pytest
 from gateway.calibrate.cost_model import CostModel, Costs, FitErrors, Limits
 from gateway.config.settings import Config
 from gateway.report.page.saved import conclusion
+from gateway.report.page.settings import conclusion as settings_conclusion
 from gateway.report.saved import Case, replay_log
 from gateway.report.served import read_served
 from gateway.report.settings import advise, is_worth_it
@@ -110,7 +111,11 @@ def test_a_better_setting_is_found_and_confirmed(seen: Traffic, tmp_path: Path) 
     assert Config.model_validate({"scheduling": {"policy": advice["snippet"].split()[-1]}})
     gain = advice["gains"]["all"]["mean_per_token"]
     assert 0 < gain["low"] < gain["seconds"] < gain["high"]
-    assert gain["share"] > 0.2
+    assert 0.2 < gain["share"] < gain["share_high"]
+    assert gain["share_low"] / gain["share"] == pytest.approx(gain["low"] / gain["seconds"])
+    sentence = settings_conclusion(advice).replace("\N{NO-BREAK SPACE}", " ")
+    assert sentence.startswith("Set scheduling.policy: sejf: on requests that it was not chosen")
+    assert f"by {gain['share']:.0%}".replace("%", " %") in sentence
     assert advice["chosen_on"] + advice["confirmed_on"] == saved["measured"]
 
 
