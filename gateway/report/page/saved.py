@@ -157,6 +157,12 @@ def _check(saved: Mapping[str, Any]) -> Iterator[Html]:
         f"(allowed: {text.share(saved['model']['tolerance'])}, for a p99 a quarter more)"
     )
     yield table(caption, ("measure", "came", "replayed", "off by"), rows)
+    yield el(
+        "p",
+        "The time to the first token is judged as a part of the whole time: what it is off by may "
+        "be up to the same share of the whole time.",
+        class_="note",
+    )
 
 
 def _notes(saved: Mapping[str, Any]) -> Iterator[Html]:
