@@ -16,7 +16,7 @@ from starlette.applications import Starlette
 from gateway.admin.dashboard.pages import dashboard_routes
 from gateway.admin.dashboard.viewers import Source, Viewers
 from gateway.emulator import EmbeddedEmulator
-from tests.gateway.admin.dashboard.browser import PHONE, browser, page
+from tests.gateway.admin.dashboard.browser import DESKTOP, PHONE, browser, page
 from tests.gateway.admin.operators import Operated, operated
 from tests.gateway.harness import chat, forced, listening, post, until
 
@@ -86,18 +86,19 @@ async def test_words_of_strangers_stay_words(busy: Operated, chromium: Browser) 
 
 
 @pytest.mark.parametrize("look", ["light", "dark"])
-async def test_axe_finds_nothing_serious_and_a_phone_shows_it_all(
-    look: Any, busy: Operated, chromium: Browser
+@pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
+async def test_axe_finds_nothing_serious_and_the_width_is_enough(
+    look: Any, size: Any, busy: Operated, chromium: Browser
 ) -> None:
     url = busy.gateway.url + "/dashboard"
-    async with page(chromium, url, size=PHONE, color_scheme=look) as (shown, complaints):
+    async with page(chromium, url, size=size, color_scheme=look) as (shown, complaints):
         await expect(shown.locator("#errors .outcome")).to_have_text("model_not_found")
         for summary in await shown.locator("summary").all():
             await summary.click()
         await expect(shown.locator("#forecasts tbody tr")).to_have_count(3)
         await expect(shown.locator("#queue tbody tr")).to_have_count(5)
         assert await _serious(shown) == []
-        assert await shown.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+        assert await shown.evaluate("document.documentElement.scrollWidth") <= size["width"]
         assert complaints == []
 
 
