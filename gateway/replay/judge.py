@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -86,11 +87,18 @@ def figures(replayed: Replayed, tolerance: float) -> dict[str, Any]:
     errors = {
         name: round(present[name] / actual[name] - 1, 4) for name in present if actual.get(name)
     }
-    fits = _fits(actual, present, tolerance)
+    factors = replayed.cost_factors
+    fits = _fits(actual, present, tolerance) and all(
+        abs(math.log(factor)) <= math.log1p(tolerance) for factor in factors
+    )
     return {
         "state": "ok" if fits else "model_off",
         "requests": len(replayed.output_tokens),
-        "model": {"error_ratio": errors, "tolerance": tolerance},
+        "model": {
+            "error_ratio": errors,
+            "cost_factor": round(_furthest(factors), 4),
+            "tolerance": tolerance,
+        },
         "arms": {
             arm: {name: _row(replayed, arm, chosen) for name, chosen in classes.items()}
             for arm in replayed.arms
@@ -100,6 +108,11 @@ def figures(replayed: Replayed, tolerance: float) -> dict[str, Any]:
             for baseline in (BASELINES if fits else ())
         },
     }
+
+
+def _furthest(factors: Sequence[float]) -> float:
+    """The factor that is furthest from 1."""
+    return max(factors, key=lambda factor: abs(math.log(factor)))
 
 
 def length_classes(replayed: Replayed) -> dict[str, Flags]:

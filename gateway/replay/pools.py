@@ -37,9 +37,12 @@ class Pool:
     requests: list[int] = field(default_factory=list)
     servers: list[Server] = field(default_factory=list)
     fit_error: float = 0.0
+    factor: float = 1.0
+    """By how much the costs were scaled after they were learned."""
 
     def scale(self, factor: float) -> None:
         """Let every step take ``factor`` times as long."""
+        self.factor *= factor
         self.servers = [Server(one.config, one.costs.scaled(factor)) for one in self.servers]
 
     @property

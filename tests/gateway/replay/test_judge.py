@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from gateway.replay.judge import judge
+from gateway.replay.judge import equipped, figures, judge
 from gateway.replay.pools import UnlikeWorkersError, pools
+from gateway.replay.replay import replay
 from gateway.replay.step_costs import learned_costs
 from gateway.shadow.records import WorkerLimits
 from scheduler.sim.simulator import Outcome
@@ -91,7 +92,24 @@ def test_a_model_that_is_off_says_by_how_much_and_nothing_else(slots: Traffic) -
     page = judge(window, slots.setup)
     assert page["state"] == "model_off"
     assert page["saved"] == {}
-    assert abs(page["model"]["error_ratio"]["mean_e2e"]) > 0.2
+    assert not 1 / 1.2 < page["model"]["cost_factor"] < 1.2  # each error alone may be small
+
+
+def test_a_small_error_of_the_costs_is_found_by_the_latencies(slots: Traffic) -> None:
+    window = slots.history().window(1e6, 1e7, 10_000)
+    found = equipped(window, slots.setup, COSTS.scaled(0.95))
+    page = figures(replay(window, found, slots.setup), 0.2)
+    assert page["model"]["cost_factor"] == pytest.approx(1 / 0.95, rel=0.02)
+    true = _mean_e2e(slots.under("stock")) - _mean_e2e(slots.outcome)
+    assert page["saved"]["stock"]["all"]["mean_e2e"]["seconds"] == pytest.approx(true, rel=0.1)
+
+
+def test_costs_that_were_bent_until_they_fit_show_no_figures(slots: Traffic) -> None:
+    window = slots.history().window(1e6, 1e7, 10_000)
+    found = equipped(window, slots.setup, COSTS.scaled(0.7))
+    page = figures(replay(window, found, slots.setup), 0.2)
+    assert abs(page["model"]["error_ratio"]["mean_e2e"]) < 0.05
+    assert page["state"] == "model_off"
 
 
 def test_step_costs_are_learned_from_what_ran_together(slots: Traffic) -> None:
