@@ -56,10 +56,13 @@ class Blame:
         if job is not None:
             most = min(job.most_tokens, job.length.quantile(0.95))
             work = Work.of(job.prompt_tokens, most, job.most_tokens)
-        with self.health.cooling.trying(
-            member, work, streams=streams, movable=movable
-        ) as self._attempt:
-            yield
+        try:
+            with self.health.cooling.trying(
+                member, work, streams=streams, movable=movable
+            ) as self._attempt:
+                yield
+        finally:
+            self._attempt = None  # it knows of the request, which only a collection would free
 
     def saw(self, member: Member, progress: int) -> None:
         """Note how far the answer has come. Comments and the like prove nothing."""

@@ -26,6 +26,10 @@ TOGETHER = 20
 for, and other workers' streams must not wait for a thousand."""
 
 
+def _never(_: float = 0.0) -> ExchangeEnded | None:
+    return None
+
+
 @dataclass(slots=True, eq=False)
 class Exchange:
     """One request at a worker, for the length of a ``with`` block in the task that carries it.
@@ -37,9 +41,9 @@ class Exchange:
     _all: set[Exchange]
     deadline: float = math.inf
     """When the exchange has taken too long, in seconds of the loop's clock; may be moved."""
-    overdue: Callable[[], ExchangeEnded | None] = lambda: None
+    overdue: Callable[[], ExchangeEnded | None] = _never
     """The error of an exchange whose deadline has passed, or None where it has moved."""
-    lost: Callable[[float], ExchangeEnded | None] = lambda _: None
+    lost: Callable[[float], ExchangeEnded | None] = _never
     """The error of an exchange whose engine has had nothing to do since a moment, or None where it
     may still have the request."""
     patience_s: float = 0.0
@@ -71,8 +75,10 @@ class Exchange:
         trace: TracebackType | None,
     ) -> None:
         self._all.discard(self)
+        self.overdue, self.lost = _never, _never  # who gave them may hold the exchange
         if self._timer is not None:
             self._timer.cancel()
+            self._timer = None
         if self._ended is None:
             return
         assert self._task is not None

@@ -15,6 +15,7 @@ import gc
 from gateway.cli import main
 main(["serve", "--port", "0"])
 print("left out", gc.get_freeze_count(), "looked through", len(gc.get_objects()))
+print("looks", *gc.get_threshold())
 """
 
 
@@ -30,3 +31,5 @@ async def test_what_is_made_before_the_gateway_serves_is_left_out_of_collections
         told = (await process.stdout.read()).split(b"left out")[1].split()
         await process.wait()
     assert int(told[0]) > 10 * int(told[3])
+    young, turns, full_turns = map(int, told[5:8])
+    assert young * turns * full_turns > 1_000_000, "10,000 that wait are looked through"
