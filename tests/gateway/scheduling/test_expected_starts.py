@@ -79,7 +79,7 @@ def test_nothing_is_said_before_there_is_a_rate() -> None:
 
 
 def test_the_pace_counts_for_less_where_answers_are_longer_than_forecast() -> None:
-    scheduler, rates = Scheduler(fcfs), StartRates()  # type: ignore[arg-type]
+    scheduler, rates = Scheduler(fcfs), StartRates()
     scheduler.set_worker(spec(slots=1))
     for number in range(5):
         scheduler.submit(job(str(number), 100, arrival=float(number)))
