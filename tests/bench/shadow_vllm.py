@@ -1,0 +1,110 @@
+"""What the shadow says was saved, against a real A/B on real vLLM engines.
+
+    python -m tests.bench.shadow_vllm --runs FILE [--seeds 2] [--minutes 10]
+                                      [--regimes slots,memory]
+
+As ``tests.bench.shadow``, with a vLLM server (CPU build, tiny random model) for the emulated
+workers. The engine has one CPU core, gateway and clients the other, so the arms run one after
+another. Load 1 is the rate at which the engine alone ends 200 requests that come at once, measured
+before each run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+import time
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from scheduler.sim.capacity import SHARE
+from tests.bench.burst import CLIENT_CPU, ENGINE_CPU
+from tests.bench.load import stream_all
+from tests.bench.shadow import MODEL, bodies, gateway, measured, page_of, row, table_of, times
+from tests.bench.sustained import Journal
+from tests.vllm.engine import VllmServer, read_metrics
+
+REGIMES: dict[str, dict[str, Any]] = {
+    "slots": {"max_num_seqs": 4},
+    "memory": {"max_num_seqs": 32, "num_gpu_blocks_override": 14},
+}
+"""Which resource is scarce: sequences, or KV blocks of 128 tokens."""
+
+CONTEXT = 1024
+TRIAL = 200
+"""Requests that measure the capacity."""
+
+
+def engine(regime: str) -> VllmServer:
+    """A server without a prefix cache: prompts of a kind are alike."""
+    return VllmServer(
+        served_model_names=[MODEL],
+        max_model_len=CONTEXT,
+        scheduling_policy="priority",
+        cpus=ENGINE_CPU,
+        extra_args=["--no-enable-prefix-caching"],
+        **REGIMES[regime],
+    )
+
+
+def capacity(url: str, seed: int) -> float:
+    """Requests a second that the engine ends under full load."""
+    sent, begun = bodies(TRIAL, 1000 + seed), time.monotonic()
+    records = asyncio.run(stream_all(url, sent, [0.0] * TRIAL))
+    last = sorted(one.finished or 0.0 for one in records)[round(SHARE * TRIAL) - 1]
+    return SHARE * TRIAL / (last - begun)
+
+
+def run(regime: str, seed: int, minutes: float) -> dict[str, Any]:
+    """One run of both arms."""
+    os.sched_setaffinity(0, CLIENT_CPU)
+    with engine(regime) as server:
+        rate = capacity(server.url, seed)
+        at = times(regime, rate, 60 * minutes, seed)
+        sent = bodies(len(at), seed)
+        counts = [_preemptions(server.url)]
+        direct = asyncio.run(stream_all(server.url, sent, at))
+        counts.append(_preemptions(server.url))
+        with gateway(server.url, REGIMES[regime]["max_num_seqs"]) as (url, admin):
+            through = asyncio.run(stream_all(url, sent, at))
+            counts.append(_preemptions(server.url))
+            page = page_of(admin, len(sent))
+    return {
+        "requests": len(sent),
+        "minutes": minutes,
+        "rate": rate,
+        "stock": measured(direct),
+        "actual": measured(through),
+        "preempted": [after - before for before, after in pairwise(counts)],
+        "page": page,
+        "load_average": os.getloadavg()[1],
+    }
+
+
+def _preemptions(url: str) -> float:
+    return read_metrics(url)["vllm:num_preemptions_total"]
+
+
+def main() -> None:
+    """Make the missing runs and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--runs", type=Path, metavar="FILE", required=True)
+    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--regimes", default=",".join(REGIMES))
+    args = parser.parse_args()
+    journal = Journal(args.runs)
+    for seed in range(args.seeds):
+        for regime in args.regimes.split(","):
+            if journal.find(regime=regime, seed=seed) is None:
+                line = run(regime, seed, args.minutes)
+                journal.add(regime=regime, seed=seed, arm="stock", **line)
+                print(regime, seed, row(line), file=sys.stderr, flush=True)
+    print(table_of(journal.lines))
+
+
+if __name__ == "__main__":
+    main()
