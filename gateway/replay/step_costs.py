@@ -19,6 +19,9 @@ MOST = 1500
 SHORTEST = 8
 """Tokens of an answer whose time says something of a step."""
 
+_REQUESTS, _BETTER = 4, 0.05
+"""Column of the requests that enter; and share by which they must lower the error to cost."""
+
 _LONGEST_WEIGHT = 100.0
 """Tokens from which on a longer answer counts no more."""
 
@@ -42,8 +45,21 @@ def learned_costs(seen: Sequence[Seen]) -> tuple[StepCosts, float] | None:
         return None
     seconds = (end - begin)[fit]
     work = _work(begin, end, tokens, prompts)[fit]
-    solution, errors = solve(work / seconds[:, None], np.minimum(tokens[fit], _LONGEST_WEIGHT))
-    return StepCosts(*solution.tolist()), float(np.median(errors))
+    return _solved(work / seconds[:, None], np.minimum(tokens[fit], _LONGEST_WEIGHT))
+
+
+def _solved(equations: Array, weights: Array) -> tuple[StepCosts, float]:
+    """The costs, and the median relative error.
+
+    Prompts of one length cost the same whether each token costs something or each request. A
+    preempted request computes a longer prompt again, so the difference counts where memory is
+    short: only what explains the times better is a cost of requests.
+    """
+    plain, errors = solve(equations[:, :_REQUESTS], weights)
+    whole, others = solve(equations, weights)
+    if np.median(others) < (1 - _BETTER) * np.median(errors):
+        return StepCosts(*whole.tolist()), float(np.median(others))
+    return StepCosts(*plain.tolist()), float(np.median(errors))
 
 
 def _columns(ran: Sequence[Seen]) -> tuple[Array, ...]:

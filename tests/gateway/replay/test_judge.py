@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from statistics import fmean
 from typing import Any
 
@@ -120,6 +121,20 @@ def test_step_costs_are_learned_from_what_ran_together(slots: Traffic) -> None:
         true = COSTS.seconds(sequences, kv_tokens, prefill)
         assert costs.seconds(sequences, kv_tokens, prefill) == pytest.approx(true, rel=0.1)
     assert error < 0.02
+
+
+@pytest.mark.parametrize("per_request", [0.0, 0.1])
+def test_requests_cost_where_that_explains_the_times(per_request: float) -> None:
+    seen = traffic(costs=replace(COSTS, per_request=per_request), rate=1.5)
+    learned = learned_costs(seen.history().window(1e6, 1e7, 10_000).seen)
+    assert learned is not None
+    assert learned[0].per_request == pytest.approx(per_request, rel=0.3)
+
+
+def test_where_times_do_not_tell_prompts_cost_by_their_tokens(slots: Traffic) -> None:
+    learned = learned_costs(slots.history(uneven=0.05).window(1e6, 1e7, 10_000).seen)
+    assert learned is not None
+    assert learned[0].per_request == 0
 
 
 def test_answers_that_are_not_streamed_have_costs_but_no_ttft(slots: Traffic) -> None:

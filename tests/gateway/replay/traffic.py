@@ -57,14 +57,20 @@ class Traffic:
         """What would have come under another policy."""
         return simulate(self.requests, self.arrivals, self.servers, _arm(policy))
 
-    def history(self, *, slower: float = 1.0, streamed: bool = True) -> History:
-        """What the gateway told; latencies are ``slower`` times as long as they were."""
-        history = History()
+    def history(
+        self, *, slower: float = 1.0, streamed: bool = True, uneven: float = 0.0
+    ) -> History:
+        """What the gateway told; latencies are ``slower`` times as long as they were.
+
+        ``uneven``: standard deviation of a factor, in log, by which each answer is slower.
+        """
+        history, rng = History(), random.Random(1)
         for index, (request, record) in enumerate(
             zip(self.requests, self.outcome.records, strict=True)
         ):
             name, atoms = str(index), (request.length.tokens, request.length.mass)
             arrival, e2e, ttft = record.arrival, record.e2e or 0.0, record.ttft or 0.0
+            e2e = ttft + (e2e - ttft) * rng.lognormvariate(0, uneven)
             shape = (name, arrival, "m", request.prompt_tokens, streamed, 1, "")
             first = arrival + slower * ttft if streamed else None
             end = (name, True, "w", request.prompt_tokens, request.output_tokens, record.dispatched)
@@ -75,17 +81,22 @@ class Traffic:
 
 
 def traffic(
-    setup: dict[str, Any] = SETUP, *, count: int = 300, rate: float = 2.6, heeds: bool = True
+    setup: dict[str, Any] = SETUP,
+    *,
+    count: int = 300,
+    rate: float = 2.6,
+    heeds: bool = True,
+    costs: StepCosts = COSTS,
 ) -> Traffic:
     """Poisson arrivals of answers of 1 to 400 tokens, with forecasts that are fairly good.
 
-    ``heeds``: whether the engine heeds priorities.
+    ``heeds``: whether the engine heeds priorities. ``costs``: of its steps.
     """
     rng = random.Random(0)
     requests = [_request(rng, number) for number in range(count)]
     arrivals = poisson(count, rate, rng)
     arm = replace(_arm(setup["policy"]), priority=heeds)
-    outcome = simulate(requests, arrivals, _servers(setup), arm)
+    outcome = simulate(requests, arrivals, _servers(setup, costs), arm)
     return Traffic(setup, requests, arrivals, outcome)
 
 
@@ -97,11 +108,11 @@ def _request(rng: random.Random, number: int) -> Request:
     return Request(rng.randint(8, 120), tokens, forecast, model="m", number=number)
 
 
-def _servers(setup: dict[str, Any]) -> list[Server]:
+def _servers(setup: dict[str, Any], costs: StepCosts = COSTS) -> list[Server]:
     (worker,) = setup["workers"]
     _, _, slots, kv_tokens, block, context = worker
     config = EngineConfig(slots, kv_tokens // block, block, max_model_len=context)
-    return [Server(config, COSTS)]
+    return [Server(config, costs)]
 
 
 def _arm(policy: str) -> Arm:
