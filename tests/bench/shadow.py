@@ -68,7 +68,10 @@ SPEEDS = {"slots": 2.0, "memory": 1.0}
 """Seconds of the engine in one of the clock."""
 
 KINDS, LONGEST = 40, 400
-PATIENCE_S = 300.0
+DRAIN_S = 60.0
+"""Seconds from the last arrival to the replay, in which all requests end."""
+
+PATIENCE_S = 1200.0
 MEASURES = ("mean_per_token", "mean_e2e", "p99_e2e", "mean_ttft", "p99_ttft")
 
 
@@ -109,15 +112,18 @@ def times(regime: str, rate: float, seconds: float, seed: int) -> list[float]:
 
 
 @contextmanager
-def gateway(worker: str, slots: int) -> Iterator[tuple[str, str]]:
-    """A gateway whose shadow shows figures, right or wrong: the URLs for clients and operators."""
+def gateway(worker: str, slots: int, seconds: float) -> Iterator[tuple[str, str]]:
+    """A gateway that replays every so many seconds, and shows figures, right or wrong.
+
+    The URLs for clients and operators.
+    """
     admin = f"127.0.0.1:{free_port()}"
     settings = {
         "workers": [{"url": worker, "max_num_seqs": slots}],
         "admin": {"listen": admin},
         "predictor": {"refine": False},
         "shadow": {
-            **{"enabled": "on", "window_s": 3600},
+            **{"enabled": "on", "window_s": 3600, "interval_s": seconds},
             **{"most_requests": 20_000, "tolerance": 10},
         },
     }
@@ -172,7 +178,7 @@ def run(regime: str, seed: int, minutes: float) -> dict[str, Any]:
             for _ in range(2)
         ]
         slots = REGIMES[regime].max_num_seqs
-        url, admin = stack.enter_context(gateway(workers[1], slots))
+        url, admin = stack.enter_context(gateway(workers[1], slots, at[-1] + DRAIN_S))
         direct, through = asyncio.run(both((workers[0], url), sent, at))
         page = page_of(admin, len(sent))
         preempted = [read_metrics(one)["vllm:num_preemptions_total"] for one in workers]

@@ -23,7 +23,17 @@ from typing import Any
 from scheduler.sim.capacity import SHARE
 from tests.bench.burst import CLIENT_CPU, ENGINE_CPU
 from tests.bench.load import stream_all
-from tests.bench.shadow import MODEL, bodies, gateway, measured, page_of, row, table_of, times
+from tests.bench.shadow import (
+    DRAIN_S,
+    MODEL,
+    bodies,
+    gateway,
+    measured,
+    page_of,
+    row,
+    table_of,
+    times,
+)
 from tests.bench.sustained import Journal
 from tests.vllm.engine import VllmServer, read_metrics
 
@@ -64,11 +74,11 @@ def run(regime: str, seed: int, minutes: float) -> dict[str, Any]:
     with engine(regime) as server:
         rate = capacity(server.url, seed)
         at = times(regime, rate, 60 * minutes, seed)
-        sent = bodies(len(at), seed)
+        sent, slots = bodies(len(at), seed), REGIMES[regime]["max_num_seqs"]
         counts = [_preemptions(server.url)]
         direct = asyncio.run(stream_all(server.url, sent, at))
         counts.append(_preemptions(server.url))
-        with gateway(server.url, REGIMES[regime]["max_num_seqs"]) as (url, admin):
+        with gateway(server.url, slots, at[-1] + DRAIN_S) as (url, admin):
             through = asyncio.run(stream_all(url, sent, at))
             counts.append(_preemptions(server.url))
             page = page_of(admin, len(sent))
