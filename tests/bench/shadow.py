@@ -1,6 +1,6 @@
 """What the shadow says was saved, against a real A/B on emulated workers.
 
-    python -m tests.bench.shadow --runs FILE [--seeds 5] [--minutes 10]
+    python -m tests.bench.shadow --runs FILE [--seeds 5] [--minutes 10] [--check]
 
 Each run sends the same requests at the same times to two workers: to one directly (stock), to the
 other through a gateway as it is installed, whose shadow replays the run after its end. Both arms
@@ -208,6 +208,23 @@ def row(line: dict[str, Any]) -> dict[str, float]:
     return found
 
 
+MOST_OFF = {"mean": ("of saved", 0.2), "p99": ("of stock", 0.25)}
+"""How far the shadow may be off, and of what. What is saved of a p99 is often nearly nothing."""
+
+
+def too_far_off(found: Sequence[dict[str, Any]]) -> list[str]:
+    """The regimes and measures whose median error over the seeds is too large, with the error."""
+    wrong = []
+    for regime in {line["regime"] for line in found}:
+        rows = [row(line) for line in found if line["regime"] == regime]
+        for name in MEASURES:
+            of, most = MOST_OFF[name.partition("_")[0]]
+            error = median(one[f"{of} {name}"] for one in rows)
+            if abs(error) > most:
+                wrong.append(f"{regime} {name}: {error:+.0%} {of}")
+    return wrong
+
+
 def table_of(found: Sequence[dict[str, Any]]) -> str:
     """Markdown: for each regime and measure the medians over the seeds, least and greatest."""
     lines = [
@@ -260,6 +277,7 @@ def main() -> None:
     parser.add_argument("--worker", choices=tuple(REGIMES))
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--check", action="store_true", help="fail if it is too far off")
     args = parser.parse_args()
     if args.worker:
         worker(args.worker)
@@ -273,6 +291,8 @@ def main() -> None:
                 journal.add(regime=regime, seed=seed, arm=STOCK, **line)
                 print(regime, seed, row(line), file=sys.stderr, flush=True)
     print(table_of(journal.lines))
+    if args.check and (wrong := too_far_off(journal.lines)):
+        sys.exit("\n".join(wrong))
 
 
 if __name__ == "__main__":

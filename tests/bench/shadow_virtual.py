@@ -1,6 +1,6 @@
 """What the shadow says was saved, against an A/B in virtual time: no machine's load is in it.
 
-    python -m tests.bench.shadow_virtual [--seeds 5] [--minutes 10] [--out FILE]
+    python -m tests.bench.shadow_virtual [--seeds 5] [--minutes 10] [--out FILE] [--check]
 
 The requests and the regimes are those of ``tests.bench.shadow``. Reality is the simulator with what
 the shadow does not know: step costs, steps that vary (by 10 %, beside a drift of 10 %), 20 ms from
@@ -40,6 +40,7 @@ from tests.bench.shadow import (
     row,
     table_of,
     times,
+    too_far_off,
 )
 
 LATENCY_S = 0.02
@@ -133,6 +134,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--check", action="store_true", help="fail if it is too far off")
     args = parser.parse_args()
     lines = []
     for seed in range(args.seeds):
@@ -142,6 +144,8 @@ def main() -> None:
     print(table_of(lines))
     if args.out:
         args.out.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    if args.check and (wrong := too_far_off(lines)):
+        sys.exit("\n".join(wrong))
 
 
 if __name__ == "__main__":
