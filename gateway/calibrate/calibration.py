@@ -57,13 +57,13 @@ class Calibration:
         """
         await tried(partial(self._measure, point))
 
-    async def _measure(self, point: Point) -> None:
+    async def _measure(self, point: Point, longer: int) -> None:
         if point.kind == "prefill":
             sample = await time_to_first_token(self.client, point.prompt_tokens)
         elif self.limit is not None and point.sequences + (point.kind == "turnover") > self.limit:
             return
         elif point.kind == "turnover":
-            output_tokens = self.plan.output_tokens(SHORT_PROMPT_TOKENS) * 2
+            output_tokens = self.plan.output_tokens(SHORT_PROMPT_TOKENS) * 2 * longer
             sample = await turnover(
                 self.client, point.sequences, output_tokens, point.prompt_tokens
             )
@@ -99,8 +99,10 @@ async def warm_up(client: CalibrationClient, max_sequences: int, budget_s: float
     output_tokens = max(2, min(32, context - SHORT_PROMPT_TOKENS))
     for _ in range(2):
         await client.stream(SHORT_PROMPT_TOKENS, output_tokens)
-    one = partial(decode, client, 1, SHORT_PROMPT_TOKENS, output_tokens)
-    samples = [(await tried(one))[0] for _ in range(3)]
+    samples = [
+        (await tried(lambda _: decode(client, 1, SHORT_PROMPT_TOKENS, output_tokens)))[0]
+        for _ in range(3)
+    ]
     return PointPlan(
         max_sequences=max_sequences,
         max_model_len=context,

@@ -18,7 +18,8 @@ SHORT_PROMPT_TOKENS = 32
 """Tokens of a prompt with a negligible prefill, the chat template included."""
 
 
-TRIES = 3
+LONGER = (1, 2, 2)
+"""By how much the streams of each try are longer, where requests are to enter meanwhile."""
 
 Sample = TypeVar("Sample")
 
@@ -39,16 +40,19 @@ class StepSample:
     requests: float = 0.0
 
 
-async def tried(measure: Callable[[], Awaitable[Sample]]) -> Sample:
-    """What ``measure`` finds; tried ``TRIES`` times where its streams do not overlap.
+async def tried(measure: Callable[[int], Awaitable[Sample]]) -> Sample:
+    """What ``measure`` finds, which is given one of ``LONGER``.
+
+    It is tried with each of them where its streams do not overlap.
 
     Raises:
         NothingMeasuredError: each time.
     """
-    for _ in range(TRIES - 1):
+    *first, last = LONGER
+    for longer in first:
         with suppress(NothingMeasuredError):
-            return await measure()
-    return await measure()
+            return await measure(longer)
+    return await measure(last)
 
 
 async def time_to_first_token(client: CalibrationClient, prompt_tokens: int) -> StepSample:

@@ -13,7 +13,7 @@ from gateway.calibrate.calibration import calibrate
 from gateway.calibrate.client import CalibrationClient
 from gateway.calibrate.errors import CalibrationError, NothingMeasuredError
 from gateway.calibrate.measure import (
-    TRIES,
+    LONGER,
     StepSample,
     add_entering_requests,
     decode,
@@ -67,7 +67,7 @@ def test_answers_that_come_whole_one_after_the_other_measure_nothing() -> None:
         together(streams)
 
 
-@pytest.mark.parametrize("fails", [0, TRIES - 1])
+@pytest.mark.parametrize("fails", [0, len(LONGER) - 1])
 async def test_a_measurement_without_overlap_is_tried_again(fails: int) -> None:
     outcomes = iter([False] * fails + [True])
     assert await tried(partial(_measured, outcomes))
@@ -75,10 +75,22 @@ async def test_a_measurement_without_overlap_is_tried_again(fails: int) -> None:
 
 async def test_a_measurement_that_never_overlaps_is_an_error() -> None:
     with pytest.raises(CalibrationError):
-        await tried(partial(_measured, iter([False] * TRIES)))
+        await tried(partial(_measured, iter([False] * len(LONGER))))
 
 
-async def _measured(outcomes: Iterator[bool]) -> bool:
+async def test_each_further_try_has_streams_as_long_as_it_says() -> None:
+    tries: list[int] = []
+
+    async def never(longer: int) -> None:
+        tries.append(longer)
+        raise NothingMeasuredError
+
+    with pytest.raises(NothingMeasuredError):
+        await tried(never)
+    assert tries == list(LONGER)
+
+
+async def _measured(outcomes: Iterator[bool], _: int) -> bool:
     if not next(outcomes):
         raise NothingMeasuredError
     return True
