@@ -34,6 +34,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from time import monotonic
 from typing import Any
+from uuid import uuid4
 
 import aiohttp
 
@@ -158,17 +159,23 @@ class Trial:
         name = "max_waiting_tokens" if self.arm == "tokens" else "max_waiting"
         queue = {"max_waiting": 100_000, **({} if most is None else {name: most})}
         self.file.write_text(json.dumps(self.config | {"queue": queue}))
-        async with self.admin.post("http://admin/admin/reload") as response:
+        await self.post("reload")
+
+    async def post(self, action: str) -> None:
+        """Have the operators' listener do something."""
+        async with self.admin.post(f"http://admin/admin/{action}") as response:
             assert response.status == 200, await response.text()
 
     async def run(self) -> None:
         """Fill the queue, and ask at each moment."""
         warm = [self.send(*self.body()) for _ in range(2 * SLOTS)]
         await asyncio.gather(*warm)
+        await self.post("pause")  # a busy machine may serve them as slowly as they are sent
         for _ in range(BURST):
             self.send(*self.body())
             await asyncio.sleep(PAUSE_S)
-        await self.until(least=0.9 * BURST)
+        await self.until(least=BURST)
+        await self.post("resume")
         begun, most = monotonic(), await self.waiting()
         coming: asyncio.Task[None] | None = None
         for left in LEFT:
@@ -197,16 +204,24 @@ class Trial:
 
     async def ask(self) -> None:
         """Let twins join the queue, and have the same requests refused."""
-        before = await self.waiting()
         asked = [self.body() for _ in range(TWINS)]
-        twins = []
-        for one in asked:
-            twins.append(self.send(*one))
+        twins = {}
+        for body, headers in asked:
+            name = uuid4().hex
+            twins[name] = self.send(body, {**headers, "x-request-id": name})
             await asyncio.sleep(PAUSE_S)
-        await self.until(least=before + TWINS // 2)
+        async with asyncio.timeout(300):
+            for name, twin in twins.items():
+                while not twin.done() and not await self.knows(name):  # noqa: ASYNC110 - as above
+                    await asyncio.sleep(0.02)
         await self.bound(1)
-        await asyncio.gather(*map(self.refused, asked, twins))
+        await asyncio.gather(*map(self.refused, asked, twins.values()))
         await self.bound(None)
+
+    async def knows(self, name: str) -> bool:
+        """Whether a request waits or runs."""
+        async with self.admin.get(f"http://admin/admin/requests/{name}") as response:
+            return response.status == 200
 
     async def refused(
         self, asked: tuple[dict[str, Any], dict[str, str]], twin: asyncio.Task[float]
