@@ -11,10 +11,11 @@ from predictor.request.fields import count, number, string
 from predictor.request.thinking import read_thinking
 from predictor.request.tools import read_tools
 
-__all__ = ["CHARS_PER_TOKEN", "HEAD_CHARS", "TAIL_CHARS", "Prompt", "clip"]
+__all__ = ["ANSWER_ALONE", "CHARS_PER_TOKEN", "HEAD_CHARS", "TAIL_CHARS", "Prompt", "clip"]
 
 HEAD_CHARS = 3000
 TAIL_CHARS = 1500
+ANSWER_ALONE = -1.0  # see Prompt.reasoning
 
 _LIMITS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
 
@@ -47,7 +48,8 @@ class Prompt:
 
     ``reasoning`` is the effort of thinking that the request asks for (0 off to 1 on or high;
     None: unset), ``thinking_budget`` the most tokens of it. Whether the model thinks depends on
-    the model too: ``predictor.features.reasoning``.
+    the model too: ``predictor.features.reasoning``. It is ``ANSWER_ALONE`` beside a measured
+    length without thinking, even of a model that always thinks; no request says so.
     """
 
     model: str

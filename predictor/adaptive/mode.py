@@ -42,4 +42,4 @@ def name_of(mode: Mode) -> str:
 
 def _thinking(prompt: Prompt) -> float:
     """The request's switch counts whatever the model's name says: an operator chooses the name."""
-    return thinking(prompt) if prompt.reasoning is None else prompt.reasoning
+    return thinking(prompt) if prompt.reasoning is None else max(0.0, prompt.reasoning)

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from predictor.prompt import Prompt
+from predictor.prompt import ANSWER_ALONE, Prompt
 
 NEVER, FIXED, LEVELS, SWITCHED = "never", "fixed", "levels", "switched"
 """A model never thinks; always thinks; always thinks with the effort asked for; can be switched."""
@@ -19,6 +19,8 @@ RULES = (
     # Suffixes by which lists of models and fine-tunes mark a run with thinking off or on.
     (r"no-?think|non-?think|non-?reason", NEVER, 0.0),
     (r"think|reason", FIXED, 1.0),
+    # Nous Research's model cards: by the system message, whichever model it is tuned from.
+    (r"deephermes", SWITCHED, 0.0),
     # DeepSeek's model cards: R1 and its distilled models always think; V3.1 and later think with
     # `thinking=True` of the chat template only; V3.2-Speciale and the API's "reasoner" always do.
     (r"(?<![a-z0-9])r1(?![0-9.])|deepseek-?r1|speciale", FIXED, 1.0),
@@ -50,14 +52,14 @@ RULES = (
     (r"grok-[4-9]", FIXED, 1.0),
     (r"grok", NEVER, 0.0),
     # Model cards of Zhipu: Z1 always; from GLM-4.5 on unless `enable_thinking=False`.
-    (r"glm-?z1", FIXED, 1.0),
+    (r"glm-?(4-?)?z1", FIXED, 1.0),
     (r"glm-?(4\.[5-9]|[5-9](?![0-9b]))", SWITCHED, 1.0),
     (r"glm", NEVER, 0.0),
     # Model cards of Mistral AI: Magistral's system message makes it think; the others never do.
     (r"magistral", SWITCHED, 1.0),
     (r"mistral|mixtral|ministral|pixtral|voxtral|codestral|devstral", NEVER, 0.0),
     # Model cards of NVIDIA: Nemotron Super and Nano from 2025 on by system message or switch.
-    (r"nemotron-?(70b|mini|4-340b)|nemotron-?4", NEVER, 0.0),
+    (r"nemotron-?(70b|mini|4-340b)|nemotron-?4(?!\d)", NEVER, 0.0),
     (r"nemotron.*(v1|super|ultra|nano)", SWITCHED, 1.0),
     # Model cards of MiniMax, Moonshot AI and StepFun.
     (r"minimax-?m[1-9]", FIXED, 1.0),
@@ -71,7 +73,7 @@ RULES = (
     # Model cards: think unless `enable_thinking=False`, `/no_think` or a budget of 0.
     (r"smollm-?3|hunyuan-?(a13b|[0-9.]+b)|seed-?oss|mimo-?7b-?rl", SWITCHED, 1.0),
     # Model cards: think if `thinking=True`, `enable_thinking=True` or the system message says so.
-    (r"granite-?3\.[23]|cogito|deephermes|hermes-?[4-9]|mimo-?v2|internlm-?3", SWITCHED, 0.0),
+    (r"granite-?3\.[23]|cogito|hermes-?[4-9]|mimo-?v2|internlm-?3", SWITCHED, 0.0),
     # Models trained on long thoughts only, by their cards.
     (r"sky-?t1|deepscaler|deepcoder|skywork-?or1|(?<![a-z0-9])(ring|limo|s1)-", FIXED, 1.0),
     (r"fuseo1|marco-?o1|apriel", FIXED, 1.0),
@@ -122,6 +124,8 @@ def thinking(prompt: Prompt) -> float:
     """
     model = thinking_model(prompt.model)
     asked = prompt.reasoning
+    if asked == ANSWER_ALONE:
+        return 0.0
     if asked is None or model.kind in (NEVER, FIXED):
         return model.effort
     return model.effort if model.kind == LEVELS and asked == 0 else asked

@@ -12,7 +12,7 @@ import numpy as np
 
 from predictor.arrays import Array
 from predictor.features.reasoning import thinking
-from predictor.prompt import Prompt
+from predictor.prompt import ANSWER_ALONE, Prompt
 
 NAMES = (
     "turns",
@@ -68,7 +68,7 @@ def _row(prompt: Prompt) -> list[float]:
         _number(prompt.temperature),
         _number(prompt.top_p),
         _log(prompt.max_tokens),
-        _number(prompt.reasoning),
+        _number(0.0 if prompt.reasoning == ANSWER_ALONE else prompt.reasoning),
         log1p(prompt.previous_chars),
         log1p(prompt.last_chars or own),
         log1p(prompt.first_chars or own),

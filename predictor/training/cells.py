@@ -77,7 +77,7 @@ def _efforts(records: Records, prompt: Indices, model: Indices) -> Array:
     """The effort of thinking of n cells: the prompt's, else the usual effort of the model."""
     usual = np.array([thinking(Prompt(name, "")) for name in records.models])
     asked = [entry.reasoning for entry in records.prompts]
-    stated = np.array([np.nan if effort is None else effort for effort in asked])
+    stated = np.array([np.nan if effort is None else max(0.0, effort) for effort in asked])
     return np.where(np.isnan(stated[prompt]), usual[model], stated[prompt])
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from predictor.features.reasoning import can_think, thinking_model
+from predictor.prompt import ANSWER_ALONE
 
 _MODE = re.compile(r"[-:_](nothink|think|thinking|thk|high|medium|low|high-long|streaming)$", re.I)
 _OFFICIAL = ("kimi-vl-a3b-thinking",)  # the mode is a part of the model's own name
@@ -31,18 +32,18 @@ def plain_name(name: str) -> str:
 
 
 def reasoning(name: str, row: Mapping[str, Any], visible: float) -> float | None:
-    """The effort of thinking that an answer's length contains: 0 none, 1 full; None: no thinker.
+    """The effort of thinking that an answer's length contains, to 1; None: no thinker.
 
     ``row`` is a row of the lengths, ``visible`` the native tokens of the answer's text (NaN:
-    unknown). Thinking that the set did not count (R1 and Qwen3 where the text was cut to the
-    answer) is effort 0, because the length is that of an answer alone.
+    unknown). A length without thinking is ANSWER_ALONE, also of a model that cannot but think:
+    some sets did not count the thinking (R1 and Qwen3 where the text was cut to the answer).
     """
     hidden = bool(row.get("native")) and row["response_tokens"] > _HIDDEN * visible
     if row.get("reasoning_tokens") or row.get("reasoning_hidden"):
         return thinking_model(name).effort or 1.0
     if not can_think(name) and not can_think(plain_name(name)):
         return None
-    return (thinking_model(name).effort or 1.0) if hidden else 0.0
+    return (thinking_model(name).effort or 1.0) if hidden else ANSWER_ALONE
 
 
 def base(name: str) -> str:

@@ -12,6 +12,7 @@ from predictor.prompt import Prompt
 
 ALWAYS = ["deepseek-ai/DeepSeek-R1", "DeepSeek-R1-Distill-Llama-8B", "QwQ-32B", "glm-z1-9b"]
 ALWAYS += ["Qwen3-30B-A3B-Thinking-2507", "Phi-4-reasoning-plus", "moonshotai/Kimi-K2-Thinking"]
+ALWAYS += ["thudm/glm-4-z1-32b-0414"]
 ALWAYS += ["deepseek-reasoner", "MiniMaxAI/MiniMax-M2", "deepseek-r1:14b", "claude-3.7-thinking"]
 ON = [
     "Qwen/Qwen3-8B",
@@ -19,8 +20,14 @@ ON = [
     "GLM-4.5-Air",
     "HuggingFaceTB/SmolLM3-3B",
     "Seed-OSS-36B",
+    "ll3.3-nemotron-49b-v1",
 ]
-OFF = ["deepseek-ai/DeepSeek-V3.1", "ibm-granite/granite-3.3-8b-instruct", "claude-sonnet-4"]
+OFF = [
+    "NousResearch/DeepHermes-3-Mistral-24B-Preview",
+    "deepseek-ai/DeepSeek-V3.1",
+    "ibm-granite/granite-3.3-8b-instruct",
+    "claude-sonnet-4",
+]
 NEVER = ["Qwen2.5-7B-Instruct", "meta-llama/Llama-3.1-8B-Instruct", "DeepSeek-V3", "gpt-4o-mini"]
 NEVER += ["Qwen3-4B-Instruct-2507", "qwen3-8b-nothink", "gemma-3-12b-it", "Qwen3-Coder-30B-A3B"]
 NEVER += ["grok-4-fast-non-reasoning", "gpt-5-chat-latest", "Mixtral-8x7B-Instruct-v0.1", "phi-4"]

@@ -1,11 +1,14 @@
 """What is read from the sets beside CASTILLO: requests, lengths, licences."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from predictor.data import sources, splits
+from predictor.features.reasoning import thinking
+from predictor.prompt import ANSWER_ALONE
 from tests.predictor.data.kinds.sets import FREE, answer, write_set
 
 
@@ -90,7 +93,7 @@ def test_a_mode_in_the_models_name_becomes_the_effort(tmp_path: Path) -> None:
     records = sources.read_all([tmp_path])
     assert records.models == ["qwen3-8b", "mistral-small-3"]
     efforts = [records.prompts[at].reasoning for at in records.prompt]
-    assert efforts == [1.0, 0.0, None]
+    assert efforts == [1.0, ANSWER_ALONE, None]
 
 
 def test_thinking_that_only_a_native_count_holds_is_found(tmp_path: Path) -> None:
@@ -101,7 +104,22 @@ def test_thinking_that_only_a_native_count_holds_is_found(tmp_path: Path) -> Non
     ]
     write_set(tmp_path, "speechmap", prompts, lengths)
     efforts = [prompt.reasoning for prompt in sources.read_all([tmp_path]).prompts]
-    assert efforts == [1.0, 0.0]
+    assert efforts == [1.0, ANSWER_ALONE]
+
+
+def test_a_length_that_leaves_thinking_out_is_an_answers_alone(tmp_path: Path) -> None:
+    """Nobody can switch the thinking of the first three models off: the set did not count it."""
+    prompts = [{"prompt_id": "a", "prompt": "What?"}]
+    names = ("deepseek-r1", "o3-mini", "gemini-2.5-pro-preview-05-06", "qwen3-8b", "phi-4")
+    lengths = [answer("a", 1000, model=name, reasoning_tokens=0) for name in names]
+    write_set(tmp_path, "reasoning_puzzles", prompts, lengths)
+    records = sources.read_all([tmp_path])
+    asked = [
+        replace(records.prompts[at], model=name)
+        for at, name in zip(records.prompt, names, strict=True)
+    ]
+    assert [entry.reasoning for entry in asked] == [*[ANSWER_ALONE] * 4, None]
+    assert [thinking(entry) for entry in asked] == [0.0] * 5
 
 
 def test_only_own_releases_with_free_prompts_are_free(tmp_path: Path) -> None:
