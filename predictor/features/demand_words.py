@@ -25,11 +25,12 @@ FORMS = (*_OTHERS.split(), *PIECES)
 """The forms of answer that a request may demand."""
 _HELPERS = (
     "answer not not2 create n_number n_label n_letter n_code n_text option_b option_c bare "
-    "only_when"
+    "bare_noun only_when"
 )
 GROUPS = (*FORMS, *_HELPERS.split())
 """The groups of phrases. ``only`` counts beside ``answer``, the nouns ``n_...`` beside such a
-demand or beside a ``bare`` one ("no explanation"); ``only_when`` is no ``only`` ("only from the
+demand or beside a ``bare`` one ("no explanation") or a ``bare_noun`` ("just the name"), which a
+negation denies; ``only_when`` is no ``only`` ("only from the
 context"); ``not`` and ``not2`` (of two tokens) negate."""
 
 _MARKS = {

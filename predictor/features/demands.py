@@ -34,7 +34,12 @@ def _bits(*groups: str) -> int:
 
 
 _ALL, _PIECES = _bits(*GROUPS), _bits(*PIECES)
-_ONLY, _ANSWER, _BARE, _CREATE = map(_bits, ("only", "answer", "bare", "create"))
+_ONLY, _ANSWER, _BARE, _CREATE = (
+    _bits("only"),
+    _bits("answer"),
+    _bits("bare", "bare_noun"),
+    _bits("create"),
+)
 _ONLY_WHEN = _bits("only_when")
 _OPTIONS, _CHOICE = _bits("option_b", "option_c"), _bits("choice")
 _NOT, _NOT_OF_TWO, _NEGATIONS = _bits("not"), _bits("not2"), TABLE.bits("not", "not2")
@@ -47,11 +52,13 @@ _ANY_NOUN, _JSON = _bits("n_number", "n_label", "n_letter", "n_code"), _bits("js
 _TEXT_NOUN, _TEXT_ONLY = _bits("n_text"), _bits("text_only")
 _YES_NO, _GREETING, _FACT = map(_bits, ("yes_no", "greeting", "fact"))
 _STRICT = _YES_NO | _bits("one_word", "letter", "number", "label", "one_sentence")
-_ASKING = _bits("answer", "only", "bare", "summarise", "explain", "translate", "classify")
+_ASKING = _bits(
+    "answer", "only", "bare", "bare_noun", "summarise", "explain", "translate", "classify"
+)
 _SHORT = (
     (_bits("continue"), 60, 0),
     (_GREETING, 44, 0),
-    (_FACT, 180, _bits("context")),
+    (_FACT, 110, _bits("context")),
 )
 """The most bytes of a message of which a form counts, but with some other form in any."""
 _TASKS = _bits(*PIECES, "translate", "summarise", "rewrite", "explain", "list", "maths", "fix")

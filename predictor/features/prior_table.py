@@ -184,7 +184,7 @@ LINES: tuple[Line, ...] = (
         0.8,
         0.65,
         "a sentence that repeats the question",
-        unless=(*_TASKS, "opinion"),
+        unless=(*_TASKS, "opinion", "explain"),
     ),
     Line(("classify",), 45, 1.0, 0.35, "a label, often in a sentence, at times with reasons"),
     Line(("choice",), 110, 1.1, 0.3, "a letter alone, or a paragraph of reasoning"),
@@ -204,7 +204,7 @@ LINES: tuple[Line, ...] = (
         unless=("fact", "program"),
     ),
     # Pieces to write.
-    Line(("tiny",), 20, 0.6, 0.85, "a haiku: 17 syllables; a title: ten", unless=("program",)),
+    Line(("tiny",), 20, 0.6, 0.9, "a haiku: 17 syllables; a title: ten", unless=("program",)),
     Line(("verse",), 210, 0.4, 0.6, "five stanzas of four lines of ten tokens"),
     Line(("post",), 110, 0.6, 0.45, "a tweet has 50 tokens, a paragraph 110"),
     Line(("mail",), 190, 0.45, 0.6, "100 to 150 words with greeting and close"),
@@ -244,5 +244,16 @@ LINES: tuple[Line, ...] = (
         for form in ("label", "letter", "number", "yes_no", "only")
     ),
     Line(("text_only",), 100, 0.9, 0.6, "one paragraph, as of a law, a letter or a book"),
+    Line(
+        ("items", "only"),
+        3,
+        0.5,
+        0.94,
+        "a name of three tokens and a mark for each item",
+        of="items",
+        per=4.5,
+        unless=("explain", "json", *_LONG),
+        fixed=True,
+    ),
 )
 """The most trusted line that holds for a request is the request's prior."""

@@ -54,6 +54,7 @@ def test_a_demand_counts_at_the_beginning_and_at_the_end(demand: str) -> None:
         ("translate", "Don't translate names."),
         ("summarise", "不要总结。"),
         ("only", "Tell me not only the name of the river."),
+        ("only", "Nenne mir nicht nur den Namen des Flusses."),
         ("detail", "Bitte nicht ausführlich."),
     ],
 )
@@ -71,6 +72,33 @@ def test_a_negated_demand_does_not_count(form: str, text: str) -> None:
 )
 def test_what_alone_is_wanted_may_stand_at_the_end(form: str, text: str) -> None:
     assert {form, "only"} <= demanded(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "In which language is this? Just the name of the language.\n\nMinä asun Turussa.",
+        "Which sea lies north of Poland? Name only, please, and thank you in advance.",
+        "Welches Meer liegt nördlich von Polen? Nur den Namen, und danke im Voraus.",
+        "¿Qué mar baña Valencia? Solo el nombre, por favor, y gracias de antemano.",
+        "Quelle mer baigne Marseille ? Juste le nom, et merci d'avance pour ton aide.",
+        "富士山はどこの県にありますか？名前だけ。",
+    ],
+)
+def test_a_bare_name_needs_no_word_for_answering(text: str) -> None:
+    assert "only" in demanded(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A pond has two lilies, and each day their number doubles. How many are there on the day "
+        "before the pond is full, if it is full on day thirty?",
+        "80円のみかんと120円のりんごをあわせて40個買ったところ、3800円になりました。りんごは何個？",
+    ],
+)
+def test_a_puzzle_is_no_question_of_fact(text: str) -> None:
+    assert "fact" not in demanded(text)
 
 
 @pytest.mark.parametrize(
