@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from predictor.arrays import Array
@@ -23,13 +25,16 @@ _FEW_MODELS = 3.0  # a prompt that k models answered weighs k / (k + 3)
 
 
 def fit_evidence(
-    features: TextFeatures, targets: TextTargets, score: Array
+    features: TextFeatures, targets: TextTargets, score: Array, texts: Sequence[str]
 ) -> tuple[Evidence, Array]:
     """The evidence from P prompts, and each prompt's novelty to all other kinds (P x 2).
 
-    ``score`` (P) is the effect on log length that the text model expects out of fold.
+    ``score`` (P) is the effect on log length that the text model expects out of fold. A text of
+    ``texts`` (P) that is asked with several settings counts once.
     """
-    shares, shifts = _fit_priors(features, targets, score)
+    of_text = np.unique(np.array(texts, dtype=np.object_), return_inverse=True)[1]
+    once = 1.0 / np.bincount(of_text)[of_text]
+    shares, shifts = _fit_priors(features, targets, score, once)
     values, kinds = watched(features), np.unique(targets.kind)
     ends = np.array([ranges(values[targets.kind == part]) for part in kinds])
     apart = np.zeros((len(values), 2))
@@ -40,15 +45,18 @@ def fit_evidence(
     return Evidence(shares, shifts, ends[:, 0], ends[:, 1]), apart
 
 
-def _fit_priors(features: TextFeatures, targets: TextTargets, score: Array) -> tuple[Array, Array]:
+def _fit_priors(
+    features: TextFeatures, targets: TextTargets, score: Array, once: Array
+) -> tuple[Array, Array]:
     """Share and shift of each line of the table: ridge regression towards what it states.
 
-    Tasks with code have no part, and a demand that may be none counts by its strength.
+    Tasks with code have no part, and a demand that may be none counts by its strength. ``once`` (P)
+    is each prompt's share of its text.
     effect - score = share x (prior + shift - score). The shift is the mean of effect - prior, drawn
     towards 0; then the share is drawn towards the line's trust.
     """
     prior, effect = priors(features.lexical, features.context), targets.effect
-    weight = targets.answered / (targets.answered + _FEW_MODELS) * prior.strength
+    weight = targets.answered / (targets.answered + _FEW_MODELS) * prior.strength * once
     known = ~np.isnan(effect) & (prior.trust > 0) & ~is_code(features)
     shares, shifts = np.array([line.trust for line in LINES]), np.zeros(len(LINES))
     for line in np.unique(prior.line[known]):

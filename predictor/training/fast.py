@@ -107,7 +107,7 @@ def fit(
     weights = trait_weights(cells.model, len(records.models))
     levels = fit_levels(records.models, answers.model, weights)
     models = TrainedModels(records.models[:known], answers.model[:known], levels)
-    evidence, novel = fit_evidence(features, targets, text.scores[:, ALL])
+    evidence, novel = fit_evidence(features, targets, text.scores[:, ALL], records.texts)
     evident = evidence.columns(features)
     inputs = CellInputs(cells, features, text.scores, evident, models, records.models)
     novel = np.column_stack([novel, evident[:, novel.shape[1] :]])

@@ -43,7 +43,9 @@ class TextFit:
         their own: both are the same.
         """
         own = self.features
-        evidence, novel = fit_evidence(own, self.targets, self.text.scores[:, ALL])
+        evidence, novel = fit_evidence(
+            own, self.targets, self.text.scores[:, ALL], self.records.texts
+        )
         models = TrainedModels(records.models, self.offsets)
         if records is not self.records:
             own = extract(records.prompts)

@@ -24,9 +24,17 @@ def demands(count: int) -> TextFeatures:
     return extract([Prompt("", f"What is {topic}? Answer in one word.") for topic in topics])
 
 
-def fitted(features: TextFeatures, effect: Array, answered: int = 10) -> Evidence:
+def fitted(
+    features: TextFeatures, effect: Array, answered: int = 10, *, same_text: bool = False
+) -> Evidence:
     made = targets(effect, np.zeros(len(effect), np.intp), answered)
-    return fit_evidence(features, made, np.full(len(effect), USUAL))[0]
+    texts = ["the same" if same_text else number for number in each(effect)]
+    return fit_evidence(features, made, np.full(len(effect), USUAL), texts)[0]
+
+
+def each(effect: Array) -> list[str]:
+    """A text of its own for each prompt."""
+    return [str(number) for number in range(len(effect))]
 
 
 def targets(effect: Array, kind: Indices, answered: int = 10) -> TextTargets:
@@ -83,12 +91,20 @@ def test_the_more_data_contradicts_a_line_the_less_of_its_trust_stays() -> None:
     assert LINES[line_of(demands(2))].trust > shares[0] > shares[1] > shares[2] >= 0
 
 
+def test_a_text_asked_with_several_settings_counts_once() -> None:
+    features, many = demands(60), np.full(60, USUAL + 1)
+    line = line_of(features)
+    repeated, once = fitted(features, many, same_text=True), fitted(demands(1), many[:1])
+    assert repeated.shifts[line] == pytest.approx(once.shifts[line])
+    assert repeated.shifts[line] < 0.2 * fitted(features, many).shifts[line]
+
+
 def test_strangeness_is_outside_of_the_ranges_of_all_kinds_and_apart_from_the_own() -> None:
     short = [Prompt("", f"Tell me of {TOPICS[at % 6]}.") for at in range(40)]
     tools = [Prompt("", f"Tell me of {TOPICS[at % 6]}.", tools=5, turns=9) for at in range(40)]
     features, kind = extract([*short, *tools]), np.repeat([0, 1], 40)
     flat = np.full(80, USUAL)
-    found, apart = fit_evidence(features, targets(flat, kind), flat)
+    found, apart = fit_evidence(features, targets(flat, kind), flat, each(flat))
     both = found.columns(features)[:, :2]
     assert np.median(both, axis=0).tolist() == [0, 0]
     # Tools and turns are strange to the plain kind, and no tools at all to the other.
@@ -105,7 +121,7 @@ def test_strangeness_is_outside_of_the_ranges_of_all_kinds_and_apart_from_the_ow
 def test_one_kind_alone_is_strange_to_nothing() -> None:
     features = demands(30)
     flat = np.full(30, USUAL)
-    _, apart = fit_evidence(features, targets(flat, np.zeros(30, np.intp)), flat)
+    _, apart = fit_evidence(features, targets(flat, np.zeros(30, np.intp)), flat, each(flat))
     assert np.all(apart == 0)
 
 
