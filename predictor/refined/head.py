@@ -52,7 +52,8 @@ class RefinedHead:
 
     ``blend`` (routes x 3) are the weights of the fast location, of the encoder's location and of a
     constant. ``trust`` (0 to 1) is the share of a log scale's departure from ``mean_log_scale``
-    that is kept. ``fast_share`` (0 to 1) is the share of the fast location that no blend replaces.
+    that is kept. ``fast_share`` (0 to 1, one for all routes or one for each) is the share of the
+    fast location that no blend replaces.
     ``shapes`` (K x (M + 2) x len(LEVELS)) are standardised quantiles at each of the K log scales
     ``knots``: one row for each model trained on, one for related and one for generic models.
     """
@@ -62,7 +63,7 @@ class RefinedHead:
     blend: Array
     mean_log_scale: float
     trust: float
-    fast_share: float
+    fast_share: float | Array
     knots: Array
     shapes: Array
     models: TrainedModels
@@ -103,7 +104,7 @@ class RefinedHead:
             "refined_blend": self.blend,
             "refined_level": np.array(self.mean_log_scale),
             "refined_trust": np.array(self.trust),
-            "refined_caution": np.array(self.fast_share),
+            "refined_caution": np.asarray(self.fast_share, dtype=np.float64),
             "refined_knots": self.knots,
             "refined_shapes": self.shapes,
         }
@@ -130,7 +131,7 @@ class RefinedHead:
         try:
             blend, shapes = arrays["refined_blend"], arrays["refined_shapes"]
             mean_log_scale, trust = float(arrays["refined_level"]), float(arrays["refined_trust"])
-            fast_share, knots = float(arrays["refined_caution"]), arrays["refined_knots"]
+            fast_share, knots = arrays["refined_caution"], arrays["refined_knots"]
             trees = boosters[LOCATION], boosters[SCALE]
             head = cls(*trees, blend, mean_log_scale, trust, fast_share, knots, shapes, models)
         except KeyError as error:
@@ -143,6 +144,7 @@ class RefinedHead:
         known = len(self.models.names)
         return (
             self.blend.shape == (len(ROUTES), 3)
+            and np.shape(self.fast_share) in {(), (1,), (len(ROUTES),)}
             and self.shapes.shape == (len(self.knots), known + 2, len(LEVELS))
             and self.location.num_feature() == self.scale.num_feature()
         )
@@ -216,16 +218,18 @@ class RefinedTier:
 
 
 def blended(
-    blend: Array, fast_share: float, raw: RawForecasts, encoded: Array, models: ModelMatches
+    blend: Array, fast_share: float | Array, raw: RawForecasts, encoded: Array, models: ModelMatches
 ) -> Array:
     """The locations of n prompts before the booster corrects them, in log tokens (n).
 
     ``blend`` and ``fast_share`` as in ``RefinedHead``; ``encoded`` (n x D) are ``whole_lengths``.
     """
     own = own_column(encoded[:, : models.weights.shape[1]], models.weights)
-    part = blend[np.minimum(models.routes, GENERIC)]
+    route = np.minimum(models.routes, GENERIC)
+    part = blend[route]
     change = (part[:, 0] - 1) * raw.location + part[:, 1] * own + part[:, 2]
-    return np.asarray(raw.location + (1 - fast_share) * encoder_share(raw.inputs) * change)
+    share = 1 - np.broadcast_to(fast_share, len(ROUTES))[route]
+    return np.asarray(raw.location + share * encoder_share(raw.inputs) * change)
 
 
 def shrunk_scale(scale: Array, change: Array, mean_log_scale: float, trust: float) -> Array:

@@ -313,4 +313,44 @@ FAULTS: tuple[Fault, ...] = (
         "test_records_lost_to_a_full_disk_count_as_dropped",
         why="Records that a full disk lost count as written",
     ),
+    Fault(
+        file="predictor/features/reasoning.py",
+        old="    if asked == ANSWER_ALONE:\n        return 0.0\n",
+        new="",
+        test=(
+            "tests/predictor/data/kinds/test_reader.py::"
+            "test_a_length_that_leaves_thinking_out_is_an_answers_alone"
+        ),
+        why=(
+            "A measured answer without its thinking is compared with a forecast of both, which "
+            "then looks several times too long"
+        ),
+    ),
+    Fault(
+        file="predictor/training/evidence.py",
+        old="* prior.strength * once",
+        new="* prior.strength",
+        test=(
+            "tests/predictor/training/test_evidence.py::"
+            "test_a_text_asked_with_several_settings_counts_once"
+        ),
+        why="A puzzle asked in three modes moves the stated length of its form three times",
+    ),
+    Fault(
+        file="predictor/features/demands.py",
+        old="(_FACT, 110, ",
+        new="(_FACT, 180, ",
+        test="tests/predictor/features/test_demands.py::test_a_puzzle_is_no_question_of_fact",
+        why="Riddles teach that questions of fact are answered at length",
+    ),
+    Fault(
+        file="predictor/refined/head.py",
+        old="share = 1 - np.broadcast_to(fast_share, len(ROUTES))[route]",
+        new="share = 1 - np.broadcast_to(fast_share, len(ROUTES))[0]",
+        test=(
+            "tests/predictor/refined/test_head.py::"
+            "test_the_fast_share_of_a_route_holds_for_its_models_alone"
+        ),
+        why="A model that the encoder never saw is refined as boldly as one that it knows",
+    ),
 )

@@ -14,6 +14,7 @@ from pathlib import Path
 import lightgbm as lgb
 import numpy as np
 
+from predictor.arrays import Array
 from predictor.artefact import format
 from predictor.data.castillo import CORPORA
 from predictor.data.records import DataError
@@ -51,8 +52,16 @@ class ReusedRefinedTier:
         return RefinedPredictor(fast, RefinedTier(Encoder.load(self.folder), self.head))
 
 
-def reuse_encoder(folder: Path, fast: FittedFastTier, *, threads: int = 1) -> ReusedRefinedTier:
+def reuse_encoder(
+    folder: Path,
+    fast: FittedFastTier,
+    *,
+    fast_share: float | Array | None = None,
+    threads: int = 1,
+) -> ReusedRefinedTier:
     """The refined tier of the model directory ``folder`` beside another fast tier.
+
+    ``fast_share`` as in ``RefinedHead`` (default: that of ``folder``).
 
     Raises:
         ArtefactError: ``folder`` is no model directory.
@@ -72,7 +81,7 @@ def reuse_encoder(folder: Path, fast: FittedFastTier, *, threads: int = 1) -> Re
         blend=arrays["refined_blend"],
         mean_log_scale=0.0,
         trust=1.0,
-        fast_share=float(arrays["refined_caution"]),
+        fast_share=arrays["refined_caution"] if fast_share is None else fast_share,
         knots=_KNOTS,
         shapes=np.stack([fast.head.shapes] * len(_KNOTS)),
         models=fast.models,

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from predictor.arrays import Flags
+from predictor.arrays import Array, Flags
 from predictor.data import splits
 from predictor.data.other_models import PromptEffects
 from predictor.data.records import DataError
@@ -79,7 +79,7 @@ def fit_tier(
     effects: Sequence[PromptEffects],
     settings: Settings | None = None,
     base: Path | None = None,
-    fast_share: float = 0.0,
+    fast_share: float | Array = 0.0,
     threads: int = 1,
 ) -> FittedRefinedTier:
     """Fit encoder and head beside the tier ``fast``, on the same records.

@@ -141,6 +141,15 @@ def test_the_fast_share_keeps_the_blend_away_and_leaves_the_boosters_correction(
     np.testing.assert_allclose(found, 0.4 * corrected + 0.6 * bold)
 
 
+def test_the_fast_share_of_a_route_holds_for_its_models_alone(head: RefinedHead) -> None:
+    head = replace(head, blend=np.tile([0.3, 0.7, 0.0], (len(head.blend), 1)))
+    of_known = replace(head, fast_share=np.array([0.0, 1.0, 1.0]))
+    for route, same in ((KNOWN, True), (GENERIC, False)):
+        new = world(20, seed=5, route=route)
+        whole = refined(replace(head, fast_share=0.0), new).location
+        assert np.allclose(refined(of_known, new).location, whole) == same
+
+
 @pytest.mark.parametrize(
     ("column", "value"),
     [("prior_trust", 0.97), ("script kana", 0.9), ("turns", 6.0)],
