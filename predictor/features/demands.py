@@ -58,7 +58,7 @@ _ASKING = _bits(
 _SHORT = (
     (_bits("continue"), 60, 0),
     (_GREETING, 44, 0),
-    (_FACT, 110, _bits("context")),
+    (_FACT, 180, _bits("context")),
 )
 """The most bytes of a message of which a form counts, but with some other form in any."""
 _TASKS = _bits(*PIECES, "translate", "summarise", "rewrite", "explain", "list", "maths", "fix")

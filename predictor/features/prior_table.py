@@ -184,7 +184,7 @@ LINES: tuple[Line, ...] = (
         0.8,
         0.65,
         "a sentence that repeats the question",
-        unless=(*_TASKS, "opinion", "explain"),
+        unless=(*_TASKS, "opinion"),
     ),
     Line(("classify",), 45, 1.0, 0.35, "a label, often in a sentence, at times with reasons"),
     Line(("choice",), 110, 1.1, 0.3, "a letter alone, or a paragraph of reasoning"),
@@ -244,16 +244,7 @@ LINES: tuple[Line, ...] = (
         for form in ("label", "letter", "number", "yes_no", "only")
     ),
     Line(("text_only",), 100, 0.9, 0.6, "one paragraph, as of a law, a letter or a book"),
-    Line(
-        ("items", "only"),
-        3,
-        0.5,
-        0.94,
-        "a name of three tokens and a mark for each item",
-        of="items",
-        per=4.5,
-        unless=("explain", "json", *_LONG),
-        fixed=True,
-    ),
+    # A name of three tokens and a mark for each item.
+    Line(("items", "only"), 3, 0.5, 0.94, "names", "items", 4.5, ("explain", "json", *_LONG), True),
 )
 """The most trusted line that holds for a request is the request's prior."""

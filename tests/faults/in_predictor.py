@@ -338,10 +338,12 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         file="predictor/features/demands.py",
-        old="(_FACT, 110, ",
-        new="(_FACT, 180, ",
-        test="tests/predictor/features/test_demands.py::test_a_puzzle_is_no_question_of_fact",
-        why="Riddles teach that questions of fact are answered at length",
+        old='_bits("bare", "bare_noun"),',
+        new='_bits("bare"),',
+        test=(
+            "tests/predictor/features/test_demands.py::test_a_bare_name_needs_no_word_for_answering"
+        ),
+        why="What wants 'just the name' is forecast as long as an explanation",
     ),
     Fault(
         file="predictor/refined/head.py",

@@ -92,18 +92,6 @@ def test_a_bare_name_needs_no_word_for_answering(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "A pond has two lilies, and each day their number doubles. How many are there on the day "
-        "before the pond is full, if it is full on day thirty?",
-        "80円のみかんと120円のりんごをあわせて40個買ったところ、3800円になりました。りんごは何個？",
-    ],
-)
-def test_a_puzzle_is_no_question_of_fact(text: str) -> None:
-    assert "fact" not in demanded(text)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
         "Return only the text of the third verse, no explanation.",
         "只需直接给出合同第三条的内容，不需要解释。",
         "Gib nur den Wortlaut der Klausel aus, sonst nichts.",
