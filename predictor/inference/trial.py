@@ -36,6 +36,7 @@ PROMPTS = (
 )
 """Short and long, code and words, known models and unknown ones."""
 
+_COLUMNS = "split_feature="  # begins the line of a tree with the columns of its nodes
 _RANDOM_ROWS = 512
 
 
@@ -80,6 +81,7 @@ def _try_booster(text: str) -> None:
     """
     tested = booster(text)
     columns = tested.num_feature()
+    _check_columns(text, columns)
     for tree in tested.dump_model()["tree_info"]:
         for node in _nodes(tree["tree_structure"]):
             feature, value = node.get("split_feature", 0), node.get("leaf_value", 0.0)
@@ -88,6 +90,15 @@ def _try_booster(text: str) -> None:
     rows = np.random.default_rng(0).normal(scale=100.0, size=(_RANDOM_ROWS, columns))
     if not np.isfinite(boosted(tested, rows)).all():
         raise ValueError("an output is not finite")
+
+
+def _check_columns(text: str, columns: int) -> None:
+    """Refuse a column that the booster lacks, of which LightGBM would read a name out of bounds."""
+    for line in text.splitlines():
+        if line.startswith(_COLUMNS):
+            named = [int(column) for column in line.removeprefix(_COLUMNS).split()]
+            if named and not 0 <= min(named) <= max(named) < columns:
+                raise ValueError(f"column {max(named)} of {columns}")
 
 
 def _nodes(root: dict[str, Any]) -> Iterator[dict[str, Any]]:
