@@ -61,6 +61,13 @@ class Slot:
         """Whether the scheduler has dispatched or rejected the job."""
         return self._decision.done()
 
+    @property
+    def dispatched(self) -> bool:
+        """Whether the job has a worker."""
+        decision = self._decision
+        done = decision.done() and not decision.cancelled()
+        return done and isinstance(decision.result(), Dispatch)
+
     async def wait(self) -> Dispatch:
         """Wait for a worker.
 
@@ -113,6 +120,8 @@ class Dispatcher:
         self._retry_after.observe_end(asyncio.get_running_loop().time())
         if slot.service_s is not None and slot.attained:
             self.rates.ended(slot.job, slot.attained)
+        if slot.dispatched and not self.scheduler.paused:
+            self.rates.left(slot.job, self.scheduler.waiting)
         self.apply(self.scheduler.release(slot.job.id, slot.attained, service_s=slot.service_s))
 
     def expect(self, job_id: str) -> asyncio.Future[Action]:

@@ -28,19 +28,31 @@ class StartRates:
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
         self._starts: dict[str, deque[tuple[float, float]]] = {}
+        self._free: dict[str, int] = {}
+        """Places at the workers that jobs have left while others waited, by model."""
         self._ends: dict[str, deque[tuple[float, float]]] = {}
         """Expected and true tokens of a sequence, of each model's recent complete answers."""
 
     def started(self, job: Job, waiting: int) -> None:
-        """Count a job that has gone to a worker, while so many jobs of all models wait."""
+        """Count a job that has gone to a worker, while so many jobs of all models wait.
+
+        A job that takes a place which nobody left, as after a pause, is no work that has drained.
+        """
         if not waiting:
-            if self._starts:
-                self._starts.clear()
+            self._starts.clear()
+            self._free.clear()
             return
+        free = self._free.get(job.model, 0)
+        self._free[job.model] = max(0, free - 1)
         starts = self._starts.get(job.model)
         if starts is None:
             starts = self._starts[job.model] = deque(maxlen=RECENT)
-        starts.append((self._clock(), work(job)))
+        starts.append((self._clock(), work(job) if free else 0.0))
+
+    def left(self, job: Job, waiting: int) -> None:
+        """Count a job that has left its worker, while so many wait that may take its place."""
+        if waiting:
+            self._free[job.model] = self._free.get(job.model, 0) + 1
 
     def ended(self, job: Job, tokens: int) -> None:
         """Count a complete answer whose longest sequence had so many tokens."""

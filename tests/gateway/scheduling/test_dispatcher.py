@@ -248,6 +248,7 @@ async def test_the_tokens_at_the_end_and_the_service_time_go_to_the_scheduler(
 async def test_a_rejected_job_should_come_back_when_it_would_have_started() -> None:
     dispatcher = Dispatcher(Scheduler(fcfs))
     for name in "abcd":  # some 100 starts a second, of 100 tokens each
+        dispatcher.rates.left(job(name, tokens=100, prompt=0), 1)
         dispatcher.rates.started(job(name, tokens=100, prompt=0), 1)
         await asyncio.sleep(0.01)
     rate = dispatcher.rates.per_s("m")
@@ -273,3 +274,21 @@ async def test_complete_answers_tell_how_much_longer_than_forecast_they_are(
     for number in range(200):
         dispatcher.rates.ended(job(str(number), tokens=300), 900)
     assert dispatcher.rates.stretch("m") == pytest.approx(3.0, rel=0.1)
+
+
+async def test_a_job_that_takes_the_place_of_one_that_left_counts_in_the_rate(
+    dispatcher: Dispatcher,
+) -> None:
+    requests = [Request(dispatcher, str(number)) for number in range(3)]
+    for number in range(3):
+        requests.append(Request(dispatcher, f"{number}, later"))
+        await soon(requests[number].dispatched.wait())
+        await turn_of_the_loop()
+        requests[number].go.set()
+        await soon(requests[number].task)
+    measured = dispatcher.rates.measured("m")
+    assert measured is not None
+    assert measured[0] > 0
+    for request in requests:
+        request.go.set()
+    await soon(asyncio.gather(*(request.task for request in requests)))

@@ -26,6 +26,7 @@ def rated(per_start: int = 100) -> StartRates:
     """Rates of some 100 starts a second, each of so much work."""
     rates = StartRates()
     for number in range(4):
+        rates.left(job(str(number), per_start), 1)
         rates.started(job(str(number), per_start), 1)
         sleep(0.01)
     return rates

@@ -23,7 +23,9 @@ def clock() -> Clock:
 def _start(rates: StartRates, clock: Clock, *, every_s: float, times: int, waiting: int) -> None:
     for n in range(times):
         clock.now += every_s
-        rates.started(job(f"{n}", tokens=100, prompt=40), waiting)
+        one = job(f"{n}", tokens=100, prompt=40)
+        rates.left(one, waiting)
+        rates.started(one, waiting)
 
 
 def test_the_rate_is_the_work_that_starts_in_a_second(clock: Clock) -> None:
@@ -44,6 +46,14 @@ def test_a_queue_that_stands_still_has_a_falling_rate(clock: Clock) -> None:
     assert before is not None
     assert after is not None
     assert after < before / 2.5
+
+
+def test_jobs_that_fill_free_places_are_no_rate(clock: Clock) -> None:
+    rates, one = StartRates(clock), job("a", tokens=100, prompt=40)
+    for _ in range(16):  # after a pause, all at once
+        rates.started(one, 300)
+    _start(rates, clock, every_s=2.0, times=4, waiting=300)
+    assert rates.per_s("m") == pytest.approx(work(one) / 2)
 
 
 def test_without_a_queue_there_is_no_rate(clock: Clock) -> None:
