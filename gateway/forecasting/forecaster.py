@@ -140,6 +140,9 @@ class Forecaster:
         """A better forecast for a waiting request; None if there is none within the budget."""
         if not self.refines or not forecast.predictions:
             return None
+        if self._refined.stuck(self._refine_budget_s):  # what is asked now would wait behind it
+            self._metrics.refinements.labels("late").inc()
+            return None
         started = perf_counter()
         try:
             async with asyncio.timeout(self._refine_budget_s):

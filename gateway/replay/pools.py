@@ -40,10 +40,10 @@ class Pool:
     factor: float = 1.0
     """By how much the costs were scaled after they were learned."""
 
-    def scale(self, factor: float) -> None:
-        """Let every step take ``factor`` times as long."""
-        self.factor *= factor
-        self.servers = [Server(one.config, one.costs.scaled(factor)) for one in self.servers]
+    def scale(self, factor: float, learned: Sequence[Server]) -> None:
+        """Let every step take ``factor`` times as long as on the ``learned`` servers."""
+        self.factor = factor
+        self.servers = [Server(one.config, one.costs.scaled(factor)) for one in learned]
 
     @property
     def costs(self) -> StepCosts:

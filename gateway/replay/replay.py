@@ -11,6 +11,7 @@ import numpy as np
 
 from gateway.calibrate.robust import Array
 from gateway.replay.pools import Pool
+from gateway.replay.root import Root
 from gateway.replay.seen import Seen, Window
 from scheduler.records import RequestRecord
 from scheduler.sim.arms import STOCK, Arm
@@ -22,7 +23,7 @@ ACTUAL = "actual"
 BASELINES = (FCFS, STOCK)
 """What the present policy is compared with."""
 
-SCALINGS = 4
+SCALINGS = 5
 """Times that step costs are corrected by a replay of the present policy, at most."""
 
 MOST_SCALING, SCALED_ENOUGH = 2.0, 0.01
@@ -142,21 +143,27 @@ def _scaled(pool: Pool, seen: Sequence[Seen], present: Arm, rows: Rows) -> Rows:
 
     Near its capacity an engine's queue grows by the little that it is too slow, so that costs which
     are off by 3 % are latencies which are off by 15 %, under every policy alike. Costs are
-    therefore scaled until the replay of the present policy takes as long as it took.
+    therefore scaled until the replay of the present policy takes as long as it took. The best
+    trial counts, since one more is not always a better one.
     """
     measured = [index for index in pool.requests if seen[index].measured]
+    if len(measured) < FEWEST_SCALED:
+        return rows
     actual = max(sum(_e2e(seen[index]) for index in measured), 1e-9)
-    steepness, step, before = 1.0, 0.0, 0.0
-    for trial in range(SCALINGS if len(measured) >= FEWEST_SCALED else 0):
+    root, place, learned = Root(math.log(MOST_SCALING)), 0.0, pool.servers
+    best, kept = math.inf, (pool.factor, pool.servers, rows)
+    for trial in range(SCALINGS + 1):
+        if trial:
+            pool.scale(math.exp(place), learned)
+            rows = _simulated(pool, seen, present)
         simulated = float(np.nansum([rows[index][0] for index in measured]))
         off = math.log(max(simulated, 1e-9) / actual)
+        if abs(off) < best:
+            best, kept = abs(off), (pool.factor, pool.servers, rows)
         if abs(off) < SCALED_ENOUGH:
             break
-        if trial:  # latencies grow faster than costs
-            steepness = max((off - before) / step, 1.0)
-        step = min(max(-off / steepness, -math.log(MOST_SCALING)), math.log(MOST_SCALING))
-        pool.scale(math.exp(step))
-        before, rows = off, _simulated(pool, seen, present)
+        place = root.next(place, off)
+    pool.factor, pool.servers, rows = kept
     return rows
 
 
@@ -192,7 +199,12 @@ def _record(one: Seen) -> RequestRecord:
 
 
 def _simulated(pool: Pool, seen: Sequence[Seen], arm: Arm) -> Rows:
-    """The row of each request of a pool, by the request's index; of sequences the last one's."""
+    """The row of each request of a pool, by the request's index; of sequences the last one's.
+
+    A part of a log may have no request of a pool: its model may have come later.
+    """
+    if not pool.requests:
+        return {}
     requests: list[Request] = []
     for index in pool.requests:
         requests += seen[index].requests(index)

@@ -355,4 +355,12 @@ FAULTS: tuple[Fault, ...] = (
         ),
         why="A model that the encoder never saw is refined as boldly as one that it knows",
     ),
+    Fault(
+        file="gateway/forecasting/forecaster.py",
+        old="        if self._refined.stuck(self._refine_budget_s):",
+        new="        if False:",
+        test="tests/gateway/forecasting/test_forecaster.py::"
+        "test_a_refinement_that_hangs_collects_nothing_and_serves_again",
+        why="Requests pile up behind a refinement that hangs, and each waits out its budget",
+    ),
 )

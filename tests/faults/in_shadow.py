@@ -5,6 +5,8 @@ from __future__ import annotations
 from tests.faults.fault import Fault
 
 _JUDGE = "tests/gateway/replay/test_judge.py::"
+_ROOT = "tests/gateway/replay/test_root.py::"
+_SCALING = "tests/gateway/replay/test_scaling.py::"
 _SEEN = "tests/gateway/replay/test_seen.py::"
 _SHADOW = "tests/gateway/shadow/test_shadow.py::"
 
@@ -53,10 +55,32 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         file="gateway/replay/replay.py",
-        old="        pool.scale(math.exp(step))\n",
+        old="            pool.scale(math.exp(place), learned)\n",
         new="",
         test=_JUDGE + "test_a_small_error_of_the_costs_is_found_by_the_latencies",
         why="Costs that are a little off make savings that are far off, near the capacity",
+    ),
+    Fault(
+        file="gateway/replay/root.py",
+        old="        if self._low is not None and self._high is not None:\n",
+        new="        if False:\n",
+        test=_ROOT + "test_between_errors_of_both_signs_no_step_leaves_the_bracket",
+        why="Near saturation the costs are scaled to and fro and never fit",
+    ),
+    Fault(
+        file="gateway/replay/replay.py",
+        old="        if abs(off) < best:\n",
+        new="        if True:\n",
+        test=_SCALING + "test_of_all_trials_the_best_one_counts",
+        why="The last trial's costs stay although an earlier one fitted better",
+    ),
+    Fault(
+        file="gateway/replay/replay.py",
+        old="    if not pool.requests:\n",
+        new="    if False:\n",
+        test="tests/gateway/report/test_saved.py::"
+        "test_a_model_that_came_late_is_replayed_once_it_came",
+        why="A report of a model with its own worker that began late does not come about",
     ),
     Fault(
         file="gateway/replay/judge.py",

@@ -58,6 +58,20 @@ class Hanging(TieredPredictor):
         return super().predict(prompts)
 
 
+class HangingRefinement(TieredPredictor):
+    def __init__(self) -> None:
+        super().__init__(LengthPredictor.load())
+        self.release = Event()
+
+    @property
+    def refines(self) -> bool:
+        return True
+
+    def refine(self, predictions: Sequence[Prediction]) -> list[Prediction]:
+        self.release.wait()
+        return list(predictions)
+
+
 async def _answers(running: Gateway, session: aiohttp.ClientSession, count: int) -> None:
     body = chat(max_tokens=5, vllm_xargs=forced(5))
     replies = await asyncio.gather(*(post(session, running.url, body) for _ in range(count)))
@@ -121,6 +135,24 @@ async def test_a_forecast_is_cut_at_the_token_limit_and_at_what_the_context_leav
     forecast = await forecaster(tiered).forecast(*asked(**fields), room)
     assert forecast.bound == max(forecast.length.tokens) == bound
     assert forecast.tier == ("fast" if predictor else "recent")
+
+
+async def test_a_refinement_that_hangs_collects_nothing_and_serves_again() -> None:
+    hanging, metrics = HangingRefinement(), Metrics(Slo())
+    settings = PredictorConfig(budget_ms=10_000, refine_budget_ms=20)
+    forecaster = Forecaster(hanging, metrics, settings)
+    forecast = await forecaster.forecast(*asked(), 1000.0)
+    for _ in range(5):
+        assert await forecaster.refine(forecast) is None
+    assert len(forecaster._refined._coming) <= 1
+    late = metrics.registry.get_sample_value("lengthwise_refinements_total", {"result": "late"})
+    assert late == 5
+    hanging.release.set()
+    await until(lambda: not forecaster._refined.stuck(0), "the thread is free")
+    forecaster.apply(PredictorConfig(refine_budget_ms=10_000))
+    refined = await forecaster.refine(forecast)
+    assert refined is not None
+    assert refined.tier == "refined"
 
 
 async def test_a_request_without_generated_text_has_one_token() -> None:

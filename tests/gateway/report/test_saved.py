@@ -17,6 +17,7 @@ from gateway.report.saved import Case, replay_log
 from gateway.report.served import read_served
 from gateway.report.settings import advise, is_worth_it
 from gateway.report.stretches import STRETCHES, stretches
+from predictor.served_log import ServedRecord
 from scheduler.sim.arms import Arm
 from scheduler.sim.simulator import Outcome, simulate
 from tests.gateway.replay.traffic import COSTS, SETUP, Traffic, traffic
@@ -73,6 +74,22 @@ def test_a_replay_that_does_not_fit_shows_no_saving(seen: Traffic, tmp_path: Pat
     assert saved["saved"] == {}
     assert "No saving is shown" in conclusion(saved)
     assert "off by" in conclusion(saved)
+
+
+def _later(record: ServedRecord, seconds: float) -> ServedRecord:
+    names = ("arrival", "dispatched", "first_token", "last_token", "finished")
+    return replace(record, **{name: getattr(record, name) + seconds for name in names})
+
+
+def test_a_model_that_came_late_is_replayed_once_it_came(seen: Traffic, tmp_path: Path) -> None:
+    late = records(traffic(count=150), model="new", worker="http://gpu-2:8000")
+    both = [*records(seen), *(_later(one, 140.0) for one in late)]
+    both.sort(key=lambda record: record.finished)
+    saved, case = replay_log(read_served(written(tmp_path, iter(both)), NOW), Config(), None, 10**4)
+    assert saved["state"] == "ok"
+    advice = advise(case)
+    assert advice["chosen_on"] + advice["confirmed_on"] == 550
+    assert advice["verdict"] in ("keep", "change")
 
 
 def test_few_answers_have_no_replay(tmp_path: Path) -> None:
