@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations
 
 import numpy as np
 
@@ -19,8 +20,14 @@ MOST = 1500
 SHORTEST = 8
 """Tokens of an answer whose time says something of a step."""
 
-_REQUESTS, _BETTER = 4, 0.05
-"""Column of the requests that enter; and share by which they must lower the error to cost."""
+_FACTORS = [
+    tuple(sorted((0, 3, *more))) for count in range(4) for more in combinations((1, 2, 4), count)
+]
+"""Sets of factors of ``StepCosts`` that are tried: each step and each token of a prompt costs
+something, the batch, its context and a request perhaps."""
+
+_BETTER = 0.05
+"""Share by which further factors must lower the error to count."""
 
 _LONGEST_WEIGHT = 100.0
 """Tokens from which on a longer answer counts no more."""
@@ -49,17 +56,22 @@ def learned_costs(seen: Sequence[Seen]) -> tuple[StepCosts, float] | None:
 
 
 def _solved(equations: Array, weights: Array) -> tuple[StepCosts, float]:
-    """The costs, and the median relative error.
+    """The costs, and the median relative error: of the fewest factors that explain the times.
 
-    Prompts of one length cost the same whether each token costs something or each request. A
-    preempted request computes a longer prompt again, so the difference counts where memory is
-    short: only what explains the times better is a cost of requests.
+    Under one policy the batch and its context hardly vary, and prompts of one length cost the same
+    whether each token costs something or each request. Many mixtures then fit these times alike,
+    and differ by 10 % under another policy, which fills the memory more or computes prompts again.
     """
-    plain, errors = solve(equations[:, :_REQUESTS], weights)
-    whole, others = solve(equations, weights)
-    if np.median(others) < (1 - _BETTER) * np.median(errors):
-        return StepCosts(*whole.tolist()), float(np.median(others))
-    return StepCosts(*plain.tolist()), float(np.median(errors))
+    fits = []
+    for factors in _FACTORS:
+        solution, errors = solve(equations[:, factors], weights)
+        fits.append((factors, solution, float(np.median(errors))))
+    enough = (1 + _BETTER) * min(error for _, _, error in fits)
+    good = [fit for fit in fits if fit[2] <= enough]
+    factors, solution, error = min(good, key=lambda fit: (len(fit[0]), fit[2]))
+    costs = np.zeros(equations.shape[1])
+    costs[list(factors)] = solution
+    return StepCosts(*costs.tolist()), error
 
 
 def _columns(ran: Sequence[Seen]) -> tuple[Array, ...]:

@@ -131,10 +131,18 @@ def test_requests_cost_where_that_explains_the_times(per_request: float) -> None
     assert learned[0].per_request == pytest.approx(per_request, rel=0.3)
 
 
-def test_where_times_do_not_tell_prompts_cost_by_their_tokens(slots: Traffic) -> None:
+def test_the_context_costs_where_that_explains_the_times() -> None:
+    long = replace(COSTS, per_kv_token=4e-5)
+    learned = learned_costs(traffic(costs=long, rate=1.5).history().window(1e6, 1e7, 10_000).seen)
+    assert learned is not None
+    assert learned[0].per_kv_token == pytest.approx(4e-5, rel=0.1)
+
+
+def test_factors_that_the_times_do_not_tell_apart_cost_nothing(slots: Traffic) -> None:
     learned = learned_costs(slots.history(uneven=0.05).window(1e6, 1e7, 10_000).seen)
     assert learned is not None
-    assert learned[0].per_request == 0
+    assert learned[0].per_request == learned[0].per_kv_token == 0
+    assert learned[0].base == pytest.approx(COSTS.base, rel=0.15)
 
 
 def test_answers_that_are_not_streamed_have_costs_but_no_ttft(slots: Traffic) -> None:
