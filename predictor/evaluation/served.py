@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from predictor import served_log
@@ -20,6 +19,7 @@ from predictor.evaluation.table import Table
 from predictor.exit_codes import bad_input
 from predictor.raw_forecast import QUANTILES
 from predictor.served_log import logged_forecast
+from predictor.served_log.logged_forecast import are_sound, listed_quantiles
 
 LEAST = 30
 """Answers of a kind that is shown."""
@@ -98,23 +98,16 @@ def run_log(folder: Path) -> int:
 
 
 def served_answers(table: pa.Table) -> ServedAnswers:
-    """The answers in a served log that ended by themselves and were forecast."""
-    lengths = pc.fill_null(pc.list_value_length(table["predicted_quantiles"]), 0)
-    whole = np.asarray(lengths.to_numpy(zero_copy_only=False)) == len(QUANTILES)
-    usable = whole & ~flags(table, "censored")
+    """The answers in a served log that ended by themselves and had a forecast that can be true."""
+    mean = numbers(table, "predicted_mean")
+    usable = are_sound(table["predicted_quantiles"], mean) & ~flags(table, "censored")
     usable = usable & (numbers(table, "sequences") == 1) & (numbers(table, "output_tokens") > 0)
-    table = table.filter(pa.array(usable))
-    sound: Flags = np.all(np.isfinite(_quantiles(table)), axis=1)
-    kept = table.filter(pa.array(sound))
-    quantiles = np.maximum(_quantiles(kept), 1.0)
-    came, mean = numbers(kept, "output_tokens"), numbers(kept, "predicted_mean")
-    return ServedAnswers(came, quantiles, mean, _kinds(kept, quantiles[:, len(QUANTILES) // 2]))
-
-
-def _quantiles(table: pa.Table) -> Array:
-    """The forecast quantiles (n x QUANTILES); NaN where a record has none at a level."""
-    listed = pc.list_flatten(table["predicted_quantiles"]).to_numpy(zero_copy_only=False)
-    return np.asarray(listed, dtype=np.float64).reshape(-1, len(QUANTILES))
+    kept = table.filter(pa.array(usable))
+    quantiles = np.maximum(listed_quantiles(kept["predicted_quantiles"]), 1.0)
+    came = numbers(kept, "output_tokens")
+    return ServedAnswers(
+        came, quantiles, mean[usable], _kinds(kept, quantiles[:, len(QUANTILES) // 2])
+    )
 
 
 def _kinds(table: pa.Table, median: Array) -> dict[str, NDArray[np.str_]]:

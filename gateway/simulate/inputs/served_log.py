@@ -77,11 +77,18 @@ def _requests(records: list[dict[str, Any]]) -> tuple[list[Request], list[float]
 def recorded_forecasts(records: Sequence[Mapping[str, Any]]) -> list[LengthDistribution]:
     """The forecast in each record; one without gets the distribution of its model's lengths.
 
-    Of a record the columns ``model``, ``output_tokens``, ``sequences``, ``predicted_mean`` and
+    So does one whose forecast cannot be true (``logged_forecast.are_sound``). Of a record the
+    columns ``model``, ``output_tokens``, ``sequences``, ``predicted_mean`` and
     ``predicted_quantiles`` count.
     """
     by_model = _lengths_by_model(records)
-    return [_logged_forecast(record) or by_model[record["model"]] for record in records]
+    quantiles = pa.array([one["predicted_quantiles"] for one in records], pa.list_(pa.float64()))
+    means = np.array([one["predicted_mean"] for one in records], dtype=np.float64)
+    usable = logged_forecast.are_sound(quantiles, means) & ~np.isnan(means)
+    return [
+        _logged_forecast(record) if sound else by_model[record["model"]]
+        for record, sound in zip(records, usable.tolist(), strict=True)
+    ]
 
 
 def _lengths_by_model(records: Sequence[Mapping[str, Any]]) -> dict[str, LengthDistribution]:
@@ -96,10 +103,8 @@ def _answer_tokens(record: Mapping[str, Any]) -> int:
     return int(record["output_tokens"] // record["sequences"])
 
 
-def _logged_forecast(record: Mapping[str, Any]) -> LengthDistribution | None:
+def _logged_forecast(record: Mapping[str, Any]) -> LengthDistribution:
     """The forecast in the record; its tail is one atom that makes the mean the logged mean."""
     quantiles, mean = record["predicted_quantiles"], record["predicted_mean"]
-    if not quantiles or mean is None:
-        return None
     atoms = logged_forecast.atoms(np.array([quantiles]), np.array([mean]))
     return LengthDistribution.weighted(atoms[0].tolist(), logged_forecast.MASS)
