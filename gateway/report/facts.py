@@ -15,7 +15,7 @@ from gateway.report.latency import latency
 from gateway.report.outcomes import outcomes
 from gateway.report.period import Period
 from gateway.report.saved import replay_log
-from gateway.report.served import read_served, within
+from gateway.report.served import CLOCK_SLACK_S, EARLIEST, read_served, within
 from gateway.report.settings import advise
 from gateway.report.traffic import traffic
 
@@ -44,18 +44,21 @@ def facts_of(asked: Asked, tell: Callable[[str], None] = lambda step: None) -> F
     begun = time.time()
     tell("reading the log")
     log = read_served(asked.log, begun)
-    begin, end = asked.period.bounds(float(log.time("arrival").max()))
-    served = within(log, begin, end)
+    last = float(log.time("arrival").max())
+    served = within(log, *asked.period.bounds(last))
     about = {
         "made_at": begun,
         "log_requests": len(log),
         "broken": log.broken,
+        "lost_files": log.lost.files,
+        "lost_lines": log.lost.lines,
         "clock_went_back": served.jumps,
     }
     facts: Facts = {"about": about, "traffic": traffic(served), "latency": latency(served)}
     if asked.access_log is not None:
-        first, last = facts["traffic"]["begin"], facts["traffic"]["end"]
-        facts["outcomes"] = outcomes(asked.access_log, max(begin, first), min(end, last))
+        begin, end = asked.period.asked(last)
+        end = min(end, begun + CLOCK_SLACK_S)
+        facts["outcomes"] = outcomes(asked.access_log, max(begin, EARLIEST), end)
     tell("scoring the forecasts")
     facts["forecasts"] = forecasts(served)
     tell("replaying the requests under fcfs and stock")

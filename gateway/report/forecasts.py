@@ -11,15 +11,19 @@ from predictor.evaluation.served import scores_by_kind, served_answers, what_to_
 
 
 def forecasts(served: Served) -> dict[str, Any]:
-    """The figures on the forecasts; without ``kinds`` where no answer was forecast."""
-    answers = served_answers(served.table)
+    """The figures on the forecasts; without ``kinds`` where no answer was forecast.
+
+    ``untrue``: requests whose forecast cannot be true, and is not scored.
+    """
+    answers, untrue = served_answers(served.table), served.untrue_forecasts
     if not len(answers.came):
-        return {"answers": 0, "kinds": []}
+        return {"answers": 0, "untrue": untrue, "kinds": []}
     scored = list(scores_by_kind(answers))
     rows = [{**_finite(asdict(one)), "todo": what_to_do(one)} for one in scored]
     order = sorted(range(1, len(rows)), key=lambda at: -scored[at].fault)
     return {
         "answers": len(answers.came),
+        "untrue": untrue,
         "all": rows[0],
         "kinds": [rows[at] for at in order],
     }

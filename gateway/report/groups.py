@@ -43,7 +43,9 @@ def count(name: str, rows: Flags, prompt: Array, output: Array) -> dict[str, Any
 
 def by_name(names: Sequence[str], prompt: Array, output: Array) -> list[dict[str, Any]]:
     """A row for each name, most requests first; the last row holds all that are beyond."""
-    known, index = np.unique(np.array([n[:200] or NONE for n in names]), return_inverse=True)
+    known, index = np.unique(
+        np.array([n or NONE for n in names], dtype=np.object_), return_inverse=True
+    )
     order = np.argsort(-np.bincount(index, minlength=len(known)), kind="stable")
     rows = [count(str(known[one]), index == one, prompt, output) for one in order[:MOST_ROWS]]
     if len(order) > MOST_ROWS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ import numpy as np
 from gateway.calibrate.cost_model import Limits
 from gateway.config.workers import WorkerConfig
 from gateway.replay.pools import UnlikeWorkersError
-from gateway.report.served import Served
+from gateway.report.served import LONGEST_NAME, Served
 from gateway.shadow.records import WorkerLimits
 from predictor.arrays import Array, Flags
 from scheduler.worker_spec import KV_BLOCK
@@ -41,8 +42,9 @@ def workers_of(
     Raises:
         UnlikeWorkersError: workers serve some of their models together and others alone.
     """
-    names, models = np.array(served.names("worker")), np.array(served.names("model"))
-    given = {worker.shown_url: worker for worker in configured}
+    names, models = served.names("worker"), served.names("model")
+    worker_of = np.array(names, dtype=np.object_)  # numpy gives each row the longest one's room
+    given = {worker.shown_url[:LONGEST_NAME]: worker for worker in configured}
     served_by = models_of(names, models)
     found = []
     for name in sorted(served_by):
@@ -52,7 +54,7 @@ def workers_of(
         limits = WorkerLimits(
             name,
             served_by[name],
-            slots or _slots(served, names == name, engine_queue),
+            slots or _slots(served, worker_of == name, engine_queue),
             kv_tokens,
             KV_BLOCK,
             measured.max_model_len,
@@ -61,7 +63,7 @@ def workers_of(
     return found
 
 
-def models_of(workers: Array, models: Array) -> dict[str, tuple[str, ...]]:
+def models_of(workers: Sequence[str], models: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """Worker -> the models that it serves, by who got which request.
 
     Workers that share a model serve the same ones, also a rare one that only one of them got.
@@ -70,8 +72,7 @@ def models_of(workers: Array, models: Array) -> dict[str, tuple[str, ...]]:
         UnlikeWorkersError: one of them got none of a model's requests, against all likelihood.
     """
     counts: dict[str, dict[str, int]] = {}
-    pairs, numbers = np.unique(np.stack((workers, models)), axis=1, return_counts=True)
-    for (worker, model), number in zip(pairs.T.tolist(), numbers.tolist(), strict=True):
+    for (worker, model), number in Counter(zip(workers, models, strict=True)).items():
         if worker:
             counts.setdefault(worker, {})[model] = number
     found: dict[str, tuple[str, ...]] = {}

@@ -33,6 +33,11 @@ class Period:
             return last - self.span, last
         return self.since, self.until
 
+    def asked(self, last: float) -> tuple[float, float]:
+        """As ``bounds``, for requests that the log lacks: with ``span``, those after it too."""
+        begin, end = self.bounds(last)
+        return begin, math.inf if self.span < math.inf else end
+
 
 def period_of(last: str | None, since: str | None, until: str | None, now: float) -> Period:
     """The period that the flags name; ``now`` is in Unix seconds.

@@ -8,10 +8,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from gateway.config.workers import MOST_SLOTS
 from gateway.report.errors import ReportError
 from predictor import served_log
 from predictor.arrays import Array, Flags
 from predictor.data.parquet import numbers, strings
+from predictor.served_log import Lost
+from predictor.served_log.logged_forecast import are_sound
 
 COLUMNS = (
     *("arrival", "dispatched", "first_token", "last_token", "finished", "model", "endpoint"),
@@ -27,8 +30,17 @@ FEWEST = 30
 ABORTED = "aborted"
 """Finish reason of an answer that broke off."""
 
-_EARLIEST = 1.577e9  # 2020: an earlier time is that of a clock that was not set
-_CLOCK_SLACK_S = 3600.0  # how far ahead of this machine's clock the gateway's may be
+EARLIEST = 1.577e9
+"""2020, in Unix seconds: an earlier time is that of a clock that was not set."""
+
+CLOCK_SLACK_S = 3600.0
+"""Seconds that the gateway's clock may be ahead of this machine's."""
+
+LONGEST_NAME = 200
+"""Letters of a name that count; a client can send a model's name of megabytes."""
+
+_MOST_SEQUENCES = MOST_SLOTS  # of a request: the largest requests.max_sequences
+_MOST_TOKENS = 10_000_000.0  # of a prompt or an answer: no context is so long
 _LONGEST_S = 700_000.0  # no request may take longer: requests.timeout_s
 _BACK_S = 2.0  # steps of a clock that is set right are smaller
 
@@ -40,15 +52,15 @@ class Served:
     """n requests in the order in which they ended. Times are Unix seconds, NaN where unknown.
 
     ``shift`` (n) are seconds by which the clock had gone back before the request ended: times and
-    shift together never go back. ``broken`` records were left out; ``jumps`` are the times that the
-    clock went back.
+    shift together never go back. ``broken`` records of the whole log were left out, and ``lost`` is
+    what of its files could not be read.
     """
 
     table: pa.Table
     times: dict[str, Array]
     shift: Array
     broken: int = 0
-    jumps: int = 0
+    lost: Lost = field(default_factory=Lost)
     _numbers: dict[str, Array] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -65,14 +77,26 @@ class Served:
         return self._numbers[name]
 
     def names(self, name: str) -> list[str]:
-        """A column of names; "" for null."""
-        return [value or "" for value in strings(self.table, name).tolist()]
+        """A column of names, each cut at ``LONGEST_NAME``; "" for null."""
+        return [(value or "")[:LONGEST_NAME] for value in strings(self.table, name).tolist()]
 
     def of(self, rows: Flags) -> Served:
         """The requests at ``rows`` (n)."""
         times = {name: values[rows] for name, values in self.times.items()}
         kept = self.table.filter(pa.array(rows))
         return replace(self, table=kept, times=times, shift=self.shift[rows], _numbers={})
+
+    @property
+    def jumps(self) -> int:
+        """How often the clock went back between these requests."""
+        return int((np.diff(self.shift) > 0).sum())
+
+    @property
+    def untrue_forecasts(self) -> int:
+        """Requests whose forecast cannot be true; it counts as missing."""
+        quantiles = self.table["predicted_quantiles"]
+        given = ~np.asarray(quantiles.is_null().to_numpy(), dtype=np.bool_)
+        return int((given & ~are_sound(quantiles, self.number("predicted_mean"))).sum())
 
     @property
     def whole(self) -> Flags:
@@ -112,10 +136,10 @@ def read_served(folder: Path, now: float) -> Served:
         LogError: the folder is absent, cannot be read or is no served log.
         ReportError: the log holds no sound record.
     """
-    table = served_log.read_as_written(folder, COLUMNS)
+    table, lost = served_log.read_as_written(folder, COLUMNS)
     times = {name: numbers(table, name) for name in _TIMES}
     sound = _sound(table, times, now)
-    served = Served(table, times, np.zeros(len(sound)), int((~sound).sum())).of(sound)
+    served = Served(table, times, np.zeros(len(sound)), int((~sound).sum()), lost).of(sound)
     if not len(served):
         what = f"none of whose {len(sound)} records is sound" if len(sound) else "without a record"
         raise ReportError(f"{folder} is a log {what}; serve requests with learning.folder first")
@@ -139,18 +163,25 @@ def within(served: Served, begin: float, end: float) -> Served:
 
 
 def _sound(table: pa.Table, times: dict[str, Array], now: float) -> Flags:
-    """Whether each record can be true: sizes, and times of a clock that was set."""
+    """Whether each record can be true: sizes, and times of a clock that was set.
+
+    A record of sizes that no gateway lets through would be replayed without end.
+    """
     arrival, finished = times["arrival"], times["finished"]
-    sizes = (numbers(table, "output_tokens") >= 1) & (numbers(table, "sequences") >= 1)
+    prompt, sequences = numbers(table, "prompt_tokens"), numbers(table, "sequences")
+    output = numbers(table, "output_tokens")
+    sizes = (output >= 1) & (output <= _MOST_TOKENS * sequences)
+    sizes &= (sequences >= 1) & (sequences <= _MOST_SEQUENCES)
     with np.errstate(invalid="ignore"):
         took = finished - arrival
         return np.asarray(
             sizes
-            & (numbers(table, "prompt_tokens") >= 0)
+            & (prompt >= 0)
+            & (prompt <= _MOST_TOKENS)
             & (took >= 0)
             & (took <= _LONGEST_S)
-            & (arrival > _EARLIEST)
-            & (finished < now + _CLOCK_SLACK_S),
+            & (arrival > EARLIEST)
+            & (finished < now + CLOCK_SLACK_S),
             dtype=np.bool_,
         )
 
@@ -170,4 +201,4 @@ def _steady(served: Served) -> Served:
     """Note where the clock went back: requests are recorded in the order in which they ended."""
     steps = np.diff(served.time("finished"), prepend=served.time("finished")[:1])
     back = np.where(steps < -_BACK_S, -steps, 0.0)
-    return replace(served, shift=np.cumsum(back), jumps=int((back > 0).sum()))
+    return replace(served, shift=np.cumsum(back))

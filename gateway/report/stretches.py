@@ -63,7 +63,7 @@ def _seen(served: Served, rows: Indices, measured: Flags) -> Iterator[Seen]:
     """The chosen requests as the shadow would have been told of them."""
     records = served.table.select(_FORECAST).take(rows).to_pylist()
     forecasts = recorded_forecasts(records)
-    workers, tenants = served.names("worker"), served.names("tenant")
+    workers, tenants, models = map(served.names, ("worker", "tenant", "model"))
     whole, streamed = served.whole, served.number("streamed")
     times = {name: values + served.shift for name, values in served.times.items()}
     prompt = served.number("prompt_tokens")
@@ -71,7 +71,7 @@ def _seen(served: Served, rows: Indices, measured: Flags) -> Iterator[Seen]:
         first = _known(times["first_token"][row])
         streams = first is not None if np.isnan(streamed[row]) else bool(streamed[row])
         atoms = (tuple(length.tokens), tuple(length.mass))
-        shape = (record["model"], int(prompt[row]), streams, record["sequences"], tenants[row])
+        shape = (models[row], int(prompt[row]), streams, record["sequences"], tenants[row])
         yield Seen(
             Begun(str(row), float(times["arrival"][row]), *shape, *atoms),
             Ended(

@@ -6,6 +6,7 @@ Arrow is imported when a log is opened: a gateway without a log does without its
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from predictor.served_log.lost import Lost
 from predictor.served_log.record import FINISHED_ITSELF, ServedRecord
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ __all__ = [
     "FINISHED_ITSELF",
     "SCHEMA",
     "LogError",
+    "Lost",
     "ServedLog",
     "ServedRecord",
     "check",

@@ -15,6 +15,7 @@ import pyarrow.json
 import pyarrow.parquet as pq
 
 from predictor.files import PARTIAL, PRIVATE_FILE, atomic_write
+from predictor.served_log.lost import Lost
 from predictor.served_log.schema import SCHEMA
 
 log = logging.getLogger("lengthwise")
@@ -67,12 +68,12 @@ def read(folder: Path | str, *, limit: int | None = None) -> pa.Table:
     Raises:
         LogError: the folder is absent or not readable.
     """
-    table = _whole(Path(folder), limit, SCHEMA.names).sort_by("finished")
+    table = _whole(Path(folder), limit, SCHEMA.names)[0].sort_by("finished")
     return table.slice(max(0, table.num_rows - limit)) if limit is not None else table
 
 
-def read_as_written(folder: Path | str, columns: Sequence[str]) -> pa.Table:
-    """Some ``columns`` of all records, in the order in which they were written.
+def read_as_written(folder: Path | str, columns: Sequence[str]) -> tuple[pa.Table, Lost]:
+    """Some ``columns`` of all records, in the order in which they were written, and what is lost.
 
     The order is the one in which the requests ended, also where the clock has jumped. Otherwise as
     ``read``; without the inputs of the forecasts a log takes a small part of the memory.
@@ -80,10 +81,11 @@ def read_as_written(folder: Path | str, columns: Sequence[str]) -> pa.Table:
     Raises:
         LogError: the folder is absent or not readable.
     """
-    return _whole(Path(folder), None, columns).select(list(columns))
+    table, lost = _whole(Path(folder), None, columns)
+    return table.select(list(columns)), lost
 
 
-def _whole(folder: Path, limit: int | None, columns: Sequence[str]) -> pa.Table:
+def _whole(folder: Path, limit: int | None, columns: Sequence[str]) -> tuple[pa.Table, Lost]:
     check(folder)
     for _ in range(_ATTEMPTS):
         with suppress(FileNotFoundError):  # a segment was finished or deleted meanwhile
@@ -111,22 +113,24 @@ def check(folder: Path) -> None:
         )
 
 
-def _read(folder: Path, limit: int | None, columns: Sequence[str]) -> pa.Table:
+def _read(folder: Path, limit: int | None, columns: Sequence[str]) -> tuple[pa.Table, Lost]:
     names = [name for name in SCHEMA.names if name in {*columns, *_REQUIRED}]
     kept: list[pa.Table] = []
-    rows = 0
+    rows, lost = 0, Lost()
     for segment in reversed(segments(folder)):
         if limit is not None and rows >= limit:
             break
         load = _load_lines if segment.is_open else _load_parquet
-        table = load(segment.path, names)
+        table, missing = load(segment.path, names)
+        lost += missing
         kept.append(table)
         rows += table.num_rows
-    return pa.concat_tables(kept[::-1]) if kept else SCHEMA.empty_table().select(names)
+    return pa.concat_tables(kept[::-1]) if kept else SCHEMA.empty_table().select(names), lost
 
 
-def _load_lines(path: Path, names: Sequence[str]) -> pa.Table:
-    return read_lines(path)[0].select(list(names))
+def _load_lines(path: Path, names: Sequence[str]) -> tuple[pa.Table, Lost]:
+    table, skipped = read_lines(path)
+    return table.select(list(names)), Lost(lines=skipped)
 
 
 def read_lines(path: Path) -> tuple[pa.Table, int]:
@@ -184,16 +188,17 @@ def _conform(table: pa.Table) -> pa.Table:
     return complete.replace_schema_metadata(SCHEMA.metadata).cast(SCHEMA)
 
 
-def _load_parquet(path: Path, names: Sequence[str]) -> pa.Table:
+def _load_parquet(path: Path, names: Sequence[str]) -> tuple[pa.Table, Lost]:
     try:
         present = set(pq.read_schema(path).names)
         table = pq.read_table(path, columns=[name for name in names if name in present])
-        return _conform(table).select(list(names))
+        sound = _conform(table).select(list(names))
+        return sound, Lost(lines=table.num_rows - sound.num_rows)
     except FileNotFoundError:
         raise
     except (pa.ArrowException, OSError) as error:
         log.warning("%s cannot be read and was skipped (%s); delete the file", path, error)
-        return SCHEMA.empty_table().select(list(names))
+        return SCHEMA.empty_table().select(list(names)), Lost(files=1)
 
 
 def finish(path: Path) -> tuple[Path, int]:

@@ -13,7 +13,7 @@ _RUN = "tests/gateway/report/test_run.py::"
 FAULTS: tuple[Fault, ...] = (
     Fault(
         file="gateway/report/served.py",
-        old="            & (arrival > _EARLIEST)\n",
+        old="            & (arrival > EARLIEST)\n",
         new="",
         test=_SERVED + "test_records_that_cannot_be_true_are_left_out_and_counted",
         why="A clock that was not set stretches the report over fifty years",
@@ -82,6 +82,48 @@ FAULTS: tuple[Fault, ...] = (
         why="A name of a key runs as code at the colleague's",
     ),
     Fault(
+        file="gateway/report/period.py",
+        old="        return begin, math.inf if self.span < math.inf else end\n",
+        new="        return begin, end\n",
+        test=_RUN + "test_refusals_of_the_period_count_also_where_nothing_was_served",
+        why="A gateway that refuses everything since an hour has no refusals",
+    ),
+    Fault(
+        file="gateway/report/outcomes.py",
+        old="TypeError, OverflowError, RecursionError",
+        new="TypeError, RecursionError",
+        test=_RUN + "test_a_line_with_a_number_beyond_all_bounds_is_no_record",
+        why="One line of the access log costs the whole report",
+    ),
+    Fault(
+        file="gateway/report/served.py",
+        old='        return [(value or "")[:LONGEST_NAME] for',
+        new='        return [(value or "") for',
+        test=_SERVED + "test_a_name_of_a_million_letters_takes_no_room_in_other_rows",
+        why="A name of megabytes is in every row, and on the page",
+    ),
+    Fault(
+        file="gateway/report/served.py",
+        old=" & (sequences <= _MOST_SEQUENCES)\n",
+        new="\n",
+        test=_SERVED + "test_records_that_cannot_be_true_are_left_out_and_counted",
+        why="One record is replayed as ten million requests",
+    ),
+    Fault(
+        file="predictor/served_log/logged_forecast.py",
+        old="(tokens > 0) & (tokens <= MOST_TOKENS)",
+        new="tokens != 0",
+        test=_RUN + "test_forecasts_that_cannot_be_true_are_counted_and_not_scored",
+        why="One damaged forecast costs the whole report",
+    ),
+    Fault(
+        file="predictor/served_log/segments.py",
+        old="Lost(files=1)",
+        new="Lost()",
+        test=_RUN + "test_damage_to_the_log_is_on_the_page",
+        why="A part of the log is missing and the colleague does not hear of it",
+    ),
+    Fault(
         file="gateway/report/outcomes.py",
         old="                elif begin <= found[0] <= end:\n",
         new="                else:\n",
@@ -90,8 +132,8 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         file="predictor/served_log/segments.py",
-        old="None, columns).select(list(columns))\n",
-        new='None, columns).sort_by("finished").select(list(columns))\n',
+        old="return table.select(list(columns)), lost\n",
+        new='return table.sort_by("finished").select(list(columns)), lost\n',
         test="tests/predictor/served_log/test_served_log.py::"
         "test_records_are_read_as_written_where_the_clock_went_back",
         why="Nobody can see that a clock went back",

@@ -64,7 +64,15 @@ def _about(facts: Mapping[str, Any]) -> Iterator[Html]:
     made = f"Made {text.moment(about['made_at'])} of {text.number(about['log_requests'])} records"
     yield el("p", f"{made}; it holds no text of prompts or answers.")
     if about["broken"]:
-        yield el("p", f"{text.number(about['broken'])} records cannot be true and were left out.")
+        records = text.number(about["broken"])
+        yield el("p", f"{records} records of the whole log cannot be true and were left out.")
+    if about["lost_files"] or about["lost_lines"]:
+        files, lines = text.number(about["lost_files"]), text.number(about["lost_lines"])
+        yield el(
+            "p",
+            f"Damage to the log: {files} files cannot be read, and {lines} lines are no records. "
+            "What they held is missing from this page.",
+        )
     if about["clock_went_back"]:
         yield el(
             "p",

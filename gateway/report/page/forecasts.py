@@ -23,9 +23,10 @@ _HEAD = (
 def section(facts: Mapping[str, Any]) -> tuple[str, list[Html]]:
     """Conclusion and content."""
     found = facts["forecasts"]
+    untrue = list(_untrue(found))
     if not found["answers"]:
-        return "No answer was forecast and ended by itself, so no forecast can be judged.", []
-    return conclusion(found), [*_todo(found), *_plot(found), *_table(found)]
+        return "No answer was forecast and ended by itself, so no forecast can be judged.", untrue
+    return conclusion(found), [*_todo(found), *_plot(found), *_table(found), *untrue]
 
 
 def conclusion(found: Mapping[str, Any]) -> str:
@@ -71,6 +72,17 @@ def _table(found: Mapping[str, Any]) -> Iterator[Html]:
         " prints the same of the whole log.",
         class_="note",
     )
+
+
+def _untrue(found: Mapping[str, Any]) -> Iterator[Html]:
+    if found["untrue"]:
+        requests = text.number(found["untrue"])
+        yield el(
+            "p",
+            f"{requests} requests have a recorded forecast that cannot be true, such as a negative "
+            "length or too few quantiles; it is not scored.",
+            class_="note",
+        )
 
 
 def _cells(row: Mapping[str, Any]) -> list[str | Html]:

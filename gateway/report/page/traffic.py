@@ -125,11 +125,18 @@ def _outcomes(facts: Mapping[str, Any]) -> Iterator[Html]:
         [name(row["name"]), text.number(row["requests"]), _part(row, access["requests"])]
         for row in access["outcomes"]
     )
-    caption = "All requests of the access log in this period, by outcome"
+    caption = f"All requests of the access log in this period{_received(access)}, by outcome"
     yield table(caption, ("outcome", "requests", "share"), cells)
     if access["bad_lines"]:
         lines = text.number(access["bad_lines"])
         yield el("p", f"{lines} lines of the access log are no records.", class_="note")
+
+
+def _received(access: Mapping[str, Any]) -> str:
+    """When they were received: refusals can come before and after all that was served."""
+    if access["first"] is None:
+        return ""
+    return f" (received {text.moment(access['first'])} to {text.moment(access['last'])})"
 
 
 def _meaning(reason: str) -> str:

@@ -35,9 +35,10 @@ def test_costs_that_are_off_are_corrected_at_the_capacity(
 def test_of_all_trials_the_best_one_counts(
     saturated: Traffic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No trial is good enough here, so that all are made and the last one is hardly the best."""
+    """No trial is good enough here, so that all are made, and the last one is not the best."""
     window = saturated.history().window(1e6, 1e7, 10_000)
     monkeypatch.setattr(replaying, "SCALED_ENOUGH", 0.0)
+    monkeypatch.setattr(replaying, "SCALINGS", 4)
     true = np.mean([record.e2e or 0.0 for record in saturated.outcome.records])
     errors: list[float] = []
     simulate = replaying.simulate
@@ -50,11 +51,12 @@ def test_of_all_trials_the_best_one_counts(
 
     monkeypatch.setattr(replaying, "simulate", noted)
     setup = {**saturated.setup, "priority": False}
-    (pool,) = found = equipped(window, setup, COSTS.scaled(0.9))
+    (pool,) = found = equipped(window, setup, COSTS.scaled(1.05))
     replayed = replay(window, found, setup)
     trials = errors[: replaying.SCALINGS + 1]
     assert len(errors) == len(trials) + 2  # and one for each baseline
+    assert min(trials) < trials[-1]
     means = [float(np.mean(replayed.arms[arm].e2e)) for arm in (PRESENT, ACTUAL)]
     assert abs(np.log(means[0] / means[1])) == pytest.approx(min(trials))
-    assert pool.costs == COSTS.scaled(0.9).scaled(pool.factor)
+    assert pool.costs == COSTS.scaled(1.05).scaled(pool.factor)
     assert replayed.cost_factors == [pool.factor]

@@ -44,14 +44,14 @@ def test_a_moment_with_more_at_once_is_chance() -> None:
 
 
 def test_workers_that_share_a_model_serve_the_same_ones() -> None:
-    workers = np.array(["a"] * 50 + ["b"] * 51 + ["c"] * 9)
-    models = np.array(["m"] * 100 + ["rare"] + ["other"] * 9)
+    workers = ["a"] * 50 + ["b"] * 51 + ["c"] * 9
+    models = ["m"] * 100 + ["rare"] + ["other"] * 9
     found = models_of(workers, models)
     assert found == {"a": ("m", "rare"), "b": ("m", "rare"), "c": ("other",)}
 
 
 def test_a_worker_that_never_got_a_frequent_model_is_unlike() -> None:
-    workers = np.array(["a"] * 100 + ["b"] * 100)
-    models = np.array(["m"] * 100 + ["m"] * 40 + ["n"] * 60)
+    workers = ["a"] * 100 + ["b"] * 100
+    models = ["m"] * 100 + ["m"] * 40 + ["n"] * 60
     with pytest.raises(UnlikeWorkersError, match="'n'"):
         models_of(workers, models)

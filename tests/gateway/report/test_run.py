@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gateway.command_line.run import run
 from gateway.report.errors import ReportError
 from gateway.report.outcomes import outcomes
+from gateway.report.page import text
 from tests.gateway.replay.traffic import traffic
 from tests.gateway.report.logs import BEGUN, records, written
 
@@ -92,10 +95,86 @@ def test_requests_without_an_answer_are_counted_from_the_access_log(
         "requests": 4,
         "outcomes": [{"name": "ok", "requests": 3}, {"name": "queue_full", "requests": 1}],
         "bad_lines": 1,
+        "first": BEGUN + 9,
+        "last": BEGUN + 9,
     }
     access.write_text("human\nreadable\n")
     with pytest.raises(ReportError, match="no line is a record"):
         outcomes(access, 0, 1e10)
+
+
+def test_a_line_with_a_number_beyond_all_bounds_is_no_record(tmp_path: Path) -> None:
+    access = tmp_path / "access.log"
+    numbers = ("9" * 400, "1e999", "NaN", "5.0")
+    access.write_text("".join(f'{{"received": {n}, "outcome": "ok"}}\n' for n in numbers))
+    found = outcomes(access, 0, 1e10)
+    assert (found["requests"], found["bad_lines"]) == (1, 3)
+
+
+@pytest.mark.parametrize(
+    ("flags", "counted"),
+    [
+        (("--last", "all"), {"before", "during", "after"}),
+        (("--last", "20h"), {"during", "after"}),
+        (("--since", "2023-11-14", "--until", "2023-11-16"), {"before", "during"}),
+        (("--since", "2023-11-14T22:00"), {"during", "after"}),
+    ],
+)
+def test_refusals_of_the_period_count_also_where_nothing_was_served(
+    log: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    flags: tuple[str, ...],
+    counted: set[str],
+) -> None:
+    access = tmp_path / "access.log"
+    times = {"before": BEGUN - 79_000, "during": BEGUN + 9, "after": BEGUN + 500_000}
+    times |= {"unset": 99.0, "future": 1e12}
+    rows = [{"received": at, "outcome": name} for name, at in times.items()]
+    access.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    out = tmp_path / "report.html"
+    assert report(log, "--json", "--out", out, "--access-log", access, *flags) == 0
+    found = json.loads(capsys.readouterr().out)["outcomes"]
+    assert {row["name"] for row in found["outcomes"]} == counted
+    assert found["first"] == min(times[name] for name in counted)
+    assert found["last"] == max(times[name] for name in counted)
+    assert f"(received {text.moment(found['first'])} to" in out.read_text("utf-8")
+
+
+def test_damage_to_the_log_is_on_the_page(
+    log: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = Path(shutil.copytree(log, tmp_path / "log"))
+    (folder / "served-000000000000.parquet").write_bytes(b"no parquet")
+    out = tmp_path / "report.html"
+    assert report(folder, "--last", "all", "--json", "--out", out) == 0
+    about = json.loads(capsys.readouterr().out)["about"]
+    assert (about["lost_files"], about["lost_lines"]) == (1, 3)
+    assert "1 files cannot be read, and 3 lines are no records" in out.read_text("utf-8")
+
+
+def test_forecasts_that_cannot_be_true_are_counted_and_not_scored(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sound = list(records(traffic(count=120)))
+    whole = sound[0].predicted_quantiles
+    assert whole is not None
+    broken: list[dict[str, Any]] = [
+        {"predicted_quantiles": (1.0, 2.0)},
+        {"predicted_quantiles": (-5.0, *whole[1:])},
+        {"predicted_quantiles": tuple(1e308 for _ in whole)},
+        {"predicted_quantiles": tuple(range(len(whole), 0, -1))},
+        {"predicted_mean": -1.0},
+        {"predicted_mean": 1e308},
+    ]
+    bent = [replace(one, **fields) for one, fields in zip(sound, broken, strict=False)]
+    folder = written(tmp_path / "log", iter(bent + sound[len(bent) :]))
+    out = tmp_path / "report.html"
+    assert report(folder, "--last", "all", "--json", "--out", out) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["forecasts"]["answers"], facts["forecasts"]["untrue"]) == (114, 6)
+    assert facts["saved"]["measured"] == 120
+    assert "6 requests have a recorded forecast that cannot be true" in out.read_text("utf-8")
 
 
 def test_a_log_whose_forecasts_are_missing_has_a_report(
@@ -107,5 +186,5 @@ def test_a_log_whose_forecasts_are_missing_has_a_report(
     )
     assert report(written(tmp_path / "log", without), "--last", "all", "--json") == 0
     facts = json.loads(capsys.readouterr().out)
-    assert facts["forecasts"] == {"answers": 0, "kinds": []}
+    assert facts["forecasts"] == {"answers": 0, "untrue": 0, "kinds": []}
     assert facts["saved"]["measured"] == 120

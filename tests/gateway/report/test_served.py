@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,15 +10,19 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from gateway.calibrate.cost_model import Limits
 from gateway.report.errors import ReportError
 from gateway.report.latency import latency
+from gateway.report.limits import workers_of
 from gateway.report.period import period_of
 from gateway.report.served import read_served, within
+from gateway.report.stretches import stretches
 from gateway.report.traffic import traffic as traffic_of
 from predictor.served_log import LogError, ServedRecord
 from scheduler.records import RequestRecord
+from scheduler.worker_spec import ENGINE_QUEUE
 from tests.gateway.replay.traffic import traffic
-from tests.gateway.report.logs import BEGUN, records, written
+from tests.gateway.report.logs import BEGUN, WORKER, records, written
 
 NOW = BEGUN + 1e6
 DAY_S = 86_400.0
@@ -56,6 +61,9 @@ def test_records_that_cannot_be_true_are_left_out_and_counted(
         replace(first, output_tokens=0),
         replace(first, prompt_tokens=-5),
         replace(first, sequences=0),
+        replace(first, sequences=10**7),  # no gateway lets it through
+        replace(first, output_tokens=10**12),
+        replace(first, prompt_tokens=10**12),
         moved(first, -1.6e9),  # a clock that was not set yet
         moved(first, 10 * 365 * DAY_S),
     ]
@@ -77,6 +85,9 @@ def test_a_clock_that_goes_back_is_told_and_steadied(
     later = [moved(one, -3600) for one in sound]
     served = read_served(written(tmp_path, iter(sound + later)), NOW)
     assert served.jumps == 1
+    before = max(one.arrival for one in later)
+    assert within(served, before + 1, np.inf).jumps == 0
+    assert within(served, -np.inf, before).jumps == 0
     steady = served.time("finished") + served.shift
     assert (np.diff(steady) >= 0).all()
     assert served.e2e[: len(sound)] == pytest.approx(served.e2e[len(sound) :])
@@ -120,6 +131,23 @@ def test_many_names_become_one_row_of_others(tmp_path: Path, sound: list[ServedR
     rows = traffic_of(read_served(written(tmp_path, named), NOW))["tenants"]
     assert rows[-1]["name"] == "(48 others)"
     assert rows[-1]["requests"] == 48
+
+
+def test_a_name_of_a_million_letters_takes_no_room_in_other_rows(
+    tmp_path: Path, sound: list[ServedRecord]
+) -> None:
+    long = replace(sound[0], model="m" * 10**6, key="k" * 10**6, worker="w" * 10**6)
+    served = read_served(written(tmp_path, iter([*sound, long])), NOW)
+    tracemalloc.start()
+    workers = workers_of(served, (), Limits(), ENGINE_QUEUE)
+    found = traffic_of(served)
+    part = stretches(served, 1000)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 30e6
+    assert {worker.limits.id for worker in workers} == {WORKER, "w" * 200}
+    assert "k" * 200 in {row["name"] for row in found["tenants"]}
+    assert {one.begun.model for one in part.window.seen} == {"m", "m" * 200}
 
 
 def test_a_log_over_years_has_few_bars(tmp_path: Path, sound: list[ServedRecord]) -> None:

@@ -301,7 +301,7 @@ def test_records_are_read_as_written_where_the_clock_went_back(tmp_path: Path) -
     for at, later in enumerate((0, 10, 20, -3600, -3590, -3580)):
         log.append(record(at, finished=1.7e9 + later))
     log.close()
-    table = read_as_written(tmp_path, ("id", "finished", "streamed"))
+    table, _ = read_as_written(tmp_path, ("id", "finished", "streamed"))
     assert table["id"].to_pylist() == [f"r{at}" for at in range(6)]
     assert table.column_names == ["id", "finished", "streamed"]
     assert ids(tmp_path) == ["r3", "r4", "r5", "r0", "r1", "r2"]
@@ -312,6 +312,6 @@ def test_columns_that_an_older_version_did_not_write_are_null(tmp_path: Path) ->
     written(tmp_path, 3, segment_rows=3)
     (path,) = tmp_path.glob("*.parquet")
     pq.write_table(pq.read_table(path).drop_columns(["streamed", "key"]), path)
-    table = read_as_written(tmp_path, ("id", "streamed", "key"))
+    table, _ = read_as_written(tmp_path, ("id", "streamed", "key"))
     assert table["id"].to_pylist() == ["r0", "r1", "r2"]
     assert table["streamed"].null_count == table["key"].null_count == 3
