@@ -16,10 +16,20 @@ LONGEST = 2**20
 
 
 class QueueName(NamedTuple):
-    """The jobs of one model, or those of them that only one worker may take."""
+    """The jobs of one model, or those of them that only one worker, or only some, may take."""
 
     model: str
     worker: str = ""
+    among: frozenset[str] = frozenset()
+
+    @property
+    def lasting(self) -> bool:
+        """Whether the queue stays without jobs: it insists on no workers, which come and go."""
+        return not self.worker and not self.among
+
+    def allows(self, worker_id: str) -> bool:
+        """Whether the queue's jobs may go to a worker, if it serves the model."""
+        return self.worker in {"", worker_id} and (not self.among or worker_id in self.among)
 
 
 @dataclass(slots=True)
@@ -48,6 +58,7 @@ class Job:
             name has the prefix cached.
         worker: the only worker that may take the job, because it has what the job builds on; "" for
             every worker of the model.
+        among: the only workers that may take the job; none for every worker of the model.
         shuns: workers that have refused or failed the job; one of them takes it again only where no
             other worker may.
         usual_tokens: mean expected length of the recent requests that the job competes with (see
@@ -74,6 +85,7 @@ class Job:
     urgency: int = 0
     affinity: str = ""
     worker: str = ""
+    among: frozenset[str] = frozenset()
     shuns: frozenset[str] = frozenset()
     usual_tokens: float = math.inf
     arrival_turns: float = 0.0
@@ -81,7 +93,7 @@ class Job:
     @property
     def queue(self) -> QueueName:
         """The queue in which the job waits: jobs of one queue can run on the same workers."""
-        return QueueName(self.model, self.worker)
+        return QueueName(self.model, self.worker, self.among)
 
     @property
     def most_running(self) -> int:

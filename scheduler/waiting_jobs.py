@@ -16,7 +16,7 @@ from scheduler.waiting_counts import WaitingCounts
 
 
 class WaitingJobs:
-    """A queue for each model, one for each worker that jobs insist on, a heap of all deadlines."""
+    """A queue for each model, one for what workers jobs insist on, a heap of all deadlines."""
 
     def __init__(self, counters: TokenCounters) -> None:
         self._counters = counters
@@ -75,7 +75,7 @@ class WaitingJobs:
         if job_id in self._deadlines:
             self._deadlines.remove(job_id)
         self._queues[job.queue].remove(job_id)
-        if job.worker and not self._queues[job.queue]:
+        if not job.queue.lasting and not self._queues[job.queue]:
             del self._queues[job.queue]  # workers come and go
         return job
 

@@ -49,9 +49,7 @@ class WorkerPool:
         serving = [
             worker
             for worker in self.by_id.values()
-            if worker.takes_jobs
-            and queue.model in worker.spec.models
-            and queue.worker in {"", worker.id}
+            if worker.takes_jobs and queue.model in worker.spec.models and queue.allows(worker.id)
         ]
         return [worker for worker in serving if not worker.spec.last_resort] or serving
 

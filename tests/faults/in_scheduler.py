@@ -381,7 +381,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         file="scheduler/worker_pool.py",
-        old='            and queue.worker in {"", worker.id}\n',
+        old=" and queue.allows(worker.id)\n",
         new="",
         test=(
             "tests/scheduler/test_scheduler.py::"
