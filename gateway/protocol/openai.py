@@ -131,6 +131,16 @@ class ApiRequest:
             options = dict(options) if isinstance(options, dict) else {}
             options.pop("continuous_usage_stats", None)  # the client has not asked for usage
             extra["stream_options"] = {**options, "include_usage": True}
+        return self._with(extra)
+
+    def for_carrier(self) -> bytes:
+        """The client's body with the gateway's own values, where a header tells the priority.
+
+        Nothing is added: the client would see a usage chunk that it has not asked for.
+        """
+        return self._with(self.changes)
+
+    def _with(self, extra: Mapping[str, Any]) -> bytes:
         if not extra or not self.fields:  # a GET or an upload: there is no JSON object
             return self.body
         given = self.fields.keys() - self.added if self.added else self.fields

@@ -59,10 +59,10 @@ class AtOnce:
     async def _forward(self, relay: Relay, model: str, worker_id: str | None) -> int:
         tried, refused = set[str](), None
         last: ApiError | None = None
-        retries = self.budget.begin()
+        retries = self.budget.begin(once=relay.carrier is not None)
         while True:
             try:
-                member = await self._member(model, worker_id, tried)
+                member = await self._member(model, worker_id, tried, relay.among)
             except ApiError:
                 if refused is None:
                     raise
@@ -98,7 +98,13 @@ class AtOnce:
             raise workers_refused(refused.status)
         return await relay.give(refused)
 
-    async def _member(self, model: str, worker_id: str | None, tried: Container[str]) -> Member:
+    async def _member(
+        self,
+        model: str,
+        worker_id: str | None,
+        tried: Container[str],
+        among: frozenset[str] = frozenset(),
+    ) -> Member:
         """A worker for the request; waits through a restart of all as the queue does.
 
         One that has refused this or other requests comes last.
@@ -111,7 +117,8 @@ class AtOnce:
         while True:
             named = [m for m in self.fleet.members if m.id == worker_id and m.healthy]
             any_of = self.fleet.untried(model, tried) or self.fleet.served(model)
-            if members := any_of if worker_id is None else named:
+            members = any_of if worker_id is None else named
+            if members := [one for one in members if not among or one.id in among]:
                 self._turn += 1
                 return members[self._turn % len(members)]
             if loop.time() >= deadline:

@@ -13,6 +13,7 @@ import aiohttp
 
 from gateway.protocol.openai import ApiRequest
 from gateway.requests.refusals import WorkerRefused, read_refusal
+from gateway.workers.answer import Answer
 from gateway.workers.attempts import Attempt, Work
 from gateway.workers.cooldown import BROKEN, BUSY, retry_after
 from gateway.workers.credentials import gateway_is_refused
@@ -126,7 +127,7 @@ class Blame:
         lost = status == ABSENT and self.generates and not names_more
         return lost or status in BUSY | BROKEN or gateway_is_refused(member.backend.config, status)
 
-    async def refusal(self, member: Member, response: aiohttp.ClientResponse) -> WorkerRefused:
+    async def refusal(self, member: Member, response: Answer) -> WorkerRefused:
         """Note a refusal at once, and read its body, which may stall.
 
         Raises:

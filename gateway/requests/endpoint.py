@@ -50,6 +50,7 @@ from gateway.requests.relay import Relay
 from gateway.requests.stored_responses import StoredResponses, named_in, response_id
 from gateway.requests.to_all import ToAll
 from gateway.requests.traced import TracedRequests
+from gateway.workers.answer import CARRIER
 from gateway.workers.fleet import Fleet
 from gateway.workers.member import ANY_MODEL
 from scheduler.records import RequestRecord
@@ -165,9 +166,8 @@ class Endpoint:
         self.leaving.body_is_read()
         record.read = asyncio.get_running_loop().time()
         method, content_type = scope["method"], header(headers, b"content-type")
-        request, described = await self.reading.read(
-            endpoint_of(scope["path"]), method, content_type, body
-        )
+        endpoint = endpoint_of(scope["path"])
+        request, described = await self.reading.read(endpoint, method, content_type, body)
         if admission is not None:
             holder = admission.holder
             check_names_model(request, holder, method)
@@ -183,6 +183,8 @@ class Endpoint:
             described=described,
             bounds=self.config.requests,
             admission=admission,
+            carrier=scope.get(CARRIER),
+            among=self.fleet.among(scope.get(CARRIER)),
         )
 
     async def _run(self, relay: Relay, treatment: Treatment, ended: Ended) -> None:

@@ -16,6 +16,7 @@ from gateway.protocol.reply import Reply
 from gateway.requests.refusals import WorkerRefused, read_refusal
 from gateway.requests.time_limits import TimeLimits
 from gateway.scheduling.dispatcher import Slot
+from gateway.workers.answer import Answer
 from gateway.workers.failures import FAILURES
 from gateway.workers.health import HealthMonitor
 from gateway.workers.member import Member
@@ -48,7 +49,7 @@ class EventRelay:
     _reported: int = 0
     """Tokens of each sequence that the scheduler knows of."""
 
-    async def run(self, response: aiohttp.ClientResponse) -> None:
+    async def run(self, response: Answer) -> None:
         """Pass each event on at once, but no end. The headers wait for the first event.
 
         Raises:
@@ -79,7 +80,7 @@ class EventRelay:
             await asyncio.sleep(0)
             return self.stream.feed(piece)
 
-    async def _pass_on(self, shown: bytes, response: aiohttp.ClientResponse) -> None:
+    async def _pass_on(self, shown: bytes, response: Answer) -> None:
         if not shown:
             return
         shown, self._held = self._held + shown, b""
@@ -108,7 +109,7 @@ class EventRelay:
         none_yet = not self.stream.events and not self.reply.started
         return unasked and none_yet and len(shown) <= PIECE_BYTES
 
-    async def _check_first(self, shown: bytes, response: aiohttp.ClientResponse) -> None:
+    async def _check_first(self, shown: bytes, response: Answer) -> None:
         """Fail for an error or an end before anything else.
 
         Raises:
@@ -138,7 +139,7 @@ class EventRelay:
             self._reported = attained
             self.slot.progress(attained, running)
 
-    def _check_end(self, response: aiohttp.ClientResponse) -> None:
+    def _check_end(self, response: Answer) -> None:
         """Fail for an answer without an end.
 
         Raises:

@@ -55,6 +55,7 @@ class Fallbacks:
                 return
             except ApiError as error:
                 begun = relay.reply.answering or relay.reply.in_parts or relay.reply.complete
+                begun = begun or (relay.carrier is not None and relay.carrier.placed)
                 if begun or not left or error.code not in FALLS_BACK:
                     raise
                 reason = error.code

@@ -107,7 +107,7 @@ class Lifecycle:
         )
         job = self._job(relay, model, tokens, forecast, owner.claim)
         relay.record.forecast_at = asyncio.get_running_loop().time()
-        job.worker, job.prompts = worker_id, parts.prompts
+        job.worker, job.prompts, job.among = worker_id, parts.prompts, relay.among
         job.most_tokens = int(min(relay.request.max_tokens or LONGEST, context, LONGEST))
         if relay.admission is not None:
             relay.admission.reserve(job.prompt_tokens + job.expected_tokens)
@@ -142,9 +142,10 @@ class Lifecycle:
 
     async def _queue_and_forward(self, in_flight: InFlightRequest) -> int:
         """Wait for a worker and forward the request; returns the answer's status."""
-        request = in_flight.relay.request
-        comments = self.config.queue.stream_comments_s if request.generates_stream else 0.0
-        told = in_flight.relay.reply.place and request.generates_stream
+        relay = in_flight.relay
+        streams = relay.request.generates_stream and relay.carrier is None
+        comments = self.config.queue.stream_comments_s if streams else 0.0
+        told = relay.reply.place and streams
         place = place_comment(self.order, in_flight.job) if told else None
         async with (
             early_stream(in_flight.relay.reply, comments, place),
@@ -167,7 +168,7 @@ class Lifecycle:
         loop, job = asyncio.get_running_loop(), in_flight.job
         refused: WorkerRefused | None = None
         last: ApiError | None = None
-        retries = self.budget.begin()
+        retries = self.budget.begin(once=in_flight.relay.carrier is not None)
         while True:
             try:
                 dispatch = await self._wait(slot, in_flight)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-import aiohttp
-
 from gateway.protocol.dialects.reader import parsed
 from gateway.protocol.errors import ApiError
+from gateway.workers.answer import Answer
 from gateway.workers.cooldown import retry_after
 from gateway.workers.failures import FAILURES
 from gateway.workers.member import Member
@@ -56,7 +55,7 @@ class WorkerRefused(Exception):
     def __init__(
         self,
         member: Member,
-        response: aiohttp.ClientResponse,
+        response: Answer,
         body: bytes | None,
         error_status: int | None = None,
     ) -> None:
@@ -67,7 +66,7 @@ class WorkerRefused(Exception):
         self.body = body
 
 
-async def read_refusal(response: aiohttp.ClientResponse) -> bytes | None:
+async def read_refusal(response: Answer) -> bytes | None:
     """The body of a refusal; None if it is too long, too slow or broken off."""
     body = bytearray()
     try:
@@ -84,7 +83,7 @@ async def read_refusal(response: aiohttp.ClientResponse) -> bytes | None:
     return None
 
 
-def cut_refusal(response: aiohttp.ClientResponse) -> ApiError:
+def cut_refusal(response: Answer) -> ApiError:
     """The gateway's error for a refusal whose body did not come."""
     status = response.status
     asked = retry_after(response.headers.get("Retry-After"))
@@ -97,7 +96,7 @@ def cut_refusal(response: aiohttp.ClientResponse) -> ApiError:
     )
 
 
-def told_in_stream(response: aiohttp.ClientResponse, answer: bytes) -> ApiError:
+def told_in_stream(response: Answer, answer: bytes) -> ApiError:
     """A worker's whole answer as the error that ends a stream, which has begun with status 200.
 
     The text tells the worker's ``Retry-After``, since the headers have gone.

@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from time import monotonic
 
-import aiohttp
-
 from gateway.access.admission import Admission
 from gateway.clients.held_answers import ComingAnswer
 from gateway.config.settings import Requests
@@ -35,6 +33,8 @@ from gateway.requests.whole_answer import (
     read_whole,
 )
 from gateway.scheduling.dispatcher import Slot
+from gateway.workers.answer import Answer, Carrier
+from gateway.workers.carrying import sent_to
 from gateway.workers.failures import FAILURES, WorkerRedirects, reason
 from gateway.workers.fleet import Fleet
 from gateway.workers.member import Member
@@ -62,6 +62,10 @@ class Relay:
     bounds: Requests = field(default_factory=Requests)
     admission: Admission | None = None
     """What is known of the holder of the request's key; None where everybody may come in."""
+    carrier: Carrier | None = None
+    """Brings the request to its worker instead of the gateway, and but once."""
+    among: frozenset[str] = frozenset()
+    """The only workers (URLs) that may take the request; none for all of them."""
     told: Told = UNTOLD
     job: Job | None = None
     """The request as the scheduler sees it; None before its forecast, and where it does not."""
@@ -115,7 +119,7 @@ class Relay:
         job, seen = slot.job if slot else None, self.fleet.scheduled(worker_id)
         self._limits = TimeLimits(self.bounds, self.request, job, seen, member.backend.exchanges)
         try:
-            return await self._send(slot, member, self.request.for_worker(priority))
+            return await self._send(slot, member, priority)
         except WorkerRedirects as error:
             log.warning("worker %s, request %s: %s", worker_id, self.reply.request_id, error)
             self._blame.failed(member)
@@ -138,10 +142,9 @@ class Relay:
                 self._blame.cut(member)
             raise
 
-    async def _send(self, slot: Slot | None, member: Member, body: bytes) -> int:
-        sent = member.backend.request(
-            self.method, self.path, self.headers, body, self._limits.exchange
-        )
+    async def _send(self, slot: Slot | None, member: Member, priority: int | None) -> int:
+        what = (self.carrier, member.backend, self.request, self.method, self.path, self.headers)
+        sent = sent_to(*what, priority, self._limits.exchange)
         trying = self._blame.trying(
             member,
             slot.job if slot is not None and self._blame.generates else None,
@@ -169,7 +172,7 @@ class Relay:
                 await pass_in_parts(response, answer, self.reply, self._limits)
                 return response.status
 
-    async def _read(self, member: Member, response: aiohttp.ClientResponse, answer: bytes) -> None:
+    async def _read(self, member: Member, response: Answer, answer: bytes) -> None:
         """Read a whole answer. ``WorkerRefused``: it answers nothing; another may do better."""
         if response.status != 200 or self.method == "HEAD":
             return
@@ -193,9 +196,7 @@ class Relay:
         await self.reply.error(cut_refusal(refused.response))
         return refused.response.status
 
-    async def _pass_on(
-        self, member: Member, response: aiohttp.ClientResponse, answer: bytes
-    ) -> int:
+    async def _pass_on(self, member: Member, response: Answer, answer: bytes) -> int:
         """Pass on an answer that is not streamed; returns its status."""
         if self.reply.started:
             error = told_in_stream(response, answer)  # the stream's end: its answer is no stream
@@ -224,12 +225,11 @@ class Relay:
             self._sent = 0.0
         self._learn_owner(member, shown)
 
-    async def _relay_events(
-        self, slot: Slot | None, member: Member, response: aiohttp.ClientResponse
-    ) -> int:
+    async def _relay_events(self, slot: Slot | None, member: Member, response: Answer) -> int:
         """Pass a stream on, as ``_finish_events`` does with its end."""
+        hides = self.carrier is None and self.request.asks_usage_itself
         events = EventRelay(
-            EventStream(self.reader, hide_usage=self.request.asks_usage_itself),
+            EventStream(self.reader, hide_usage=hides),
             self.reply,
             self.record,
             *(slot, member, self.fleet.health, self._limits),

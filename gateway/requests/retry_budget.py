@@ -44,11 +44,11 @@ class RetryBudget:
     _requests: int = 0
     _retries: int = 0
 
-    def begin(self) -> Retries:
-        """Count a request; returns what it may do after a failure."""
+    def begin(self, *, once: bool = False) -> Retries:
+        """Count a request; returns what it may do after a failure. ``once``: nothing."""
         self._now().requests += 1
         self._requests += 1
-        return Retries(self, self.settings.retries)
+        return Retries(self, 0 if once else self.settings.retries)
 
     def take(self) -> bool:
         """Count a retry, if it is allowed now."""

@@ -21,6 +21,7 @@ from gateway.protocol.json_pieces import loads_in_pieces
 from gateway.protocol.reply import Reply
 from gateway.requests.reading import let_go
 from gateway.requests.time_limits import TimeLimits
+from gateway.workers.answer import Answer
 
 log = logging.getLogger("lengthwise")
 
@@ -35,9 +36,7 @@ sequences an answer may have megabytes, whose values would stop all streams for 
 _THREAD = ThreadPoolExecutor(1, "answers")
 
 
-async def read_up_to(
-    response: aiohttp.ClientResponse, most: int, coming: ComingAnswer
-) -> tuple[bytes, bool]:
+async def read_up_to(response: Answer, most: int, coming: ComingAnswer) -> tuple[bytes, bool]:
     """The answer's bytes, and whether they are all: reading stops with more than ``most``.
 
     Raises:
@@ -68,9 +67,7 @@ def answer_too_large(bounds: Requests) -> ApiError:
     )
 
 
-async def pass_in_parts(
-    response: aiohttp.ClientResponse, begun: bytes, reply: Reply, limits: TimeLimits
-) -> None:
+async def pass_in_parts(response: Answer, begun: bytes, reply: Reply, limits: TimeLimits) -> None:
     """Pass on an answer that is too long to be held, and that nothing needs to be read of.
 
     Raises:
@@ -91,7 +88,7 @@ async def pass_in_parts(
 
 async def read_whole(
     reader: AnswerReader,
-    response: aiohttp.ClientResponse,
+    response: Answer,
     answer: bytes,
     request_id: str,
     most: int,

@@ -15,6 +15,7 @@ from gateway.config.settings import Config
 from gateway.config.workers import WorkerConfig
 from gateway.scheduling.dispatcher import Dispatcher
 from gateway.supervisor import Supervisor
+from gateway.workers.answer import Carrier
 from gateway.workers.backend import Backend
 from gateway.workers.drained import Drained
 from gateway.workers.health import WATCH, HealthMonitor
@@ -44,6 +45,14 @@ class Fleet:
 
     def __getitem__(self, worker_id: str) -> Member:
         return self._members[worker_id]
+
+    def among(self, carrier: Carrier | None) -> frozenset[str]:
+        """The only workers to which a carrier brings its request; none for all of them.
+
+        Raises:
+            ApiError: it could bring the request to none.
+        """
+        return frozenset() if carrier is None else carrier.among(list(self._members))
 
     def scheduled(self, worker_id: str) -> Worker | None:
         """A worker with its jobs, as the scheduler sees it; None if it does not know it."""

@@ -214,7 +214,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         file="gateway/requests/lifecycle.py",
-        old="job.worker, job.prompts = worker_id, parts.prompts",
+        old="job.worker, job.prompts, job.among = worker_id, parts.prompts, relay.among",
         new="job.prompts = parts.prompts",
         test=(
             "tests/gateway/requests/test_stored_responses.py::"
@@ -234,8 +234,8 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         file="gateway/requests/at_once.py",
-        old="any_of if worker_id is None else named:",
-        new="named or any_of:",
+        old="any_of if worker_id is None else named\n",
+        new="named or any_of\n",
         test=(
             "tests/gateway/requests/test_stored_responses.py::"
             "test_an_owner_that_is_away_is_waited_for"
