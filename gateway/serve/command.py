@@ -11,13 +11,10 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 
-import uvicorn
-
 from gateway.access.exposure import warn_of_exposure
 from gateway.admin.listener import admin_listening, admin_sockets
 from gateway.app import create_app
 from gateway.clients.descriptors import check_descriptors
-from gateway.clients.server import server_protocols
 from gateway.config.errors import ConfigError
 from gateway.config.load import load
 from gateway.config.number_flags import SECONDS, number_from
@@ -28,15 +25,15 @@ from gateway.emulator.lengths import predicted_lengths
 from gateway.forecasting.learned_state import LearnedState, LearningError
 from gateway.forecasting.reload import load_predictor
 from gateway.live_config.source import Source
-from gateway.protocol.listener import ListenError, bound_sockets
+from gateway.protocol.listener import ListenError
 from gateway.serve.event_loop import new_event_loop
+from gateway.serve.front import CLIENTS, Front
 from gateway.serve.lasting_objects import leave_out_lasting_objects
 from gateway.serve.logs import Logs, logging_by
 from gateway.serve.loop_errors import LoopErrors
 from gateway.serve.memory import give_free_memory_back, give_large_blocks_back
 from gateway.serve.redaction import secrets_of
 from gateway.serve.reloading import follow_configuration
-from gateway.serve.server import DrainingServer
 from gateway.serve.setting_flags import add_setting_flags, settings_of
 from gateway.serve.signals import EndSignals
 from gateway.serve.targets import read_targets
@@ -86,8 +83,8 @@ def add_serve_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(vllm_flags=[])  # the words after --, which never reach this parser
 
 
-def run_serve(args: argparse.Namespace) -> int:
-    """Serve until SIGTERM or SIGINT.
+def run_serve(args: argparse.Namespace, front: Front = CLIENTS) -> int:
+    """Serve those who come by the ``front`` until SIGTERM or SIGINT.
 
     Returns 0 after a drain, 1 where the port cannot be used or requests had to be ended, 2 for a
     bad configuration, and 128 plus the signal's number for a signal before the gateway serves.
@@ -104,7 +101,7 @@ def run_serve(args: argparse.Namespace) -> int:
         with logging_by(config.log) as output:
             output.hide(secrets_of(config))
             with asyncio.Runner(loop_factory=new_event_loop) as runner:
-                code = runner.run(_serve(config, args, output, signals))
+                code = runner.run(_serve(config, args, output, signals, front))
     except ListenError as error:
         return failed(str(error))
     except (ConfigError, LaunchError, LearningError) as error:
@@ -114,16 +111,18 @@ def run_serve(args: argparse.Namespace) -> int:
 
 
 async def _serve(
-    config: Config, args: argparse.Namespace, output: Logs, signals: EndSignals
+    config: Config, args: argparse.Namespace, output: Logs, signals: EndSignals, front: Front
 ) -> int:
     one_thread()
     sys.setswitchinterval(SWITCH_S)
-    sockets = bound_sockets(config.listen.host, config.listen.port)  # before anything slow
+    sockets = front.sockets(config)  # before anything slow
     operators: list[socket.socket] = []
     try:
         operators = admin_sockets(config.admin)
         with signals.watched():
-            return await _serve_on(*(sockets, signals, output, config, args), operators=operators)
+            return await _serve_on(
+                *(sockets, signals, output, config, args), front=front, operators=operators
+            )
     except asyncio.CancelledError:
         if not signals.number:
             raise
@@ -143,6 +142,7 @@ async def _serve_on(
     config: Config,
     args: argparse.Namespace,
     *,
+    front: Front,
     operators: Sequence[socket.socket],
 ) -> int:
     learned = LearnedState.open(config.learning)
@@ -169,24 +169,12 @@ async def _serve_on(
         output.hide(secrets_of(config))
         app = create_app(config, predictor, learned, source)
         app.state.live_config.places = args.places
-        warn_of_exposure(config.listen.host, needs_keys=app.state.access.on)
+        warn_of_exposure(front.host(config), needs_keys=app.state.access.on)
         banner = banner.replace("KEY_HEADER", KEY_HEADER if app.state.access.on else "")
         output.tell_drops(app.state.metrics.log_lines_dropped.inc)
         loop_errors = LoopErrors(app.state.metrics.uncaught_errors.inc)
         asyncio.get_running_loop().set_exception_handler(loop_errors)
-        server_config = uvicorn.Config(
-            app,
-            host=config.listen.host,
-            port=config.listen.port,
-            log_config=None,  # uvicorn's own handlers would wait for the reader of stderr
-            log_level="warning",
-            access_log=False,
-            **server_protocols(app.state.connections),
-        )
-        served = DrainingServer(
-            *(server_config, app.state.connections, banner, signals, app.state.leaving),
-            settings=config.shutdown,
-        )
+        served = front.server(config, app, banner, signals)
         follow_configuration(
             *(app.state.live_config, output, served, signals),
             needs_keys=lambda: app.state.access.on,

@@ -75,12 +75,17 @@ class DrainingServer(ListeningServer):
         if self.started:
             port = self.servers[0].sockets[0].getsockname()[1]
             scheme = "http" if self._connections.certificate is None else "https"
-            text = f"Lengthwise is serving on {scheme}://{_in_url(self.config.host)}:{port}\n"
-            try:
-                banner = self._banner.replace("PORT", str(port)).replace("http:", f"{scheme}:")
-                print(text + banner, end="", flush=True)
-            except OutputError:
-                drop(sys.stdout)
+            text = f"Lengthwise is serving on {scheme}://{in_url(self.config.host)}:{port}\n"
+            banner = self._banner.replace("PORT", str(port)).replace("http:", f"{scheme}:")
+            self.tell(text + banner)
+
+    @staticmethod
+    def tell(text: str) -> None:
+        """Print where the server is."""
+        try:
+            print(text, end="", flush=True)
+        except OutputError:
+            drop(sys.stdout)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -92,14 +97,14 @@ class DrainingServer(ListeningServer):
         """What uvicorn does ten times a second; true to leave, as where it cannot go on."""
         leave = await super().on_tick(counter)
         if not leave and counter % 10 == 0:
-            self._leaving.broken = self._leaving.broken or self._broken_listener()
+            self._leaving.broken = self._leaving.broken or self.broken_listener()
         if self._leaving.broken and not self.should_exit:
             log.critical("the gateway cannot go on and ends: %s", self._leaving.broken)
             self.should_exit = True
             self._leaving.stage, self._announce_s = Stage.ANNOUNCED, 0.0
         return leave or self.should_exit
 
-    def _broken_listener(self) -> str:
+    def broken_listener(self) -> str:
         """What is wrong with the listening sockets; "" for nothing."""
         for server in self.servers:
             if not server.sockets or any(one.fileno() < 0 for one in server.sockets):
@@ -145,7 +150,8 @@ class DrainingServer(ListeningServer):
 
     def _all_sent(self) -> bool:
         """Whether no request is left, and each client has the whole of its answer."""
-        return not self.server_state.tasks and not any(
+        idle = not self.server_state.tasks and not self._leaving.running
+        return idle and not any(
             connection.transport.get_write_buffer_size()
             for connection in self.server_state.connections
         )
@@ -179,6 +185,6 @@ class DrainingServer(ListeningServer):
             await asyncio.wait(tasks, timeout=LAST_WORDS_S / 2)
 
 
-def _in_url(host: str) -> str:
+def in_url(host: str) -> str:
     """The host as a URL shows it: IPv6 addresses in brackets."""
     return f"[{host}]" if ":" in host else host

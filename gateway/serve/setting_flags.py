@@ -7,10 +7,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gateway.config.errors import Location
+from gateway.config.settings import Config
 
 
-def add_setting_flags(parser: argparse.ArgumentParser) -> None:
-    """Add the file of the configuration, and the flags that override it."""
+def add_setting_flags(parser: argparse.ArgumentParser, section: str = "listen") -> None:
+    """Add the file of the configuration, and the flags that override it.
+
+    ``section`` of the configuration holds host and port.
+    """
+    default = getattr(Config(), section).port
+    parser.set_defaults(section=section)
     parser.add_argument("--config", type=Path, metavar="FILE", help="YAML configuration")
     parser.add_argument(
         "--worker",
@@ -19,15 +25,15 @@ def add_setting_flags(parser: argparse.ArgumentParser) -> None:
         help="URL of a running vLLM server, e.g. http://host:8000; repeat for several",
     )
     parser.add_argument("--host", help="address to bind (default: 127.0.0.1)")
-    parser.add_argument("--port", help="TCP port to bind (default: 8080)")
+    parser.add_argument("--port", help=f"TCP port to bind (default: {default})")
     parser.add_argument("--policy", help="order of the queue, such as fcfs (default: sejf)")
 
 
 def settings_of(args: argparse.Namespace, urls: Sequence[str]) -> dict[Location, object]:
     """The settings that were given as flags, for ``load``; ``urls`` are those of the workers."""
     flags: dict[Location, object] = {
-        ("listen", "host"): args.host,
-        ("listen", "port"): args.port,
+        (args.section, "host"): args.host,
+        (args.section, "port"): args.port,
         ("scheduling", "policy"): args.policy,
         ("workers",): [{"url": url} for url in urls] or None,
     }

@@ -234,7 +234,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         file="gateway/serve/command.py",
-        old="        warn_of_exposure(config.listen.host, needs_keys=app.state.access.on)\n",
+        old="        warn_of_exposure(front.host(config), needs_keys=app.state.access.on)\n",
         new="",
         test=(
             "tests/gateway/serve/test_command.py::"
