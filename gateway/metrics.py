@@ -54,6 +54,14 @@ class Metrics:
             "log_lines_dropped", "Entries of the log that were lost: stderr is full or closed"
         )
         self.answers = AnswerMetrics(slo, self.registry)
+        self.picker_streams = Gauge(
+            "lengthwise_picker_streams",
+            "Requests of data planes that the picker holds or follows",
+            registry=self.registry,
+        )
+        self.picker_requests = self._counter(
+            "picker_requests", "Requests of data planes by what the picker made of them", "result"
+        )
         self.queue_wait = self._histogram("queue_wait_seconds", "Arrival to dispatch", SECONDS)
         self._make_request_metrics()
         self._make_prediction_metrics()

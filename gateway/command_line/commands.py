@@ -24,6 +24,7 @@ from gateway.admin.commands.target import add_target_arguments
 from gateway.calibrate.command import add_calibrate_arguments, run_calibrate
 from gateway.config_command.command import add_config_arguments, run_config
 from gateway.emulator.command import add_emulate_arguments, run_emulate
+from gateway.picker.command import add_picker_arguments, run_picker
 from gateway.report.command import add_report_arguments, run_report
 from gateway.serve.command import add_serve_arguments, run_serve
 from gateway.simulate.command import add_simulate_arguments, run_simulate
@@ -42,6 +43,11 @@ from predictor.training.command import add_train_arguments, run_train
 
 COMMANDS = {
     "serve": ("run the gateway", add_serve_arguments, run_serve),
+    "picker": (
+        "run the scheduler as the endpoint picker of Envoy and other data planes",
+        add_picker_arguments,
+        run_picker,
+    ),
     "config": (
         "check a configuration, show what is in force, print its schema",
         add_config_arguments,

@@ -12,6 +12,7 @@ from gateway.config.forecasting import Learning, PredictorConfig
 from gateway.config.listen import Listen
 from gateway.config.log import LogSettings
 from gateway.config.models import Models
+from gateway.config.picker import Picker
 from gateway.config.scheduling import Queue, Scheduling, Slo
 from gateway.config.section import Section
 from gateway.config.shadow import ShadowSettings
@@ -103,6 +104,7 @@ class Config(Section):
     """The whole configuration, as in deploy/lengthwise.yaml."""
 
     listen: Listen = Listen()
+    picker: Picker = Picker()
     admin: Admin = Admin()
     cors: CorsSettings = CorsSettings()
     workers: tuple[WorkerConfig, ...] = ()

@@ -9,6 +9,10 @@ from pydantic import BaseModel
 from gateway.config.settings import Config
 
 RESTART: Mapping[str, str] = {
+    "picker.host": "the picker listens already",
+    "picker.port": "the picker listens already",
+    "picker.tls": "the picker listens already",
+    "picker.max_requests": "the picker listens already",
     "listen.host": "the gateway listens already",
     "listen.port": "the gateway listens already",
     "listen.tls": "the gateway listens already; a new certificate in the same files needs none",

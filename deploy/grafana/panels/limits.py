@@ -34,6 +34,20 @@ LIMITS = (
         width=8,
     ),
     Panel(
+        "Requests of data planes",
+        "none",
+        "Of lengthwise picker: requests that it holds or follows (lengthwise_picker_streams), "
+        "bounded by picker.max_requests, and those that ended, by what it made of them "
+        "(lengthwise_picker_requests_total). cut: the client got a part of its answer.",
+        {
+            "under way": total("lengthwise_picker_streams"),
+            "{{result}}": or_zero(
+                total(increase("picker_requests_total"), "result"), "result", "placed"
+            ),
+        },
+        width=24,
+    ),
+    Panel(
         "Turned away",
         "reqps",
         "Requests per second that a limit has turned away, by the limit: the code of the error "
