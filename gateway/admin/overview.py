@@ -87,8 +87,9 @@ def _saved(parts: Parts) -> dict[str, Any]:
     page = parts.shadow.page
     shown = ("state", "policy", "requests", "window_s", "age_s")
     saved = {against: classes["all"] for against, classes in page.get("saved", {}).items()}
-    error = page.get("model", {}).get("error_ratio")
-    return {**{name: page.get(name) for name in shown}, "error_ratio": error, "against": saved}
+    model = page.get("model", {})
+    fit = {name: model.get(name) for name in ("error_ratio", "cost_factor", "tolerance", "beyond")}
+    return {**{name: page.get(name) for name in shown}, **fit, "against": saved}
 
 
 def metric_sum(metric: Counter | Histogram, end: str = "_total", **labels: str) -> float:

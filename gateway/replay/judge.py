@@ -30,6 +30,9 @@ FEWEST_OF_A_CLASS = 20
 P99_SLACK = 1.25
 """How much further than a mean a p99 may be off: it stands on fewer requests."""
 
+COST_FACTOR = "cost_factor"
+"""By how much the steps' costs were scaled, among what may be off."""
+
 _WHOLE = {"mean_ttft": "mean_e2e", "p99_ttft": "p99_e2e"}
 """Measure -> that of the whole time, by which it is judged."""
 
@@ -88,16 +91,16 @@ def figures(replayed: Replayed, tolerance: float) -> dict[str, Any]:
         name: round(present[name] / actual[name] - 1, 4) for name in present if actual.get(name)
     }
     factors = replayed.cost_factors
-    fits = _fits(actual, present, tolerance) and all(
-        abs(math.log(factor)) <= math.log1p(tolerance) for factor in factors
-    )
+    beyond = _beyond(actual, present, tolerance, factors)
+    fits = bool(present) and not beyond
     return {
         "state": "ok" if fits else "model_off",
         "requests": len(replayed.output_tokens),
         "model": {
             "error_ratio": errors,
-            "cost_factor": round(_furthest(factors), 4),
+            COST_FACTOR: round(_furthest(factors), 4),
             "tolerance": tolerance,
+            "beyond": beyond,
         },
         "arms": {
             arm: {name: _row(replayed, arm, chosen) for name, chosen in classes.items()}
@@ -129,19 +132,30 @@ def _over_all(replayed: Replayed, arm: str) -> dict[str, float]:
     return statistics(replayed.arms[arm], np.ones(len(replayed.output_tokens), dtype=bool))
 
 
-def _fits(actual: Mapping[str, float], present: Mapping[str, float], tolerance: float) -> bool:
-    """Whether the replay of the present policy is near enough to what happened.
+def _beyond(
+    actual: Mapping[str, float],
+    present: Mapping[str, float],
+    tolerance: float,
+    factors: Sequence[float],
+) -> list[str]:
+    """What of the present policy's replay is further off than allowed: measures, the cost factor.
 
     The time to the first token counts as a part of the whole time: milliseconds that the network
     takes are much of a short one, and change nothing of what is saved.
     """
-    return bool(present) and all(
-        abs(present[name] - actual[name])
-        <= tolerance
-        * (P99_SLACK if name.startswith("p99") else 1.0)
-        * actual[_WHOLE.get(name, name)]
+    bent = not all(abs(math.log(factor)) <= math.log1p(tolerance) for factor in factors)
+    off = [
+        name
         for name in present
-    )
+        if abs(present[name] - actual[name])
+        > allowed(name, tolerance) * actual[_WHOLE.get(name, name)]
+    ]
+    return [*off, COST_FACTOR] if bent else off
+
+
+def allowed(measure: str, tolerance: float) -> float:
+    """Share of the whole time by which the replay of a measure may be off."""
+    return tolerance * (P99_SLACK if measure.startswith("p99") else 1.0)
 
 
 def _row(replayed: Replayed, arm: str, chosen: Flags) -> dict[str, float | int | None]:

@@ -41,7 +41,8 @@ _FLAGS: Mapping[str, Mapping[str, Any]] = {
         "default": None,
         "metavar": "FILE",
         "help": "YAML configuration of the gateway, for the present policy and the workers' limits "
-        "(default: the default policy, and limits read from the log)",
+        "(default: those of the environment, else the default policy, and limits read from the "
+        "log)",
     },
     "--cost-model": {
         "type": Path,

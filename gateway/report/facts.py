@@ -21,6 +21,9 @@ from gateway.report.traffic import traffic
 
 Facts = dict[str, Any]
 
+DEFAULT_POLICY = "the default, since neither --config nor the environment names one"
+"""Where the policy comes from that a report takes the gateway to have had."""
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -32,6 +35,7 @@ class Asked:
     costs: CostModel | None = None
     access_log: Path | None = None
     most_replayed: int = 8000
+    policy_from: str = DEFAULT_POLICY
 
 
 def facts_of(asked: Asked, tell: Callable[[str], None] = lambda step: None) -> Facts:
@@ -63,6 +67,7 @@ def facts_of(asked: Asked, tell: Callable[[str], None] = lambda step: None) -> F
     facts["forecasts"] = forecasts(served)
     tell("replaying the requests under fcfs and stock")
     facts["saved"], case = replay_log(served, asked.config, asked.costs, asked.most_replayed)
+    facts["saved"]["policy_from"] = asked.policy_from
     tell("replaying other settings")
     facts["settings"] = advise(case) if facts["saved"]["state"] == "ok" else _no_replay()
     about["took_s"] = round(time.time() - begun, 1)

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from gateway.calibrate.cost_model import CostModelError, load_cost_model
 from gateway.config.errors import ConfigError
-from gateway.config.load import load_config
+from gateway.config.load import Loaded, load
 from gateway.config.settings import Config
 from gateway.report.errors import ReportError
-from gateway.report.facts import Asked, Facts, facts_of
+from gateway.report.facts import DEFAULT_POLICY, Asked, Facts, facts_of
 from gateway.report.page.document import document
 from gateway.report.period import period_of
 from predictor.exit_codes import bad_input, interrupted
@@ -50,7 +50,8 @@ def _asked(args: argparse.Namespace) -> Asked:
         raise ReportError(f"--most-replayed {args.most_replayed}: give at least {_LEAST_REPLAYED}")
     if args.out is not None:
         check_file(args.out)
-    config = Config() if args.config is None else load_config(args.config)
+    loaded = load(args.config)
+    config = loaded.config
     return Asked(
         args.log,
         period_of(args.last, args.since, args.until, time.time()),
@@ -58,7 +59,16 @@ def _asked(args: argparse.Namespace) -> Asked:
         None if args.cost_model is None else load_cost_model(args.cost_model),
         args.access_log or _access_file(config),
         args.most_replayed,
+        _policy_from(loaded, args.config),
     )
+
+
+def _policy_from(loaded: Loaded, path: Path | None) -> str:
+    """Where the policy comes from, without a path or a line of the file: the page is sent on."""
+    place = loaded.places.get(("scheduling", "policy"))
+    if place is None:
+        return "the default, which --config leaves" if path else DEFAULT_POLICY
+    return place if place.startswith("environment variable ") else "--config"
 
 
 def _access_file(config: Config) -> Path | None:

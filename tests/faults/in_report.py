@@ -12,6 +12,20 @@ _RUN = "tests/gateway/report/test_run.py::"
 
 FAULTS: tuple[Fault, ...] = (
     Fault(
+        file="gateway/report/page/fit.py",
+        old="one in MEASURES if one in model",
+        new="one in MEASURES if one in errors or one in model",
+        test=_SAVED + "test_the_page_names_the_figure_that_is_off_and_no_other",
+        why="The page names a figure that is within its bounds as the one that is off",
+    ),
+    Fault(
+        file="gateway/report/run.py",
+        old="    loaded = load(args.config)\n",
+        new="    loaded = load(args.config, env={})\n",
+        test=_RUN + "test_the_policy_is_that_of_the_environment_or_the_file_and_the_page_says_so",
+        why="The report takes another policy for the present one than the gateway ran",
+    ),
+    Fault(
         file="gateway/report/served.py",
         old="            & (arrival > EARLIEST)\n",
         new="",

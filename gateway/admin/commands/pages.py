@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from gateway.admin.commands.fit import why_off
 from gateway.admin.commands.words import duration, shown_moment
 
 BAR = 12
@@ -198,7 +199,6 @@ _STATES = {
     "off": "not measured (shadow.enabled)",
     "starting": "no figures before 100 answers",
     "few_requests": "too few requests for figures",
-    "model_off": "no figures: the replay does not fit what happened",
     "unlike_workers": "no figures: workers of one model serve different models, or have left",
     "behind": "no figures: the shadow's process was behind and has lost requests",
     "stale": "no figures: the shadow's process gets no time",
@@ -211,12 +211,14 @@ _MEASURES = ("mean_per_token", "mean_ttft", "mean_e2e", "p99_e2e")
 
 def _saved(saved: Page) -> RenderableType:
     """What the policy saves, with the interval, or why that is not known."""
+    if saved["state"] == "model_off":
+        return Text(f"\nSaved by the policy: no figures: {why_off(saved)}")
     if saved["state"] != "ok":
         return Text("\nSaved by the policy: " + _STATES.get(saved["state"], "unknown"))
     error = saved["error_ratio"]["mean_e2e"]
     title = (
         f"\nSaved by {saved['policy']}, {saved['requests']:,} requests of "
-        f"{duration(saved['window_s'])} (replay off by {100 * error:+.0f} %)"
+        f"{duration(saved['window_s'])} (replay off by {100 * error:+.0f} %{_scaled(saved)})"
     )
     rows = [
         (against, *(_saving(row.get(name)) for name in _MEASURES), row["preemptions"])
@@ -224,6 +226,11 @@ def _saved(saved: Page) -> RenderableType:
     ]
     columns = ("against", *(f">{name.replace('_', ' ')}" for name in _MEASURES), ">preemptions")
     return table(title, columns, rows)
+
+
+def _scaled(saved: Page) -> str:
+    factor = saved.get("cost_factor")
+    return "" if factor is None else f", engine steps scaled by {factor:.2f}"
 
 
 def _saving(one: Page | None) -> str:

@@ -126,8 +126,11 @@ class Snapshots:
 def _saved(page: Mapping[str, Any]) -> dict[str, Any]:
     """What the policy saves by class of length; ``state`` is ok, or why there are no figures."""
     shown = {name: page.get(name) for name in ("state", "requests", "window_s")}
-    error = page.get("model", {}).get("error_ratio", {}).get("mean_e2e")
-    return {**shown, "error": error, "against": page.get("saved", {})}
+    model = page.get("model", {})
+    errors = model.get("error_ratio", {})
+    off = {name: errors[name] for name in model.get("beyond", ()) if name in errors}
+    fit = {"error": errors.get("mean_e2e"), "off": off, "cost_factor": model.get("cost_factor")}
+    return {**shown, **fit, "against": page.get("saved", {})}
 
 
 def _points(answers: Iterable[Answer]) -> Iterator[list[int]]:

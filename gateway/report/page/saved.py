@@ -8,18 +8,12 @@ from typing import Any
 from gateway.report.groups import CLASSES
 from gateway.report.page import text
 from gateway.report.page.charts import Dot, dots
+from gateway.report.page.fit import MEASURES, check, remedies, why_off
 from gateway.report.page.html import Html, el, name, prose, table
 from scheduler.waiting_counts import LENGTHS
 
 BASELINES = {"fcfs": "arrival order (fcfs)", "stock": "vLLM's own admission (stock)"}
 
-_MEASURES = {
-    "mean_per_token": "mean time per output token",
-    "mean_e2e": "mean whole time",
-    "p99_e2e": "p99 of the whole time",
-    "mean_ttft": "mean time to the first token",
-    "p99_ttft": "p99 of the time to the first token",
-}
 _SHOWN = ("mean_per_token", "mean_e2e", "p99_e2e")
 
 LENGTH_NAMES = {"all": "all", **dict(zip((*map(str, LENGTHS), "longer"), CLASSES, strict=True))}
@@ -36,18 +30,13 @@ def section(facts: Mapping[str, Any]) -> tuple[str, list[Html]]:
     """Conclusion and content."""
     saved = facts["saved"]
     content = [part for baseline in saved.get("saved", {}) for part in _baseline(saved, baseline)]
-    return conclusion(saved), [*content, *_check(saved), el("ul", *_notes(saved), class_="notes")]
+    return conclusion(saved), [*content, *check(saved), el("ul", *_notes(saved), class_="notes")]
 
 
 def conclusion(saved: Mapping[str, Any]) -> str:
     """What was saved and who lost, or why nothing can be said."""
     if saved["state"] == "model_off":
-        errors, allowed = saved["model"]["error_ratio"], text.share(saved["model"]["tolerance"])
-        worst = max((one for one in _SHOWN if one in errors), key=lambda one: abs(errors[one]))
-        return (
-            "No saving is shown: the replay of what really ran does not fit, off by "
-            f"{text.signed(errors[worst])} in the {_MEASURES[worst]} (allowed: {allowed})."
-        )
+        return f"No saving is shown: {why_off(saved)}."
     if saved["state"] != "ok":
         return f"No saving is shown: {_REASONS.get(saved['state'], saved['state'])}."
     if saved["policy"] == "fcfs":
@@ -111,7 +100,7 @@ def _baseline(saved: Mapping[str, Any], baseline: str) -> Iterator[Html]:
     ]
     about = "Share of the mean whole time that was saved, by output tokens; see the table"
     yield dots(drawn, text.signed, about)
-    head = ("output tokens", "answers", *(_MEASURES[one] for one in _SHOWN), "preemptions")
+    head = ("output tokens", "answers", *(MEASURES[one] for one in _SHOWN), "preemptions")
     cells = [_cells(saved, baseline, length) for length in rows]
     caption = f"{against}: saved share, seconds and their 90 % interval"
     yield table(caption, head, cells)
@@ -135,34 +124,10 @@ def _saving(found: Mapping[str, float]) -> Html:
     )
 
 
-def _check(saved: Mapping[str, Any]) -> Iterator[Html]:
-    """The replay of the present policy beside what really came."""
+def _scaled(saved: Mapping[str, Any]) -> str:
     if "model" not in saved:
-        return
-    errors = saved["model"]["error_ratio"]
-    actual, present = (saved["arms"][arm].get("all", {}) for arm in ("actual", "present"))
-    rows = [
-        [
-            title,
-            text.seconds(actual[one]) if one in actual else "",
-            text.seconds(present[one]) if one in present else "",
-            text.signed(errors[one]),
-        ]
-        for one, title in _MEASURES.items()
-        if one in errors
-    ]
-    verdict = "fits" if saved["state"] == "ok" else "does not fit"
-    caption = (
-        f"The replay of the present policy {verdict}: what came, and the same replayed "
-        f"(allowed: {text.share(saved['model']['tolerance'])}, for a p99 a quarter more)"
-    )
-    yield table(caption, ("measure", "came", "replayed", "off by"), rows)
-    yield el(
-        "p",
-        "The time to the first token is judged as a part of the whole time: what it is off by may "
-        "be up to the same share of the whole time.",
-        class_="note",
-    )
+        return ""
+    return f", scaled by {text.decimal(saved['model']['cost_factor'])} (cost_factor)"
 
 
 def _notes(saved: Mapping[str, Any]) -> Iterator[Html]:
@@ -176,7 +141,15 @@ def _notes(saved: Mapping[str, Any]) -> Iterator[Html]:
         )
     else:
         yield el("li", f"All {replayed} requests of the period were replayed.")
-    yield el("li", f"Costs of the engines' steps: from the {saved['costs_from']}.")
+    yield el(
+        "li",
+        prose(
+            f"The policy is taken to be {saved['policy']} (`scheduling.policy`), from "
+            f"{saved['policy_from']}. If the gateway ran another one, name its configuration with "
+            "`--config`."
+        ),
+    )
+    yield el("li", f"Costs of the engines' steps: from the {saved['costs_from']}{_scaled(saved)}.")
     for worker in saved["workers"]:
         source = "as configured" if worker["slots_known"] else "read from the log"
         memory = "unknown" if worker["kv_tokens"] is None else text.number(worker["kv_tokens"])
@@ -185,15 +158,7 @@ def _notes(saved: Mapping[str, Any]) -> Iterator[Html]:
             name(worker["name"]),
             f": {worker['slots']} sequences at once, {source}; KV cache in tokens: {memory}.",
         )
-    if saved["state"] == "model_off":
-        yield el(
-            "li",
-            prose(
-                "What to try: `--config` with `max_num_seqs` and `kv_tokens` of the workers, "
-                "`--cost-model` from `lengthwise calibrate`, or a period in which neither workers "
-                "nor settings changed (`--since`, `--until`)."
-            ),
-        )
+    yield from remedies(saved)
     yield el(
         "li",
         "fcfs is this gateway in arrival order; stock is vLLM alone, which takes every request at "

@@ -55,6 +55,7 @@ def test_the_saving_is_the_difference_of_two_runs(
     seen: Traffic = request.getfixturevalue(scarce)
     page: dict[str, Any] = request.getfixturevalue(f"{scarce}_page")
     assert page["state"] == "ok"
+    assert page["model"]["beyond"] == []
     assert page["requests"] == len(seen.requests)
     for baseline in ("fcfs", "stock"):
         true = _mean_e2e(seen.under(baseline)) - _mean_e2e(seen.outcome)
@@ -94,6 +95,7 @@ def test_a_model_that_is_off_says_by_how_much_and_nothing_else(slots: Traffic) -
     assert page["state"] == "model_off"
     assert page["saved"] == {}
     assert not 1 / 1.2 < page["model"]["cost_factor"] < 1.2  # each error alone may be small
+    assert "cost_factor" in page["model"]["beyond"]
 
 
 def test_a_small_error_of_the_costs_is_found_by_the_latencies(slots: Traffic) -> None:
@@ -110,6 +112,7 @@ def test_costs_that_were_bent_until_they_fit_show_no_figures(slots: Traffic) -> 
     found = equipped(window, slots.setup, COSTS.scaled(0.7))
     page = figures(replay(window, found, slots.setup), 0.2)
     assert abs(page["model"]["error_ratio"]["mean_e2e"]) < 0.05
+    assert page["model"]["beyond"] == ["cost_factor"]
     assert page["state"] == "model_off"
 
 

@@ -43,6 +43,26 @@ def test_the_page_is_written_and_the_figures_are_printed(
     assert "120 requests with" in page
 
 
+def test_the_policy_is_that_of_the_environment_or_the_file_and_the_page_says_so(
+    log: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, config = tmp_path / "report.html", tmp_path / "lengthwise.yaml"
+
+    def told(*flags: object) -> tuple[str, str]:
+        assert report(log, "--last", "all", "--json", "--out", out, *flags) == 0
+        saved = json.loads(capsys.readouterr().out)["saved"]
+        assert f"The policy is taken to be {saved['policy']} (" in out.read_text("utf-8")
+        assert f", from {saved['policy_from']}. If" in out.read_text("utf-8")
+        return saved["policy"], saved["policy_from"]
+
+    policy, source = told()
+    assert (policy, source.split(",")[0]) == ("sejf", "the default")
+    config.write_text("scheduling:\n  policy: sept\n")
+    assert told("--config", config) == ("sept", "--config")
+    monkeypatch.setenv("LENGTHWISE_SCHEDULING_POLICY", "fcfs")
+    assert told() == ("fcfs", "environment variable LENGTHWISE_SCHEDULING_POLICY")
+
+
 def test_a_period_counts_its_own_requests(
     log: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

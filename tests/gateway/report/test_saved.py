@@ -11,6 +11,7 @@ import pytest
 
 from gateway.calibrate.cost_model import CostModel, Costs, FitErrors, Limits
 from gateway.config.settings import Config
+from gateway.report.page.fit import check, remedies
 from gateway.report.page.saved import conclusion
 from gateway.report.page.settings import conclusion as settings_conclusion
 from gateway.report.saved import Case, replay_log
@@ -73,7 +74,46 @@ def test_a_replay_that_does_not_fit_shows_no_saving(seen: Traffic, tmp_path: Pat
     assert saved["state"] == "model_off"
     assert saved["saved"] == {}
     assert "No saving is shown" in conclusion(saved)
-    assert "off by" in conclusion(saved)
+
+
+def _model_off(**model: Any) -> dict[str, Any]:
+    """Figures of a replay that does not fit."""
+    errors = {"mean_e2e": 0.02, "p99_e2e": -0.31, "mean_ttft": 0.5, "p99_ttft": 0.1}
+    whole = {"error_ratio": errors, "cost_factor": 1.0, "tolerance": 0.2, **model}
+    arms = {"actual": {"all": {"mean_e2e": 2.0}}, "present": {"all": {"mean_e2e": 2.04}}}
+    return {"state": "model_off", "model": whole, "arms": arms, "costs_from": "log"}
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        (
+            {"beyond": ["p99_e2e"]},
+            "off by −31 % in the p99 of the whole time (allowed: 25 %).",
+        ),
+        (
+            {"beyond": ["p99_e2e", "mean_ttft", "cost_factor"], "cost_factor": 2.0},
+            "off by +50 % in the mean time to the first token (allowed: 20 % of the whole time).",
+        ),
+        (
+            {"beyond": ["cost_factor"], "cost_factor": 1.42},
+            "fits only with engine steps that take 1.42 times as long as by the log "
+            "(cost_factor; allowed: 0.83 to 1.20).",
+        ),
+        ({"beyond": []}, "no measured answer could be replayed."),
+    ],
+)
+def test_the_page_names_the_figure_that_is_off_and_no_other(
+    model: dict[str, Any], words: str
+) -> None:
+    saved = _model_off(**model)
+    assert conclusion(saved).replace("\N{NO-BREAK SPACE}", " ").endswith(words)
+    table = "".join(check(saved))
+    assert table.count("too far") == len(model["beyond"])
+    assert f"× {model.get('cost_factor', 1.0):.2f}" in table
+    remedy = "".join(remedies(saved))
+    assert "--cost-model" in remedy
+    assert ("a cost factor far from 1 comes from" in remedy) == ("cost_factor" in model["beyond"])
 
 
 def _later(record: ServedRecord, seconds: float) -> ServedRecord:

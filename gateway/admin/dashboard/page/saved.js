@@ -6,7 +6,6 @@ import { classNames, count, long, percent, seconds } from "./format.js";
 const WHY = {
   starting: "The shadow, which measures this, begins after the first hundred answers.",
   few_requests: "Too few requests have ended lately to tell.",
-  model_off: "The shadow's model is too far off from what came: it tells nothing.",
   unlike_workers: "Workers of one model serve different others, or have left: the shadow cannot tell.",
   behind: "The shadow has lost records: it begins anew.",
   stale: "The shadow is late.",
@@ -36,7 +35,7 @@ export class Saved {
     if (text === this.#shown) return;
     this.#shown = text;
     const ok = saved.state === "ok";
-    say(this.#note, ok ? headline(saved) : (WHY[saved.state] ?? saved.state));
+    say(this.#note, ok ? headline(saved) : why(saved));
     this.#table.box.hidden = !ok;
     if (ok) this.#table.body.replaceChildren(...this.#rows.map(([key, name]) => this.#row(key, name, saved.against)));
   }
@@ -44,6 +43,21 @@ export class Saved {
   #row(key, name, against) {
     return row(name, ...AGAINST.flatMap(([arm]) => MEASURES.map(([measure]) => cell(against[arm]?.[key]?.[measure]))));
   }
+}
+
+const FIGURES = {
+  mean_per_token: "mean time per token", mean_e2e: "mean whole time", p99_e2e: "p99 of the whole time",
+  mean_ttft: "mean time to the first token", p99_ttft: "p99 of the time to the first token",
+};
+
+function why(saved) {
+  if (saved.state !== "model_off") return WHY[saved.state] ?? saved.state;
+  const [worst] = Object.entries(saved.off).sort(([, one], [, other]) => Math.abs(other) - Math.abs(one));
+  if (worst) {
+    const [name, error] = worst;
+    return `Nothing is told: a replay of what came does not fit it; its ${FIGURES[name] ?? name} is off by ${error < 0 ? "−" : "+"}${percent(Math.abs(error))}. Check max_num_seqs and kv_tokens of the workers.`;
+  }
+  return `Nothing is told: a replay of what came fits it only with engine steps ${(saved.cost_factor ?? 1).toFixed(2)} times as long as measured (cost_factor). Check max_num_seqs of the workers, and that all their requests come through this gateway.`;
 }
 
 function headline({ against, requests, window_s: window, error }) {

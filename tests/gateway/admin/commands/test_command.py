@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 from rich.console import Console
 
+from gateway.admin.commands.fit import why_off
 from gateway.admin.commands.pages import status_page
 from gateway.admin.commands.queue_pages import queue_table, top_table
 from gateway.admin.commands.screen import console
@@ -143,13 +144,22 @@ async def test_what_is_saved_is_shown_with_its_interval_or_why_it_is_not_known(
     row = {"mean_e2e": saving, "preemptions": 7}
     page["saved"] = {
         **{"state": "ok", "policy": "sejf", "requests": 1500, "window_s": 600.0, "age_s": 3.0},
-        "error_ratio": {"mean_e2e": -0.04},
+        "error_ratio": {"mean_e2e": -0.04, "p99_e2e": 0.3},
+        "cost_factor": 1.42,
+        "beyond": [],
         "against": {"stock": row},
     }
     console().print(status_page(page, 200))
     shown = capsys.readouterr().out
-    assert "Saved by sejf, 1,500 requests of 10 min 0 s (replay off by -4 %)" in shown
+    assert "Saved by sejf, 1,500 requests of 10 min 0 s (replay off by -4 %, " in shown
+    assert "engine steps scaled by 1.42)" in " ".join(shown.split())
     assert "1.25 s, 20 % (0.5..2)" in shown
+    off = page["saved"] | {"state": "model_off"}
+    assert "p99_e2e is off by +30 %; check max_num_seqs" in why_off(off | {"beyond": ["p99_e2e"]})
+    assert "steps 1.42 times as long as measured" in why_off(off | {"beyond": ["cost_factor"]})
+    page["saved"] = off | {"beyond": ["cost_factor"]}
+    console().print(status_page(page, 200))
+    assert "steps 1.42 times as long" in " ".join(capsys.readouterr().out.split())
 
 
 async def test_the_queue_a_request_and_the_keys_are_shown(

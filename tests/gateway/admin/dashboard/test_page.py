@@ -121,11 +121,33 @@ async def test_what_the_order_saves_is_shown_where_the_shadow_tells_it(
         await expect(shown.locator("#saved table")).to_be_hidden()
 
 
+@pytest.mark.parametrize(
+    ("off", "words"),
+    [
+        ({"mean_e2e": -0.22, "p99_e2e": 0.3}, "its p99 of the whole time is off by +30 %."),
+        ({}, "steps 1.42 times as long as measured (cost_factor)"),
+    ],
+)
+async def test_what_of_the_shadow_is_off_is_told(
+    off: dict[str, float], words: str, busy: Operated, chromium: Browser
+) -> None:
+    real = busy.gateway.app.state.viewers.source
+    changed = {"state": "model_off", "off": off, "cost_factor": 1.42, "against": {}}
+    app = Starlette(routes=dashboard_routes(Viewers(_WithShadow(real, changed))))
+    async with (
+        listening(app) as url,
+        page(chromium, url + "/dashboard") as (shown, complaints),
+    ):
+        await expect(shown.locator("#saved .note")).to_contain_text(words)
+        await expect(shown.locator("#saved table")).to_be_hidden()
+        assert complaints == []
+
+
 class _WithShadow:
     """A real gateway's snapshots, with figures of its shadow, which begins after many answers."""
 
-    def __init__(self, real: Source) -> None:
-        self._real = real
+    def __init__(self, real: Source, changed: dict[str, Any] | None = None) -> None:
+        self._real, self._changed = real, changed or {}
 
     def begin(self) -> dict[str, Any]:
         return self._real.begin()
@@ -135,7 +157,7 @@ class _WithShadow:
         tail = {"seconds": -1.0, "low": -1.5, "high": -0.2, "share": -0.03}
         saved = {"fcfs": {"all": {"mean_e2e": mean, "p99_e2e": tail}}, "stock": {}}
         shown = {"state": "ok", "requests": 1240, "window_s": 600.0, "error": 0.02}
-        return self._real.take() | {"saved": {**shown, "against": saved}}
+        return self._real.take() | {"saved": {**shown, "against": saved, **self._changed}}
 
 
 async def test_the_keyboard_alone_pauses_the_page_and_finds_a_setting(
