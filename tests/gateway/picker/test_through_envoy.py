@@ -119,7 +119,7 @@ async def test_errors_are_those_of_the_gateway(
         told = []
         for make in (behind_envoy(tmp_path, slow.url, **settings), gateway(slow.url, **settings)):
             async with make as front:
-                running = getattr(front, "gateway", front)
+                running: Gateway = getattr(front, "gateway", front)
                 body = chat(vllm_xargs=forced(1000))
                 held = [asyncio.create_task(post(session, front.url, body)) for _ in range(2)]
                 await until(partial(_waits, running), "one waits")
@@ -198,6 +198,7 @@ async def test_a_worker_that_refuses_answers_itself_and_once(
         await front.gateway.until_idle()
         assert one.served + two.served == 1
         assert front.gateway.metric("worker_refusals_total") == 1
+        assert front.gateway.metric("worker_failures_total") == 0
 
 
 async def test_what_generates_nothing_passes_at_once_and_own_pages_are_answered(
