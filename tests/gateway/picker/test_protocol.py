@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -119,7 +120,8 @@ async def test_requests_beyond_the_bound_are_answered_503(emulator: EmbeddedEmul
             await first.recv_message()
             await second.send_message(asked(BUFFERED))
             await second.recv_message()
-            immediate = (await second.recv_message()).immediate_response
+            async with asyncio.timeout(10):
+                immediate = (await second.recv_message()).immediate_response
             assert immediate.status.code == 503
             assert b"too_many_connections" in immediate.body
             assert b"picker.max_requests" in immediate.body

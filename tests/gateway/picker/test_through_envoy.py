@@ -119,7 +119,7 @@ async def test_errors_are_those_of_the_gateway(
         told = []
         for make in (behind_envoy(tmp_path, slow.url, **settings), gateway(slow.url, **settings)):
             async with make as front:
-                running: Gateway = getattr(front, "gateway", front)
+                running = front if isinstance(front, Gateway) else front.gateway
                 body = chat(vllm_xargs=forced(1000))
                 held = [asyncio.create_task(post(session, front.url, body)) for _ in range(2)]
                 await until(partial(_waits, running), "one waits")
