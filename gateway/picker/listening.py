@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import ssl
 from collections.abc import Sequence
@@ -34,6 +35,8 @@ async def grpc_listening(
     Raises:
         ConfigError: the certificate cannot be read.
     """
+    # Envoy resets the stream of each request once it has the answer: grpclib tells every one.
+    logging.getLogger("grpclib.server").setLevel(logging.WARNING)
     context, servers = _context(tls), []
     for one in sockets:
         server = Server(services, codec=_Codec())

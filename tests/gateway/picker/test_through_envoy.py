@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -52,16 +53,20 @@ async def test_a_stream_comes_event_by_event_and_teaches_its_length(
         assert front.gateway.metric("picker_requests_total", result="placed") == 1
 
 
-async def test_a_whole_answer_teaches_by_its_usage(
+async def test_a_whole_answer_teaches_by_its_usage_and_logs_nothing(
     tmp_path: Path,
     emulator: EmbeddedEmulator,
     session: aiohttp.ClientSession,
     modes: dict[str, str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    caplog.set_level(logging.INFO)
     async with behind_envoy(tmp_path, emulator.url, modes=modes) as front:
         status, told = await post(session, front.url, chat(vllm_xargs=forced(12)))
         await front.gateway.until_idle()
+        await until(lambda: front.gateway.metric("picker_streams") == 0, "no stream is left")
         assert (status, told["usage"]["completion_tokens"]) == (200, 12)
+        assert [one.message for one in caplog.records if one.name.startswith("grpclib")] == []
         assert front.gateway.metric("output_tokens_sum") == 12
         assert front.gateway.metric("requests_total", outcome="ok") == 1
 
