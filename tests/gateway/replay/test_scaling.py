@@ -10,7 +10,7 @@ import pytest
 from gateway.replay import replay as replaying
 from gateway.replay.judge import equipped, figures
 from gateway.replay.replay import ACTUAL, PRESENT, replay
-from scheduler.sim.simulator import Outcome
+from scheduler.sim.simulator import Outcome, simulate
 from tests.gateway.replay.traffic import COSTS, Traffic, traffic
 
 
@@ -41,7 +41,6 @@ def test_of_all_trials_the_best_one_counts(
     monkeypatch.setattr(replaying, "SCALINGS", 4)
     true = np.mean([record.e2e or 0.0 for record in saturated.outcome.records])
     errors: list[float] = []
-    simulate = replaying.simulate
 
     def noted(*args: Any) -> Outcome:
         outcome = simulate(*args)
