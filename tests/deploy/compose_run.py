@@ -19,14 +19,11 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
-import yaml
-
+from tests.deploy.compose_file import mounts, services
 from tests.deploy.paths import DEPLOY, ROOT
 from tests.vllm.engine import free_port
 
-COMPOSE = ROOT / "docker-compose.yml"
 DOCKERFILE = (DEPLOY / "Dockerfile").read_text("utf-8")
-VARIABLE = re.compile(r"\$\{(\w+):-([^}]*)\}")
 START_S = 60.0
 GRACE_S = 10.0
 """Seconds that Docker waits for a service's end where compose names none."""
@@ -54,8 +51,7 @@ class Project:
     """Services of our own image, with their volumes and logs in ``folder``."""
 
     def __init__(self, folder: Path, ports: Mapping[str, int]) -> None:
-        text = VARIABLE.sub(lambda match: match[2], COMPOSE.read_text("utf-8"))
-        said = yaml.safe_load(text)["services"]
+        said = services()
         self.folder = folder
         self.services = {name: Service(name, said[name], port) for name, port in ports.items()}
         self.user = _image_user()
@@ -104,9 +100,7 @@ class Project:
 
     def _command(self, service: Service) -> list[str]:
         """The arguments of ``lengthwise``, with files of the repository for those mounted."""
-        mounted = dict(
-            mount.split(":")[1::-1] for mount in service.said.get("volumes", ()) if mount[0] == "."
-        )
+        mounted = mounts(service.said)
         moved = {inside: str(ROOT / outside) for inside, outside in mounted.items()}
         moved[str(service.port)] = str(service.here)
         return [moved.get(word, word) for word in service.said["command"]]

@@ -18,35 +18,21 @@ import yaml
 from gateway.config.load import load_config
 from gateway.emulator.command import add_emulate_arguments
 from gateway.serve.command import add_serve_arguments
+from tests.deploy.compose_file import COMPOSE, TEXT, VARIABLE, mounts
+from tests.deploy.compose_file import services as read_services
 from tests.deploy.paths import DEPLOY, ROOT
 
-COMPOSE = ROOT / "docker-compose.yml"
-TEXT = COMPOSE.read_text(encoding="utf-8")
 DOCKERFILE = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
-VARIABLE = re.compile(r"\$\{(\w+):-([^}]*)\}")
-
-
-def _services(env: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """The services, with ``${NAME:-default}`` filled in as compose fills it in."""
-    filled = VARIABLE.sub(lambda match: (env or {}).get(match[1]) or match[2], TEXT)
-    services: dict[str, Any] = yaml.safe_load(filled)["services"]
-    return services
-
-
-def _mounts(service: Mapping[str, Any]) -> dict[str, str]:
-    """Path in the container -> path in the repository; named volumes are left out."""
-    pairs = (mount.split(":")[:2] for mount in service.get("volumes", ()))
-    return {inside: outside for outside, inside in pairs if outside.startswith("./")}
 
 
 def test_every_mounted_file_exists() -> None:
-    for service in _services().values():
-        for outside in _mounts(service).values():
+    for service in read_services().values():
+        for outside in mounts(service).values():
             assert (ROOT / outside).exists(), outside
 
 
 def test_ports_are_published_on_the_local_address_only() -> None:
-    published = [port for s in _services().values() for port in s.get("ports", ())]
+    published = [port for s in read_services().values() for port in s.get("ports", ())]
     assert len(published) == 3
     assert all(port.startswith("127.0.0.1:") for port in published)
 
@@ -56,11 +42,11 @@ def test_every_variable_has_the_form_that_these_tests_fill_in() -> None:
 
 
 def test_the_gateway_is_configured_for_the_two_emulated_workers() -> None:
-    services = _services()
+    services = read_services()
     config = _gateway_config(services)
     assert config.listen.host == "0.0.0.0"
     assert services["gateway"]["ports"] == [f"127.0.0.1:{config.listen.port}:{config.listen.port}"]
-    moved = _services({"GATEWAY_PORT": "8081"})["gateway"]["ports"]
+    moved = read_services({"GATEWAY_PORT": "8081"})["gateway"]["ports"]
     assert moved == [f"127.0.0.1:8081:{config.listen.port}"]
     for worker in config.workers:
         service = services[str(worker.url.host)]
@@ -77,7 +63,7 @@ def test_the_commands_in_the_head_comment_connect_the_gateway_to_vllm(
 ) -> None:
     found = re.findall(r"LENGTHWISE_WORKERS='(.*)' \\\n# +(docker compose .*)", TEXT)
     setting, command = next(pair for pair in found if f"--profile {profile} " in pair[1])
-    services = _services({"LENGTHWISE_WORKERS": setting})
+    services = read_services({"LENGTHWISE_WORKERS": setting})
     (worker,) = _gateway_config(services).workers
     vllm = services[name]
     assert str(worker.url.host) == name
@@ -92,14 +78,14 @@ def test_the_commands_in_the_head_comment_connect_the_gateway_to_vllm(
 
 
 def test_every_service_has_a_health_check() -> None:
-    own = {name for name, service in _services().items() if "healthcheck" not in service}
+    own = {name for name, service in read_services().items() if "healthcheck" not in service}
     assert own == {"gateway"}
     assert "HEALTHCHECK" in DOCKERFILE
 
 
 def test_what_is_learned_outlives_the_container_and_the_image_s_user_may_write_it() -> None:
-    gateway = _services()["gateway"]
-    folder = _gateway_config(_services()).learning.folder
+    gateway = read_services()["gateway"]
+    folder = _gateway_config(read_services()).learning.folder
     named = dict(mount.split(":")[1::-1] for mount in gateway["volumes"] if mount[0] != ".")
     (home,) = named
     assert folder is not None
@@ -117,13 +103,13 @@ def test_the_example_of_the_environment_has_every_variable_with_its_default() ->
 
 
 def test_docker_waits_longer_than_the_gateway_drains() -> None:
-    services = _services()
+    services = read_services()
     grace = services["gateway"]["stop_grace_period"]
     assert int(grace.removesuffix("s")) > _gateway_config(services).shutdown.drain_timeout_s
 
 
 def test_prometheus_scrapes_the_services_and_grafana_reads_prometheus() -> None:
-    services = _services()
+    services = read_services()
     own, engines = _yaml("prometheus/prometheus.yml")["scrape_configs"]
     port = _gateway_config(services).listen.port
     assert own["static_configs"] == [{"targets": [f"gateway:{port}"]}]
@@ -136,10 +122,10 @@ def test_prometheus_scrapes_the_services_and_grafana_reads_prometheus() -> None:
 
 
 def test_the_home_page_of_grafana_is_the_dashboard() -> None:
-    grafana = _services()["grafana"]
+    grafana = read_services()["grafana"]
     home = grafana["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
     folder, _, name = home.rpartition("/")
-    assert (ROOT / _mounts(grafana)[folder] / name).is_file()
+    assert (ROOT / mounts(grafana)[folder] / name).is_file()
 
 
 def test_the_image_listens_on_the_port_of_its_health_check() -> None:
@@ -176,7 +162,7 @@ def test_docker_compose_accepts_the_file() -> None:
 def _gateway_config(services: Mapping[str, Any]) -> Any:
     gateway = services["gateway"]
     flags = _flags(gateway["command"], "serve", add_serve_arguments)
-    return load_config(ROOT / _mounts(gateway)[str(flags.config)], env=dict(gateway["environment"]))
+    return load_config(ROOT / mounts(gateway)[str(flags.config)], env=dict(gateway["environment"]))
 
 
 def _flags(command: list[str], name: str, add_arguments: Any) -> argparse.Namespace:
