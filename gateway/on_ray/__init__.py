@@ -1,0 +1,1 @@
+"""The gateway on Ray: its replicas as a Ray Serve application. Needs ``lengthwise[ray]``."""

@@ -1,0 +1,31 @@
+"""Faults in the gateway on Ray."""
+
+from __future__ import annotations
+
+from tests.faults.fault import Fault
+
+_RUN = "tests/gateway/on_ray/test_serve_run.py::"
+
+FAULTS: tuple[Fault, ...] = (
+    Fault(
+        file="gateway/on_ray/application.py",
+        old='{"max_ongoing_requests": waiting, "graceful',
+        new='{"graceful',
+        test=_RUN + "test_the_queue_is_the_gateways_and_its_bounds_hold",
+        why="Serve holds all but five requests in its proxies, in the order of their arrival",
+    ),
+    Fault(
+        file="gateway/on_ray/replica.py",
+        old="_without_request_id(send))",
+        new="send)",
+        test=_RUN + "test_an_answer_comes_whole_with_one_request_id",
+        why="Clients get two ids of one request",
+    ),
+    Fault(
+        file="gateway/on_ray/replica.py",
+        old='flags: dict[Location, object] = {("listen", "host"): ANYWHERE}',
+        new="flags: dict[Location, object] = {}",
+        test=_RUN + "test_pages_for_this_machine_alone_are_closed",
+        why="Everybody who reaches Serve's proxies sees the operators' dashboard",
+    ),
+)
