@@ -86,7 +86,8 @@ def create_app(
     routes = configured_routes(config.endpoints)
     config = ConfigInForce.of(config)
     learned = learned or LearnedState(AdaptiveLayer())
-    access, dispatcher = Access(config.access), Dispatcher(make_scheduler(config))
+    access, scheduler = Access(config.access), make_scheduler(config)
+    dispatcher = Dispatcher(scheduler)
     metrics, leaving = Metrics(config.slo), Leaving()
     supervisor = Supervisor(metrics)
     fleet = Fleet(config, dispatcher, supervisor)
@@ -138,7 +139,7 @@ def create_app(
     app.state.access, app.state.live_config, app.state.ledger = access, live, ledger
     app.state.forecaster, app.state.learned, app.state.shadow = forecaster, learned, shadow
     app.state.leaving, app.state.connections = leaving, connections
-    under_way, order = UnderWay(), WaitingOrder(dispatcher)
+    under_way, order = UnderWay(), WaitingOrder(dispatcher, scheduler)
     parts = Parts(
         *(dispatcher, fleet, tenancy, forecaster, metrics, leaving, under_way, supervisor, access),
         *(live, shadow, Recent(), order),

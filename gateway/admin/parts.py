@@ -13,12 +13,12 @@ from gateway.requests.leaving import Leaving
 from gateway.requests.recent import Recent
 from gateway.requests.under_way import UnderWay
 from gateway.scheduling.dispatcher import Dispatcher
+from gateway.scheduling.port import SchedulerPort
 from gateway.scheduling.tenants import Tenancy
-from gateway.scheduling.waiting_order import WaitingOrder
+from gateway.scheduling.waiting_order import Order
 from gateway.shadow.shadow import Shadow
 from gateway.supervisor import Supervisor
 from gateway.workers.fleet import Fleet
-from scheduler.scheduler import Scheduler
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +37,11 @@ class Parts:
     live: LiveConfig
     shadow: Shadow
     recent: Recent
-    order: WaitingOrder
+    order: Order
     begun: float = field(default_factory=monotonic)
     """When the gateway began, in seconds of ``monotonic``."""
 
     @property
-    def scheduler(self) -> Scheduler:
+    def scheduler(self) -> SchedulerPort:
         """The scheduler, to be read."""
         return self.dispatcher.scheduler

@@ -14,13 +14,13 @@ from gateway.admin.parts import Parts
 from gateway.config.secret_text import without_secrets
 from gateway.requests.in_flight import InFlightRequest
 from gateway.requests.under_way import NO_KEY, KeyTotals
-from gateway.scheduling.waiting_order import Place, WaitingOrder
+from gateway.scheduling.waiting_order import Order, Place
 from scheduler.job import Job
 
 MOST_ROWS = 1000
 
 
-async def queue_page(parts: Parts, order: WaitingOrder, limit: int) -> dict[str, Any]:
+async def queue_page(parts: Parts, order: Order, limit: int) -> dict[str, Any]:
     """The first waiting requests, in the order in which they are expected to start."""
     places = await order.first(min(limit, MOST_ROWS))
     rows = [_waiting(parts, order, place) for place in places]
@@ -31,7 +31,7 @@ async def queue_page(parts: Parts, order: WaitingOrder, limit: int) -> dict[str,
     }
 
 
-def _waiting(parts: Parts, order: WaitingOrder, place: Place) -> dict[str, Any] | None:
+def _waiting(parts: Parts, order: Order, place: Place) -> dict[str, Any] | None:
     """A row of the queue; None for a request that has left it meanwhile."""
     found = parts.under_way.by_job(place.job.id)
     if found is None or place.job.id not in parts.scheduler.waiting_jobs:
@@ -57,7 +57,7 @@ def _described(request: InFlightRequest) -> dict[str, Any]:
     }
 
 
-async def request_page(parts: Parts, order: WaitingOrder, request_id: str) -> dict[str, Any]:
+async def request_page(parts: Parts, order: Order, request_id: str) -> dict[str, Any]:
     """The state of the requests with an id; clients may repeat their ids.
 
     Raises:
@@ -74,7 +74,7 @@ async def request_page(parts: Parts, order: WaitingOrder, request_id: str) -> di
     return {"requests": [await _state(parts, order, one) for one in found]}
 
 
-async def _state(parts: Parts, order: WaitingOrder, request: InFlightRequest) -> dict[str, Any]:
+async def _state(parts: Parts, order: Order, request: InFlightRequest) -> dict[str, Any]:
     job, record = request.job, request.relay.record
     place = None
     if job.id in parts.scheduler.waiting_jobs:

@@ -38,7 +38,7 @@ from gateway.requests.under_way import UnderWay
 from gateway.scheduling.affinity import affinity
 from gateway.scheduling.dispatcher import Dispatcher, Rejected, Slot
 from gateway.scheduling.tenants import Claim, Tenancy
-from gateway.scheduling.waiting_order import WaitingOrder
+from gateway.scheduling.waiting_order import Order
 from gateway.workers.fleet import Fleet
 from scheduler.actions import Dispatch
 from scheduler.engine_priority import priority
@@ -58,7 +58,7 @@ class Lifecycle:
     tenancy: Tenancy
     budget: RetryBudget
     under_way: UnderWay
-    order: WaitingOrder
+    order: Order
 
     async def run(self, relay: Relay, model: str, worker_id: str = "") -> None:
         """Carry one request of ``model`` to its end; on return the client has the whole answer.

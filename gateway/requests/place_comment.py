@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from gateway.config.log import LogSettings
 from gateway.protocol.headers import Headers, header
-from gateway.scheduling.waiting_order import WaitingOrder
+from gateway.scheduling.waiting_order import Order
 from scheduler.job import Job
 
 ASK = b"x-lengthwise-position"
@@ -18,7 +18,7 @@ def wants_place(settings: LogSettings, headers: Headers) -> bool:
     return asked in {"1", "true"} and settings.debug_headers != "never"
 
 
-def place_comment(order: WaitingOrder, job: Job) -> Callable[[], Awaitable[bytes]]:
+def place_comment(order: Order, job: Job) -> Callable[[], Awaitable[bytes]]:
     """What gives the comment for a job; b"" while it does not wait."""
 
     async def comment() -> bytes:

@@ -14,10 +14,10 @@ from gateway.protocol.dialects.reader import AnswerReader
 from gateway.protocol.errors import ApiError
 from gateway.protocol.lax import boolean
 from gateway.protocol.openai import ApiRequest
+from gateway.scheduling.port import WorkerView
 from gateway.workers.exchanges import TICK_S, Exchange, Exchanges
 from gateway.workers.failures import ExchangeEnded
 from scheduler.job import Job
-from scheduler.worker import Worker
 
 TIMES = 5.0
 """Times that a wait may exceed what the pace so far lets expect."""
@@ -57,7 +57,7 @@ class TimeLimits:
     request: ApiRequest
     job: Job | None
     """The request as the scheduler sees it; None beside the queue."""
-    worker: Worker | None
+    worker: WorkerView | None
     """The worker as the scheduler sees it."""
     exchanges: Exchanges
     exchange: Exchange = field(init=False)

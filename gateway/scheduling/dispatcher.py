@@ -10,9 +10,9 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from gateway.scheduling.expected_starts import ExpectedStarts
+from gateway.scheduling.expectations import Expectations
+from gateway.scheduling.port import SchedulerPort
 from gateway.scheduling.retry_after import QueueRetryAfter, start_seconds
-from gateway.scheduling.start_rates import StartRates
 from scheduler.actions import Action, Dispatch, Reject
 from scheduler.job import Job
 from scheduler.length import LengthDistribution
@@ -96,15 +96,22 @@ class Slot:
 
 
 class Dispatcher:
-    """The only caller of a ``Scheduler``'s changing methods, on the event loop."""
+    """The only caller of a scheduler's changing methods, on the event loop.
 
-    def __init__(self, scheduler: Scheduler) -> None:
+    A scheduler of another process comes with its ``expectations``.
+    """
+
+    def __init__(self, scheduler: SchedulerPort, expectations: Expectations | None = None) -> None:
+        if expectations is None:
+            assert isinstance(scheduler, Scheduler), "a remote scheduler comes with expectations"
+            expectations = Expectations.measured_here(scheduler)
         self.scheduler = scheduler
         self._decisions: dict[str, asyncio.Future[Action]] = {}
         self._retry_after = QueueRetryAfter()
-        self.rates = StartRates()
+        self.rates = expectations.rates
         """How fast waiting jobs start."""
-        self.starts = ExpectedStarts(scheduler, self.rates)
+        self.starts = expectations.starts
+        """When a job starts."""
 
     def slot(self, job: Job) -> Slot:
         """A place for a job, which is submitted at the beginning of an ``async with`` block.

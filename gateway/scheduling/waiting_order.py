@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from itertools import islice
 from threading import Lock
 from time import monotonic
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from gateway.scheduling.dispatcher import Dispatcher
 from scheduler.job import Job
+from scheduler.scheduler import Scheduler
 from scheduler.waiting_jobs import WaitingJobs
 from scheduler.waiting_order import start_order
 
@@ -28,6 +29,26 @@ class Place(NamedTuple):
     """1 for the next one, among the jobs of all models."""
     ahead: float
     """Work of the jobs of its model that start earlier, in weighted tokens."""
+
+
+class Order(Protocol):
+    """Where the waiting requests of this process stand, among those of all."""
+
+    async def first(self, most: int) -> list[Place]:
+        """The first places."""
+        ...
+
+    def waits(self, job_id: str) -> bool:
+        """Whether a job waits now."""
+        ...
+
+    async def place(self, job_id: str) -> Place | None:
+        """The place of a job; None where it does not wait, or did not yet."""
+        ...
+
+    def starts_in_s(self, place: Place) -> float | None:
+        """Seconds until a job starts; None while that cannot be told."""
+        ...
 
 
 class _Order:
@@ -58,8 +79,8 @@ class WaitingOrder:
     What it tells is up to ``FRESH_S`` old.
     """
 
-    def __init__(self, dispatcher: Dispatcher) -> None:
-        self._dispatcher = dispatcher
+    def __init__(self, dispatcher: Dispatcher, scheduler: Scheduler) -> None:
+        self._dispatcher, self._scheduler = dispatcher, scheduler
         self._order: _Order | None = None
         self._taken = -math.inf
         self._taking = asyncio.Lock()
@@ -80,7 +101,7 @@ class WaitingOrder:
         async with self._taking:
             order = self._order
             if order is None or monotonic() - self._taken >= FRESH_S:
-                order = self._order = _Order(self._dispatcher.scheduler.waiting_jobs)
+                order = self._order = _Order(self._scheduler.waiting_jobs)
                 self._taken = monotonic()
             if len(order.places) < most or (job_id and job_id not in order.places):
                 await asyncio.to_thread(order.extend, most, job_id)

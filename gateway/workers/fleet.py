@@ -14,13 +14,13 @@ import aiohttp
 from gateway.config.settings import Config
 from gateway.config.workers import WorkerConfig
 from gateway.scheduling.dispatcher import Dispatcher
+from gateway.scheduling.port import WorkerView
 from gateway.supervisor import Supervisor
 from gateway.workers.answer import Carrier
 from gateway.workers.backend import Backend
 from gateway.workers.drained import Drained
 from gateway.workers.health import WATCH, HealthMonitor
 from gateway.workers.member import ANY_MODEL, Member
-from scheduler.worker import Worker
 
 log = logging.getLogger("lengthwise")
 
@@ -54,7 +54,7 @@ class Fleet:
         """
         return frozenset() if carrier is None else carrier.among(list(self._members))
 
-    def scheduled(self, worker_id: str) -> Worker | None:
+    def scheduled(self, worker_id: str) -> WorkerView | None:
         """A worker with its jobs, as the scheduler sees it; None if it does not know it."""
         return self._dispatcher.scheduler.workers.get(worker_id)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 
 from gateway.config.scheduling import Scheduling
+from gateway.scheduling.port import SchedulerPort
 from gateway.workers.attempts import Attempts
 from gateway.workers.backend import Backend
 from gateway.workers.cooldown import Cooldown
@@ -16,7 +17,6 @@ from gateway.workers.stall import Stall
 from scheduler.actions import Action
 from scheduler.kv_forecast import deviations_for
 from scheduler.kv_report import KvReport
-from scheduler.scheduler import Scheduler
 from scheduler.worker_spec import KV_BLOCK, WorkerSpec
 
 ANY_MODEL = ""
@@ -129,7 +129,7 @@ class Member:
         unproven = self.slots.reported and not self.slots.confirmed
         return 1 if unproven else max(settings.engine_queue, 1)
 
-    def observe_load(self, scheduler: Scheduler) -> None:
+    def observe_load(self, scheduler: SchedulerPort) -> None:
         """Learn the number of slots from the engine's last report."""
         report, worker = self.backend.report, scheduler.workers.get(self.id)
         if report.running is not None and report.waiting is not None:
@@ -141,7 +141,7 @@ class Member:
                 generated=report.generated,
             )
 
-    def observe_kv(self, scheduler: Scheduler) -> list[Action]:
+    def observe_kv(self, scheduler: SchedulerPort) -> list[Action]:
         """Tell the scheduler the engine's KV use and the share of prompt tokens found cached."""
         report, worker = self.backend.report, scheduler.workers[self.id]
         self.prefix_hits.observe(report)
@@ -158,7 +158,7 @@ class Member:
         known = self.backend.config.max_num_seqs or self.backend.report.running is None
         return self.takes_jobs and not known
 
-    def is_learning(self, scheduler: Scheduler, now: float) -> bool:
+    def is_learning(self, scheduler: SchedulerPort, now: float) -> bool:
         """Whether requests wait for a full worker whose load is to be read at ``now``.
 
         The more often the slots are confirmed, the more seldom they are read again.

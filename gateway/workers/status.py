@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any
 
+from gateway.scheduling.port import SchedulerPort
 from gateway.workers.engine_report import EngineReport
 from gateway.workers.fleet import Fleet
 from gateway.workers.member import Member
-from scheduler.scheduler import Scheduler
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +74,12 @@ class WorkerStatus:
         }
 
 
-def worker_statuses(fleet: Fleet, scheduler: Scheduler) -> list[WorkerStatus]:
+def worker_statuses(fleet: Fleet, scheduler: SchedulerPort) -> list[WorkerStatus]:
     """The status of every worker, in the order in which the workers joined."""
     return [_status(member, scheduler) for member in fleet.members]
 
 
-def _status(member: Member, scheduler: Scheduler) -> WorkerStatus:
+def _status(member: Member, scheduler: SchedulerPort) -> WorkerStatus:
     status = WorkerStatus(
         url=member.id,
         healthy=member.healthy,

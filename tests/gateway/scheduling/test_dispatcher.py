@@ -14,6 +14,7 @@ from gateway.scheduling.retry_after import LONGEST_START_S
 from scheduler.policy import fcfs
 from scheduler.scheduler import Scheduler
 from tests.gateway.harness import until
+from tests.gateway.in_process import rates_of, scheduler_of
 from tests.scheduler.builders import job, running_count, spec
 
 T = TypeVar("T")
@@ -25,8 +26,9 @@ def dispatcher() -> Iterator[Dispatcher]:
     dispatcher = Dispatcher(Scheduler(fcfs, max_waiting=3))
     dispatcher.scheduler.set_worker(spec())
     yield dispatcher
-    dispatcher.scheduler.check()
-    assert dispatcher.scheduler.waiting == running_count(dispatcher.scheduler) == 0
+    scheduler = scheduler_of(dispatcher)
+    scheduler.check()
+    assert scheduler.waiting == running_count(scheduler) == 0
     assert dispatcher._decisions == {}
 
 
@@ -142,7 +144,7 @@ async def test_a_decision_for_a_job_cancelled_in_the_same_step_reaches_nobody(
 async def test_a_job_cancelled_while_it_waits_again_leaves_the_queue(
     dispatcher: Dispatcher,
 ) -> None:
-    scheduler, waits_again = dispatcher.scheduler, asyncio.Event()
+    scheduler, waits_again = scheduler_of(dispatcher), asyncio.Event()
 
     async def run() -> None:
         async with dispatcher.slot(job("1")) as slot:
@@ -209,7 +211,7 @@ async def test_a_job_past_its_deadline_is_rejected_by_the_watch(dispatcher: Disp
 async def test_the_watch_tells_the_time_so_that_silent_answers_grow(dispatcher: Dispatcher) -> None:
     async with dispatcher.slot(replace(job("1", tokens=10**6), streams=False)) as slot:
         worker_id = (await slot.wait()).worker_id
-        pace = dispatcher.scheduler.workers[worker_id].pace
+        pace = scheduler_of(dispatcher).workers[worker_id].pace
         pace.observe(1000, 0.001, asyncio.get_running_loop().time())
         watch = asyncio.create_task(dispatcher.watch_deadlines())
         await until(lambda: slot.job.attained > 1000, "the answer has grown")
@@ -270,10 +272,10 @@ async def test_complete_answers_tell_how_much_longer_than_forecast_they_are(
         async with dispatcher.slot(job("1", tokens=300)) as slot:
             await soon(slot.wait())
             slot.service_s, slot.attained = service_s, attained
-    assert 1.0 < dispatcher.rates.stretch("m") < 3.0
+    assert 1.0 < rates_of(dispatcher).stretch("m") < 3.0
     for number in range(200):
         dispatcher.rates.ended(job(str(number), tokens=300), 900)
-    assert dispatcher.rates.stretch("m") == pytest.approx(3.0, rel=0.1)
+    assert rates_of(dispatcher).stretch("m") == pytest.approx(3.0, rel=0.1)
 
 
 async def test_a_job_that_takes_the_place_of_one_that_left_counts_in_the_rate(
@@ -286,7 +288,7 @@ async def test_a_job_that_takes_the_place_of_one_that_left_counts_in_the_rate(
         await turn_of_the_loop()
         requests[number].go.set()
         await soon(requests[number].task)
-    measured = dispatcher.rates.measured("m")
+    measured = rates_of(dispatcher).measured("m")
     assert measured is not None
     assert measured[0] > 0
     for request in requests:

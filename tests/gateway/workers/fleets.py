@@ -15,6 +15,7 @@ from gateway.scheduling.dispatcher import Dispatcher
 from gateway.supervisor import Supervisor
 from gateway.workers.fleet import Fleet
 from scheduler.scheduler import Scheduler
+from tests.gateway.in_process import scheduler_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class Wing:
     @property
     def scheduler(self) -> Scheduler:
         """The dispatcher's scheduler."""
-        return self.dispatcher.scheduler
+        return scheduler_of(self.dispatcher)
 
     @contextlib.asynccontextmanager
     async def watched(self) -> AsyncIterator[None]:
@@ -51,6 +52,6 @@ async def fleet_of(*urls: str, **settings: Any) -> AsyncIterator[Wing]:
     await fleet.probe()
     try:
         yield Wing(fleet, dispatcher)
-        dispatcher.scheduler.check()
+        scheduler_of(dispatcher).check()
     finally:
         await fleet.close()

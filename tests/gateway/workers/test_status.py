@@ -25,6 +25,7 @@ from gateway.workers.status import worker_statuses
 from predictor.adaptive import AdaptiveLayer
 from scheduler.job import Job
 from scheduler.length import LengthDistribution
+from tests.gateway.in_process import scheduler_of
 
 BUSY, UNKNOWN = "http://busy", "http://unknown"
 
@@ -47,7 +48,7 @@ async def fleet() -> AsyncIterator[Fleet]:
 @pytest.fixture
 def dispatcher(fleet: Fleet) -> Dispatcher:
     dispatcher = fleet._dispatcher
-    scheduler, busy = dispatcher.scheduler, fleet[BUSY]
+    scheduler, busy = scheduler_of(dispatcher), fleet[BUSY]
     spec = busy.spec(Config().scheduling)
     scheduler.set_worker(spec, healthy=True)
     job = Job("j", "m", 0.0, prompt_tokens=10, length=LengthDistribution.point(100), sequences=2)
@@ -129,6 +130,6 @@ def test_metrics_show_the_same_and_leave_out_what_is_not_known(
 
 
 def test_a_worker_without_work_has_gauges_of_zero(fleet: Fleet, dispatcher: Dispatcher) -> None:
-    dispatcher.scheduler.workers[BUSY].remove("j")
+    scheduler_of(dispatcher).workers[BUSY].remove("j")
     busy, _ = worker_statuses(fleet, dispatcher.scheduler)
     assert (busy.requests, busy.sequences, busy.slots, busy.expected_tokens) == (0, 0, 8, 0.0)
