@@ -5,6 +5,10 @@ from __future__ import annotations
 from tests.faults.fault import Fault
 
 _RUN = "tests/gateway/on_ray/test_serve_run.py::"
+_ROUTER = (
+    "tests/gateway/on_ray/test_router.py::"
+    "test_requests_go_shortest_first_and_every_slot_is_free_again"
+)
 
 FAULTS: tuple[Fault, ...] = (
     Fault(
@@ -27,5 +31,20 @@ FAULTS: tuple[Fault, ...] = (
         new="flags: dict[Location, object] = {}",
         test=_RUN + "test_pages_for_this_machine_alone_are_closed",
         why="Everybody who reaches Serve's proxies sees the operators' dashboard",
+    ),
+    Fault(
+        file="gateway/on_ray/router.py",
+        old="return there + 1",
+        new="return super().target_num_routing_tasks",
+        test=_ROUTER,
+        why="Requests beyond the first two wait in Serve's own order",
+    ),
+    Fault(
+        file="gateway/on_ray/turns.py",
+        old="        except BaseException:\n            self.end(owner)\n            raise\n",
+        new="        except BaseException:\n            raise\n",
+        test="tests/gateway/on_ray/test_turns.py::"
+        "test_the_shortest_goes_first_and_a_cancelled_request_leaves_no_trace",
+        why="A request that is cancelled while it waits keeps its place for ever",
     ),
 )
