@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
@@ -56,6 +57,7 @@ class Arm:
         tenants: whether the requests' tenants share the engines fairly.
         latency: seconds from the scheduler's decision until the engine may take the request;
             ``engine_queue`` bridges this time. ``stock`` has no latency.
+        kv_report_s: seconds between two of the engines' reports of their KV use; infinite: none.
 
     Raises:
         ValueError: the policy is unknown.
@@ -72,6 +74,7 @@ class Arm:
     forecast_kv: bool = True
     tenants: bool = False
     latency: float = 0.0
+    kv_report_s: float = math.inf
 
     def __post_init__(self) -> None:
         if self.policy not in NAMES:

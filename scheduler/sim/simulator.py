@@ -14,6 +14,7 @@ from heapq import heappop, heappush
 
 from scheduler.actions import Action, Dispatch
 from scheduler.engine_priority import priority
+from scheduler.kv_report import KvReport
 from scheduler.records import RequestRecord
 from scheduler.scheduler import Scheduler
 from scheduler.sim.arms import ORACLE, Arm, Server
@@ -105,6 +106,7 @@ class _Simulation:
         self._idle = set(range(len(servers)))
         self._next_engine = 0
         self._now = 0.0
+        self._report_due = math.inf if self._scheduler is None else arm.kv_report_s
         self._arrivals = arrivals
         self._records = [
             RequestRecord(arrival, prompt_tokens=r.prompt_tokens, output_tokens=r.output_tokens)
@@ -117,7 +119,11 @@ class _Simulation:
         index, count = 0, len(arrivals)
         while index < count or sent or ends:
             arrival = arrivals[index] if index < count else math.inf
-            if arrival <= min(sent[0][0] if sent else math.inf, ends[0][0] if ends else math.inf):
+            others = min(sent[0][0] if sent else math.inf, ends[0][0] if ends else math.inf)
+            if self._report_due <= min(arrival, others):
+                self._now = self._report_due
+                self._report()
+            elif arrival <= others:
                 self._now = arrival
                 self._arrive(index)
                 index += 1
@@ -215,6 +221,14 @@ class _Simulation:
         for name, generated in step.reached:
             if self._requests[int(name)].streamed:
                 self._carry_out(scheduler.progress(name, generated))
+
+    def _report(self) -> None:
+        """Tell the scheduler the KV use of every engine, as the gateway reads it."""
+        assert self._scheduler is not None
+        self._report_due += self._arm.kv_report_s
+        for number, (engine, server) in enumerate(zip(self._engines, self._servers, strict=True)):
+            report = KvReport(engine.kv_usage * server.kv_tokens, settled=not engine.waiting)
+            self._carry_out(self._scheduler.observe_kv(str(number), report))
 
     @property
     def _generated(self) -> int:

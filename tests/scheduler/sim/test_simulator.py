@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import dataclass, field, replace
 
@@ -183,6 +184,18 @@ def test_progress_of_answers_that_are_not_streamed_is_estimated_by_their_worker_
         dispatched[streamed] = outcome.records[2].dispatched
     assert dispatched[True] == 50.0 + 112.0
     assert dispatched[False] == pytest.approx(50.0 + 112.0, abs=20)
+
+
+def test_reports_of_the_kv_use_correct_the_count_by_which_requests_are_let_in() -> None:
+    # Ten blocks of 16 tokens hold ten of these requests; counted is half a block for each.
+    engine = server(slots=64, blocks=10)
+    later = {}
+    for every in (math.inf, 3.0):
+        arm = Arm("fcfs", kv_report_s=every)
+        outcome = simulate([request(12, prompt=1)] * 40, [0.0] * 40, [engine], arm)
+        later[every] = sum(record.dispatched == 12.0 for record in outcome.records)
+        assert len(outcome.ended) == 40
+    assert later == {math.inf: 10, 3.0: 9}
 
 
 def test_service_times_set_the_length_of_a_turn() -> None:
