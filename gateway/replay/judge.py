@@ -180,6 +180,7 @@ def _model(found: Sequence[Pool], begun: float) -> dict[str, Any]:
     return {
         "workers": sum(len(pool.workers) for pool in found),
         "costs": asdict(found[0].costs),
+        "delay_s": round(max(pool.delay for pool in found), 4),
         "cost_fit_error": round(max(pool.fit_error for pool in found), 4),
         "replay_s": round(time.monotonic() - begun, 2),
     }

@@ -21,6 +21,9 @@ _CONTEXT = 131_072
 _MOST_BLOCKS = 2**40
 """KV blocks of a worker that does not tell them."""
 
+LEAST_DELAY_S = 0.005
+"""Seconds from a decision of the gateway to the engine and back, at least: HTTP on one machine."""
+
 FEWEST_OF_A_WORKER = 100
 """Answers from which on a worker has costs of its own. Below, its pool's answers count."""
 
@@ -39,6 +42,8 @@ class Pool:
     fit_error: float = 0.0
     factor: float = 1.0
     """By how much the costs were scaled after they were learned."""
+    delay: float = LEAST_DELAY_S
+    """Seconds from a decision of the gateway to the engines and back."""
 
     def scale(self, factor: float, learned: Sequence[Server]) -> None:
         """Let every step take ``factor`` times as long as on the ``learned`` servers."""

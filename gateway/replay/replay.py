@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 
 from gateway.calibrate.robust import Array
-from gateway.replay.pools import Pool
+from gateway.replay.delay import delay
+from gateway.replay.engine_run import Rows, actual, simulated
+from gateway.replay.pools import LEAST_DELAY_S, Pool
 from gateway.replay.root import Root
 from gateway.replay.seen import Seen, Window
-from scheduler.records import RequestRecord
 from scheduler.sim.arms import STOCK, Arm
-from scheduler.sim.request import Request
-from scheduler.sim.simulator import simulate
 
 PRESENT, FCFS = "present", "fcfs"
 ACTUAL = "actual"
@@ -32,18 +31,19 @@ MOST_SCALING, SCALED_ENOUGH = 2.0, 0.01
 FEWEST_SCALED = 30
 """Measured requests of a pool from which on its step costs are corrected."""
 
-Rows = dict[int, tuple[float, ...]]
-"""By a request's index: the fields of ``Latencies``."""
+_SETTINGS = ("engine_queue", "priority", "overflow", "tenants", "kv_report_s")
+"""Settings of the gateway that hold under every policy."""
 
 
 @dataclass(slots=True)
 class Latencies:
-    """Seconds of each measured request; NaN where there is none, as the TTFT of a whole answer."""
+    """A column of each field of ``Row``, over the measured requests."""
 
     e2e: Array
     ttft: Array
     per_token: Array
     preemptions: Array
+    start: Array
 
 
 @dataclass(slots=True)
@@ -64,7 +64,7 @@ class Replayed:
 
 def arms(policy: Mapping[str, Any]) -> dict[str, Arm]:
     """The present policy with its settings, and the baselines."""
-    shared = {name: policy[name] for name in ("engine_queue", "priority", "overflow", "tenants")}
+    shared = {name: policy[name] for name in _SETTINGS}
     present = Arm(policy["policy"], ageing=policy["ageing"], level=policy["level"], **shared)
     return {PRESENT: present, FCFS: Arm("fcfs", **shared), STOCK: Arm(STOCK)}
 
@@ -84,7 +84,7 @@ def replay(window: Window, pools: Sequence[Pool], policy: Mapping[str, Any]) -> 
             index: row
             for pool, (arm, present) in zip(pools, runs, strict=True)
             for index, row in (
-                present if name == PRESENT else _simulated(pool, seen, arm[name])
+                present if name == PRESENT else simulated(pool, seen, arm[name])
             ).items()
         }
         replayed.arms[name] = _latencies(rows, chosen)
@@ -101,13 +101,12 @@ def rerun(
     """The latencies of ``requests`` under another policy, on engines that ``replay`` has fitted."""
     rows: Rows = {}
     for pool, heeded in zip(pools, heeds, strict=True):
-        rows |= _simulated(pool, seen, arms({**policy, "priority": heeded})[PRESENT])
+        rows |= simulated(pool, seen, arms({**policy, "priority": heeded})[PRESENT])
     return _latencies(rows, requests)
 
 
 def _latencies(rows: Rows, requests: Sequence[int]) -> Latencies:
-    columns = zip(*(rows[index] for index in requests), strict=True)
-    return Latencies(*map(_column, columns))
+    return Latencies(*np.array([rows[index] for index in requests], dtype=float).T)
 
 
 def _present(
@@ -120,8 +119,11 @@ def _present(
     """
     heeds = (True, False) if policy["priority"] else (False,)
     found = [arms({**policy, "priority": heeded}) for heeded in heeds]
-    tried = [(one, _simulated(pool, seen, one[PRESENT])) for one in found]
+    tried = [(one, simulated(pool, seen, one[PRESENT])) for one in found]
     chosen, rows = min(tried, key=lambda one: _distance(one[1], seen))
+    pool.delay = delay(rows, seen)
+    if pool.delay > LEAST_DELAY_S:
+        rows = simulated(pool, seen, chosen[PRESENT])
     return chosen, _scaled(pool, seen, chosen[PRESENT], rows)
 
 
@@ -130,7 +132,7 @@ def _distance(rows: Rows, seen: Sequence[Seen]) -> float:
     return float(
         np.nansum(
             [
-                abs(row[0] - (one.ended.finished - one.begun.arrival))
+                abs(row.e2e - (one.ended.finished - one.begun.arrival))
                 for index, row in rows.items()
                 if (one := seen[index]).measured and one.ended is not None
             ]
@@ -149,15 +151,15 @@ def _scaled(pool: Pool, seen: Sequence[Seen], present: Arm, rows: Rows) -> Rows:
     measured = [index for index in pool.requests if seen[index].measured]
     if len(measured) < FEWEST_SCALED:
         return rows
-    actual = max(sum(_e2e(seen[index]) for index in measured), 1e-9)
+    came = max(sum(_e2e(seen[index]) for index in measured), 1e-9)
     root, place, learned = Root(math.log(MOST_SCALING)), 0.0, pool.servers
     best, kept = math.inf, (pool.factor, pool.servers, rows)
     for trial in range(SCALINGS + 1):
         if trial:
             pool.scale(math.exp(place), learned)
-            rows = _simulated(pool, seen, present)
-        simulated = float(np.nansum([rows[index][0] for index in measured]))
-        off = math.log(max(simulated, 1e-9) / actual)
+            rows = simulated(pool, seen, present)
+        took = float(np.nansum([rows[index].e2e for index in measured]))
+        off = math.log(max(took, 1e-9) / came)
         if abs(off) < best:
             best, kept = abs(off), (pool.factor, pool.servers, rows)
         if abs(off) < SCALED_ENOUGH:
@@ -172,54 +174,5 @@ def _e2e(one: Seen) -> float:
     return 0.0 if one.ended is None else one.ended.finished - one.begun.arrival
 
 
-def _took(one: Seen) -> float:
-    """Seconds from the first token to the end; 0 of an answer that is not streamed."""
-    ended = one.ended
-    return 0.0 if ended is None or ended.first_token is None else ended.finished - ended.first_token
-
-
-def _column(values: Sequence[float]) -> Array:
-    return np.array(values, dtype=float)
-
-
 def _actual(seen: Sequence[Seen]) -> Latencies:
-    rows = [_row(_record(one), one, 0) for one in seen]
-    return Latencies(*np.array(rows, dtype=float).T)
-
-
-def _record(one: Seen) -> RequestRecord:
-    begun, ended = one.begun, one.ended
-    assert ended is not None
-    return RequestRecord(
-        begun.arrival,
-        first_token=ended.first_token,
-        finished=ended.finished,
-        output_tokens=ended.output_tokens,
-    )
-
-
-def _simulated(pool: Pool, seen: Sequence[Seen], arm: Arm) -> Rows:
-    """The row of each request of a pool, by the request's index; of sequences the last one's.
-
-    A part of a log may have no request of a pool: its model may have come later.
-    """
-    if not pool.requests:
-        return {}
-    requests: list[Request] = []
-    for index in pool.requests:
-        requests += seen[index].requests(index)
-    arrivals = [seen[request.number].begun.arrival for request in requests]
-    begin = min(arrivals)
-    outcome = simulate(requests, [at - begin for at in arrivals], pool.servers, arm)
-    return {
-        request.number: _row(record, seen[request.number], outcome.preempted[place])
-        for place, (request, record) in enumerate(zip(requests, outcome.records, strict=True))
-    }
-
-
-def _row(record: RequestRecord, one: Seen, preempted: int) -> tuple[float, ...]:
-    """The fields of ``Latencies``; NaN for what the request has not."""
-    streamed = one.ended is not None and one.ended.first_token is not None
-    ttft = record.ttft if streamed else None
-    values = (record.e2e, ttft, record.normalised_latency, float(preempted))
-    return tuple(np.nan if value is None else value for value in values)
+    return Latencies(*np.array([actual(one) for one in seen], dtype=float).T)

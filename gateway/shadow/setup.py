@@ -34,6 +34,7 @@ def policy_of(config: Config) -> dict[str, Any]:
         "priority": scheduling.send_priority,
         "overflow": scheduling.kv_overflow,
         "tenants": config.tenants.fair,
+        "kv_report_s": config.health.scrape_s,
     }
 
 

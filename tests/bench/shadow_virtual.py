@@ -44,6 +44,7 @@ from tests.bench.shadow import (
 )
 
 LATENCY_S = 0.02
+KV_REPORT_S = 10.0
 NOISE, DRIFT, KEEP = 0.1, 0.1, 0.999
 
 
@@ -98,14 +99,14 @@ def run(regime: str, seed: int, minutes: float) -> dict[str, Any]:
     engine = REGIMES[regime]
     costs = (COSTS.base, COSTS.per_sequence, COSTS.per_kv_token, COSTS.per_prefill_token)
     outcomes = []
-    for arm in (Arm(STOCK), Arm("sejf", priority=True, latency=LATENCY_S)):
+    for arm in (Arm(STOCK), Arm("sejf", priority=True, latency=LATENCY_S, kv_report_s=KV_REPORT_S)):
         UnsteadyCosts.rng, UnsteadyCosts.drift = random.Random(seed), 0.0
         outcomes.append(simulate(requests, at, [Server(engine, UnsteadyCosts(*costs))], arm))
     kv_tokens = engine.num_blocks * engine.block_size
     setup = {
         **{"policy": "sejf", "ageing": AGEING, "level": LEVEL, "engine_queue": ENGINE_QUEUE},
         **{"priority": True, "overflow": KV_OVERFLOW_PROBABILITY, "tenants": False},
-        "tolerance": 10.0,
+        **{"kv_report_s": KV_REPORT_S, "tolerance": 10.0},
         "workers": [("w", (MODEL,), engine.max_num_seqs, kv_tokens, 16, engine.max_model_len)],
     }
     page = judge(told(requests, outcomes[1].records).window(1e9, 1e10, len(at)), setup)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.faults.fault import Fault
 
+_ADMISSION = "tests/gateway/replay/test_admission.py::"
 _JUDGE = "tests/gateway/replay/test_judge.py::"
 _ROOT = "tests/gateway/replay/test_root.py::"
 _SCALING = "tests/gateway/replay/test_scaling.py::"
@@ -75,7 +76,7 @@ FAULTS: tuple[Fault, ...] = (
         why="The last trial's costs stay although an earlier one fitted better",
     ),
     Fault(
-        file="gateway/replay/replay.py",
+        file="gateway/replay/engine_run.py",
         old="    if not pool.requests:\n",
         new="    if False:\n",
         test="tests/gateway/report/test_saved.py::"
@@ -88,6 +89,28 @@ FAULTS: tuple[Fault, ...] = (
         new="factor",
         test=_JUDGE + "test_costs_that_were_bent_until_they_fit_show_no_figures",
         why="Costs that were bent until they fit show figures",
+    ),
+    Fault(
+        file="gateway/replay/replay.py",
+        old="    pool.delay = delay(rows, seen)\n",
+        new="",
+        test=_ADMISSION + "test_the_delay_is_read_from_the_first_tokens",
+        why="A gateway far from its workers is replayed as one with slow engines",
+    ),
+    Fault(
+        file="gateway/replay/replay.py",
+        old='"tenants", "kv_report_s")',
+        new='"tenants")',
+        test=_ADMISSION + "test_admission_goes_by_reports_of_the_kv_use_as_it_does_in_the_gateway",
+        why="The replay admits more than the gateway, and takes the engine for slower",
+    ),
+    Fault(
+        file="scheduler/sim/simulator.py",
+        old="                self._report()\n",
+        new="                pass\n",
+        test="tests/scheduler/sim/test_simulator.py::"
+        "test_reports_of_the_kv_use_correct_the_count_by_which_requests_are_let_in",
+        why="In the simulator no engine reports its KV use",
     ),
     Fault(
         file="gateway/shadow/feed.py",

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gateway.replay import engine_run
 from gateway.replay import replay as replaying
 from gateway.replay.judge import equipped, figures
 from gateway.replay.replay import ACTUAL, PRESENT, replay
@@ -48,7 +49,7 @@ def test_of_all_trials_the_best_one_counts(
         errors.append(abs(float(np.log(mean / true))))
         return outcome
 
-    monkeypatch.setattr(replaying, "simulate", noted)
+    monkeypatch.setattr(engine_run, "simulate", noted)
     setup = {**saturated.setup, "priority": False}
     (pool,) = found = equipped(window, setup, COSTS.scaled(1.05))
     replayed = replay(window, found, setup)

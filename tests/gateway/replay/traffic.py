@@ -10,7 +10,7 @@ from gateway.replay.seen import History
 from gateway.shadow.records import Begun, Ended
 from scheduler.length import LengthDistribution
 from scheduler.policy import AGEING, LEVEL
-from scheduler.sim.arms import Arm, Server
+from scheduler.sim.arms import STOCK, Arm, Server
 from scheduler.sim.arrivals import poisson
 from scheduler.sim.costs import StepCosts
 from scheduler.sim.engine_config import EngineConfig
@@ -19,6 +19,12 @@ from scheduler.sim.simulator import Outcome, simulate
 from scheduler.worker_spec import ENGINE_QUEUE, KV_OVERFLOW_PROBABILITY
 
 COSTS = StepCosts(0.02, 1e-4, 1e-6, 2e-4)
+DELAY_S = 0.008
+"""Seconds from the gateway to the engine."""
+
+KV_REPORT_S = 2.0
+"""Seconds between two readings of the engine's KV use."""
+
 SETUP: dict[str, Any] = {
     "policy": "sejf",
     "ageing": AGEING,
@@ -27,6 +33,7 @@ SETUP: dict[str, Any] = {
     "priority": True,
     "overflow": KV_OVERFLOW_PROBABILITY,
     "tenants": False,
+    "kv_report_s": KV_REPORT_S,
     "window_s": 1e6,
     "interval_s": 1.0,
     "most_requests": 10_000,
@@ -55,7 +62,8 @@ class Traffic:
 
     def under(self, policy: str) -> Outcome:
         """What would have come under another policy."""
-        return simulate(self.requests, self.arrivals, self.servers, _arm(policy))
+        arm = Arm(STOCK) if policy == STOCK else _arm(policy)
+        return simulate(self.requests, self.arrivals, self.servers, arm)
 
     def history(
         self, *, slower: float = 1.0, streamed: bool = True, uneven: float = 0.0
@@ -87,15 +95,17 @@ def traffic(
     rate: float = 2.6,
     heeds: bool = True,
     costs: StepCosts = COSTS,
+    delay: float = DELAY_S,
 ) -> Traffic:
     """Poisson arrivals of answers of 1 to 400 tokens, with forecasts that are fairly good.
 
-    ``heeds``: whether the engine heeds priorities. ``costs``: of its steps.
+    ``heeds``: whether the engine heeds priorities. ``costs``: of its steps. ``delay``: seconds from
+    the gateway to the engine.
     """
     rng = random.Random(0)
     requests = [_request(rng, number) for number in range(count)]
     arrivals = poisson(count, rate, rng)
-    arm = replace(_arm(setup["policy"]), priority=heeds)
+    arm = replace(_arm(setup["policy"]), priority=heeds, latency=delay)
     outcome = simulate(requests, arrivals, _servers(setup, costs), arm)
     return Traffic(setup, requests, arrivals, outcome)
 
@@ -116,4 +126,4 @@ def _servers(setup: dict[str, Any], costs: StepCosts = COSTS) -> list[Server]:
 
 
 def _arm(policy: str) -> Arm:
-    return replace(Arm(policy), priority=True)
+    return replace(Arm(policy), priority=True, latency=DELAY_S, kv_report_s=KV_REPORT_S)
