@@ -76,23 +76,27 @@ def pace_of(url: str) -> tuple[float, float]:
     return taken, due
 
 
+def run_paced(config: EmulatorConfig) -> None:
+    """Run a worker of this configuration until SIGTERM; prints its URL. See ``pace_of``."""
+
+    async def pace(_: Request) -> JSONResponse:
+        return JSONResponse([MeteredCosts.pace.taken * config.speed, MeteredCosts.pace.due])
+
+    metered = replace(config, costs=MeteredCosts(**asdict(config.costs)))
+    with EmbeddedEmulator(metered) as worker:
+        worker.app.router.routes.append(Route("/pace", pace))
+        print(worker.url, flush=True)
+        signal.pause()
+
+
 def main() -> None:
     """Run the worker; ``/pace`` tells how it keeps pace."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("models", nargs="+", metavar="MODEL")
     parser.add_argument("--speed", type=float, required=True)
     args = parser.parse_args()
-
-    async def pace(_: Request) -> JSONResponse:
-        return JSONResponse([MeteredCosts.pace.taken * args.speed, MeteredCosts.pace.due])
-
     engine = replace(SETUP.servers()[0].config, scheduling_policy="priority")
-    costs = MeteredCosts(**asdict(SETUP.costs))
-    config = EmulatorConfig(tuple(args.models), engine, costs, args.speed)
-    with EmbeddedEmulator(config) as worker:
-        worker.app.router.routes.append(Route("/pace", pace))
-        print(worker.url, flush=True)
-        signal.pause()
+    run_paced(EmulatorConfig(tuple(args.models), engine, SETUP.costs, args.speed))
 
 
 if __name__ == "__main__":

@@ -21,7 +21,6 @@ import json
 import math
 import os
 import random
-import signal
 import sys
 import tempfile
 import time
@@ -33,7 +32,7 @@ from pathlib import Path
 from statistics import fmean, median
 from typing import Any
 
-from gateway.emulator import EmbeddedEmulator, EmulatorConfig
+from gateway.emulator import EmulatorConfig
 from scheduler.length import LengthDistribution
 from scheduler.records import RequestRecord
 from scheduler.sim.arms import STOCK, Server
@@ -44,6 +43,7 @@ from scheduler.sim.measures import quantile
 from scheduler.sim.request import Request
 from tests.bench.burst import server_process
 from tests.bench.load import stream_all
+from tests.bench.paced_emulator import pace_of, run_paced
 from tests.bench.processes import free_port
 from tests.bench.sustained import Journal
 from tests.vllm.engine import read_metrics
@@ -182,6 +182,7 @@ def run(regime: str, seed: int, minutes: float) -> dict[str, Any]:
         direct, through = asyncio.run(both((workers[0], url), sent, at))
         page = page_of(admin, len(sent))
         preempted = [read_metrics(one)["vllm:num_preemptions_total"] for one in workers]
+        paces = [taken / due for taken, due in map(pace_of, workers)]
     return {
         "requests": len(sent),
         "minutes": minutes,
@@ -189,6 +190,7 @@ def run(regime: str, seed: int, minutes: float) -> dict[str, Any]:
         "actual": measured(through),
         "preempted": preempted,
         "page": page,
+        "pace": paces,
         "load_average": os.getloadavg()[1],
     }
 
@@ -256,6 +258,16 @@ def table_of(found: Sequence[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def paces_of(found: Sequence[dict[str, Any]]) -> str:
+    """A line for each regime: how long steps took by the clock, which should be 1 times as due."""
+    lines = []
+    for regime in REGIMES:
+        ratios = [one for line in found if line["regime"] == regime for one in line["pace"]]
+        if ratios:
+            lines.append(f"{regime}: steps took {_spread(ratios, '.3f')} times as long as due")
+    return "\n".join(lines)
+
+
 def _spread(values: Sequence[float], style: str) -> str:
     low, high = format(min(values), style), format(max(values), style)
     return f"{format(median(values), style)} ({low}..{high})"
@@ -263,11 +275,7 @@ def _spread(values: Sequence[float], style: str) -> str:
 
 def worker(regime: str) -> None:
     """Run an emulated worker until SIGTERM; prints its URL."""
-    with EmbeddedEmulator(
-        EmulatorConfig((MODEL,), REGIMES[regime], COSTS, SPEEDS[regime])
-    ) as emulator:
-        print(emulator.url, flush=True)
-        signal.pause()
+    run_paced(EmulatorConfig((MODEL,), REGIMES[regime], COSTS, SPEEDS[regime]))
 
 
 def main() -> None:
@@ -277,20 +285,24 @@ def main() -> None:
     parser.add_argument("--worker", choices=tuple(REGIMES))
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--regimes", default=",".join(REGIMES))
+    parser.add_argument("--at-once", type=int, default=1, help="seeds that run side by side")
     parser.add_argument("--check", action="store_true", help="fail if it is too far off")
     args = parser.parse_args()
     if args.worker:
         worker(args.worker)
         return
     journal = Journal(args.runs)
-    for seed in range(args.seeds):
-        missing = [one for one in REGIMES if journal.find(regime=one, seed=seed) is None]
-        with ThreadPoolExecutor() as threads:
-            lines = threads.map(lambda one, seed=seed: run(one, seed, args.minutes), missing)
-            for regime, line in zip(missing, lines, strict=True):
+    seeds = range(args.seeds)
+    for batch in (seeds[at : at + args.at_once] for at in range(0, args.seeds, args.at_once)):
+        pairs = [(regime, seed) for seed in batch for regime in args.regimes.split(",")]
+        missing = [one for one in pairs if journal.find(regime=one[0], seed=one[1]) is None]
+        with ThreadPoolExecutor(len(pairs)) as threads:
+            lines = threads.map(lambda one: run(one[0], one[1], args.minutes), missing)
+            for (regime, seed), line in zip(missing, lines, strict=True):
                 journal.add(regime=regime, seed=seed, arm=STOCK, **line)
                 print(regime, seed, row(line), file=sys.stderr, flush=True)
-    print(table_of(journal.lines))
+    print(table_of(journal.lines), paces_of(journal.lines), sep="\n")
     if args.check and (wrong := too_far_off(journal.lines)):
         sys.exit("\n".join(wrong))
 
