@@ -8,7 +8,7 @@ import re
 import resource
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,27 @@ def free_port() -> int:
         one.bind(("127.0.0.1", 0))
         port: int = one.getsockname()[1]
         return port
+
+
+def go_first() -> None:
+    """Let the niceness of this process, below 0, count against every other process.
+
+    Linux gives each session an equal share of the cores (autogroup), whatever the niceness of its
+    processes, so that ``nice`` alone is without effect against the programs of other terminals. The
+    process gets a session of its own, if it may, and the session the process's niceness.
+    """
+    mine = os.getpriority(os.PRIO_PROCESS, 0)
+    if mine < 0:
+        with suppress(PermissionError):  # it leads a group of processes, and keeps its session
+            os.setsid()
+        share_of(os.getpid(), mine)
+
+
+def share_of(pid: int, niceness: int) -> None:
+    """Set the niceness of the session of a process, where sessions share the cores."""
+    group = Path(f"/proc/{pid}/autogroup")
+    if group.exists():
+        group.write_text(str(niceness))
 
 
 @contextmanager

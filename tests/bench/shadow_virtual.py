@@ -35,13 +35,10 @@ from tests.bench.shadow import (
     MODEL,
     REGIMES,
     bodies,
-    measured,
     rate_of,
-    row,
-    table_of,
     times,
-    too_far_off,
 )
+from tests.bench.shadow_table import measured, row, table_of, too_far_off
 
 LATENCY_S = 0.02
 KV_REPORT_S = 10.0
@@ -142,7 +139,7 @@ def main() -> None:
         for regime in REGIMES:
             lines.append(run(regime, seed, args.minutes))
             print(regime, seed, row(lines[-1]), file=sys.stderr, flush=True)
-    print(table_of(lines))
+    print(table_of(lines, REGIMES))
     if args.out:
         args.out.write_text("".join(json.dumps(line) + "\n" for line in lines))
     if args.check and (wrong := too_far_off(lines)):

@@ -1,7 +1,7 @@
 """What the shadow says was saved, against a real A/B on real vLLM engines.
 
     python -m tests.bench.shadow_vllm --runs FILE [--seeds 2] [--minutes 10]
-                                      [--regimes slots,memory]
+                                      [--regimes slots,memory] [--check]
 
 As ``tests.bench.shadow``, with a vLLM server (CPU build, tiny random model) for the emulated
 workers. The engine has one CPU core, gateway and clients the other, so the arms run one after
@@ -23,17 +23,16 @@ from typing import Any
 from scheduler.sim.capacity import SHARE
 from tests.bench.burst import CLIENT_CPU, ENGINE_CPU
 from tests.bench.load import stream_all
+from tests.bench.processes import go_first, share_of
 from tests.bench.shadow import (
     DRAIN_S,
     MODEL,
     bodies,
     gateway,
-    measured,
     page_of,
-    row,
-    table_of,
     times,
 )
+from tests.bench.shadow_table import measured, row, table_of, too_far_off
 from tests.bench.sustained import Journal
 from tests.vllm.engine import VllmServer, read_metrics
 
@@ -72,6 +71,7 @@ def run(regime: str, seed: int, minutes: float) -> dict[str, Any]:
     """One run of both arms."""
     os.sched_setaffinity(0, CLIENT_CPU)
     with engine(regime) as server:
+        share_of(server.pid, os.getpriority(os.PRIO_PROCESS, 0))  # it has a session of its own
         rate = capacity(server.url, seed)
         at = times(regime, rate, 60 * minutes, seed)
         sent, slots = bodies(len(at), seed), REGIMES[regime]["max_num_seqs"]
@@ -105,7 +105,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--regimes", default=",".join(REGIMES))
+    parser.add_argument("--check", action="store_true", help="fail if it is too far off")
     args = parser.parse_args()
+    go_first()
     journal = Journal(args.runs)
     for seed in range(args.seeds):
         for regime in args.regimes.split(","):
@@ -113,7 +115,9 @@ def main() -> None:
                 line = run(regime, seed, args.minutes)
                 journal.add(regime=regime, seed=seed, arm="stock", **line)
                 print(regime, seed, row(line), file=sys.stderr, flush=True)
-    print(table_of(journal.lines))
+    print(table_of(journal.lines, REGIMES))
+    if args.check and (wrong := too_far_off(journal.lines)):
+        sys.exit("\n".join(wrong))
 
 
 if __name__ == "__main__":
