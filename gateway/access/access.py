@@ -18,6 +18,8 @@ from gateway.access.failures import Failures
 from gateway.access.key_file import KeyFileError
 from gateway.access.ledger import Ledger
 from gateway.access.refusals import Refused, no_access, no_key_set, too_many_failures
+from gateway.access.shared_accounts import SharedAccounts
+from gateway.access.shared_table import SharedTable
 from gateway.access.tokens import Tokens, is_token
 from gateway.clients.connections import network
 from gateway.config.access import Access as Settings
@@ -46,7 +48,7 @@ class Access:
         self._unused = ""
         """Why the file of keys, as it is now, is not used; "" where it is."""
         self._running: set[Admission] = set()
-        self._accounts = Accounts(self.ledger)
+        self._accounts: Accounts = Accounts(self.ledger)
         self._failures = Failures(settings.failures_per_min)
         self._on = False
         self._contents = self._before = read_contents(Settings())
@@ -66,6 +68,10 @@ class Access:
     def problem(self) -> str:
         """Why the file of keys is not used as it is now, or not all of it; "" where it is."""
         return self._unused or self._directory.problem
+
+    def share(self, table: SharedTable) -> None:
+        """Keep the accounts together with other processes, before any request."""
+        self._accounts = SharedAccounts(self.ledger, table, self.clock)
 
     async def prepare(self, settings: Settings) -> None:
         """Read the file of keys for ``apply`` in a thread: ten thousand keys take a second.

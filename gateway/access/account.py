@@ -89,6 +89,9 @@ class Account:
                 raise over_limit(Refused.TOKENS, holder.title, limit, wait, tokens=tokens)
         self.reserved += tokens
 
+    def refresh(self) -> None:
+        """Take the present numbers, to be shown: these are always present."""
+
     def settle(self, reserved: float, came: float, clock: Clock) -> None:
         """Put the tokens that came in place of those that were reserved."""
         self.reserved -= reserved
@@ -115,11 +118,14 @@ class Accounts:
         """A holder's account; new for one that is not known."""
         account = self._accounts.get(name)
         if account is None:
-            account = self._accounts[name] = Account(self.ledger.of(name))
+            account = self._accounts[name] = self._made(name)
             self._forget()
         else:
             self._accounts.move_to_end(name)
         return account
+
+    def _made(self, name: str) -> Account:
+        return Account(self.ledger.of(name))
 
     def together(self, holder: Holder, members: Callable[[str], set[str]], wall: float) -> Account:
         """The account of a holder's group, which begins with what its ``members`` have spent."""

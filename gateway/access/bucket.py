@@ -20,7 +20,7 @@ class Bucket:
     """
 
     used: float = 0.0
-    _at: float = -math.inf
+    at: float = -math.inf
     """When ``used`` was right."""
 
     def take(self, amount: float, limit: float, now: float) -> float:
@@ -50,7 +50,7 @@ class Bucket:
         self.used = max(0.0, self.used + amount)
 
     def _fade(self, limit: float, now: float) -> None:
-        if now > self._at:
-            faded = (now - self._at) * limit / PERIOD_S
+        if now > self.at:
+            faded = (now - self.at) * limit / PERIOD_S
             self.used = max(0.0, self.used - faded)
-            self._at = now
+            self.at = now

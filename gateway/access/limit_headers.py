@@ -17,6 +17,8 @@ def limit_headers(accounts: Sequence[tuple[Account, Limits]], now: float) -> Hea
 
     Of several accounts, the one with the least left counts. ``now`` is on their clock.
     """
+    for one, _ in accounts:
+        one.refresh()
     requests = ((one.requests, limits.requests_per_min) for one, limits in accounts)
     tokens = ((one.tokens, limits.tokens_per_min) for one, limits in accounts)
     return [*_of("requests", requests, now), *_of("tokens", tokens, now)]
