@@ -12,7 +12,7 @@ from gateway.config.errors import ConfigError
 from gateway.config.load import load_config
 from gateway.usage.counts import today
 from gateway.usage.database import UsageFileError
-from gateway.usage.read import read_usage
+from gateway.usage.read import read_all_usage
 from gateway.usage.report import GROUPS, Report, print_table
 from predictor.exit_codes import bad_input
 
@@ -49,7 +49,7 @@ def run_usage(args: argparse.Namespace) -> int:
         if since > until:
             raise UsageFileError(f"--since {since} is after --until {until}; swap them")
         by = _groups(args.by)
-        report = Report.of(read_usage(_file(args), since, until), since, until, by)
+        report = Report.of(read_all_usage(_file(args), since, until), since, until, by)
     except ConfigError as error:
         return bad_input(error)
     if args.csv:

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 from gateway.config.usage import UsageSettings
 from gateway.usage.counts import (
@@ -24,8 +25,10 @@ from gateway.usage.counts import (
     merge,
 )
 from gateway.usage.database import Database, UsageFileError
+from gateway.usage.files import files_beside
 from gateway.usage.journal import Journal, encode, journals
 from gateway.usage.names import Names
+from gateway.usage.read import read_usage
 from gateway.usage.spent import first_of_month, spent_by_key
 from gateway.usage.store import Store
 from predictor.exit_codes import explained
@@ -221,4 +224,14 @@ class UsageLedger:
         merge(before, left)
         with self._lock:
             self._names.know(row for row in before if row.day >= today - 1)
+        for other in files_beside(self._path):
+            merge(before, self._counted_in(other, first_of_month(today)))
         self.spent = spent_by_key(before, today)
+
+    def _counted_in(self, other: Path, first: int) -> Totals:
+        """What another front has counted; nothing where its file cannot be read."""
+        try:
+            return read_usage(other, date_of(first), self.today)
+        except UsageFileError as error:
+            log.error("usage.file: budgets begin without what is counted there: %s", error)
+            return {}

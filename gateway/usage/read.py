@@ -16,10 +16,23 @@ from gateway.usage.database import (
     position_in,
     totals_in,
 )
+from gateway.usage.files import files_beside
 from gateway.usage.journal import Position, read_journals
 
 ATTEMPTS = 20
 """Times that the files are read anew because the gateway has changed them meanwhile."""
+
+
+def read_all_usage(path: Path, first: date, last: date) -> Totals:
+    """``read_usage`` of a gateway, whose fronts have a file each.
+
+    Raises:
+        UsageFileError: there is no such file, or one cannot be read.
+    """
+    totals = read_usage(path, first, last)
+    for other in files_beside(path):
+        merge(totals, read_usage(other, first, last))
+    return totals
 
 
 def read_usage(path: Path, first: date, last: date) -> Totals:
