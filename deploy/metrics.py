@@ -17,6 +17,7 @@ import yaml
 
 from gateway.app import create_app
 from gateway.config.settings import Config
+from gateway.fronts.whole_metrics import process_families
 
 HERE = Path(__file__).parent
 UNITS = (
@@ -48,6 +49,7 @@ LABELS = {
     "model": "model of a worker: 100 of their own (20 of the forecasts' scores), `(other)` for the "
     "rest; `none` for no model",
     "outcome": "`ok`, or the code of the error ([runbook](RUNBOOK.md#error-codes))",
+    "process": "of `serve --fronts`: `front-1` and so on, `scheduler`, `parent`",
     "python_version": "one",
     "reason": "one of a few words; of the last refit a sentence, one at a time",
     "refines": "`true` or `false`",
@@ -87,6 +89,7 @@ def described() -> list[Described]:
         try:
             registry = app.state.metrics.registry
             found = [entry for part in list(registry._collector_to_names) for entry in _of(part)]
+            found += [entry for family in process_families([]) for entry in _of(family)]
         finally:
             app.state.ledger.close()
     return sorted(found, key=lambda entry: entry.name)
@@ -94,7 +97,7 @@ def described() -> list[Described]:
 
 def _of(collector: Any) -> Iterator[Described]:
     """A metric with values of its own knows its labels; families of a collector know theirs."""
-    for family in collector.collect():
+    for family in collector.collect() if hasattr(collector, "collect") else [collector]:
         labels = getattr(collector, "_labelnames", getattr(family, "_labelnames", ()))
         end = "_total" if family.type == "counter" else ""
         yield Described(family.name + end, family.type, tuple(labels), family.documentation)

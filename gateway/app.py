@@ -139,6 +139,7 @@ def create_app(
     app.state.access, app.state.live_config, app.state.ledger = access, live, ledger
     app.state.forecaster, app.state.learned, app.state.shadow = forecaster, learned, shadow
     app.state.leaving, app.state.connections = leaving, connections
+    app.state.whole = None  # this process is all of the gateway, unless a front says otherwise
     under_way, order = UnderWay(), WaitingOrder(dispatcher, scheduler)
     parts = Parts(
         *(dispatcher, fleet, tenancy, forecaster, metrics, leaving, under_way, supervisor, access),
@@ -192,12 +193,15 @@ def _add_status(app: FastAPI, parts: Parts, *, metrics: bool) -> None:
         return {"status": "ok"}
 
     @app.get("/ready")
-    async def ready(request: Request) -> JSONResponse:
+    async def ready(request: Request) -> Response:
         """200 while a worker takes requests, else 503.
 
         The body shows the queue and the workers to those who may use the gateway.
         """
-        state, status = ready_state(parts, whole=parts.access.knows(request.scope))
+        knows = parts.access.knows(request.scope)
+        if app.state.whole is not None:
+            return await app.state.whole.ready(whole=knows)  # type: ignore[no-any-return]
+        state, status = ready_state(parts, whole=knows)
         return JSONResponse(state, status_code=status)
 
     if not metrics:
@@ -210,6 +214,8 @@ def _add_status(app: FastAPI, parts: Parts, *, metrics: bool) -> None:
             parts.access.holder(request.scope)
         except ApiError as error:
             return _refusal(error)
+        if app.state.whole is not None:
+            return await app.state.whole.metrics()  # type: ignore[no-any-return]
         return metrics_page(request, parts)
 
 

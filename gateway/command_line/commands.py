@@ -24,9 +24,9 @@ from gateway.admin.commands.target import add_target_arguments
 from gateway.calibrate.command import add_calibrate_arguments, run_calibrate
 from gateway.config_command.command import add_config_arguments, run_config
 from gateway.emulator.command import add_emulate_arguments, run_emulate
+from gateway.fronts.command import add_serve_arguments, run_serve
 from gateway.picker.command import add_picker_arguments, run_picker
 from gateway.report.command import add_report_arguments, run_report
-from gateway.serve.command import add_serve_arguments, run_serve
 from gateway.simulate.command import add_simulate_arguments, run_simulate
 from gateway.usage.command import add_usage_arguments, run_usage
 from predictor.collect.command import add_collect_arguments, run_collect

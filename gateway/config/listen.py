@@ -35,6 +35,8 @@ class Listen(Section):
     """TCP port. 0 takes a free port and prints it."""
     tls: Tls = Tls()
     """Certificate with which clients are served over TLS (1.2 and later)."""
+    fronts: int = Field(default=1, ge=1, le=64)
+    """Processes that serve clients on the one port, for more CPU cores; 1: one process does all."""
     keep_alive_s: int = Field(default=75, ge=1, le=3600)
     """Seconds that an idle client connection stays open. A client gets an error when the gateway
     closes a connection while the next request is on its way. So the value should exceed the

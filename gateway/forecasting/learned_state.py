@@ -43,16 +43,17 @@ class LearnedState:
     """Times that the state could not be saved."""
 
     @classmethod
-    def open(cls, settings: Learning) -> LearnedState:
+    def open(cls, settings: Learning, salt: bytes | None = None) -> LearnedState:
         """Open the served log and load the state of an earlier run.
 
-        A full disk costs the records of this run, not its start.
+        ``salt`` is for pseudonyms where nothing is kept; None: a new one. A full disk costs the
+        records of this run, not its start.
 
         Raises:
             LearningError: the folder cannot be written, or another gateway writes to it.
         """
         if settings.folder is None:
-            return cls(AdaptiveLayer())
+            return cls(AdaptiveLayer(salt=salt))
         from predictor.served_log import LogError, ServedLog  # noqa: PLC0415 - Arrow takes 30 MB
 
         try:

@@ -15,6 +15,7 @@ RESTART: Mapping[str, str] = {
     "picker.max_requests": "the picker listens already",
     "listen.host": "the gateway listens already",
     "listen.port": "the gateway listens already",
+    "listen.fronts": "the processes have begun",
     "listen.tls": "the gateway listens already; a new certificate in the same files needs none",
     "admin.listen": "the operators' listener is open already",
     "admin.token": "the operators' listener is open already",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from gateway.config.errors import ConfigError, Location
 from gateway.config.load import Loaded, load
+from gateway.config.settings import Config
 from gateway.config.workers import WorkerConfig
 from gateway.requests.routing import configured_routes
 
@@ -24,6 +25,8 @@ class Source:
     """Workers that the gateway itself has started, beside those of the file."""
     emulated: WorkerConfig | None = None
     """The worker of a trial, which leaves once the file names another."""
+    taken: Callable[[Config], Config] = lambda config: config
+    """What the process makes of the configuration, as at its start."""
 
     def __post_init__(self) -> None:
         self.path = self.path.absolute()
@@ -35,7 +38,7 @@ class Source:
             ConfigError: it cannot be used.
         """
         loaded = load(self.path, env=self.env, flags=self.flags)
-        config = loaded.config
+        config = self.taken(loaded.config)
         configured_routes(config.endpoints)
         workers = (*config.workers, *self.started)
         if not workers and not config.discovery.finds:

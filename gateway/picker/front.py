@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from grpclib.server import Server
 
 from gateway.clients.server import ListeningServer
+from gateway.config.admin import Admin
 from gateway.config.errors import ConfigError
 from gateway.config.settings import Config
 from gateway.picker.health import Health
@@ -27,6 +28,16 @@ GOODBYE_S = 0.3
 
 class _PickerFront:
     """Data planes come by gRPC; no client comes by HTTP."""
+
+    salt: bytes | None = None
+
+    def taken(self, config: Config) -> Config:
+        """The configuration as it is."""
+        return config
+
+    def admin(self, config: Config) -> Admin:
+        """The operators' listener of the configuration."""
+        return config.admin
 
     def host(self, config: Config) -> str:
         """The address that is bound."""

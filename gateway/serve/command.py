@@ -94,7 +94,7 @@ def run_serve(args: argparse.Namespace, front: Front = CLIENTS) -> int:
         targets = read_targets(args)
         args.flags = settings_of(args, targets.urls)
         loaded = load(args.config, flags=args.flags)
-        config, args.places = loaded.config, loaded.places
+        config, args.places = front.taken(loaded.config), loaded.places
         args.model = targets.model
         check_descriptors()
         give_large_blocks_back()
@@ -118,7 +118,7 @@ async def _serve(
     sockets = front.sockets(config)  # before anything slow
     operators: list[socket.socket] = []
     try:
-        operators = admin_sockets(config.admin)
+        operators = admin_sockets(front.admin(config))
         with signals.watched():
             return await _serve_on(
                 *(sockets, signals, output, config, args), front=front, operators=operators
@@ -145,11 +145,11 @@ async def _serve_on(
     front: Front,
     operators: Sequence[socket.socket],
 ) -> int:
-    learned = LearnedState.open(config.learning)
+    learned = LearnedState.open(config.learning, front.salt)
     predictor = await load_predictor(config, learned.adaptive)
     async with contextlib.AsyncExitStack() as stack:
         banner = ""
-        source = Source(args.config, args.flags) if args.config else None
+        source = Source(args.config, args.flags, taken=front.taken) if args.config else None
         if args.model is not None:
             server = vllm_server(args.model, args.vllm_flags, args.model_timeout)
             url = await stack.enter_async_context(server)
@@ -180,7 +180,7 @@ async def _serve_on(
             needs_keys=lambda: app.state.access.on,
         )
         closing = partial(app.state.viewers.close, lasting=True)
-        async with admin_listening(app.state.admin, config.admin, operators, closing):
+        async with admin_listening(app.state.admin, front.admin(config), operators, closing):
             leave_out_lasting_objects()
             give_free_memory_back()
             signals.code = await served.run(sockets)

@@ -9,6 +9,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from gateway.clients.server import server_protocols
+from gateway.config.admin import Admin
 from gateway.config.settings import Config
 from gateway.protocol.listener import bound_sockets
 from gateway.serve.server import DrainingServer
@@ -18,8 +19,19 @@ from gateway.serve.signals import EndSignals
 class Front(Protocol):
     """The sockets and the server by which requests come in."""
 
+    salt: bytes | None
+    """Secret bytes for pseudonyms, where several processes must have the same; else None."""
+
+    def taken(self, config: Config) -> Config:
+        """The configuration as this front takes it, at the start and after each reload."""
+        ...
+
     def host(self, config: Config) -> str:
         """The address that is bound."""
+        ...
+
+    def admin(self, config: Config) -> Admin:
+        """Where operators are served."""
         ...
 
     def sockets(self, config: Config) -> list[socket.socket]:
@@ -40,6 +52,16 @@ class Front(Protocol):
 
 class _Clients:
     """Clients come by HTTP."""
+
+    salt: bytes | None = None
+
+    def taken(self, config: Config) -> Config:
+        """The configuration as it is."""
+        return config
+
+    def admin(self, config: Config) -> Admin:
+        """The operators' listener of the configuration."""
+        return config.admin
 
     def host(self, config: Config) -> str:
         """The address that is bound."""

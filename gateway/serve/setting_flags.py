@@ -36,5 +36,6 @@ def settings_of(args: argparse.Namespace, urls: Sequence[str]) -> dict[Location,
         (args.section, "port"): args.port,
         ("scheduling", "policy"): args.policy,
         ("workers",): [{"url": url} for url in urls] or None,
+        ("listen", "fronts"): getattr(args, "fronts", None),
     }
     return {location: value for location, value in flags.items() if value is not None}

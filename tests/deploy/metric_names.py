@@ -9,6 +9,7 @@ from gateway.config.settings import Config
 from gateway.config.shadow import ShadowSettings
 from gateway.config.tenants import Tenants
 from gateway.config.usage import UsageSettings
+from gateway.fronts.whole_metrics import process_families
 
 
 def metric_names(folder: Path) -> set[str]:
@@ -17,6 +18,7 @@ def metric_names(folder: Path) -> set[str]:
     shadow = ShadowSettings(enabled="on")
     app = create_app(Config(tenants=Tenants(fair=True), usage=usage, shadow=shadow), None)
     try:
-        return {family.name for family in app.state.metrics.registry.collect()}
+        own = {family.name for family in app.state.metrics.registry.collect()}
+        return own | {family.name for family in process_families([])}
     finally:
         app.state.ledger.close()

@@ -51,9 +51,12 @@ PROCESS = (
     Panel(
         "CPU of the gateway",
         "percentunit",
-        "Cores that the process uses (process_cpu_seconds_total). Near 1 the event loop is full: "
-        "split the workers between two gateways.",
-        {"{{instance}}": f"rate(process_cpu_seconds_total{{{INSTANCE}}}[$__rate_interval])"},
+        "Cores that the process uses (process_cpu_seconds_total), each process of serve --fronts "
+        "apart. Near 1 the event loop is full: serve with more fronts (listen.fronts).",
+        {
+            "{{instance}} {{process}}": "rate("
+            f"process_cpu_seconds_total{{{INSTANCE}}}[$__rate_interval])",
+        },
         width=6,
     ),
     Panel(
@@ -62,8 +65,8 @@ PROCESS = (
         "Solid: memory in use (process_resident_memory_bytes). Dashed: address space "
         "(process_virtual_memory_bytes), of which most is never used.",
         {
-            "{{instance}}": f"process_resident_memory_bytes{{{INSTANCE}}}",
-            "{{instance}} virtual": f"process_virtual_memory_bytes{{{INSTANCE}}}",
+            "{{instance}} {{process}}": f"process_resident_memory_bytes{{{INSTANCE}}}",
+            "{{instance}} {{process}} virtual": f"process_virtual_memory_bytes{{{INSTANCE}}}",
         },
         width=6,
         overrides=((" virtual$", *DASHED),),
@@ -74,8 +77,8 @@ PROCESS = (
         "Solid: files and sockets that are open (process_open_fds): a waiting request has one, a "
         "running one two. Dashed: the most that may be (process_max_fds).",
         {
-            "{{instance}}": f"process_open_fds{{{INSTANCE}}}",
-            "{{instance}} most": f"process_max_fds{{{INSTANCE}}}",
+            "{{instance}} {{process}}": f"process_open_fds{{{INSTANCE}}}",
+            "{{instance}} {{process}} most": f"process_max_fds{{{INSTANCE}}}",
         },
         width=6,
         overrides=((" most$", *DASHED),),
@@ -91,5 +94,18 @@ PROCESS = (
             f"group_right () lengthwise_build_info{{{INSTANCE}}}"
         },
         width=6,
+    ),
+    Panel(
+        "Processes of serve --fronts",
+        "none",
+        "Solid: 1 while the process serves, and a front's figures are in the page of all "
+        "(lengthwise_process_up). Dashed: times that it was started again "
+        "(lengthwise_process_restarts_total); the gateway's log says how it ended.",
+        {
+            "{{process}}": "min by (process) (lengthwise_process_up)",
+            "{{process}} restarts": f"sum by (process) ({increase('process_restarts_total')})",
+        },
+        width=24,
+        overrides=((" restarts$", *DASHED),),
     ),
 )

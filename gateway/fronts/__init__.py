@@ -1,0 +1,1 @@
+"""``lengthwise serve --fronts N``: several processes serve one port as one gateway."""

@@ -1,0 +1,85 @@
+"""FrontProcess: one of several processes that serve the same port."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI
+
+from gateway.access.shared_table import SharedTable
+from gateway.clients.connections import Connections
+from gateway.clients.server import ListeningServer
+from gateway.config.admin import Admin
+from gateway.config.settings import Config, Shutdown
+from gateway.fronts.handoff import ACCOUNTS, WHOLE, Handoff, front_socket
+from gateway.fronts.parent_link import ParentLink
+from gateway.fronts.share import as_front
+from gateway.fronts.whole import Whole
+from gateway.requests.leaving import Leaving
+from gateway.serve.front import uvicorn_config
+from gateway.serve.server import DrainingServer
+from gateway.serve.signals import EndSignals
+
+
+class FrontProcess:
+    """Clients come by HTTP on sockets that the parent has bound."""
+
+    def __init__(self, handoff: Handoff) -> None:
+        self._handoff = handoff
+        self._folder = Path(handoff.folder)
+        self._parent = ParentLink(handoff.link)
+        self.salt: bytes | None = handoff.salt
+
+    def host(self, config: Config) -> str:
+        """The address that is bound."""
+        return config.listen.host
+
+    def taken(self, config: Config) -> Config:
+        """The configuration as one of several fronts takes it."""
+        return as_front(config, self._handoff)
+
+    def admin(self, config: Config) -> Admin:
+        """The private socket where the parent asks; its owner alone may use it."""
+        return Admin(listen=str(front_socket(self._folder, self._handoff.index)))
+
+    def sockets(self, config: Config) -> list[socket.socket]:
+        """The sockets that the parent has bound."""
+        return [socket.socket(fileno=number) for number in self._handoff.sockets]
+
+    def server(
+        self, config: Config, app: FastAPI, banner: str, signals: EndSignals
+    ) -> DrainingServer:
+        """The server of one front, whose accounts and pages are those of all."""
+        count, index = self._handoff.count, self._handoff.index
+        app.state.access.share(SharedTable(self._folder / ACCOUNTS, count, index))
+        app.state.whole = Whole(str(self._folder / WHOLE))
+        return _FrontServer(
+            *(uvicorn_config(config, app), app.state.connections, self._parent, signals),
+            leaving=app.state.leaving,
+            settings=config.shutdown,
+        )
+
+
+class _FrontServer(DrainingServer):
+    """Tells the parent, not the reader of its output, that it serves."""
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        connections: Connections,
+        parent: ParentLink,
+        signals: EndSignals,
+        leaving: Leaving,
+        *,
+        settings: Shutdown,
+    ) -> None:
+        super().__init__(config, connections, "", signals, leaving, settings=settings)
+        self._parent = parent
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, then tell the parent."""
+        await ListeningServer.startup(self, sockets)
+        if self.started:
+            self._parent.serves()
