@@ -34,6 +34,8 @@ from gateway.metrics import Metrics
 from gateway.protocol.cors import Origins
 from gateway.protocol.errors import ApiError
 from gateway.protocol.gateway_app import GatewayApp
+from gateway.remote_scheduler.address import SchedulerAddress
+from gateway.remote_scheduler.scheduling import scheduling
 from gateway.requests.access_log import AccessLog
 from gateway.requests.at_once import AtOnce
 from gateway.requests.endpoint import Endpoint
@@ -51,10 +53,7 @@ from gateway.requests.stored_responses import StoredResponses
 from gateway.requests.to_all import ToAll
 from gateway.requests.traced import TracedRequests
 from gateway.requests.under_way import UnderWay
-from gateway.scheduling.build_scheduler import make_scheduler
-from gateway.scheduling.dispatcher import Dispatcher
 from gateway.scheduling.tenants import Tenancy
-from gateway.scheduling.waiting_order import WaitingOrder
 from gateway.shadow.metrics import ShadowMetrics
 from gateway.shadow.setup import setup_of
 from gateway.shadow.shadow import Shadow
@@ -72,22 +71,25 @@ def create_app(
     predictor: TieredPredictor | None,
     learned: LearnedState | None = None,
     source: Source | None = None,
+    scheduler: SchedulerAddress | None = None,
 ) -> FastAPI:
     """The gateway as an ASGI application in front of the configured and the discovered workers.
 
     Without a ``predictor`` forecasts come from recent lengths; without ``learned`` nothing is kept
-    over a restart. The configuration is read again from ``source``. ``app.state`` holds the parts
-    that tests look at.
+    over a restart. The configuration is read again from ``source``. With the address of a
+    ``scheduler`` this process is one of several fronts. ``app.state`` holds the parts that tests
+    look at.
 
     Raises:
-        ConfigError: the section ``endpoints`` changes what cannot be changed, or the file of keys
-            or ``usage.file`` cannot be used.
+        ConfigError: the section ``endpoints`` changes what cannot be changed, the file of keys or
+            ``usage.file`` cannot be used.
+        FrontsError: the scheduler has an address, and the extra ``fronts`` is not installed.
     """
     routes = configured_routes(config.endpoints)
     config = ConfigInForce.of(config)
     learned = learned or LearnedState(AdaptiveLayer())
-    access, scheduler = Access(config.access), make_scheduler(config)
-    dispatcher = Dispatcher(scheduler)
+    access, scheduled = Access(config.access), scheduling(config, scheduler)
+    dispatcher = scheduled.dispatcher
     metrics, leaving = Metrics(config.slo), Leaving()
     supervisor = Supervisor(metrics)
     fleet = Fleet(config, dispatcher, supervisor)
@@ -116,6 +118,7 @@ def create_app(
         PredictorMetrics(forecaster, refits),
         ConfigMetrics(live),
         ShadowMetrics(shadow),
+        scheduled,
     ):
         metrics.registry.register(collector)
     background = Background(
@@ -129,7 +132,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with background.running():
+        async with scheduled.running(), background.running():
             yield
         await asyncio.to_thread(endpoint.traced.close)
 
@@ -140,7 +143,7 @@ def create_app(
     app.state.forecaster, app.state.learned, app.state.shadow = forecaster, learned, shadow
     app.state.leaving, app.state.connections = leaving, connections
     app.state.whole = None  # this process is all of the gateway, unless a front says otherwise
-    under_way, order = UnderWay(), WaitingOrder(dispatcher, scheduler)
+    under_way, order = UnderWay(), scheduled.order
     parts = Parts(
         *(dispatcher, fleet, tenancy, forecaster, metrics, leaving, under_way, supervisor, access),
         *(live, shadow, Recent(), order),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from scheduler.job import Job
@@ -80,6 +81,11 @@ class TokenCounters:
     def waiting(self, tenant: str) -> int:
         """The number of the tenant's waiting jobs."""
         return self._waiting.get(tenant, 0)
+
+    def recall(self, counters: Mapping[str, float], latest: float) -> None:
+        """Take the counters of a predecessor, for the tenants that it knew."""
+        self._counters.update(counters)
+        self._latest = max(self._latest, latest)
 
     def _forget(self, tenant: str) -> None:
         # A forgotten counter bounds the memory: ``begin_waiting`` would raise the counter anyway.

@@ -13,6 +13,8 @@ def readiness(parts: Parts) -> str:
     """``ready``, or the word for why the gateway should get no requests."""
     if parts.leaving.stage > Stage.SERVING:
         return "draining"
+    if parts.dispatcher.away():
+        return "scheduler_away"
     return "ready" if parts.fleet.ready else "no_healthy_worker"
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from gateway.scheduling.expectations import Expectations
@@ -108,6 +108,8 @@ class Dispatcher:
         self.scheduler = scheduler
         self._decisions: dict[str, asyncio.Future[Action]] = {}
         self._retry_after = QueueRetryAfter()
+        self.away: Callable[[], bool] = lambda: False
+        """Whether the scheduler, in a process of its own, is not there now."""
         self.rates = expectations.rates
         """How fast waiting jobs start."""
         self.starts = expectations.starts

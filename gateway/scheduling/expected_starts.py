@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from time import monotonic, perf_counter
 
@@ -16,15 +16,17 @@ from scheduler.worker import Worker
 SHARE = 0.05
 """Part of the time that may go into pictures of the queue, which take 2 microseconds a job."""
 
-_Group = tuple[str, int, str]
+Group = tuple[str, int, str]
 """Model, class and tenant."""
 
 
 @dataclass(slots=True)
-class _Line:
+class Line:
     """The waiting jobs of one group, in the order of their keys."""
 
     keys: list[float] = field(default_factory=list)
+    positions: list[int] = field(default_factory=list)
+    """Place of each among the jobs of all groups, 1 for the next one."""
     ahead: list[float] = field(default_factory=list)
     """Work of the model that starts before each job, in weighted tokens; at last, before one more
     job."""
@@ -34,7 +36,7 @@ class _Line:
 class _Picture:
     """The queue at one moment. Times are seconds of ``monotonic``."""
 
-    lines: dict[_Group, _Line] = field(default_factory=dict)
+    lines: dict[Group, Line] = field(default_factory=dict)
     work: dict[str, float] = field(default_factory=dict)
     """Work that waits, by model."""
     tokens: dict[str, float] = field(default_factory=dict)
@@ -62,11 +64,20 @@ class ExpectedStarts:
 
     def seconds(self, job: Job) -> float | None:
         """Seconds until a job starts that waits, or that would if it were taken; None: unknown."""
+        rate = self.per_s(job.model)
+        key = self._scheduler.policy(job)
+        return None if rate is None else _ahead(self._picture, job, key) / rate
+
+    def per_s(self, model: str) -> float | None:
+        """Work of a model that starts in a second; None: unknown."""
         picture = self._present()
-        if job.model not in picture.per_s:
-            picture.per_s[job.model] = self._per_s(job.model, picture)
-        rate = picture.per_s[job.model]
-        return None if rate is None else _ahead(picture, job, self._scheduler.policy(job)) / rate
+        if model not in picture.per_s:
+            picture.per_s[model] = self._per_s(model, picture)
+        return picture.per_s[model]
+
+    def lines(self) -> Mapping[Group, Line]:
+        """The waiting jobs by model, class and tenant, as they were a moment ago."""
+        return self._present().lines
 
     def _present(self) -> _Picture:
         if self._clock() < self._picture.until:
@@ -75,13 +86,14 @@ class ExpectedStarts:
         picture = self._picture = _Picture()
         waiting, counters = self._scheduler.waiting_jobs.snapshot()
         keys = {job.id: key for job, key in waiting}
-        for job, charged in start_order(waiting, counters):
-            line = picture.lines.setdefault((job.model, job.urgency, job.tenant), _Line())
+        for place, (job, charged) in enumerate(start_order(waiting, counters), start=1):
+            line = picture.lines.setdefault((job.model, job.urgency, job.tenant), Line())
             before = picture.work.get(job.model, 0.0)
             picture.work[job.model] = after = before + charged
             tokens = picture.tokens.get(job.model, 0.0)
             picture.tokens[job.model] = tokens + job.expected_tokens
             line.keys.append(keys[job.id])
+            line.positions.append(place)
             line.ahead[-1:] = (before, after)
         picture.until = self._clock() + (perf_counter() - begun) / SHARE
         return picture

@@ -26,6 +26,7 @@ from gateway.forecasting.learned_state import LearnedState, LearningError
 from gateway.forecasting.reload import load_predictor
 from gateway.live_config.source import Source
 from gateway.protocol.listener import ListenError
+from gateway.remote_scheduler.address import FrontsError, SchedulerAddress
 from gateway.serve.event_loop import new_event_loop
 from gateway.serve.front import CLIENTS, Front
 from gateway.serve.lasting_objects import leave_out_lasting_objects
@@ -104,7 +105,7 @@ def run_serve(args: argparse.Namespace, front: Front = CLIENTS) -> int:
                 code = runner.run(_serve(config, args, output, signals, front))
     except ListenError as error:
         return failed(str(error))
-    except (ConfigError, LaunchError, LearningError) as error:
+    except (ConfigError, FrontsError, LaunchError, LearningError) as error:
         return bad_input(error)
     signals.leave(code)
     return code
@@ -167,7 +168,8 @@ async def _serve_on(
                 source.emulated = worker
             banner = BANNER
         output.hide(secrets_of(config))
-        app = create_app(config, predictor, learned, source)
+        address = SchedulerAddress.from_environment()
+        app = create_app(config, predictor, learned, source, address)
         app.state.live_config.places = args.places
         warn_of_exposure(front.host(config), needs_keys=app.state.access.on)
         banner = banner.replace("KEY_HEADER", KEY_HEADER if app.state.access.on else "")

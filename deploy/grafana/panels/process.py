@@ -13,15 +13,19 @@ PROCESS = (
         "(lengthwise_background_task_up). Dashed: failures (lengthwise_background_failures_total), "
         "and errors in the event loop that nothing caught (lengthwise_uncaught_errors_total): bugs "
         "of the gateway; its log has the trace. Dashed too: entries of the log that were lost "
-        "(lengthwise_log_lines_dropped_total), since stderr is full, closed or not read.",
+        "(lengthwise_log_lines_dropped_total), since stderr is full, closed or not read. With "
+        "several fronts: 1 while one has no scheduler (lengthwise_scheduler_away), and dashed how "
+        "often it was found again (lengthwise_scheduler_reconnects_total).",
         {
             "{{task}}": "min by (task) (lengthwise_background_task_up)",
             "{{task}} failures": f"sum by (task) ({increase('background_failures_total')})",
             "event loop failures": f"sum({increase('uncaught_errors_total')})",
             "log entries lost": f"sum({increase('log_lines_dropped_total')})",
+            "scheduler away": "max(lengthwise_scheduler_away)",
+            "scheduler reconnects": f"sum({increase('scheduler_reconnects_total')})",
         },
         width=6,
-        overrides=((" (failures|lost)$", *DASHED),),
+        overrides=((" (failures|lost|reconnects)$", *DASHED),),
     ),
     Panel(
         "Configuration",

@@ -1,0 +1,170 @@
+"""Connection: keeps a front at its scheduler, again and again."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from contextlib import suppress
+from time import monotonic
+from typing import Any
+
+from grpclib.client import Channel, StreamStreamMethod
+from grpclib.exceptions import GRPCError, ProtocolError, StreamTerminatedError
+
+from gateway.remote_scheduler.address import SchedulerAddress
+from gateway.remote_scheduler.encoding import BadMessage, encode, from_scheduler
+from gateway.remote_scheduler.front_messages import Hello
+from gateway.remote_scheduler.remote_scheduler import RemoteScheduler
+from gateway.remote_scheduler.scheduler_messages import Refused, Welcome
+from gateway.remote_scheduler.service import Bytes
+from gateway.remote_scheduler.states import ATTACH, MOST_BYTES, MOST_OPS, VERSION
+
+log = logging.getLogger("lengthwise")
+
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 0.3
+"""Seconds before the first new attempt, and before each of the later ones at most."""
+
+BATCH_S = 0.001
+"""Seconds between two messages: what comes meanwhile goes together."""
+
+BEAT_S = 1.0
+"""Seconds after which a front says something, if only that it is there."""
+
+SILENT_S = 4.0
+"""Seconds without a word after which the scheduler counts as away."""
+
+_LOST = (
+    *(OSError, GRPCError, ProtocolError, StreamTerminatedError),
+    *(TimeoutError, BadMessage, AssertionError),
+)
+"""How a connection ends. grpclib asserts that no message is cut."""
+
+
+class Away(Exception):
+    """The scheduler does not serve this front; the text says why."""
+
+
+class Connection:
+    """One front's connection to its scheduler."""
+
+    def __init__(self, address: SchedulerAddress, scheduler: RemoteScheduler) -> None:
+        self._address, self._scheduler = address, scheduler
+        self.reconnects = 0
+        """How often the scheduler has been found again."""
+        self.epoch = 0
+        """The newest epoch that this front has followed."""
+        self._why = ""
+
+    async def keep(self) -> None:
+        """Stay connected until cancelled."""
+        pause = FIRST_PAUSE_S
+        while True:
+            try:
+                await self._connected()
+            except Away as error:
+                self._tell(str(error))
+            except _LOST as error:
+                self._tell(f"{type(error).__name__}: {error}".rstrip(": "))
+            finally:
+                was_there = not self._scheduler.away
+                self._scheduler.away = True
+                self._scheduler.outbox.end()
+            pause = FIRST_PAUSE_S if was_there else min(2 * pause, LONGEST_PAUSE_S)
+            await asyncio.sleep(pause)
+
+    def _tell(self, why: str) -> None:
+        if why != self._why or not self._scheduler.away:
+            log.warning("the scheduler at %s is away: %s", self._address, why)
+        self._why = why
+
+    async def _connected(self) -> None:
+        channel = self._channel()
+        try:
+            method = StreamStreamMethod[bytes, bytes](channel, ATTACH, bytes, bytes)
+            async with asyncio.timeout(SILENT_S):
+                await channel.__connect__()
+            async with method.open() as stream:
+                try:
+                    await self._talk(stream)
+                finally:
+                    with suppress(Exception):
+                        await stream.cancel()
+        finally:
+            channel.close()
+
+    def _channel(self) -> Channel:
+        address, codec = self._address, Bytes()
+        if address.path is not None:
+            return Channel(path=str(address.path), codec=codec)
+        context = ssl.create_default_context(cafile=address.authority)
+        context.set_alpn_protocols(["h2"])
+        return Channel(address.host, address.port, ssl=context, codec=codec)
+
+    async def _talk(self, stream: Any) -> None:
+        scheduler = self._scheduler
+        hello = Hello(VERSION, self._address.front, self._address.token, monotonic(), self.epoch)
+        await stream.send_message(encode([hello]))
+        welcome, *entries = await self._read(stream)
+        self._welcomed(welcome)
+        for data in messages_of(scheduler.begin()):
+            await stream.send_message(data)
+        scheduler.away = False
+        scheduler.take(entries)
+        writing = asyncio.create_task(self._write(stream))
+        try:
+            while True:
+                scheduler.take(await self._read(stream))
+                if writing.done():
+                    writing.result()
+        finally:
+            writing.cancel()
+            await asyncio.gather(writing, return_exceptions=True)
+
+    async def _read(self, stream: Any) -> list[Any]:
+        async with asyncio.timeout(SILENT_S):
+            data = await stream.recv_message()
+        if data is None:
+            raise Away("it has ended the stream")
+        entries = from_scheduler(data)
+        for entry in entries:
+            if isinstance(entry, Refused):
+                raise Away(entry.why)
+        return entries or [None]
+
+    def _welcomed(self, welcome: Any) -> None:
+        if not isinstance(welcome, Welcome) or welcome.version != VERSION:
+            raise Away(f"it speaks another version than {VERSION}")
+        if welcome.epoch < self.epoch:
+            raise Away("it started before the one that this front has followed")
+        self.reconnects += bool(self.epoch)
+        if self.epoch:
+            log.warning("the scheduler at %s is back", self._address)
+        self.epoch = welcome.epoch
+
+    async def _write(self, stream: Any) -> None:
+        """Send what has come, all of it at once; the present turn of the loop is over then."""
+        outbox = self._scheduler.outbox
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(BEAT_S):
+                    await outbox.wait()
+            for data in messages_of(outbox.take()) or [encode([])]:
+                await stream.send_message(data)
+            await asyncio.sleep(BATCH_S)
+
+
+def messages_of(entries: list[Any]) -> list[bytes]:
+    """The entries in messages of which none is too large."""
+    messages = []
+    for begin in range(0, len(entries), MOST_OPS):
+        messages += _split(entries[begin : begin + MOST_OPS])
+    return messages
+
+
+def _split(entries: list[Any]) -> list[bytes]:
+    data = encode(entries)
+    if len(data) <= MOST_BYTES or len(entries) == 1:
+        return [data]
+    half = len(entries) // 2
+    return _split(entries[:half]) + _split(entries[half:])

@@ -1,0 +1,86 @@
+"""The scheduler's process, and fronts of it in the test's own loop or in a process of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gateway.config.settings import Config
+from gateway.remote_scheduler.address import SchedulerAddress
+from gateway.remote_scheduler.remote_scheduler import RemoteScheduler
+from gateway.remote_scheduler.scheduling import Scheduling, scheduling
+from tests.gateway.harness import until
+
+
+@contextlib.contextmanager
+def short_folder() -> Iterator[Path]:
+    """A folder of the owner's whose path is short enough for a Unix socket."""
+    with tempfile.TemporaryDirectory(prefix="lw-") as folder:
+        yield Path(folder)
+
+
+@dataclass
+class SchedulerProcess:
+    """``python -m gateway.remote_scheduler`` on a Unix socket."""
+
+    path: Path
+    fronts: int
+    process: asyncio.subprocess.Process | None = None
+    flags: list[str] = field(default_factory=list)
+
+    async def start(self) -> None:
+        """Start the process, and return once it listens."""
+        self.process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "gateway.remote_scheduler", *self.flags),
+            *("--listen", f"unix:{self.path}", "--fronts", str(self.fronts)),
+            stdout=asyncio.subprocess.PIPE,
+        )
+        assert self.process.stdout is not None
+        async with asyncio.timeout(30):
+            line = await self.process.stdout.readline()
+        assert line == f"Lengthwise's scheduler is at unix:{self.path}\n".encode()
+
+    async def kill(self, number: int = signal.SIGKILL) -> int:
+        """End the process by a signal; returns its exit code."""
+        assert self.process is not None
+        if self.process.returncode is None:
+            os.kill(self.process.pid, number)
+        return await self.process.wait()
+
+
+@contextlib.asynccontextmanager
+async def scheduler_process(path: Path, fronts: int) -> AsyncIterator[SchedulerProcess]:
+    """A running scheduler's process, which is killed at the end."""
+    process = SchedulerProcess(path, fronts)
+    await process.start()
+    try:
+        yield process
+    finally:
+        await process.kill()
+
+
+@contextlib.asynccontextmanager
+async def front_at(path: Path, name: str = "front", token: str = "") -> AsyncIterator[Scheduling]:
+    """A front that follows the scheduler at a path."""
+    address = SchedulerAddress(path=path, front=name, token=token)
+    front = scheduling(Config(), address)
+    async with front.running():
+        yield front
+
+
+def remote_of(front: Scheduling) -> RemoteScheduler:
+    """The scheduler of a front."""
+    assert isinstance(front.dispatcher.scheduler, RemoteScheduler)
+    return front.dispatcher.scheduler
+
+
+async def there(*fronts: Scheduling) -> None:
+    """Return once all fronts have the scheduler."""
+    await until(lambda: not any(one.dispatcher.away() for one in fronts), "the scheduler is there")
