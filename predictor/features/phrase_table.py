@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
@@ -19,6 +19,11 @@ _NEXT, _MIX = np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(0x9E3779B97F4A7C15)
 _BITS = 17  # of a mixed hash that choose a slot
 _SHIFT = np.uint64(64 - _BITS)
 _GOES_ON, _ENDS = np.uint8(1), np.uint8(2)
+_FEW = 12
+"""Tokens that are read one by one: a numpy operation takes as long as some ten of them."""
+_WORD = (1 << 64) - 1
+_NEXT_INT, _MIX_INT, _SHIFT_INT = int(_NEXT), int(_MIX), int(_SHIFT)
+_ON, _END = int(_GOES_ON), int(_ENDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,7 @@ class PhraseTable:
         found: list[tuple[Indices, Indices, Hashes]] = []
         at = last = starts
         keys = tokens.hashes.take(starts)
-        while len(at):
+        while len(at) > _FEW:
             known = self.slots.take(_slot(keys))
             ends = (known >= _ENDS).nonzero()[0]
             if len(ends):
@@ -69,7 +74,29 @@ class PhraseTable:
             goes_on = (known & _GOES_ON).nonzero()[0]
             at, last = at.take(goes_on), last.take(goes_on) + 1
             keys = (keys.take(goes_on) * _NEXT) ^ tokens.hashes.take(last, mode="clip")
+        rest = zip(at.tolist(), last.tolist(), keys.tolist(), strict=True)
+        few = [
+            (first, *phrase)
+            for first, end, key in rest
+            for phrase in self._read_on(tokens.hashes, end, key)
+        ]
+        if few:
+            where = np.array([phrase[:2] for phrase in few])
+            found.append((*where.T, np.array([phrase[2] for phrase in few], dtype=np.uint64)))
         return self._masks(tokens, found)
+
+    def _read_on(self, hashes: Hashes, last: int, key: int) -> Iterator[tuple[int, int]]:
+        """As the loop of ``find`` for one first token: last tokens and hashes of phrases.
+
+        ``last`` is the last token read so far, ``key`` the hash up to there.
+        """
+        while known := self.slots.item((key * _MIX_INT & _WORD) >> _SHIFT_INT):
+            if known >= _END:
+                yield last, key
+            if not known & _ON:
+                return
+            last += 1
+            key = (key * _NEXT_INT & _WORD) ^ hashes.item(min(last, len(hashes) - 1))
 
     def _masks(self, tokens: Tokens, found: Sequence[tuple[Indices, Indices, Hashes]]) -> Masks:
         """The groups (t) of the phrases of ``found``: first token, last token and hash."""

@@ -43,6 +43,12 @@ def test_only_the_given_tokens_start_phrases() -> None:
     assert np.flatnonzero(TABLE.find(tokens, np.array([1]))).tolist() == [1]
 
 
+def test_phrases_are_found_in_long_texts_as_in_short_ones() -> None:
+    """Few tokens are read one by one, many at once."""
+    for texts in (["a b c d e x"] * 20, ["b 一言で a b"] * 20, ["a b c d"] * 20 + ["e"]):
+        assert groups(texts) == [groups([text])[0] for text in texts]
+
+
 @given(st.lists(st.text(alphabet="abcdex一言で \n", max_size=12), max_size=5))
 def test_a_batch_is_read_as_each_text_alone(texts: list[str]) -> None:
     assert groups(texts) == [groups([text])[0] for text in texts]
