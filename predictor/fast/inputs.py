@@ -128,15 +128,18 @@ def location_base(inputs: Array) -> Array:
     own, offset, effort = known.T
     score = inputs[:, TEXT_ALL] + own - USUAL
     answer = USUAL + offset + _SCORE_SHARE * score
-    trust = trusted(inputs)
+    trust, last = trusted(inputs), inputs[:, _LAST_ANSWER]
     answer = toward_prior(answer, inputs[:, PRIOR], trust)
-    answer = toward_previous(answer, inputs[:, _LAST_ANSWER], level_doubt(inputs) * (1.0 - trust))
+    if last.any():
+        answer = toward_previous(answer, last, level_doubt(inputs) * (1.0 - trust))
     return with_thinking(answer, effort)
 
 
 def trusted(inputs: Array) -> Array:
     """The trust in each request's prior (n, 0 to 1), by what is known of the model."""
-    return np.asarray(inputs[:, TRUST] * np.where(inputs[:, BASE] > 0, _OBEYED, 1.0))
+    untuned = inputs[:, BASE] > 0
+    trust: Array = inputs[:, TRUST]
+    return trust * np.where(untuned, _OBEYED, 1.0) if untuned.any() else trust
 
 
 def level_doubt(inputs: Array) -> Array:
@@ -150,8 +153,10 @@ def correction_share(inputs: Array) -> Array:
 
     Half of it for a kind of request that the boosters were not trained on.
     """
-    unfamiliar = np.minimum(1.0, inputs[:, UNFAMILIAR])
-    return np.asarray(damping(trusted(inputs)) * (1.0 - _UNKNOWING * unfamiliar))
+    trust, strange = trusted(inputs), inputs[:, UNFAMILIAR]
+    if not (trust.any() or strange.any()):  # most requests
+        return np.ones(len(inputs))
+    return np.asarray(damping(trust) * (1.0 - _UNKNOWING * np.minimum(1.0, strange)))
 
 
 def latin_share(inputs: Array) -> Array:
@@ -165,8 +170,10 @@ def scales(inputs: Array, output: Array) -> Array:
     A trusted prior draws the scale towards the prior's spread. A scale is a mean absolute error,
     a spread a standard deviation.
     """
-    stated = np.log(_MEAN_ERROR * inputs[:, SPREAD])
-    return np.exp(toward_prior(output, stated, trusted(inputs) ** 2))
+    trust = trusted(inputs)
+    if trust.any():
+        output = toward_prior(output, np.log(_MEAN_ERROR * inputs[:, SPREAD]), trust**2)
+    return np.exp(output)
 
 
 class TrainedModels:

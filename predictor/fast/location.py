@@ -39,6 +39,8 @@ def with_thinking(answer: Array, effort: Array) -> Array:
 
     ``answer`` (n) are the answer's log tokens, ``effort`` (n, 0 to 1) the effort of the thinking.
     """
+    if not effort.any():  # most requests; nothing to add
+        return answer
     bounded = np.minimum(answer, _LONGEST)
     thinking = effort**2 * THINKING_TOKENS * np.exp(THINKING_POWER * bounded)
     return np.asarray(answer + np.log1p(thinking * np.exp(-bounded)))
@@ -56,6 +58,8 @@ def without_thinking(total: Array, effort: Array) -> Array:
 
 def toward_prior(answer: Array, prior: Array, trust: Array) -> Array:
     """``answer`` (n, log tokens) moved by ``trust`` (n) towards ``prior`` (n; NaN: no prior)."""
+    if not trust.any():  # most requests have no prior
+        return answer
     return answer + np.where(np.isnan(prior), 0.0, trust * (prior - answer))
 
 

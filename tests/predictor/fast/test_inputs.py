@@ -1,5 +1,7 @@
 """The boosters' inputs: the match of a model's name, and the part of the location without trees."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -20,6 +22,7 @@ from predictor.fast.inputs import (
     latin_share,
     location_base,
     scales,
+    trusted,
 )
 from predictor.fast.location import USUAL
 from predictor.fast.model_level import TRAITS
@@ -35,6 +38,11 @@ def row(**columns: float) -> Array:
     for name, value in columns.items():
         inputs[0, COLUMNS.index(name)] = value
     return inputs
+
+
+def scaled(inputs: Array) -> Array:
+    """The scales where the booster of the scale says 0.2."""
+    return scales(inputs, np.full(len(inputs), 0.2))
 
 
 def base(**columns: float) -> float:
@@ -162,3 +170,22 @@ def test_letters_of_other_scripts_lower_the_latin_share() -> None:
 def test_half_of_the_boosters_correction_counts_for_an_unfamiliar_request() -> None:
     inputs = np.concatenate([row(), row(unfamiliar=1.0), row(unfamiliar=4.0)])
     assert correction_share(inputs) == pytest.approx([1.0, 0.5, 0.5])
+
+
+SPECIAL: list[dict[str, float]] = [
+    {"prior": 2.0, "prior_spread": 0.4, "prior_trust": 0.9},
+    {"prior": 4.0, "prior_spread": 0.7, "prior_trust": 0.5, "model_base": 1.0},
+    {"thinking": 0.6},
+    {"log_previous": 6.0, "unfamiliar": 1.0},
+    {"model_route": GENERIC, "log_previous": 3.0, "text_own": np.nan, "model_offset": np.nan},
+]
+
+
+@pytest.mark.parametrize("formula", [location_base, correction_share, trusted, scaled])
+def test_a_plain_request_is_forecast_alike_alone_and_beside_special_ones(
+    formula: Callable[[Array], Array],
+) -> None:
+    """Alone, most of the formula is skipped."""
+    rows = [row(), *(row(**columns) for columns in SPECIAL), row(model_offset=0.3)]
+    together = formula(np.concatenate(rows))
+    assert together.tolist() == [float(formula(alone)[0]) for alone in rows]
