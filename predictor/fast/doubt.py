@@ -12,7 +12,8 @@ from __future__ import annotations
 import numpy as np
 
 from predictor.arrays import Array
-from predictor.fast.inputs import BASE, GENERIC, ROUTE, UNFAMILIAR, level_doubt, trusted
+from predictor.fast.formulas import level_doubt, trusted
+from predictor.fast.inputs import BASE, GENERIC, ROUTE, UNFAMILIAR
 
 _BELOW = np.array([0.0, 0.4, 0.75])
 _ABOVE = np.array([0.0, 0.1, 0.3])

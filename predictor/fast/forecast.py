@@ -6,13 +6,8 @@ from typing import TYPE_CHECKING
 
 from predictor.arrays import Array
 from predictor.fast.doubt import stretched, widened
-from predictor.fast.inputs import (
-    ModelMatches,
-    TrainedModels,
-    correction_share,
-    location_base,
-    scales,
-)
+from predictor.fast.formulas import correction_share, location_base, scales
+from predictor.fast.inputs import ModelMatches, TrainedModels
 from predictor.fast.trees import boosted
 from predictor.raw_forecast import RawForecasts
 

@@ -16,10 +16,8 @@ import numpy as np
 
 from predictor.arrays import Array, Indices
 from predictor.fast import evidence
-from predictor.fast.location import USUAL, damping, toward_previous, toward_prior, with_thinking
 from predictor.fast.model_level import TRAITS, level
 from predictor.fast.text_model import AXES, SHARED
-from predictor.features.characters import SCRIPTS
 from predictor.features.definition import CONTEXT_NAMES, LEXICAL_NAMES, TextFeatures
 from predictor.features.model_names import canonical, traits
 
@@ -47,30 +45,16 @@ COLUMNS: tuple[str, ...] = (
 TEXT_ALL = COLUMNS.index("text_all")
 AXIS = [COLUMNS.index(f"text_axis_{axis}") for axis in range(AXES)]
 PRIOR, SPREAD, TRUST = (COLUMNS.index(f) for f in ("prior", "prior_spread", "prior_trust"))
-_LAST_ANSWER = COLUMNS.index("log_previous")
+LAST_ANSWER = COLUMNS.index("log_previous")
 THINKING, TURNS = COLUMNS.index("thinking"), COLUMNS.index("turns")
 STRANGENESS, UNFAMILIAR = COLUMNS.index("strangeness"), COLUMNS.index("unfamiliar")
-_OTHER_SCRIPTS = [COLUMNS.index(f"script {name}") for name in SCRIPTS if name != "accented"]
 MODEL = slice(COLUMNS.index("model_size"), len(COLUMNS))
 OFFSET, OWN, ROUTE = (COLUMNS.index(f) for f in ("model_offset", "text_own", "model_route"))
 """Indices of columns of the boosters' inputs; MODEL are those of the requested model."""
 BASE = COLUMNS.index("model_base")
 _NUMBERS = OWN - MODEL.start  # columns of what a name says
-_OF_BASE = np.array([OWN, OFFSET, THINKING])
 
 
-_OBEYED = 0.3
-"""The share of a demand's trust that holds for a base model, which continues a text.
-
-Stated: three of the sets trained on have five base models together, most of them prompted with
-examples, and say neither this nor the contrary (tau within 0.004)."""
-_UNKNOWING = 0.5
-"""The share of the boosters' output that an unfamiliar request takes away.
-
-Mean errors in log tokens by all, half and none of it, on unfamiliar requests of sets left out of
-the training: agents 0.66, 0.61, 0.56; essays 0.87, 0.74, 0.67; Japanese 0.81, 0.83, 0.88."""
-_MEAN_ERROR = 0.8  # of a normal variable, in standard deviations
-_SCORE_SHARE = 0.5  # of the text model's score; the boosters add what helps beyond
 _RELATIVES_SHARE = 0.5  # of the relatives' offsets in a related model's offset
 
 
@@ -115,65 +99,6 @@ class ModelMatches:
     def rows(self, rows: Indices) -> ModelMatches:
         """The matches at the indices ``rows``, which may repeat."""
         return ModelMatches(self.routes[rows], self.weights[rows], self.numbers[rows])
-
-
-def location_base(inputs: Array) -> Array:
-    """The part of the location that needs no trees, in log tokens (n).
-
-    ``inputs`` (n x len(COLUMNS)) are the boosters' inputs; a column that is NaN counts as 0. The
-    boosters' output times ``correction_share`` is added to the base.
-    """
-    known = inputs.take(_OF_BASE, axis=1)
-    known[np.isnan(known)] = 0.0
-    own, offset, effort = known.T
-    score = inputs[:, TEXT_ALL] + own - USUAL
-    answer = USUAL + offset + _SCORE_SHARE * score
-    trust, last = trusted(inputs), inputs[:, _LAST_ANSWER]
-    answer = toward_prior(answer, inputs[:, PRIOR], trust)
-    if last.any():
-        answer = toward_previous(answer, last, level_doubt(inputs) * (1.0 - trust))
-    return with_thinking(answer, effort)
-
-
-def trusted(inputs: Array) -> Array:
-    """The trust in each request's prior (n, 0 to 1), by what is known of the model."""
-    untuned = inputs[:, BASE] > 0
-    trust: Array = inputs[:, TRUST]
-    return trust * np.where(untuned, _OBEYED, 1.0) if untuned.any() else trust
-
-
-def level_doubt(inputs: Array) -> Array:
-    """How little is known of the level of the model's answers to such requests (n, 0 to 1)."""
-    of_model = inputs[:, ROUTE] / GENERIC
-    return np.asarray(np.maximum(of_model, np.minimum(1.0, inputs[:, UNFAMILIAR])))
-
-
-def correction_share(inputs: Array) -> Array:
-    """The share of the boosters' output that counts in the location (n).
-
-    Half of it for a kind of request that the boosters were not trained on.
-    """
-    trust, strange = trusted(inputs), inputs[:, UNFAMILIAR]
-    if not (trust.any() or strange.any()):  # most requests
-        return np.ones(len(inputs))
-    return np.asarray(damping(trust) * (1.0 - _UNKNOWING * np.minimum(1.0, strange)))
-
-
-def latin_share(inputs: Array) -> Array:
-    """The share of each text's letters that are Latin (n, 0 to 1)."""
-    return np.asarray(np.clip(1.0 - inputs[:, _OTHER_SCRIPTS].sum(axis=1), 0.0, 1.0))
-
-
-def scales(inputs: Array, output: Array) -> Array:
-    """The scales (n, log tokens) from the ``output`` (n) of the booster of the scale.
-
-    A trusted prior draws the scale towards the prior's spread. A scale is a mean absolute error,
-    a spread a standard deviation.
-    """
-    trust = trusted(inputs)
-    if trust.any():
-        output = toward_prior(output, np.log(_MEAN_ERROR * inputs[:, SPREAD]), trust**2)
-    return np.exp(output)
 
 
 class TrainedModels:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from predictor.arrays import Array, Single
-from predictor.fast.inputs import trusted
+from predictor.fast.formulas import trusted
 from predictor.fast.location import damping
 from predictor.fast.text_model import tf_idf
 from predictor.features.ngrams import BUCKETS, BucketCounts

@@ -20,14 +20,8 @@ from numpy.typing import NDArray
 from predictor.arrays import Array, Single
 from predictor.artefact.format import Artefact, ArtefactError
 from predictor.fast.doubt import stretched
-from predictor.fast.inputs import (
-    GENERIC,
-    ROUTES,
-    ModelMatch,
-    ModelMatches,
-    TrainedModels,
-    correction_share,
-)
+from predictor.fast.formulas import correction_share
+from predictor.fast.inputs import GENERIC, ROUTES, ModelMatch, ModelMatches, TrainedModels
 from predictor.fast.trees import boosted
 from predictor.features.model_names import canonical
 from predictor.prompt import Prompt

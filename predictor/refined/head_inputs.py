@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from predictor.arrays import Array, Single
-from predictor.fast.inputs import THINKING, TURNS, latin_share, trusted
+from predictor.fast.formulas import latin_share, trusted
+from predictor.fast.inputs import THINKING, TURNS
 from predictor.fast.location import with_thinking
 from predictor.raw_forecast import RawForecasts
 

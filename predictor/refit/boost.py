@@ -8,15 +8,8 @@ import lightgbm as lgb
 import numpy as np
 
 from predictor.arrays import Array, Flags, Indices
-from predictor.fast.inputs import (
-    GENERIC,
-    OFFSET,
-    OWN,
-    ROUTE,
-    correction_share,
-    location_base,
-    scales,
-)
+from predictor.fast.formulas import correction_share, location_base, scales
+from predictor.fast.inputs import GENERIC, OFFSET, OWN, ROUTE
 from predictor.fast.learned_words import STORED
 from predictor.fast.trees import boosted
 from predictor.refit.censoring import impute_from_forecast

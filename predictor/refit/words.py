@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from predictor.arrays import Array, Indices, Single
-from predictor.fast.inputs import trusted
+from predictor.fast.formulas import trusted
 from predictor.fast.learned_words import MOST, LearnedWords, effects
 from predictor.fast.location import damping
 from predictor.fast.text_model import tf_idf_matrix

@@ -9,14 +9,8 @@ import lightgbm as lgb
 import numpy as np
 
 from predictor.arrays import Array, Flags, Indices
-from predictor.fast.inputs import (
-    THINKING,
-    ModelMatch,
-    ModelMatches,
-    TrainedModels,
-    correction_share,
-    location_base,
-)
+from predictor.fast.formulas import correction_share, location_base
+from predictor.fast.inputs import THINKING, ModelMatch, ModelMatches, TrainedModels
 from predictor.features.definition import TextFeatures
 from predictor.training.cells import Cells
 

@@ -9,7 +9,8 @@ import lightgbm as lgb
 import numpy as np
 
 from predictor.arrays import Array, Flags, Indices
-from predictor.fast.inputs import ModelMatch, scales
+from predictor.fast.formulas import scales
+from predictor.fast.inputs import ModelMatch
 from predictor.training.boosters import CellInputs, Rows, fit_location, fit_scale, locate, predict
 from predictor.training.interval_calibration import residual_quantiles
 from predictor.training.model_choice import families_of

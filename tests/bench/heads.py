@@ -23,7 +23,7 @@ from predictor.arrays import Array, Indices
 from predictor.data import castillo, splits
 from predictor.data.records import Records
 from predictor.evaluation import scores
-from predictor.fast.inputs import scales
+from predictor.fast.formulas import scales
 from predictor.raw_forecast import CAP_TOKENS, LEVELS, MASS
 from predictor.training.boosters import LOCATION_SETTINGS, CellInputs, Rows, locate, predict
 from predictor.training.cells import Cells, cells_of

@@ -54,7 +54,7 @@ FAULTS: tuple[Fault, ...] = (
         why="Trees that know no labels carry the forecast of 'one word' away",
     ),
     Fault(
-        file="predictor/fast/inputs.py",
+        file="predictor/fast/formulas.py",
         old="return with_thinking(answer, effort)",
         new="return answer",
         test=(
@@ -356,7 +356,7 @@ FAULTS: tuple[Fault, ...] = (
         why="A model that the encoder never saw is refined as boldly as one that it knows",
     ),
     Fault(
-        file="predictor/fast/inputs.py",
+        file="predictor/fast/formulas.py",
         old="if not (trust.any() or strange.any()):",
         new="if not strange.any():",
         test=(

@@ -8,12 +8,8 @@ import lightgbm as lgb
 import numpy as np
 
 from predictor.arrays import Array, Flags, Indices
-from predictor.fast.inputs import (
-    ROUTES,
-    ModelMatches,
-    TrainedModels,
-    correction_share,
-)
+from predictor.fast.formulas import correction_share
+from predictor.fast.inputs import ROUTES, ModelMatches, TrainedModels
 from predictor.refined.head import RefinedHead, blended, shrunk_scale
 from predictor.refined.head_inputs import head_inputs, own_column
 from predictor.training.refined.interval_calibration import shapes_by_scale

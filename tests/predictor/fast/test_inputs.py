@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from predictor.arrays import Array
+from predictor.fast.formulas import correction_share, latin_share, location_base, scales, trusted
 from predictor.fast.inputs import (
     COLUMNS,
     GENERIC,
@@ -18,11 +19,6 @@ from predictor.fast.inputs import (
     TEXT_ALL,
     ModelMatches,
     TrainedModels,
-    correction_share,
-    latin_share,
-    location_base,
-    scales,
-    trusted,
 )
 from predictor.fast.location import USUAL
 from predictor.fast.model_level import TRAITS

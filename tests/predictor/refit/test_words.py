@@ -9,7 +9,8 @@ import pytest
 from predictor import ArtefactError, LengthPredictor, Prompt
 from predictor.artefact.versions import Versions
 from predictor.evaluation.scores import kendall_tau
-from predictor.fast.inputs import BASE, COLUMNS, TRUST, correction_share
+from predictor.fast.formulas import correction_share
+from predictor.fast.inputs import BASE, COLUMNS, TRUST
 from predictor.fast.learned_words import MOST, STORED, effects
 from predictor.features.ngrams import BUCKETS
 from predictor.prompt import HEAD_CHARS

@@ -8,15 +8,8 @@ import pytest
 from predictor.arrays import Flags, Indices
 from predictor.data import splits
 from predictor.fast.evidence import NAMES as NAMES_OF_EVIDENCE
-from predictor.fast.inputs import (
-    COLUMNS,
-    GENERIC,
-    KNOWN,
-    RELATED,
-    ROUTE,
-    TrainedModels,
-    scales,
-)
+from predictor.fast.formulas import scales
+from predictor.fast.inputs import COLUMNS, GENERIC, KNOWN, RELATED, ROUTE, TrainedModels
 from predictor.fast.text_model import SHARED
 from predictor.features.definition import Prompt, extract
 from predictor.raw_forecast import LEVELS
