@@ -366,6 +366,26 @@ FAULTS: tuple[Fault, ...] = (
         why="Alone, a request that states its form is forecast by trees that do not know it",
     ),
     Fault(
+        file="predictor/fast/doubt.py",
+        old="np.hypot(_left(inputs) * np.maximum(unfamiliar, unseen), untuned)",
+        new="np.hypot(_left(inputs) * np.hypot(unfamiliar, unseen), untuned)",
+        test=(
+            "tests/predictor/fast/test_doubt.py::"
+            "test_the_larger_doubt_counts_where_model_and_kind_are_both_new"
+        ),
+        why="Intervals of new kinds of request by new models reach from a word to a book",
+    ),
+    Fault(
+        file="predictor/fast/doubt.py",
+        old="inputs.take(_SIGNS, axis=1) > 0).all(axis=1)",
+        new="inputs.take(_SIGNS, axis=1) > 0).any(axis=1)",
+        test=(
+            "tests/predictor/fast/test_doubt.py::"
+            "test_an_agent_that_goes_on_with_its_task_leaves_half_of_the_doubt"
+        ),
+        why="A new task in a chat is forecast as surely as the next step of an agent",
+    ),
+    Fault(
         file="predictor/features/phrase_table.py",
         old="key = (key * _NEXT_INT & _WORD) ^ hashes.item(min(last, len(hashes) - 1))",
         new="key = (key * _NEXT_INT) ^ hashes.item(min(last, len(hashes) - 1))",

@@ -78,3 +78,23 @@ def test_an_unseen_base_model_is_doubted_either_way_even_beside_a_demand() -> No
     assert wide[0, 0] < -2.5 < 1.2 * wide[1, 0]
     assert wide[0, -1] > 2.5
     np.testing.assert_allclose(wide[2], 0.4 * SHAPE)
+
+
+def test_the_larger_doubt_counts_where_model_and_kind_are_both_new() -> None:
+    both: dict[str, float] = {"unfamiliar": 1.0, "model_route": GENERIC}
+    inputs = rows({"unfamiliar": 1.0}, {"model_route": GENERIC}, both)
+    for location in (4.5, 6.5):  # a short answer, of which models differ little, and a long one
+        _, wide = quantiles(inputs, np.full(3, location))
+        kind, model, together = wide[:, 0]
+        assert together == pytest.approx(min(kind, model))
+
+
+def test_an_agent_that_goes_on_with_its_task_leaves_half_of_the_doubt() -> None:
+    new: dict[str, float] = {"model_route": GENERIC, "unfamiliar": 1.0, "log_previous": 5.0}
+    agent = new | {"tool_results": 2.0, "answers_last": 1.0}
+    first, asked = agent | {"log_previous": 0.0}, agent | {"answers_last": 0.0}
+    _, wide = quantiles(rows(new, agent, first, asked), np.full(4, 6.5))
+    chat, goes_on, begins, question = wide[:, 0] ** 2 - (2 * 0.4) ** 2
+    assert goes_on == pytest.approx(chat / 4)
+    assert begins == pytest.approx(chat)
+    assert question == pytest.approx(chat)
