@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from importlib.util import find_spec
 
 from gateway.config.errors import ConfigError
 from gateway.config.load import load
 from gateway.fronts.handoff import FLAG, Handoff
 from gateway.fronts.share import check
 from gateway.protocol.listener import ListenError
+from gateway.remote_scheduler.address import FrontsError
+from gateway.remote_scheduler.missing import needs_the_extra
 from gateway.serve import command
 from gateway.serve.setting_flags import settings_of
 from gateway.serve.targets import read_targets
@@ -39,15 +40,12 @@ def run_serve(args: argparse.Namespace) -> int:
         if config.listen.fronts == 1:
             return command.run_serve(args)
         check(config, targets.model)
-        if find_spec("gateway.remote_scheduler") is None:
-            raise ConfigError(
-                f"listen.fronts: {config.listen.fronts} fronts need a scheduler in a process of "
-                "its own, which this version does not have. Set 1."
-            )
+        with needs_the_extra():
+            import gateway.remote_scheduler.server  # noqa: F401, PLC0415 - its process needs it
         from gateway.fronts.parent import run_parent  # noqa: PLC0415 - not for one process
 
         return run_parent(config, args)
     except ListenError as error:
         return failed(str(error))
-    except ConfigError as error:
+    except (ConfigError, FrontsError) as error:
         return bad_input(error)

@@ -14,7 +14,6 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Sequence
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 
 from gateway.access.exposure import warn_of_exposure
@@ -92,9 +91,7 @@ class _Parent:
         self._listening, self._operators = listening, operators
         self._accounts = SharedTable(folder / ACCOUNTS, config.listen.fronts, 0)
         fronts = [self._front(n) for n in range(config.listen.fronts)]
-        self._group = Group(
-            fronts, folder, [self._scheduler()] if find_spec("gateway.remote_scheduler") else []
-        )
+        self._group = Group(fronts, folder, [self._scheduler()])
 
     def _front(self, index: int) -> Child:
         """A front, not yet started."""

@@ -13,7 +13,8 @@ import threading
 from contextlib import suppress
 from time import sleep
 
-from gateway.fronts.process import READY
+READY = b"ready"
+"""What a child tells the parent once it serves."""
 
 AGAIN_S = 0.1
 """Seconds between the two signals that end a child without its parent."""

@@ -11,6 +11,7 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 
+from gateway.fronts.parent_link import READY
 from predictor.exit_codes import BAD_INPUT
 
 log = logging.getLogger("lengthwise")
@@ -23,9 +24,6 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 30.0
 
 STEADY_S = 30.0
 """Seconds of serving after which earlier failures are forgotten."""
-
-READY = b"ready"
-"""What a child tells the parent once it serves."""
 
 
 class GaveUp(Exception):
@@ -126,6 +124,7 @@ class Child:
             self._process = await asyncio.create_subprocess_exec(
                 *self._command(childs.fileno()),
                 stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,  # the one line there is the parent's
                 env=self._env,
                 pass_fds=(*self._descriptors, childs.fileno()),
                 start_new_session=True,  # a terminal's Ctrl-C reaches it through the parent alone

@@ -38,6 +38,7 @@ LARGEST = frozenset(
         "lengthwise_worker_running_sequences",
         "lengthwise_worker_slots",
         "lengthwise_worker_waiting_sequences",
+        "lengthwise_scheduler_away",
         # Of the one scheduler, which each front shows whole.
         "lengthwise_queue_expected_tokens",
         "lengthwise_queue_length",

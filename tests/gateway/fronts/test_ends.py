@@ -5,19 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from importlib.util import find_spec
 from pathlib import Path
 
 import aiohttp
 import pytest
 
 from gateway.emulator import EmbeddedEmulator
-from tests.gateway.fronts.several import Several, alive, several, until_async
+from tests.gateway.fronts.several import LIMIT_S, PATIENCE_S, Several, alive, several, until_async
 from tests.gateway.harness import chat, forced, until
 
-pytestmark = pytest.mark.skipif(
-    find_spec("gateway.remote_scheduler") is None, reason="no scheduler in a process of its own yet"
-)
+pytestmark = pytest.mark.timeout(LIMIT_S)
 
 LONG = 400
 """Tokens of an answer that is still coming when a test ends a process."""
@@ -137,7 +134,9 @@ async def test_a_second_signal_cuts_at_all_fronts_and_clients_hear_why(
         begun, tasks = await streams(gateway.url, 4, 5000)
         gateway.signal()
         await until(
-            lambda: gateway.log.read_text().count("SIGTERM: draining") == 2, "both fronts drain"
+            lambda: gateway.log.read_text().count("SIGTERM: draining") == 2,
+            "both fronts drain",
+            PATIENCE_S,
         )
         gateway.signal()
         await asyncio.gather(*tasks)
@@ -155,7 +154,9 @@ async def test_no_process_outlives_a_killed_parent(
         gateway.signal(signal.SIGKILL)
         await asyncio.gather(*tasks)
         assert all(b"shutting_down" in one.text for one in begun)
-        await until(lambda: not any(alive(pid) for pid in pids.values()), "all have ended")
+        await until(
+            lambda: not any(alive(pid) for pid in pids.values()), "all have ended", PATIENCE_S
+        )
 
 
 async def test_a_front_that_hangs_shows_and_holds_no_page_up(
@@ -172,3 +173,26 @@ async def test_a_front_that_hangs_shows_and_holds_no_page_up(
         finally:
             os.kill(pids["front 2"], signal.SIGCONT)
         await gateway.until_ready()
+
+
+async def test_a_killed_scheduler_costs_no_answer_and_the_queue_goes_on(
+    tmp_path: Path, emulator: EmbeddedEmulator
+) -> None:
+    async with several(tmp_path, emulator.url) as gateway:
+        for _ in range(2):
+            before = (await gateway.pids())["scheduler"]
+            begun = [Stream() for _ in range(12)]  # the worker runs four at once: eight wait
+            tasks = [asyncio.create_task(one.read(gateway.url, 100)) for one in begun]
+            await begun[0].began.wait()
+            os.kill(before, signal.SIGKILL)
+            await asyncio.gather(*tasks)
+            assert all(one.whole for one in begun)
+            await gateway.until_ready()
+            assert (await gateway.pids())["scheduler"] != before
+        assert await gateway.metric("lengthwise_process_restarts_total", process="scheduler") == 2
+
+        async def idle() -> bool:
+            workers = (await gateway.page("/ready"))["workers"]
+            return all(not one["in_flight"] for one in workers)
+
+        await until_async(idle, "no slot is held")

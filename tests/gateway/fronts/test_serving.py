@@ -6,7 +6,6 @@ import asyncio
 import os
 import signal
 from collections import Counter
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +14,10 @@ import pytest
 import yaml
 
 from gateway.emulator import EmbeddedEmulator
-from tests.gateway.fronts.several import Several, several, until_async
+from tests.gateway.fronts.several import LIMIT_S, Several, several, until_async
 from tests.gateway.harness import chat, forced
 
-pytestmark = pytest.mark.skipif(
-    find_spec("gateway.remote_scheduler") is None, reason="no scheduler in a process of its own yet"
-)
+pytestmark = pytest.mark.timeout(LIMIT_S)
 
 REQUESTS = 300
 

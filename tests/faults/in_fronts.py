@@ -1,0 +1,93 @@
+"""Faults in what several fronts of one gateway do together."""
+
+from __future__ import annotations
+
+from tests.faults.fault import Fault
+
+_MERGE = "tests/gateway/fronts/test_merge.py::"
+_PROCESS = "tests/gateway/fronts/test_process.py::"
+_SHARE = "tests/gateway/fronts/test_share.py::"
+_TABLE = "tests/gateway/access/test_shared_table.py::"
+_USAGE = "tests/gateway/usage/test_files.py::"
+_ENDS = "tests/gateway/fronts/test_ends.py::"
+_SERVING = "tests/gateway/fronts/test_serving.py::"
+
+FAULTS: tuple[Fault, ...] = (
+    Fault(
+        file="gateway/fronts/merge.py",
+        old="found[key] = sample.value if before is None else combine(before, sample.value)",
+        new="found[key] = sample.value",
+        test=_MERGE + "test_each_metric_goes_by_its_rule",
+        why="The page of all fronts shows the figures of the last one",
+    ),
+    Fault(
+        file="gateway/fronts/merge.py",
+        old="return min if name in LEAST else float.__add__",
+        new="return float.__add__",
+        test=_MERGE + "test_each_metric_goes_by_its_rule",
+        why="A worker that one front cannot reach seems up",
+    ),
+    Fault(
+        file="gateway/fronts/process.py",
+        old="            self._died()\n",
+        new="",
+        test=_PROCESS + "test_a_child_that_dies_is_started_again_and_frees_what_it_held",
+        why="What a dead front held of its clients' limits is never free again",
+    ),
+    Fault(
+        file="gateway/fronts/process.py",
+        old="and not (self.served and code == BAD_INPUT)",
+        new="",
+        test=_PROCESS + "test_a_file_that_became_wrong_ends_no_gateway_that_serves",
+        why="A configuration that became wrong ends a gateway that serves by the one of before",
+    ),
+    Fault(
+        file="gateway/fronts/share.py",
+        old="requests.retries_per_s / count",
+        new="requests.retries_per_s",
+        test=_SHARE + "test_the_shares_of_all_fronts_come_to_the_bound",
+        why="Each front retries as often as the whole gateway may",
+    ),
+    Fault(
+        file="gateway/access/shared_table.py",
+        old="        fcntl.flock(self._file, fcntl.LOCK_EX)\n",
+        new="",
+        test=_TABLE + "test_no_count_is_lost_where_two_processes_count_at_once",
+        why="Two fronts that count at the same moment lose a count",
+    ),
+    Fault(
+        file="gateway/access/shared_table.py",
+        old="            column[rows] = 0.0\n",
+        new="",
+        test=_TABLE + "test_what_a_dead_process_had_running_is_taken_back",
+        why="Requests of a dead front count as running for ever",
+    ),
+    Fault(
+        file="gateway/access/shared_accounts.py",
+        old="first, self._counted = not self._counted, True",
+        new="first, self._counted = True, True",
+        test=_TABLE + "test_a_groups_budget_counts_each_member_once",
+        why="Each front adds to a group's budget what its members had spent before the start",
+    ),
+    Fault(
+        file="gateway/usage/ledger.py",
+        old="        for other in files_beside(self._path):\n",
+        new="        for other in ():\n",
+        test=_USAGE + "test_budgets_begin_with_what_all_fronts_have_counted",
+        why="After a restart a budget forgets what the other fronts have counted",
+    ),
+    Fault(
+        file="gateway/fronts/parent_link.py",
+        old="        sleep(AGAIN_S)\n        os.kill(os.getpid(), signal.SIGTERM)",
+        new="        sleep(AGAIN_S)\n        os.getpid()",
+        test=_ENDS + "test_no_process_outlives_a_killed_parent",
+        why="A front without its parent goes on with its streams, and holds the port",
+    ),
+    Fault(
+        file="gateway/fronts/pages.py",
+        old="    group.remember(path, body, undoes)\n",
+        new="",
+        test=_SERVING + "test_what_operators_tell_holds_for_all_fronts_also_after_one_starts_again",
+        why="A front that starts again sends requests to a worker that is drained",
+    ),
+)
