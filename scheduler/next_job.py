@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from scheduler.job import Job, QueueName
+from scheduler.model_queue import Rank
 from scheduler.placement import Placement
 from scheduler.traffic import QueueingShare
 from scheduler.waiting_jobs import WaitingJobs
@@ -41,9 +42,12 @@ class NextJob:
         self.paused = False
         """Whether no job may be dispatched at all."""
         self._awaited: dict[str, str] = {}  # job id -> worker id, by the last call without a job
+        self._last_tried: dict[QueueName, Rank] = {}
+        """Ranks behind which a queue's jobs were not tried, by the last call without a job."""
 
     def __call__(self) -> tuple[Job, Worker] | None:
         """The next job and its worker; None if no job may be dispatched now."""
+        self._last_tried = {}
         if self.paused:
             return None
         awaited: dict[str, str] = {}  # job id -> worker id
@@ -53,8 +57,11 @@ class NextJob:
             taken = awaited.values()
             return [w for w in workers if w.id not in taken]
 
-        def others_may_fit(queue: QueueName) -> bool:
-            return tried[queue] < MOST_AWAITED and bool(free(self._workers.serving(queue)))
+        def others_may_fit(job: Job) -> bool:
+            if tried[job.queue] < MOST_AWAITED and free(self._workers.serving(job.queue)):
+                return True
+            self._last_tried[job.queue] = self._waiting.rank(job)
+            return False
 
         for job in self._waiting.by_rank(others_may_fit):
             candidates = free(self._may_take(job))
@@ -66,6 +73,14 @@ class NextJob:
                 awaited[job.id] = self._worker_for(job, candidates).id
         self._awaited = awaited
         return None
+
+    def may_be(self, job: Job) -> bool:
+        """Whether a job that has just come may be the next one, where there was none before it.
+
+        Behind the jobs that keep all others of its queue from being tried, it is not tried either.
+        """
+        last = self._last_tried.get(job.queue)
+        return last is None or self._waiting.rank(job) < last
 
     def _may_take(self, job: Job) -> list[Worker]:
         serving = self._workers.serving(job.queue)

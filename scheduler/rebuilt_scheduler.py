@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from scheduler.actions import Action
@@ -30,7 +32,40 @@ class Memory:
 
 
 class RebuiltScheduler(Scheduler):
-    """A scheduler to which its driver may give running jobs, and waiting ones with their keys."""
+    """A scheduler to which its driver may give running jobs, and waiting ones with their keys.
+
+    The driver may make several changes ``together``: then one decision follows all of them, but for
+    new jobs, of which each is decided on at once, so that the bounds count those that really wait.
+    """
+
+    _together = False
+    _undecided = False
+
+    def submit(self, job: Job) -> list[Action]:
+        """Take a new job, as ``Scheduler.submit``; what was changed before it is decided first."""
+        together, self._together = self._together, False
+        try:
+            actions = self._fill() if self._undecided else []
+            return actions + super().submit(job)
+        finally:
+            self._together = together
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Decide nothing in the block; ``decide`` is to follow."""
+        self._together = True
+        try:
+            yield
+        finally:
+            self._together = False
+
+    def decide(self) -> list[Action]:
+        """Dispatch what the changes made ``together`` let go."""
+        return self._fill() if self._undecided else []
+
+    def _fill(self) -> list[Action]:
+        self._undecided = self._together
+        return [] if self._together else super()._fill()
 
     def adopt(self, job: Job, worker_id: str, engine_key: float) -> None:
         """Take a job that runs at a worker already.

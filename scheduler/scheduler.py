@@ -144,7 +144,7 @@ class Scheduler:
         self._silent.now = max(self._silent.now, job.arrival)
         self._traffic.describe(job, self._workers.serving(job.queue))
         self._waiting.push(job, self.policy(job))
-        actions = self._fill()
+        actions = self._fill() if self._next.may_be(job) else []
         queued = bool(self._waiting.queue(job.queue)) or self._workers.overfull(job.queue)
         self._traffic.queueing_share.observe(job.model, queued=queued)
         counts = self._counters.waiting(job.tenant), self._waiting.counts.tokens

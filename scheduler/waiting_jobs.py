@@ -84,11 +84,11 @@ class WaitingJobs:
         first = self._deadlines.peek()
         return first[1] if first is not None and first[0] <= now else None
 
-    def by_rank(self, further: Callable[[QueueName], bool]) -> Iterator[Job]:
+    def by_rank(self, further: Callable[[Job], bool]) -> Iterator[Job]:
         """The jobs, smallest rank first: each queue's first job, and its others while wanted.
 
-        Valid until a job comes or goes. ``further`` tells of a queue, whenever one of its jobs has
-        been taken, whether the next one is wanted.
+        Valid until a job comes or goes. ``further`` tells of each job that has been taken whether
+        the next one of its queue is wanted.
         """
         orders = [queue.in_order() for queue in self._queues.values()]
         firsts: list[tuple[Rank, int, Job]] = []
@@ -102,8 +102,12 @@ class WaitingJobs:
         while firsts:
             _, number, job = heappop(firsts)
             yield job
-            if further(job.queue):
+            if further(job):
                 take(number)
+
+    def rank(self, job: Job) -> Rank:
+        """The rank of a waiting job."""
+        return job.urgency, self._counters[job.tenant], self._jobs[job.id][1]
 
     def counter_fell(self, tenant: str) -> None:
         """Move a tenant forward after its counter has fallen."""

@@ -19,6 +19,7 @@ from pydantic import BaseModel
 from gateway.command_line.commands import COMMANDS
 from gateway.config.settings import Config
 from gateway.emulator import EmbeddedEmulator, EmulatorConfig
+from gateway.remote_scheduler.address import ADDRESS, AUTHORITY, FRONT, TOKEN
 from scheduler.actions import Reason
 from tests.deploy.dashboard_file import dashboards, panels
 from tests.deploy.metric_names import metric_names
@@ -51,6 +52,7 @@ OTHER_VARIABLES = {
     "LENGTHWISE_WORKERS",
     "LENGTHWISE_DATA",
     "LENGTHWISE_VLLM_HOME",
+    *(ADDRESS, FRONT, TOKEN, AUTHORITY),
 }
 
 READMES_OF_TODAY = [file for file in READMES if file.name != "CHANGELOG.md"]

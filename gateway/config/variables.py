@@ -25,7 +25,9 @@ FINDERS = (f"{PREFIX}DISCOVERY_DNS", f"{PREFIX}DISCOVERY_FILE")
 KEY = f"{PREFIX}ACCESS_KEY_"
 """Beginning of the variables that hold one API key each: the rest is its holder's name."""
 
-_OTHERS = {f"{PREFIX}{name}" for name in ("ADMIN", "DATA", "VLLM_HOME", "FRONT", "SCHEDULER")}
+_FRONTS = {"SCHEDULER", "FRONT", "SCHEDULER_TOKEN", "SCHEDULER_CA"}
+"""What ``remote_scheduler.address`` reads."""
+_OTHERS = {f"{PREFIX}{name}" for name in ("ADMIN", "DATA", "VLLM_HOME", *_FRONTS)}
 _KUBERNETES = re.compile(
     r"LENGTHWISE_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)"
 )

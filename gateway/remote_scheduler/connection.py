@@ -28,6 +28,9 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 0.3
 BATCH_S = 0.001
 """Seconds between two messages: what comes meanwhile goes together."""
 
+LAZY_S = 0.05
+"""Seconds that progress and reports may wait for something to go with."""
+
 BEAT_S = 1.0
 """Seconds after which a front says something, if only that it is there."""
 
@@ -103,7 +106,8 @@ class Connection:
 
     async def _talk(self, stream: Any) -> None:
         scheduler = self._scheduler
-        hello = Hello(VERSION, self._address.front, self._address.token, monotonic(), self.epoch)
+        address, now = self._address, None if self._address.path is not None else monotonic()
+        hello = Hello(VERSION, address.front, address.token, now, self.epoch)
         await stream.send_message(encode([hello]))
         welcome, *entries = await self._read(stream)
         self._welcomed(welcome)
@@ -144,12 +148,16 @@ class Connection:
 
     async def _write(self, stream: Any) -> None:
         """Send what has come, all of it at once; the present turn of the loop is over then."""
-        outbox = self._scheduler.outbox
+        outbox, said = self._scheduler.outbox, monotonic()
         while True:
             with suppress(TimeoutError):
-                async with asyncio.timeout(BEAT_S):
+                async with asyncio.timeout(LAZY_S):
                     await outbox.wait()
-            for data in messages_of(outbox.take()) or [encode([])]:
+            messages = messages_of(outbox.take())
+            if not messages and monotonic() >= said + BEAT_S:
+                messages = [encode([])]
+            for data in messages:
+                said = monotonic()
                 await stream.send_message(data)
             await asyncio.sleep(BATCH_S)
 

@@ -6,6 +6,7 @@ Fronts hold the clients and are the truth: everything here comes from a front, a
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -95,7 +96,10 @@ class Core:
                 "end this one"
             )
         self._numbers += 1
-        session = Session(self._numbers, hello.front, self.clock() - hello.now)
+        later_s = 0.0 if hello.now is None else self.clock() - hello.now
+        if not math.isfinite(later_s):
+            raise Refusal(f"front {hello.front!r} has the time {hello.now}, which is none")
+        session = Session(self._numbers, hello.front, later_s)
         self.sessions[session.number] = session
         self.facts.joins(session.number)
         session.out.append(Welcome(VERSION, self.epoch))

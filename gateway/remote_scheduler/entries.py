@@ -172,11 +172,19 @@ def take(core: Core, session: Session, entries: Iterable[FromFront]) -> None:
         Refusal: an entry says what it must not; the front must be ended.
     """
     core.tick()
-    for entry in entries:
-        does = TAKE.get(type(entry))
-        if does is None:
-            raise Refusal(f"front {session.name!r} said {type(entry).__name__} out of turn")
-        try:
-            does(core, session, entry)
-        except (ValueError, ArithmeticError) as error:
-            raise Refusal(f"front {session.name!r}: {error}") from error
+    try:
+        with core.scheduler.together():
+            for entry in entries:
+                _take_one(core, session, entry)
+    finally:
+        core.act(core.scheduler.decide())
+
+
+def _take_one(core: Core, session: Session, entry: FromFront) -> None:
+    does = TAKE.get(type(entry))
+    if does is None:
+        raise Refusal(f"front {session.name!r} said {type(entry).__name__} out of turn")
+    try:
+        does(core, session, entry)
+    except (ValueError, ArithmeticError) as error:
+        raise Refusal(f"front {session.name!r}: {error}") from error

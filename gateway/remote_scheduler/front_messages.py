@@ -25,7 +25,8 @@ class Hello(Struct, array_like=True, tag="hello"):
     version: int
     front: Annotated[str, Meta(max_length=200)]
     token: Annotated[str, Meta(max_length=1000)]
-    now: float
+    now: float | None
+    """The front's clock, in seconds; None where both read the same, on one machine."""
     seen: int
     """The newest epoch that the front has seen; 0 for none."""
 

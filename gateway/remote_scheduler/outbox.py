@@ -37,7 +37,10 @@ class Outbox:
             self._wake()
 
     def add_latest(self, entry: Progress | ObserveKv) -> None:
-        """Add an entry, in the place of one about the same job or worker that waits to be sent."""
+        """Add an entry, in the place of one about the same job or worker that waits to be sent.
+
+        It does not wake who waits for entries: it goes with others, or a moment later.
+        """
         if not self.open:
             return
         name = entry.n if isinstance(entry, Progress) else entry.id
@@ -47,7 +50,6 @@ class Outbox:
             return
         self._latest[name] = len(self._entries)
         self._entries.append(entry)
-        self._wake()
 
     def settle(self, number: int) -> None:
         """Let what comes next of a job not replace what is there: it has begun anew."""

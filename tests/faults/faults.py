@@ -25,6 +25,7 @@ from tests.faults import (
     in_proxy,
     in_ray,
     in_refusals,
+    in_remote_scheduler,
     in_report,
     in_requests,
     in_rights,
@@ -39,6 +40,7 @@ from tests.faults.fault import Fault
 FAULTS: tuple[Fault, ...] = (
     *in_scheduler.FAULTS,
     *in_shadow.FAULTS,
+    *in_remote_scheduler.FAULTS,
     *in_report.FAULTS,
     *in_predictor.FAULTS,
     *in_protocol.FAULTS,

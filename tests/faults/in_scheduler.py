@@ -57,8 +57,8 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         file="scheduler/next_job.py",
-        old="return tried[queue] < MOST_AWAITED and bool(free(self._workers.serving(queue)))",
-        new="return False",
+        old="if tried[job.queue] < MOST_AWAITED and free(self._workers.serving(job.queue)):",
+        new="if False:",
         test=(
             "tests/scheduler/test_next_job.py::"
             "test_the_other_workers_go_on_beside_a_job_that_fits_nowhere"

@@ -47,7 +47,7 @@ def test_of_several_models_the_first_jobs_come_and_the_others_while_wanted(
         for at, (u, key, _, model) in enumerate(in_order)
         if model in wanted or model not in [one[3] for one in in_order[:at]]
     ]
-    wants = lambda queue: queue.model in wanted  # noqa: E731
+    wants = lambda one: one.model in wanted  # noqa: E731
     found = [(j.urgency, jobs[j.id][1], j.model) for j in jobs.by_rank(wants)]
     assert found[: len(expected)] == sorted(found[: len(expected)], key=lambda one: one[:2])
     assert sorted(found) == sorted(expected)

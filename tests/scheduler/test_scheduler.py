@@ -26,6 +26,15 @@ def test_a_job_without_room_waits_until_a_slot_is_released(
     assert scheduler.waiting == 0
 
 
+def test_a_new_job_ahead_of_those_that_wait_may_go(make_scheduler: MakeScheduler) -> None:
+    scheduler = make_scheduler([spec(slots=4, engine_queue=0)], policy=SEJF)
+    scheduler.submit(job("runs", sequences=2))
+    for number in range(5):
+        assert not scheduler.submit(job(f"wide {number}", tokens=500 + number, sequences=3))
+    assert not scheduler.submit(job("behind", tokens=900))
+    assert [action.job.id for action in scheduler.submit(job("ahead", tokens=5))] == ["ahead"]
+
+
 def test_the_shortest_goes_first(make_scheduler: MakeScheduler) -> None:
     scheduler = make_scheduler([spec()], policy=SEJF)
     scheduler.submit(job("running"))

@@ -52,7 +52,7 @@ class Link:
     def connect(self, core: Core) -> None:
         """Say hello, and tell the core all that the front has."""
         self.downward.clear()
-        hello = Hello(VERSION, self.name, "", core.clock(), self.epoch)
+        hello = Hello(VERSION, self.name, "", None, self.epoch)
         self.session = core.join(hello)
         entries = self.scheduler.begin()
         self.scheduler.away = False

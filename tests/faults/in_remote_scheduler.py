@@ -1,0 +1,91 @@
+"""Faults in gateway/remote_scheduler/."""
+
+from __future__ import annotations
+
+from tests.faults.fault import Fault
+
+_CORE = "tests/gateway/remote_scheduler/test_core.py::"
+_SERVICE = "tests/gateway/remote_scheduler/test_service.py::"
+_PROCESS = "tests/gateway/remote_scheduler/test_process.py::"
+_ORDER = "tests/gateway/remote_scheduler/test_order.py::"
+
+FAULTS: tuple[Fault, ...] = (
+    Fault(
+        file="gateway/remote_scheduler/core.py",
+        old="self.scheduler.pause(True)\n",
+        new="self.held = False\n",
+        test=_CORE + "test_nothing_is_dispatched_before_all_fronts_have_told_their_jobs",
+        why="A scheduler that starts anew fills workers that run jobs which it does not know yet",
+    ),
+    Fault(
+        file="gateway/remote_scheduler/front_state.py",
+        old="entries.append(Adopt(held.number, state, held.worker, held.key))",
+        new="entries.append(Submit(held.number, state))",
+        test=_PROCESS
+        + "test_a_scheduler_that_is_killed_twice_loses_nothing_and_serves_nothing_twice",
+        why="What ran when a scheduler died is queued by the next one, and leaks a slot at its end",
+    ),
+    Fault(
+        file="gateway/remote_scheduler/core.py",
+        old="self.act(self.scheduler.release(job.id))",
+        new="pass",
+        test=_PROCESS + "test_a_front_that_is_killed_frees_what_it_held_at_once",
+        why="What a dead front held keeps its slots for good",
+    ),
+    Fault(
+        file="gateway/remote_scheduler/lease.py",
+        old="fcntl.LOCK_EX | fcntl.LOCK_NB",
+        new="fcntl.LOCK_SH | fcntl.LOCK_NB",
+        test=_PROCESS + "test_two_schedulers_never_have_one_socket",
+        why="A second scheduler takes over the socket of one that lives",
+    ),
+    Fault(
+        file="gateway/remote_scheduler/facts.py",
+        old="all(healthy for _, healthy in said)",
+        new="any(healthy for _, healthy in said)",
+        test=_CORE + "test_a_worker_is_healthy_while_every_front_says_so",
+        why="A worker that failed the requests of one front gets more of them",
+    ),
+    Fault(
+        file="gateway/remote_scheduler/entries.py",
+        old="if core.facts.leads(session.number, entry.id) and",
+        new="if",
+        test=_CORE + "test_the_front_that_has_been_there_for_longest_reports_the_kv_use",
+        why="Each of several fronts moves the estimate of one engine's KV use as if it were alone",
+    ),
+    Fault(
+        file="gateway/remote_scheduler/front_state.py",
+        old="(Resubmit if held.accepted else Submit)",
+        new="Submit",
+        test=_ORDER + "test_a_scheduler_that_starts_again_has_the_order_of_before",
+        why="A scheduler that starts again puts the waiting requests into another order",
+    ),
+    Fault(
+        file="gateway/remote_scheduler/encoding.py",
+        old="if len(data) > MOST_BYTES:",
+        new="if False:",
+        test=_SERVICE + "test_a_front_that_says_what_it_must_not_is_refused_alone[too many bytes]",
+        why="A message may have any size",
+    ),
+    Fault(
+        file="gateway/remote_scheduler/remote_scheduler.py",
+        old="limit = now if self.away else now - LATE_S",
+        new="limit = now - 1e9",
+        test=_PROCESS + "test_new_requests_wait_for_a_scheduler_and_not_beyond_their_deadline",
+        why="Without a scheduler a request waits beyond queue.timeout_s",
+    ),
+    Fault(
+        file="gateway/remote_scheduler/core.py",
+        old="if hello.seen > self.epoch:",
+        new="if False:",
+        test=_CORE + "test_a_scheduler_older_than_one_that_a_front_has_followed_is_refused",
+        why="A scheduler that was replaced takes fronts again",
+    ),
+    Fault(
+        file="scheduler/next_job.py",
+        old="return last is None or self._waiting.rank(job) < last",
+        new="return last is None",
+        test="tests/scheduler/test_scheduler.py::test_a_new_job_ahead_of_those_that_wait_may_go",
+        why="A new job that fits waits for the next change, since others do not fit",
+    ),
+)

@@ -1,0 +1,171 @@
+"""What the scheduler's process refuses, and that it goes on for the others."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from grpclib.client import Channel, StreamStreamMethod
+from grpclib.server import Server
+
+from gateway.remote_scheduler import service as service_module
+from gateway.remote_scheduler.core import Core
+from gateway.remote_scheduler.encoding import encode, from_scheduler
+from gateway.remote_scheduler.front_messages import (
+    Adopt,
+    Hello,
+    ObserveKv,
+    Requeue,
+    Resubmitted,
+    Settings,
+    Submit,
+)
+from gateway.remote_scheduler.policies import policy_state
+from gateway.remote_scheduler.scheduler_messages import Refused
+from gateway.remote_scheduler.service import Bytes, Service
+from gateway.remote_scheduler.states import ATTACH, MOST_BYTES, VERSION, JobState, PolicyState
+from gateway.remote_scheduler.wire import job_state
+from scheduler.policy import LevelledOutput, fcfs
+from tests.gateway.harness import until
+from tests.gateway.remote_scheduler.processes import front_at, remote_of, short_folder, there
+from tests.scheduler.builders import job, spec
+
+TOKEN = "secret of this test"
+
+
+@contextlib.asynccontextmanager
+async def served(path: Path, token: str = "") -> AsyncIterator[Core]:
+    """A service on a Unix socket in this loop."""
+    core = Core(7, time.monotonic)
+    service = Service(core, token)
+    server = Server([service], codec=Bytes())
+    await server.start(path=str(path))
+    watch = asyncio.create_task(service.watch())
+    try:
+        yield core
+    finally:
+        watch.cancel()
+        server.close()
+        await server.wait_closed()
+
+
+async def answer(path: Path, *messages: bytes) -> str:
+    """Why a peer that sends these messages is refused."""
+    channel = Channel(path=str(path), codec=Bytes())
+    method = StreamStreamMethod[bytes, bytes](channel, ATTACH, bytes, bytes)
+    try:
+        async with asyncio.timeout(10), method.open() as stream:
+            for message in messages:
+                await stream.send_message(message)
+            while (data := await stream.recv_message()) is not None:
+                for entry in from_scheduler(data):
+                    if isinstance(entry, Refused):
+                        await stream.cancel()
+                        return entry.why
+            await stream.cancel()
+    finally:
+        channel.close()
+    return ""
+
+
+def hello(**changed: Any) -> Hello:
+    """A hello as of a front of this version."""
+    fields: dict[str, Any] = {"version": VERSION, "front": "odd", "token": "", "now": 0.0}
+    return Hello(**(fields | {"seen": 0} | changed))
+
+
+def said(*entries: Any) -> bytes:
+    """A message of a front that has said hello."""
+    return encode([hello(), *entries])
+
+
+JOB = job_state(job("1"))
+
+
+def changed_job(**fields: Any) -> JobState:
+    """A job with other fields, which nothing has checked."""
+    state = job_state(job("1"))
+    for name, value in fields.items():
+        setattr(state, name, value)
+    return state
+
+
+def settings(policy: PolicyState, stamp: float = 1.0) -> Settings:
+    """Settings with a policy."""
+    return Settings(stamp, policy, 10, None, math.inf, 0.0, 10.0)
+
+
+REFUSED = {
+    "another version": (encode([hello(version=VERSION + 1)]), "speaks version 2"),
+    "a newer scheduler": (encode([hello(seen=8)]), "started later"),
+    "a clock that is none": (encode([hello(now=math.nan)]), "which is none"),
+    "no hello": (encode([Resubmitted()]), "no hello"),
+    "nothing": (b"", "no hello"),
+    "another protocol": (b"GET / HTTP/1.1\r\n\r\n", "no message of version 1"),
+    "an unknown entry": (encode([["pickle", "cos\nsystem"]]), "no message of version 1"),
+    "a second hello": (said(hello()), "out of turn"),
+    "too many bytes": (b"\x00" * (MOST_BYTES + 1), f"the most is {MOST_BYTES}"),
+    "a length that is none": (said(Submit(1, changed_job(mass=[0.5]))), "probabilities"),
+    "a time that is none": (said(Submit(1, changed_job(arrival=math.nan))), "has the times"),
+    "no sequences": (said(Submit(1, changed_job(sequences=0))), "no message of version 1"),
+    "a number twice": (said(Resubmitted(), Submit(1, JOB), Submit(1, JOB)), "is here already"),
+    "an unknown worker": (said(Adopt(1, JOB, "nowhere", 0.0)), "which nobody has"),
+    "a job that does not run": (said(Requeue(1, [])), "does not run"),
+    "a report of nothing": (said(ObserveKv("w", math.inf, 0.0, True)), "no number"),
+    "an unknown policy": (said(settings(PolicyState("system"))), "no policy is named"),
+    "policies without end": (
+        said(settings(PolicyState("Aged", [1.0], PolicyState("Aged", [1.0])))),
+        "odd",
+    ),
+    "a policy of odd numbers": (said(settings(policy_state(LevelledOutput(-1.0)))), "odd"),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+async def test_a_front_that_says_what_it_must_not_is_refused_alone(what: str) -> None:
+    message, why = REFUSED[what]
+    with short_folder() as folder:
+        async with served(folder / "s") as core, front_at(folder / "s", "sound") as front:
+            core.expected = 1
+            remote_of(front).set_worker(spec("w"))
+            await there(front)
+            assert why in await answer(folder / "s", message)
+            async with front.dispatcher.slot(job("2")) as slot, asyncio.timeout(5):
+                assert (await slot.wait()).worker_id == "w"
+            assert [one.name for one in core.sessions.values()] == ["sound"]
+
+
+async def test_a_front_needs_the_token() -> None:
+    with short_folder() as folder:
+        async with served(folder / "s", TOKEN), front_at(folder / "s", "f", TOKEN) as front:
+            await there(front)
+            assert "another token" in await answer(folder / "s", encode([hello(token="x")]))
+
+
+async def test_a_front_that_says_nothing_any_more_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service_module, "SILENT_S", 0.3)
+    with short_folder() as folder:
+        async with served(folder / "s") as core:
+            assert "nothing has been heard" in await answer(folder / "s", said())
+            await until(lambda: not core.sessions, "it is gone")
+
+
+async def test_a_front_of_the_same_name_takes_the_place_of_one() -> None:
+    with short_folder() as folder:
+        async with served(folder / "s") as core, front_at(folder / "s", "odd") as front:
+            await there(front)
+            (old,) = core.sessions.values()
+            await asyncio.wait_for(answer(folder / "s", encode([hello()]), b"\xc1"), 10)
+            assert old.number not in core.sessions
+
+
+def test_settings_need_a_policy_with_a_name() -> None:
+    assert policy_state(fcfs).name == "fcfs"
+    with pytest.raises(ValueError, match="has no name"):
+        policy_state(lambda one: one.arrival)
