@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI
-from grpclib.server import Server
 
 from gateway.clients.server import ListeningServer
 from gateway.config.admin import Admin
 from gateway.config.errors import ConfigError
 from gateway.config.settings import Config
 from gateway.picker.health import Health
+from gateway.picker.http2 import GrpcServer
 from gateway.picker.listening import end, grpc_listening
 from gateway.picker.service import Processor
 from gateway.protocol.listener import ListenError, bound_sockets
@@ -81,7 +81,7 @@ class PickerServer(DrainingServer):
         self._fleet = app.state.fleet
         metrics, most = app.state.metrics, config.picker.max_requests
         self.processor = Processor(app, metrics, app.state.leaving, most)
-        self._grpc: list[Server] = []
+        self._grpc: list[GrpcServer] = []
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start the application, answer gRPC on the sockets' addresses, and print them."""
@@ -100,6 +100,20 @@ class PickerServer(DrainingServer):
     def broken_listener(self) -> str:
         """Nothing: gRPC keeps its own sockets."""
         return ""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Send the data planes elsewhere, and end as ``DrainingServer`` does.
+
+        A data plane that knows no other picker comes back, is served until the drain begins, and
+        is sent elsewhere again then.
+        """
+        self._goodbye()
+        self._leaving.at_drain.append(self._goodbye)
+        await super().shutdown(sockets)
+
+    def _goodbye(self) -> None:
+        for server in self._grpc:
+            server.goodbye()
 
     async def _close(self, sockets: Sequence[socket.socket]) -> None:
         """Give the last streams a moment, and end the gRPC server."""

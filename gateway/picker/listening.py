@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from grpclib.encoding.base import CodecBase
-from grpclib.server import Server
 
 from gateway.config.errors import ConfigError
 from gateway.config.listen import Tls
+from gateway.picker.http2 import GrpcServer
 
 
 class _Codec(CodecBase):
@@ -29,7 +29,7 @@ class _Codec(CodecBase):
 
 async def grpc_listening(
     services: Sequence[Any], sockets: Sequence[socket.socket], tls: Tls
-) -> list[Server]:
+) -> list[GrpcServer]:
     """A started server with these services on each of the bound sockets.
 
     Raises:
@@ -39,13 +39,13 @@ async def grpc_listening(
     logging.getLogger("grpclib.server").setLevel(logging.WARNING)
     context, servers = _context(tls), []
     for one in sockets:
-        server = Server(services, codec=_Codec())
+        server = GrpcServer(services, codec=_Codec())
         await server.start(sock=one, ssl=context, backlog=2048)
         servers.append(server)
     return servers
 
 
-async def end(servers: Sequence[Server]) -> None:
+async def end(servers: Sequence[GrpcServer]) -> None:
     """Accept nothing more, and cancel what is left."""
     for server in servers:
         server.close()

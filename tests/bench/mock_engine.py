@@ -37,6 +37,7 @@ _STREAM = (
     b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 )
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+_CHUNKED = re.compile(rb"\r\ntransfer-encoding: *chunked\r\n", re.IGNORECASE)
 _STREAMS = re.compile(rb'"stream": ?true')
 _TOKENS = re.compile(rb'"max_tokens": ?(\d+)')
 _ASKS_USAGE = re.compile(rb'"include_usage": ?true')
@@ -46,6 +47,14 @@ def _answer(text: str, kind: str = "application/json") -> bytes:
     return (
         f"HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-length: {len(text)}\r\n\r\n{text}"
     ).encode()
+
+
+def _whole(got: bytes, end: int) -> int:
+    """Bytes of a request whose head ends there; 0 while that is not known."""
+    if _CHUNKED.search(got, 0, end + 2):
+        return got.find(b"\r\n0\r\n\r\n", end + 4) + 7 if got.endswith(b"\r\n0\r\n\r\n") else 0
+    length = _LENGTH.search(got, 0, end + 2)
+    return end + 4 + (int(length[1]) if length else 0)
 
 
 def _part(text: str) -> bytes:
@@ -67,9 +76,8 @@ class Engine(asyncio.Protocol):
         end = self._got.find(b"\r\n\r\n")
         if end < 0:
             return
-        length = _LENGTH.search(self._got, 0, end + 2)
-        whole = end + 4 + (int(length[1]) if length else 0)
-        if len(self._got) < whole:
+        whole = _whole(self._got, end)
+        if not 0 < whole <= len(self._got):
             return
         head, body = self._got[:end], self._got[end + 4 : whole]
         self._got = self._got[whole:]

@@ -6,6 +6,7 @@ from tests.faults.fault import Fault
 
 _ENVOY = "tests/gateway/picker/test_through_envoy.py::"
 _PROTOCOL = "tests/gateway/picker/test_protocol.py::"
+_LISTENING = "tests/gateway/picker/test_listening.py::"
 _SUBSET = "tests/gateway/picker/test_subset.py::"
 
 FAULTS: tuple[Fault, ...] = (
@@ -60,5 +61,36 @@ FAULTS: tuple[Fault, ...] = (
         new="self.budget.begin()",
         test=_ENVOY + "test_a_worker_that_refuses_answers_itself_and_once",
         why="The picker tries a worker again that Envoy would not reach, and counts a failure",
+    ),
+    Fault(
+        file="gateway/picker/http2.py",
+        old="            self._gathering.write(_GOAWAY)",
+        new="            pass",
+        test=_LISTENING
+        + "test_after_a_goodbye_streams_end_and_new_ones_come_on_another_connection",
+        why="Envoy opens new streams on a connection whose picker is on its way out",
+    ),
+    Fault(
+        file="gateway/picker/http2.py",
+        old="_LAST_STREAM = 2**31 - 1",
+        new="_LAST_STREAM = 0",
+        test=_LISTENING
+        + "test_after_a_goodbye_streams_end_and_new_ones_come_on_another_connection",
+        why="A goodbye ends the streams that are open",
+    ),
+    Fault(
+        file="gateway/picker/http2.py",
+        old="        if not self._parts:\n            self._loop.call_soon(self._flush)\n"
+        "        self._parts.append(data)\n",
+        new="        self._transport.write(data)\n",
+        test=_LISTENING + "test_the_frames_of_a_turn_leave_together_and_before_the_end",
+        why="Each frame is a call of the kernel, here and at Envoy",
+    ),
+    Fault(
+        file="gateway/picker/listening.py",
+        old="ssl=context",
+        new="ssl=None",
+        test=_LISTENING + "test_envoy_comes_over_tls_and_checks_the_certificate",
+        why="The picker with a certificate serves gRPC in the clear",
     ),
 )

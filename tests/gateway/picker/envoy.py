@@ -8,7 +8,7 @@ import shutil
 import socket
 import sys
 from asyncio.subprocess import DEVNULL, PIPE
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import yaml
 
 from gateway.config.listen import Tls
 from gateway.picker.health import Health
+from gateway.picker.http2 import GrpcServer
 from gateway.picker.listening import end, grpc_listening
 from gateway.picker.service import Processor
 from tests.deploy.paths import DEPLOY
@@ -75,12 +76,19 @@ def _hint(subset: str) -> dict[str, Any]:
 
 @contextlib.asynccontextmanager
 async def envoy(
-    folder: Path, picker: int, modes: dict[str, str] = DUPLEX, subset: str | None = None
+    folder: Path,
+    picker: int,
+    modes: dict[str, str] = DUPLEX,
+    subset: str | None = None,
+    change: Callable[[list[dict[str, Any]]], None] | None = None,
 ) -> AsyncIterator[str]:
-    """A running Envoy; yields the URL for clients."""
+    """A running Envoy; yields the URL for clients. ``change`` gets the clusters of its file."""
     port = free_port()
     path = folder / f"envoy-{port}.yaml"
-    path.write_text(yaml.safe_dump(configured(port, picker, modes, subset)), encoding="utf-8")
+    config = configured(port, picker, modes, subset)
+    if change:
+        change(config["static_resources"]["clusters"])
+    path.write_text(yaml.safe_dump(config), encoding="utf-8")
     flags = ("--concurrency", "1", "--disable-hot-restart", "-l", "error")
     running = await asyncio.create_subprocess_exec(
         *(program(), "-c", str(path), *flags), stdout=DEVNULL, stderr=PIPE
@@ -115,11 +123,16 @@ class Picker:
     gateway: Gateway
     port: int
     processor: Processor
+    server: GrpcServer
 
 
 @contextlib.asynccontextmanager
 async def picker(
-    *workers: str, ready: bool = True, max_requests: int = 1000, **settings: Any
+    *workers: str,
+    ready: bool = True,
+    max_requests: int = 1000,
+    tls: Tls | None = None,
+    **settings: Any,
 ) -> AsyncIterator[Picker]:
     """The parts of ``lengthwise picker`` in the test's loop, before the workers at these URLs."""
     async with gateway(*workers, **settings) as running:
@@ -128,9 +141,9 @@ async def picker(
         listener = socket.socket()
         listener.bind(("127.0.0.1", 0))
         services = processor, Health(lambda: ready and state.fleet.ready)
-        servers = await grpc_listening(services, [listener], Tls())
+        servers = await grpc_listening(services, [listener], tls or Tls())
         try:
-            yield Picker(running, listener.getsockname()[1], processor)
+            yield Picker(running, listener.getsockname()[1], processor, servers[0])
         finally:
             await end(servers)
 
