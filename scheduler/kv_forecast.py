@@ -16,6 +16,7 @@ from itertools import accumulate
 from statistics import NormalDist
 
 from scheduler.job import Job
+from scheduler.length import LengthDistribution
 
 STEPS = (0, 16, 32, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 2048, 4096)
 """Engine steps from now at which the sum is taken. A running sequence writes one token a step."""
@@ -26,8 +27,9 @@ LEAST_STAKE = 0.1
 """A job has no say at a step at which it is expected to hold less than this share of what it holds
 now."""
 
-PROFILES_KEPT = 16
-"""Profiles of waiting jobs that a worker keeps; a decision tries a few jobs of each model."""
+PROFILES_KEPT = 4096
+"""Profiles of waiting jobs that are kept; a decision tries a few jobs of each model on each worker,
+and workers differ in what they know of shared prefixes."""
 
 PerStep = tuple[float, ...] | list[float]
 """One number for each of ``STEPS``."""
@@ -77,12 +79,34 @@ def kv_profile(job: Job, *, block: int, shared: float, prefix_caching: bool = Tr
 
 
 @dataclass(slots=True)
+class FirstProfiles:
+    """Profiles of jobs not begun. Workers that are alike share them: each decision tries the same
+    few jobs on every worker."""
+
+    _kept: dict[tuple[str, int, float, bool], tuple[LengthDistribution, KvProfile]] = field(
+        default_factory=dict
+    )
+
+    def of(self, job: Job, *, block: int, shared: float, prefix_caching: bool) -> KvProfile:
+        """As ``kv_profile``, of a job that has attained nothing."""
+        key = job.id, block, shared, prefix_caching
+        if (kept := self._kept.get(key)) is None or kept[0] is not job.length:
+            found = kv_profile(job, block=block, shared=shared, prefix_caching=prefix_caching)
+            self._kept[key] = kept = job.length, found
+            if len(self._kept) > PROFILES_KEPT:
+                del self._kept[next(iter(self._kept))]
+        return kept[1]
+
+
+@dataclass(slots=True)
 class KvForecast:
     """The sum of the profiles of a worker's jobs."""
 
     _profiles: dict[str, KvProfile] = field(default_factory=dict)
     _mean: list[float] = field(default_factory=lambda: list(_ZEROS))
     _variance: list[float] = field(default_factory=lambda: list(_ZEROS))
+    _peaks: dict[float, float] = field(default_factory=dict)
+    """The peak by deviations, until a profile changes: placement asks every worker for its own."""
 
     def set(self, job_id: str, profile: KvProfile) -> None:
         """Add a job's profile, or replace the profile."""
@@ -98,8 +122,10 @@ class KvForecast:
         self._exchange(self._profiles.pop(job_id), _NOTHING)
         if not self._profiles:  # rounding errors must not outlive the jobs
             self._mean, self._variance = list(_ZEROS), list(_ZEROS)
+            self._peaks.clear()
 
     def _exchange(self, old: KvProfile, new: KvProfile) -> None:
+        self._peaks.clear()
         means = zip(self._mean, old.mean, new.mean, strict=True)
         variances = zip(self._variance, old.variance, new.variance, strict=True)
         self._mean = [total - before + after for total, before, after in means]
@@ -112,7 +138,10 @@ class KvForecast:
 
     def peak(self, deviations: float) -> float:
         """The largest KV use over ``STEPS`` in tokens: mean plus so many standard deviations."""
-        return max(upper for _, upper in self.ahead(deviations))
+        peak = self._peaks.get(deviations)
+        if peak is None:
+            peak = self._peaks[deviations] = max(upper for _, upper in self.ahead(deviations))
+        return peak
 
     def ahead(self, deviations: float) -> Iterator[tuple[float, float]]:
         """The KV use at each of ``STEPS`` in tokens: mean, and so many standard deviations more."""

@@ -54,8 +54,10 @@ class NextJob:
         tried: Counter[QueueName] = Counter()  # jobs that fit nowhere
 
         def free(workers: list[Worker]) -> list[Worker]:
-            taken = awaited.values()
-            return [w for w in workers if w.id not in taken]
+            if not awaited:
+                return workers
+            taken = frozenset(awaited.values())
+            return [w for w in workers if w.spec.id not in taken]
 
         def others_may_fit(job: Job) -> bool:
             if tried[job.queue] < MOST_AWAITED and free(self._workers.serving(job.queue)):
@@ -65,7 +67,9 @@ class NextJob:
 
         for job in self._waiting.by_rank(others_may_fit):
             candidates = free(self._may_take(job))
-            fitting = [w for w in candidates if w.fits(job, self._caution(job, w))]
+            fitting = [
+                w for w in candidates if w.has_slots(job) and w.fits(job, self._caution(job, w))
+            ]
             if fitting:
                 return job, self._placement.choose(job, fitting)
             tried[job.queue] += 1
@@ -84,6 +88,8 @@ class NextJob:
 
     def _may_take(self, job: Job) -> list[Worker]:
         serving = self._workers.serving(job.queue)
+        if not job.shuns:
+            return serving
         return [w for w in serving if w.id not in job.shuns] or serving
 
     def _caution(self, job: Job, worker: Worker) -> float:
@@ -92,8 +98,8 @@ class NextJob:
     def _worker_for(self, job: Job, candidates: Sequence[Worker]) -> Worker:
         """The worker that the job waits for: as before, else where least has to end first."""
         before = self._awaited.get(job.id)
-        for worker in candidates:
-            if worker.id == before:
+        for worker in candidates if before else ():
+            if worker.spec.id == before:
                 return worker
         loads = {worker.id: worker.load for worker in candidates}
         return min(candidates, key=lambda w: (to_end_first(w.spec, job, loads[w.id]), loads[w.id]))

@@ -125,7 +125,7 @@ class Scheduler:
 
     def set_health(self, worker_id: str, healthy: bool) -> list[Action]:
         """Stop or resume sending jobs to a worker. The driver ends the jobs that run there."""
-        self._workers.by_id[worker_id].set_health(healthy)
+        self._workers.set_health(worker_id, healthy)
         self._outages.end(self._workers.serves)
         return self._fill()
 

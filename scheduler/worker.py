@@ -10,9 +10,8 @@ from scheduler.counted_job import CountedJob
 from scheduler.engine_priority import rising_key
 from scheduler.job import REPORT_TOKENS, Job
 from scheduler.kv_check import HORIZON, MOST_JUDGED, KvCheck
-from scheduler.kv_forecast import PROFILES_KEPT, KvForecast, KvProfile, kv_profile
+from scheduler.kv_forecast import FirstProfiles, KvForecast, KvProfile, kv_profile
 from scheduler.kv_report import KvReport, KvReports
-from scheduler.length import LengthDistribution
 from scheduler.pace import Pace
 from scheduler.worker_spec import WorkerSpec
 
@@ -40,7 +39,7 @@ class Worker:
     _reports: KvReports = field(default_factory=KvReports)
     _kv: KvForecast = field(default_factory=KvForecast)
     kv_check: KvCheck = field(default_factory=KvCheck)
-    _first_profiles: dict[str, tuple[LengthDistribution, KvProfile]] = field(default_factory=dict)
+    first_profiles: FirstProfiles = field(default_factory=FirstProfiles)
 
     def __len__(self) -> int:
         return len(self._jobs)
@@ -115,6 +114,11 @@ class Worker:
         """KV tokens held now: the count, as corrected by the engine's reports."""
         return self._reports.used_per_counted * self._kv.now
 
+    def has_slots(self, job: Job) -> bool:
+        """Whether the job's sequences find slots now. An idle worker has them for any job."""
+        places = self.spec.slots + self.spec.engine_queue
+        return not self._jobs or self._sequences + job.sequences <= places
+
     def fits(self, job: Job, caution: float = 1.0) -> bool:
         """Whether the job may be sent now. An idle worker takes any job.
 
@@ -126,7 +130,7 @@ class Worker:
         spec = self.spec
         if not self._jobs:
             return True
-        if self._sequences + job.sequences > spec.slots + spec.engine_queue:
+        if not self.has_slots(job):
             return False
         if spec.kv_tokens is None:
             return True
@@ -213,12 +217,10 @@ class Worker:
         self.kv_check.ended(job.id, self.spec.kv_tokens)
 
     def _initial_profile(self, job: Job) -> KvProfile:
-        """The profile of a job not begun, kept: ``fits`` asks repeatedly for the same few jobs."""
-        if (kept := self._first_profiles.get(job.id)) is None or kept[0] is not job.length:
-            self._first_profiles[job.id] = kept = job.length, self._profile(job)
-            if len(self._first_profiles) > PROFILES_KEPT:
-                del self._first_profiles[next(iter(self._first_profiles))]
-        return kept[1]
+        """The profile of a job not begun."""
+        block, caching = self.spec.kv_block, self.spec.prefix_caching
+        shared = self._reports.shared
+        return self.first_profiles.of(job, block=block, shared=shared, prefix_caching=caching)
 
     def _profile(self, job: Job) -> KvProfile:
         block, caching = self.spec.kv_block, self.spec.prefix_caching
@@ -235,7 +237,6 @@ class Worker:
         counted.work, counted.sequences, counted.attained = work, sequences, job.attained
 
     def _recount(self) -> None:
-        self._first_profiles.clear()
         for counted in self._jobs.values():
             self._count(counted, self._profile(counted.job))
 

@@ -6,6 +6,22 @@ from tests.faults.fault import Fault
 
 FAULTS: tuple[Fault, ...] = (
     Fault(
+        file="scheduler/worker_pool.py",
+        old="        self._serving.clear()\n        self.by_id[worker_id].set_health(healthy)\n",
+        new="        self.by_id[worker_id].set_health(healthy)\n",
+        test="tests/scheduler/test_worker_pool.py::"
+        "test_an_unhealthy_worker_gets_nothing_and_keeps_its_jobs",
+        why="The workers that are kept of a queue stay those of before one became unhealthy",
+    ),
+    Fault(
+        file="scheduler/kv_forecast.py",
+        old="        self._peaks.clear()\n        means = zip",
+        new="        means = zip",
+        test="tests/scheduler/test_kv_forecast.py::"
+        "test_the_peak_is_the_largest_mean_plus_its_deviations",
+        why="A worker's KV peak stays that of the jobs before",
+    ),
+    Fault(
         file="scheduler/scheduler.py",
         old="broken), *self._fill()]",
         new="broken)]",
@@ -67,7 +83,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         file="scheduler/next_job.py",
-        old="if worker.id == before:",
+        old="if worker.spec.id == before:",
         new="if False:",
         test="tests/scheduler/test_next_job.py::test_a_job_keeps_waiting_for_the_same_worker",
         why="A job that fits nowhere waits for one worker after the other, and each stays empty",

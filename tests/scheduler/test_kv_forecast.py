@@ -56,6 +56,8 @@ def test_the_peak_is_the_largest_mean_plus_its_deviations() -> None:
     sure = 0.75 * (100 + 192)
     assert forecast.peak(0.0) == pytest.approx(sure)
     assert forecast.peak(2.0) == pytest.approx(sure + 2 * (0.75 * 0.25) ** 0.5 * (100 + 192))
+    forecast.set("b", kv_profile(job("b", prompt=1000, tokens=400), block=1, shared=0.0))
+    assert forecast.peak(0.0) == pytest.approx(sure + 1000 + 192)
 
 
 def test_a_profile_is_admitted_up_to_the_capacity_of_the_common_peak() -> None:
