@@ -9,6 +9,7 @@ from ray import serve
 from gateway.config.settings import Config
 from gateway.on_ray.arguments import read_arguments, settings_text
 from gateway.on_ray.replica import Replica, replica_config
+from gateway.on_ray.shared import shared_scheduler
 
 PASSED_BY = 1_000
 """Requests of a replica that do not wait in the queue: status pages, embeddings, running ones."""
@@ -46,7 +47,10 @@ def app(args: dict[str, Any]) -> serve.Application:
     config = replica_config(settings, workers)  # a fault is told before anything starts
 
     def build() -> Replica:
-        return Replica(settings, workers)
+        if arguments.pool is None:
+            return Replica(settings, workers)
+        name = serve.get_replica_context().replica_id.unique_id
+        return Replica(settings, workers, shared_scheduler(arguments.pool, name))
 
     made: serve.Application = (
         serve.deployment(serve.ingress(build)(Gateway), name="Gateway")

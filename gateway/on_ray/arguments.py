@@ -29,6 +29,10 @@ class Arguments(BaseModel):
     replicas: int = Field(default=1, ge=1, le=1000)
     """Replicas of the gateway, unless the Serve file has another number for them."""
 
+    pool: str | None = Field(default="default", min_length=1)
+    """Name of the pool of workers. All replicas of a pool, of this application and of others, share
+    one scheduler. None: each replica has its own, for one replica that is never replaced."""
+
     @field_validator("workers", mode="before")
     @classmethod
     def _from_text(cls, value: object) -> object:

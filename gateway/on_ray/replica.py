@@ -11,6 +11,7 @@ import logging
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -24,6 +25,7 @@ from gateway.config.workers import WorkerConfig
 from gateway.forecasting.learned_state import LearnedState
 from gateway.forecasting.reload import load_predictor
 from gateway.protocol.asgi import Message, Receive, Scope, Send
+from gateway.remote_scheduler.address import SchedulerAddress
 from gateway.serve.command import SWITCH_S
 from gateway.serve.lasting_objects import leave_out_lasting_objects
 from gateway.serve.logs import logging_by
@@ -40,11 +42,21 @@ ANYWHERE = "0.0.0.0"
 class Replica:
     """The gateway as an ASGI application that is made when it starts, on the node of the replica.
 
-    A new object is only text, so that Serve can send it from node to node.
+    Args:
+        settings: the configuration, as YAML.
+        workers: URLs of workers beside those of the configuration.
+        scheduler: gives the address of the scheduler that the replica shares with others; None: it
+            has its own.
     """
 
-    def __init__(self, settings: str, workers: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        settings: str,
+        workers: Sequence[str] = (),
+        scheduler: AbstractAsyncContextManager[SchedulerAddress] | None = None,
+    ) -> None:
         self._settings, self._workers = settings, tuple(workers)
+        self._scheduler = scheduler
         self._app: FastAPI | None = None
 
     @property
@@ -84,7 +96,11 @@ class Replica:
             output = stack.enter_context(logging_by(config.log))
             output.hide(secrets_of(config))
             learned = LearnedState.open(config.learning)
-            app = create_app(config, await load_predictor(config, learned.adaptive), learned)
+            predictor = await load_predictor(config, learned.adaptive)
+            address = None
+            if self._scheduler is not None:
+                address = await stack.enter_async_context(self._scheduler)
+            app = create_app(config, predictor, learned, scheduler=address)
             errors = LoopErrors(app.state.metrics.uncaught_errors.inc)
             asyncio.get_running_loop().set_exception_handler(errors)
             await stack.enter_async_context(app.router.lifespan_context(app))

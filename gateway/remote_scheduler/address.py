@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +33,9 @@ class SchedulerAddress:
     front: str = "front"
     token: str = ""
     authority: Path | None = None
+    locate: Callable[[Callable[[], None]], Awaitable[SchedulerAddress]] | None = None
+    """Tells before each connection where the scheduler is now, and calls what it is given once the
+    scheduler is elsewhere; None: it stays where it is."""
 
     @classmethod
     def parse(cls, text: str, what: str = ADDRESS) -> SchedulerAddress:

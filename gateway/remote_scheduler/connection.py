@@ -6,6 +6,7 @@ import asyncio
 import logging
 import ssl
 from contextlib import suppress
+from dataclasses import replace
 from time import monotonic
 from typing import Any
 
@@ -58,6 +59,12 @@ class Connection:
         self.epoch = 0
         """The newest epoch that this front has followed."""
         self._why = ""
+        self._open: Channel | None = None
+
+    def drop(self) -> None:
+        """Leave the scheduler: it has moved. It is looked for again at once."""
+        if self._open is not None:
+            self._open.close()
 
     async def keep(self) -> None:
         """Stay connected until cancelled."""
@@ -82,7 +89,9 @@ class Connection:
         self._why = why
 
     async def _connected(self) -> None:
-        channel = self._channel()
+        if (locate := self._address.locate) is not None:
+            self._address = replace(await locate(self.drop), locate=locate)
+        channel = self._open = self._channel()
         try:
             method = StreamStreamMethod[bytes, bytes](channel, ATTACH, bytes, bytes)
             async with asyncio.timeout(SILENT_S):

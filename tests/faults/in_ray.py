@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.faults.fault import Fault
 
 _RUN = "tests/gateway/on_ray/test_serve_run.py::"
+_FAULTS = "tests/gateway/on_ray/test_faults.py::"
 _ROUTER = (
     "tests/gateway/on_ray/test_router.py::"
     "test_requests_go_shortest_first_and_every_slot_is_free_again"
@@ -46,5 +47,26 @@ FAULTS: tuple[Fault, ...] = (
         test="tests/gateway/on_ray/test_turns.py::"
         "test_the_shortest_goes_first_and_a_cancelled_request_leaves_no_trace",
         why="A request that is cancelled while it waits keeps its place for ever",
+    ),
+    Fault(
+        file="gateway/remote_scheduler/connection.py",
+        old="            self._address = replace(await locate(self.drop), locate=locate)\n",
+        new="            self._address = replace(await locate(self.drop), locate=None)\n",
+        test=_FAULTS + "test_a_killed_scheduler_costs_no_answer",
+        why="Replicas ask a scheduler that has moved where it was",
+    ),
+    Fault(
+        file="gateway/on_ray/scheduler_actor.py",
+        old="        max_restarts=-1,\n",
+        new="",
+        test=_FAULTS + "test_a_killed_scheduler_costs_no_answer",
+        why="Ray starts no other scheduler in place of one that dies",
+    ),
+    Fault(
+        file="gateway/on_ray/application.py",
+        old="if arguments.pool is None:",
+        new="if arguments.pool:",
+        test=_FAULTS + "test_replicas_have_one_order",
+        why="Each replica has an order of its own",
     ),
 )

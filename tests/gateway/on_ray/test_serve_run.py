@@ -22,7 +22,7 @@ from tests.gateway.harness import PATIENCE_S, chat, forced
 from tests.gateway.on_ray.processes import START_S, RayRun
 
 pytest.importorskip("ray", reason="pip install 'ray[serve]'")
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
 
 CHAT = "/v1/chat/completions"
 QUEUE = 3
