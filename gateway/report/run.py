@@ -50,7 +50,7 @@ def _asked(args: argparse.Namespace) -> Asked:
         raise ReportError(f"--most-replayed {args.most_replayed}: give at least {_LEAST_REPLAYED}")
     if args.out is not None:
         check_file(args.out)
-    loaded = load(args.config)
+    loaded = _loaded(args.config)
     config = loaded.config
     return Asked(
         args.log,
@@ -61,6 +61,23 @@ def _asked(args: argparse.Namespace) -> Asked:
         args.most_replayed,
         _policy_from(loaded, args.config),
     )
+
+
+def _loaded(path: Path | None) -> Loaded:
+    """The configuration: one that is filled in where it is deployed may not do here.
+
+    Raises:
+        ReportError: it cannot be used. The message also says what goes without it.
+    """
+    try:
+        return load(path)
+    except ConfigError as error:
+        if path is None:
+            raise
+        raise ReportError(
+            f"{error}\nA report also comes about without --config: it then takes the default "
+            "policy for the present one, and reads the workers' limits from the log."
+        ) from error
 
 
 def _policy_from(loaded: Loaded, path: Path | None) -> str:

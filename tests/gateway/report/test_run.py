@@ -92,6 +92,18 @@ def test_what_cannot_be_used_is_named(
     assert words in capsys.readouterr().err
 
 
+def test_a_configuration_that_is_filled_in_elsewhere_has_a_remedy(
+    log: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "lengthwise.yaml"
+    config.write_text("workers:\n  - url: http://gpu:8000\n    api_key: ${GPU_KEY}\n")
+    assert report(log, "--last", "all", "--json", "--config", config) == 2
+    said = capsys.readouterr().err
+    assert "lengthwise.yaml:3: workers.0.api_key: holds ${GPU_KEY}" in said
+    assert "envsubst" in said
+    assert "comes about without --config" in said
+
+
 def test_an_empty_or_missing_log_is_bad_input(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
