@@ -29,7 +29,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,7 @@ from scheduler.sim.request import Request
 from tests.bench.burst import server_process
 from tests.bench.load import stream_all
 from tests.bench.paced_emulator import pace_of, run_paced
-from tests.bench.processes import family, free_port, go_first
+from tests.bench.processes import free_port, go_first, hurried
 from tests.bench.shadow_table import measured, paces_of, row, table_of, too_far_off
 from tests.bench.sustained import Journal
 from tests.vllm.engine import read_metrics
@@ -70,8 +70,9 @@ SPEEDS = {"slots": 2.0, "memory": 1.0}
 """Seconds of the engine in one of the clock."""
 
 KINDS, LONGEST = 40, 400
-DRAIN_S = 60.0
-"""Seconds from the last arrival to the replay, in which all requests end."""
+DRAIN_S = 180.0
+"""Seconds from the last arrival to the replay, in which all requests end; more than the longest
+wait: the next replay comes after another whole run."""
 
 PATIENCE_S = 1200.0
 
@@ -116,7 +117,8 @@ def times(regime: str, rate: float, seconds: float, seed: int) -> list[float]:
 def gateway(worker: str, slots: int, seconds: float) -> Iterator[tuple[str, str]]:
     """A gateway that replays every so many seconds, and shows figures, right or wrong.
 
-    The URLs for clients and operators.
+    Its replays do not wait for a busy machine: one that takes long delays the next one, too. The
+    URLs for clients and operators.
     """
     admin = f"127.0.0.1:{free_port()}"
     settings = {
@@ -132,7 +134,7 @@ def gateway(worker: str, slots: int, seconds: float) -> Iterator[tuple[str, str]
         json.dump(settings, file)
         file.flush()
         flags = ("serve", "--config", file.name, "--port", "0")
-        with server_process("gateway.cli", *flags) as url:
+        with hurried(LOWEST_PRIORITY), server_process("gateway.cli", *flags) as url:
             yield url, f"http://{admin}"
 
 
@@ -140,22 +142,12 @@ def page_of(admin: str, requests: int) -> dict[str, Any]:
     """The shadow's page once it is about all requests."""
     deadline = time.monotonic() + PATIENCE_S
     while True:
-        with suppress(OSError):  # without the right, or a process has just ended
-            _hurry()
         with urllib.request.urlopen(admin + "/admin/shadow", timeout=30) as reply:
             page: dict[str, Any] = json.load(reply)
         if page.get("requests") == requests and "arms" in page:
             return page
         assert time.monotonic() < deadline, page
         time.sleep(1)
-
-
-def _hurry() -> None:
-    """Give the shadow's process, of the lowest priority, that of the bench: the load is over."""
-    mine = os.getpriority(os.PRIO_PROCESS, 0)
-    for pid in family(os.getpid()):
-        if os.getpriority(os.PRIO_PROCESS, pid) == LOWEST_PRIORITY:
-            os.setpriority(os.PRIO_PROCESS, pid, mine)
 
 
 async def both(

@@ -5,8 +5,9 @@
 
 As ``tests.bench.shadow``, with a vLLM server (CPU build, tiny random model) for the emulated
 workers. The engine has one CPU core, gateway and clients the other, so the arms run one after
-another. Load 1 is the rate at which the engine alone ends 200 requests that come at once, measured
-before each run.
+another: stock, gateway, stock. Stock's figures are the means of both runs, and how far these are
+apart is printed below the table: less than that no shadow can foresee. Load 1 is the rate at which
+the engine alone ends 200 requests that come at once, measured before each run.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import sys
 import time
 from itertools import pairwise
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from scheduler.sim.capacity import SHARE
@@ -25,14 +27,13 @@ from tests.bench.burst import CLIENT_CPU, ENGINE_CPU
 from tests.bench.load import stream_all
 from tests.bench.processes import go_first, share_of
 from tests.bench.shadow import (
-    DRAIN_S,
     MODEL,
     bodies,
     gateway,
     page_of,
     times,
 )
-from tests.bench.shadow_table import measured, row, table_of, too_far_off
+from tests.bench.shadow_table import MEASURES, measured, row, table_of, too_far_off
 from tests.bench.sustained import Journal
 from tests.vllm.engine import VllmServer, read_metrics
 
@@ -43,6 +44,9 @@ REGIMES: dict[str, dict[str, Any]] = {
 """Which resource is scarce: sequences, or KV blocks of 128 tokens."""
 
 CONTEXT = 1024
+DRAIN_S = 40.0
+"""As in ``tests.bench.shadow``; waits are shorter here."""
+
 TRIAL = 200
 """Requests that measure the capacity."""
 
@@ -75,23 +79,40 @@ def run(regime: str, seed: int, minutes: float) -> dict[str, Any]:
         rate = capacity(server.url, seed)
         at = times(regime, rate, 60 * minutes, seed)
         sent, slots = bodies(len(at), seed), REGIMES[regime]["max_num_seqs"]
-        counts = [_preemptions(server.url)]
-        direct = asyncio.run(stream_all(server.url, sent, at))
+        counts, stock = [_preemptions(server.url)], [_stock(server.url, sent, at)]
         counts.append(_preemptions(server.url))
         with gateway(server.url, slots, at[-1] + DRAIN_S) as (url, admin):
             through = asyncio.run(stream_all(url, sent, at))
             counts.append(_preemptions(server.url))
             page = page_of(admin, len(sent))
+        stock.append(_stock(server.url, sent, at))
+        counts.append(_preemptions(server.url))
+    first, ours, again = (after - before for before, after in pairwise(counts))
     return {
         "requests": len(sent),
         "minutes": minutes,
         "rate": rate,
-        "stock": measured(direct),
+        "stock": {name: fmean(one[name] for one in stock) for name in MEASURES},
+        "stock_runs": stock,
         "actual": measured(through),
-        "preempted": [after - before for before, after in pairwise(counts)],
+        "preempted": [(first + again) / 2, ours],
         "page": page,
         "load_average": os.getloadavg()[1],
     }
+
+
+def _stock(url: str, sent: list[dict[str, Any]], at: list[float]) -> dict[str, float]:
+    return measured(asyncio.run(stream_all(url, sent, at)))
+
+
+def unsteadiness(found: list[dict[str, Any]]) -> str:
+    """A line for each run: how far apart the two runs of stock are, which no shadow can foresee."""
+    lines = []
+    for line in found:
+        before, after = line["stock_runs"]
+        apart = ", ".join(f"{name} {after[name] / before[name] - 1:+.0%}" for name in MEASURES)
+        lines.append(f"{line['regime']} {line['seed']}: stock again: {apart}")
+    return "\n".join(lines)
 
 
 def _preemptions(url: str) -> float:
@@ -115,7 +136,7 @@ def main() -> None:
                 line = run(regime, seed, args.minutes)
                 journal.add(regime=regime, seed=seed, arm="stock", **line)
                 print(regime, seed, row(line), file=sys.stderr, flush=True)
-    print(table_of(journal.lines, REGIMES))
+    print(table_of(journal.lines, REGIMES), unsteadiness(journal.lines), sep="\n")
     if args.check and (wrong := too_far_off(journal.lines)):
         sys.exit("\n".join(wrong))
 
