@@ -153,7 +153,9 @@ def create_app(
     add_operators(app, parts, config)
     models = app.state.models = ModelNames(config, fleet)
     _add_models(app, models, access)
-    feedback = Feedback(forecaster, metrics, learned.log, config.learning.keep_text, shadow.feed)
+    feedback = app.state.feedback = Feedback(
+        forecaster, metrics, learned.log, config.learning.keep_text, shadow.feed
+    )
     lifecycle = Lifecycle(
         *(config, fleet, dispatcher, forecaster, metrics, feedback, tenancy, budget, under_way),
         order,
@@ -197,10 +199,7 @@ def _add_status(app: FastAPI, parts: Parts, *, metrics: bool) -> None:
 
     @app.get("/ready")
     async def ready(request: Request) -> Response:
-        """200 while a worker takes requests, else 503.
-
-        The body shows the queue and the workers to those who may use the gateway.
-        """
+        """200 while a worker takes requests, else 503; queue and workers for those with a key."""
         knows = parts.access.knows(request.scope)
         if app.state.whole is not None:
             return await app.state.whole.ready(whole=knows)  # type: ignore[no-any-return]

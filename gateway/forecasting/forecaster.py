@@ -10,6 +10,7 @@ from time import monotonic, perf_counter
 from gateway.config.forecasting import PredictorConfig
 from gateway.forecasting.batcher import Batcher
 from gateway.forecasting.kinds import kind_of
+from gateway.forecasting.observation import Observation
 from gateway.forecasting.prompt_parts import PromptParts
 from gateway.forecasting.quality import ForecastQuality
 from gateway.forecasting.recent_traffic import RecentTraffic
@@ -182,6 +183,18 @@ class Forecaster:
         error = abs(length.quantile(0.5) - output_tokens)
         self._metrics.prediction_error.labels(model).observe(error)
         self._quality.add(model, kind_of(prompt), length, output_tokens)
+
+    def take(self, seen: Observation) -> None:
+        """Learn from an answer that came through another process, which scores its forecast."""
+        self.learn_prompt(seen.model, seen.parts, seen.prompt_tokens)
+        if not seen.output_tokens:
+            return
+        if not seen.censored:
+            self._traffic.observe_length(seen.model, seen.output_tokens)
+        if self._predictor is None or seen.artefact != self.artefact_id:
+            return
+        for forecast in seen.forecasts:
+            self._predictor.adaptive.learn(forecast, seen.output_tokens, censored=seen.censored)
 
     def _teach_predictor(self, forecast: RequestForecast, tokens: int, *, censored: bool) -> None:
         if self._predictor is None:

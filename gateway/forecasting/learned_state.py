@@ -43,17 +43,16 @@ class LearnedState:
     """Times that the state could not be saved."""
 
     @classmethod
-    def open(cls, settings: Learning, salt: bytes | None = None) -> LearnedState:
+    def open(cls, settings: Learning) -> LearnedState:
         """Open the served log and load the state of an earlier run.
 
-        ``salt`` is for pseudonyms where nothing is kept; None: a new one. A full disk costs the
-        records of this run, not its start.
+        A full disk costs the records of this run, not its start.
 
         Raises:
             LearningError: the folder cannot be written, or another gateway writes to it.
         """
         if settings.folder is None:
-            return cls(AdaptiveLayer(salt=salt))
+            return cls(AdaptiveLayer())
         from predictor.served_log import LogError, ServedLog  # noqa: PLC0415 - Arrow takes 30 MB
 
         try:

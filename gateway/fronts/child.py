@@ -13,7 +13,9 @@ from gateway.clients.connections import Connections
 from gateway.clients.server import ListeningServer
 from gateway.config.admin import Admin
 from gateway.config.settings import Config, Shutdown
+from gateway.forecasting.learned_state import LearnedState
 from gateway.fronts.handoff import ACCOUNTS, WHOLE, Handoff, front_socket
+from gateway.fronts.learning import LearningRelay, learned_by_others
 from gateway.fronts.parent_link import ParentLink
 from gateway.fronts.share import as_front
 from gateway.fronts.whole import Whole
@@ -21,6 +23,7 @@ from gateway.requests.leaving import Leaving
 from gateway.serve.front import uvicorn_config
 from gateway.serve.server import DrainingServer
 from gateway.serve.signals import EndSignals
+from predictor.adaptive import AdaptiveLayer
 
 
 class FrontProcess:
@@ -30,7 +33,6 @@ class FrontProcess:
         self._handoff = handoff
         self._folder = Path(handoff.folder)
         self._parent = ParentLink(handoff.link)
-        self.salt: bytes | None = handoff.salt
 
     def host(self, config: Config) -> str:
         """The address that is bound."""
@@ -39,6 +41,12 @@ class FrontProcess:
     def taken(self, config: Config) -> Config:
         """The configuration as one of several fronts takes it."""
         return as_front(config, self._handoff)
+
+    def learned(self, config: Config) -> LearnedState:
+        """What the other fronts have learned; nothing where none of them serves yet."""
+        return LearnedState(
+            learned_by_others(self._handoff) or AdaptiveLayer(salt=self._handoff.salt)
+        )
 
     def admin(self, config: Config) -> Admin:
         """The private socket where the parent asks; its owner alone may use it."""
@@ -54,6 +62,9 @@ class FrontProcess:
         """The server of one front, whose accounts and pages are those of all."""
         count, index = self._handoff.count, self._handoff.index
         app.state.access.share(SharedTable(self._folder / ACCOUNTS, count, index))
+        app.state.relay = LearningRelay(self._handoff, app.state.forecaster, app.state.learned)
+        app.state.feedback.observed = app.state.relay.tell
+        app.state.admin.router.routes += app.state.relay.routes()
         app.state.whole = Whole(str(self._folder / WHOLE))
         return _FrontServer(
             *(uvicorn_config(config, app), app.state.connections, self._parent, signals),

@@ -57,6 +57,11 @@ WHOLE = "gateway.sock"
 """In the folder: where fronts ask for the pages of the whole gateway."""
 
 
+def state_file(folder: Path, index: int) -> Path:
+    """Where a front finds, as it starts, what the others have learned."""
+    return folder / f"learned-{index + 1}.npz"
+
+
 def front_socket(folder: Path, index: int) -> Path:
     """Where a front answers the parent."""
     return folder / f"front-{index + 1}.sock"

@@ -88,7 +88,7 @@ def as_front(config: Config, handoff: Handoff) -> Config:
             "usage": usage.model_copy(
                 update={"file": file, "max_keys": math.ceil(usage.max_keys / count)}
             ),
-            "admin": config.admin.model_copy(update={"dashboard": False}),
+            "admin": config.admin.model_copy(update={"dashboard": False, "token": None}),
             "shadow": config.shadow.model_copy(update={"enabled": "off"}),
         }
     )

@@ -12,6 +12,7 @@ from gateway.clients.server import ListeningServer
 from gateway.config.admin import Admin
 from gateway.config.errors import ConfigError
 from gateway.config.settings import Config
+from gateway.forecasting.learned_state import LearnedState
 from gateway.picker.health import Health
 from gateway.picker.http2 import GrpcServer
 from gateway.picker.listening import end, grpc_listening
@@ -29,7 +30,9 @@ GOODBYE_S = 0.3
 class _PickerFront:
     """Data planes come by gRPC; no client comes by HTTP."""
 
-    salt: bytes | None = None
+    def learned(self, config: Config) -> LearnedState:
+        """What earlier runs have learned."""
+        return LearnedState.open(config.learning)
 
     def taken(self, config: Config) -> Config:
         """The configuration as it is."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gateway.forecasting.forecaster import Forecaster
+from gateway.forecasting.observation import Observation
 from gateway.forecasting.request_forecast import RequestForecast
 from gateway.metrics import Metrics
 from gateway.requests.in_flight import InFlightRequest
@@ -37,6 +39,8 @@ class Feedback:
     """Whether prompts' texts go into the served log."""
     shadow: Feed | None = None
     """What the shadow is told; None where it is off."""
+    observed: Callable[[Observation], None] | None = None
+    """Told what each answer teaches, where other processes are to learn it too."""
 
     def begun(self, in_flight: InFlightRequest) -> None:
         """Take a request that has its forecast."""
@@ -98,8 +102,23 @@ class Feedback:
                 output_tokens=record.output_tokens,
                 censored=censored,
             )
+        if self.observed is not None:
+            self.observed(self._observation(in_flight, censored=censored))
         if self.log is not None:
             self.log.append(self._record(in_flight, finish_reason, censored=censored))
+
+    def _observation(self, in_flight: InFlightRequest, *, censored: bool) -> Observation:
+        record, one = in_flight.relay.record, in_flight.job.sequences == 1
+        predictions = in_flight.forecast.predictions
+        return Observation(
+            in_flight.job.model,
+            in_flight.parts,
+            record.prompt_tokens,
+            record.output_tokens if one else 0,
+            censored,
+            predictions[0].artefact_id if predictions else "",
+            tuple(prediction.forecast for prediction in predictions) if one else (),
+        )
 
     def _record(
         self, in_flight: InFlightRequest, finish_reason: str, *, censored: bool

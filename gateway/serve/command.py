@@ -22,7 +22,7 @@ from gateway.config.settings import Config
 from gateway.config.workers import WorkerConfig
 from gateway.emulator import EmbeddedEmulator, EmulatorConfig
 from gateway.emulator.lengths import predicted_lengths
-from gateway.forecasting.learned_state import LearnedState, LearningError
+from gateway.forecasting.learned_state import LearningError
 from gateway.forecasting.reload import load_predictor
 from gateway.live_config.source import Source
 from gateway.protocol.listener import ListenError
@@ -146,7 +146,7 @@ async def _serve_on(
     front: Front,
     operators: Sequence[socket.socket],
 ) -> int:
-    learned = LearnedState.open(config.learning, front.salt)
+    learned = front.learned(config)
     predictor = await load_predictor(config, learned.adaptive)
     async with contextlib.AsyncExitStack() as stack:
         banner = ""

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from gateway.clients.server import server_protocols
 from gateway.config.admin import Admin
 from gateway.config.settings import Config
+from gateway.forecasting.learned_state import LearnedState
 from gateway.protocol.listener import bound_sockets
 from gateway.serve.server import DrainingServer
 from gateway.serve.signals import EndSignals
@@ -19,8 +20,13 @@ from gateway.serve.signals import EndSignals
 class Front(Protocol):
     """The sockets and the server by which requests come in."""
 
-    salt: bytes | None
-    """Secret bytes for pseudonyms, where several processes must have the same; else None."""
+    def learned(self, config: Config) -> LearnedState:
+        """What earlier runs, or other processes, have learned.
+
+        Raises:
+            LearningError: ``learning.folder`` cannot be used.
+        """
+        ...
 
     def taken(self, config: Config) -> Config:
         """The configuration as this front takes it, at the start and after each reload."""
@@ -53,7 +59,9 @@ class Front(Protocol):
 class _Clients:
     """Clients come by HTTP."""
 
-    salt: bytes | None = None
+    def learned(self, config: Config) -> LearnedState:
+        """What earlier runs have learned."""
+        return LearnedState.open(config.learning)
 
     def taken(self, config: Config) -> Config:
         """The configuration as it is."""

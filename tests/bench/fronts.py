@@ -84,7 +84,7 @@ def gateway(fronts: int, engine: str) -> Iterator[tuple[int, int]]:
     """A gateway to the end of the block: its process and its port."""
     port = free_port()
     words = ["serve", "--port", str(port), "--worker", engine, "--fronts", str(fronts)]
-    environment = {**os.environ, "LENGTHWISE_SHADOW_ENABLED": "off"}
+    environment = {**os.environ, "LENGTHWISE_SHADOW_ENABLED": "'off'"}
     one = subprocess.Popen([sys.executable, "-m", "gateway.cli", *words], env=environment)
     try:
         deadline = monotonic() + PATIENCE_S

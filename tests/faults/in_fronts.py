@@ -90,4 +90,18 @@ FAULTS: tuple[Fault, ...] = (
         test=_SERVING + "test_what_operators_tell_holds_for_all_fronts_also_after_one_starts_again",
         why="A front that starts again sends requests to a worker that is drained",
     ),
+    Fault(
+        file="gateway/fronts/learning.py",
+        old="            self._forecaster.take(seen)\n",
+        new="",
+        test=_SERVING + "test_what_one_front_learns_the_others_know_also_after_a_restart",
+        why="Each front learns from its own answers alone",
+    ),
+    Fault(
+        file="gateway/fronts/child.py",
+        old="learned_by_others(self._handoff) or AdaptiveLayer",
+        new="AdaptiveLayer",
+        test=_SERVING + "test_what_one_front_learns_the_others_know_also_after_a_restart",
+        why="A front that starts again has forgotten what was learned",
+    ),
 )

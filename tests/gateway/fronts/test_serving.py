@@ -159,3 +159,38 @@ async def test_what_operators_tell_holds_for_all_fronts_also_after_one_starts_ag
         status, text = await gateway.ask("/admin/shadow")
         assert status == 501
         assert b"listen.fronts" in text
+
+
+async def test_what_one_front_learns_the_others_know_also_after_a_restart(
+    tmp_path: Path, emulator: EmbeddedEmulator
+) -> None:
+    answers = 30
+    predictor = {"enabled": True, "refine": False}
+    async with several(tmp_path, emulator.url, predictor=predictor) as gateway:
+        body = chat(max_tokens=9, vllm_xargs=forced(5))
+        async with aiohttp.ClientSession() as client:  # one connection, and so one front
+            for _ in range(answers):
+                url = gateway.url + "/v1/chat/completions"
+                async with client.post(url, json=body) as response:
+                    assert response.status == 200
+                    await response.read()
+
+        async def learned() -> list[float]:
+            pages = await _each_front(gateway, "/metrics")
+            name = "lengthwise_predictor_answers_since_drift{"
+            lines = (page.decode().splitlines() for page in pages)
+            return [sum(float(n.split()[-1]) for n in one if n.startswith(name)) for one in lines]
+
+        async def both_know() -> bool:
+            return await learned() == [answers, answers]
+
+        await until_async(both_know, "both fronts have learned from all answers")
+        pids = await gateway.pids()
+        os.kill(pids["front 1"], signal.SIGKILL)
+
+        async def back() -> bool:
+            return (await gateway.pids())["front 1"] != pids["front 1"]
+
+        await until_async(back, "another front 1")
+        await gateway.until_ready()
+        assert await both_know()
