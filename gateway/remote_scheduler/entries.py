@@ -114,8 +114,7 @@ def _release(core: Core, session: Session, entry: Release) -> None:
     if service_s is not None and not (math.isfinite(service_s) and service_s >= 0):
         raise ValueError(f"job {entry.n} took {service_s} s")
     if job.id not in core.scheduler.waiting_jobs:
-        if service_s is not None and entry.attained:
-            core.rates.ended(job, entry.attained)
+        core.rates.ended(job, None if service_s is None else entry.attained)
         if not core.scheduler.paused:
             core.rates.left(job, core.scheduler.waiting)
     actions = core.scheduler.release(job.id, entry.attained, service_s=service_s)

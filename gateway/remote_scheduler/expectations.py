@@ -22,7 +22,7 @@ class RemoteRates:
     def left(self, job: Job, waiting: int) -> None:
         """Nothing: the scheduler counts."""
 
-    def ended(self, job: Job, tokens: int) -> None:
+    def ended(self, job: Job, tokens: int | None) -> None:
         """Nothing: the scheduler counts."""
 
     def per_s(self, model: str) -> float | None:

@@ -75,7 +75,22 @@ class Slot:
             Rejected: the queue or the tenant's part of the queue is full, the deadline has passed,
                 or no worker is healthy.
         """
-        action = await self._decision
+        await self.decision
+        return self.dispatch
+
+    @property
+    def decision(self) -> asyncio.Future[Action]:
+        """What ``wait`` waits for: whoever awaits it needs no coroutine in between."""
+        return self._decision
+
+    @property
+    def dispatch(self) -> Dispatch:
+        """The job's worker, once there is a ``decision``.
+
+        Raises:
+            Rejected: as ``wait``.
+        """
+        action = self._decision.result()
         if isinstance(action, Reject):
             raise Rejected(action)
         return action
@@ -127,8 +142,7 @@ class Dispatcher:
         self.tick()
         del self._decisions[slot.job.id]
         self._retry_after.observe_end(asyncio.get_running_loop().time())
-        if slot.service_s is not None and slot.attained:
-            self.rates.ended(slot.job, slot.attained)
+        self.rates.ended(slot.job, None if slot.service_s is None else slot.attained)
         if slot.dispatched and not self.scheduler.paused:
             self.rates.left(slot.job, self.scheduler.waiting)
         self.apply(self.scheduler.release(slot.job.id, slot.attained, service_s=slot.service_s))

@@ -22,8 +22,8 @@ class Rates(Protocol):
         """Count a job that has left its worker, while so many wait."""
         ...
 
-    def ended(self, job: Job, tokens: int) -> None:
-        """Count a complete answer."""
+    def ended(self, job: Job, tokens: int | None) -> None:
+        """Count a job that has left its worker; ``tokens``: None without a complete answer."""
         ...
 
     def per_s(self, model: str) -> float | None:

@@ -28,8 +28,7 @@ class Line:
     positions: list[int] = field(default_factory=list)
     """Place of each among the jobs of all groups, 1 for the next one."""
     ahead: list[float] = field(default_factory=list)
-    """Work of the model that starts before each job, in weighted tokens; at last, before one more
-    job."""
+    """Work of the model before each job starts, in weighted tokens; at last, before one more job."""
 
 
 @dataclass(slots=True)
@@ -40,9 +39,11 @@ class _Picture:
     work: dict[str, float] = field(default_factory=dict)
     """Work that waits, by model."""
     tokens: dict[str, float] = field(default_factory=dict)
-    """Expected output tokens that wait, by model."""
+    """The part of ``work`` that goes by the pace of the answers, by model: all but prompts."""
     per_s: dict[str, float | None] = field(default_factory=dict)
     """Work that starts in a second, by model."""
+    first: dict[str, float] = field(default_factory=dict)
+    """Work before the next place is free, by model."""
     until: float = 0.0
     """When another one may be taken."""
 
@@ -86,17 +87,32 @@ class ExpectedStarts:
         picture = self._picture = _Picture()
         waiting, counters = self._scheduler.waiting_jobs.snapshot()
         keys = {job.id: key for job, key in waiting}
+        models = {job.model for job, _ in waiting}
+        each = {model: self._rates.costs.tokens(model) for model in models}
+        picture.first = {model: self._first(model, each[model]) for model in models}
         for place, (job, charged) in enumerate(start_order(waiting, counters), start=1):
+            beside, first = each[job.model] * job.sequences, picture.first[job.model]
             line = picture.lines.setdefault((job.model, job.urgency, job.tenant), Line())
             before = picture.work.get(job.model, 0.0)
-            picture.work[job.model] = after = before + charged
+            picture.work[job.model] = after = before + charged + beside
             tokens = picture.tokens.get(job.model, 0.0)
-            picture.tokens[job.model] = tokens + job.expected_tokens
+            picture.tokens[job.model] = tokens + job.expected_tokens + beside
             line.keys.append(keys[job.id])
             line.positions.append(place)
-            line.ahead[-1:] = (before, after)
+            line.ahead[-1:] = (first + before, first + after)
         picture.until = self._clock() + (perf_counter() - begun) / SHARE
         return picture
+
+    def _first(self, model: str, each: float) -> float:
+        """Work that the workers do before the next of their places is free.
+
+        Of as many answers as they run, as far as any, one ends when they have done the work of one.
+        ``each``: what a request costs beside its tokens.
+        """
+        workers = self._scheduler.workers.values()
+        running = [job for worker in workers for job in worker if job.model == model]
+        done = sum(job.expected_tokens + each * job.sequences for job in running)
+        return done / len(running) if running else 0.0
 
     def _per_s(self, model: str, picture: _Picture) -> float | None:
         """Work of the model that starts in a second.
@@ -153,4 +169,4 @@ def _ahead(picture: _Picture, job: Job, key: float) -> float:
         for (model, urgency, _), one in picture.lines.items()
         if model == job.model and urgency < job.urgency
     ]
-    return max(ends, default=0.0)
+    return max(ends, default=picture.first.get(job.model, 0.0))

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from time import monotonic
 
+from gateway.scheduling.request_costs import RequestCosts
 from scheduler.fairness import cost
 from scheduler.job import Job
 
@@ -22,12 +23,15 @@ DOUBT = 16.0
 class StartRates:
     """Measures what starts while others wait: without a queue the rate is that of the arrivals.
 
-    Work is counted in weighted tokens, as ``scheduler.fairness.cost`` counts them.
+    Work is counted in weighted tokens, as ``scheduler.fairness.cost`` counts them, and in those
+    that each request costs beside its own (``RequestCosts``).
     """
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
-        self._starts: dict[str, deque[tuple[float, float]]] = {}
+        self.costs = RequestCosts()
+        self._starts: dict[str, deque[tuple[float, float, int]]] = {}
+        """When a job started, its weighted tokens and its sequences; none where nobody left."""
         self._free: dict[str, int] = {}
         """Places at the workers that jobs have left while others waited, by model."""
         self._ends: dict[str, deque[tuple[float, float]]] = {}
@@ -38,6 +42,7 @@ class StartRates:
 
         A job that takes a place which nobody left, as after a pause, is no work that has drained.
         """
+        self.costs.started(job, self._clock())
         if not waiting:
             self._starts.clear()
             self._free.clear()
@@ -47,15 +52,20 @@ class StartRates:
         starts = self._starts.get(job.model)
         if starts is None:
             starts = self._starts[job.model] = deque(maxlen=RECENT)
-        starts.append((self._clock(), work(job) if free else 0.0))
+        tokens = cost(job, job.expected_tokens)
+        starts.append((self._clock(), *((tokens, job.sequences) if free else (0.0, 0))))
 
     def left(self, job: Job, waiting: int) -> None:
         """Count a job that has left its worker, while so many wait that may take its place."""
         if waiting:
             self._free[job.model] = self._free.get(job.model, 0) + 1
 
-    def ended(self, job: Job, tokens: int) -> None:
-        """Count a complete answer whose longest sequence had so many tokens."""
+    def ended(self, job: Job, tokens: int | None) -> None:
+        """Count a job that has left its worker: with a complete answer whose longest sequence had
+        so many tokens, or None without one."""
+        self.costs.ended(job, tokens, self._clock())
+        if not tokens:
+            return
         ends = self._ends.get(job.model)
         if ends is None:
             ends = self._ends[job.model] = deque(maxlen=RECENT)
@@ -71,24 +81,23 @@ class StartRates:
         return (true + doubt) / (expected + doubt)
 
     def per_s(self, model: str) -> float | None:
-        """Work of a model that starts in a second; None before it is known."""
-        measured = self.measured(model)
+        """Weighted tokens of a model that start in a second; None before it is known."""
+        measured = self._measured(model, 0.0)
         return None if measured is None else measured[0] / measured[1]
 
     def measured(self, model: str) -> tuple[float, float] | None:
         """Work of a model that started lately, and in how many seconds; None before it is known.
 
-        The present pause counts once it is longer than those before it.
+        Work has what each request costs beside its own tokens. The present pause counts once it is
+        longer than those before it.
         """
+        return self._measured(model, self.costs.tokens(model))
+
+    def _measured(self, model: str, each: float) -> tuple[float, float] | None:
         starts = list(self._starts.get(model, ()))
         if len(starts) < LEAST:
             return None
         first, last = starts[0][0], starts[-1][0]
         usual_s = (last - first) / (len(starts) - 1)
         seconds = last - first + max(0.0, self._clock() - last - usual_s)
-        return sum(tokens for _, tokens in starts[1:]), max(seconds, 1e-3)
-
-
-def work(job: Job) -> float:
-    """The work that a job is expected to be, in weighted tokens."""
-    return cost(job, job.expected_tokens)
+        return sum(tokens + each * many for _, tokens, many in starts[1:]), max(seconds, 1e-3)

@@ -41,7 +41,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         file="gateway/requests/traced.py",
-        old="        own.update(headers)\n",
+        old="        relay.headers.update(headers)\n",
         new="",
         test=_TRACES + "test_the_clients_trace_goes_on_through_the_gateway_to_the_worker",
         why="A worker's spans are not below the gateway's",
@@ -199,6 +199,36 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         file="gateway/scheduling/start_rates.py",
+        old="tokens + each * many for",
+        new="tokens for",
+        test=(
+            "tests/gateway/scheduling/test_start_rates.py::"
+            "test_what_requests_cost_beside_their_tokens_is_work_too"
+        ),
+        why="Where requests cost time beside their tokens, clients are told to come back too late",
+    ),
+    Fault(
+        file="gateway/scheduling/request_costs.py",
+        old="own + of_start * float(running.mean())",
+        new="own",
+        test=(
+            "tests/gateway/scheduling/test_request_costs.py::"
+            "test_starts_that_hold_up_others_cost_as_much_for_each_of_them"
+        ),
+        why="A prefill that holds up all others counts as if it held up nobody",
+    ),
+    Fault(
+        file="gateway/scheduling/expected_starts.py",
+        old="return (first + _ahead(",
+        new="return (_ahead(",
+        test=(
+            "tests/gateway/scheduling/test_expected_starts.py::"
+            "test_the_first_that_waits_starts_when_one_that_runs_has_ended"
+        ),
+        why="The first in the queue is told that it starts at once, though all places are taken",
+    ),
+    Fault(
+        file="gateway/scheduling/start_rates.py",
         old="            self._starts.clear()\n",
         new="",
         test=(
@@ -208,8 +238,8 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         file="gateway/scheduling/start_rates.py",
-        old="work(job) if free else 0.0",
-        new="work(job)",
+        old="if free else (0.0, 0)",
+        new="if True else (0.0, 0)",
         test=(
             "tests/gateway/scheduling/test_start_rates.py::"
             "test_jobs_that_fill_free_places_are_no_rate"

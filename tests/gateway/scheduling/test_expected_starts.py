@@ -90,3 +90,16 @@ def test_the_pace_counts_for_less_where_answers_are_longer_than_forecast() -> No
     for number in range(RECENT):
         rates.ended(job(str(number), 100), 200)
     assert ExpectedStarts(scheduler, rates).seconds(new) == pytest.approx(2 * as_forecast, rel=0.1)
+
+
+def test_the_first_that_waits_starts_when_one_that_runs_has_ended() -> None:
+    scheduler = Scheduler(fcfs)
+    scheduler.set_worker(spec(slots=2))
+    for number in range(4):
+        scheduler.submit(job(str(number), 1000, arrival=float(number)))
+    starts = ExpectedStarts(scheduler, rated())
+    waiting = sorted((one for one, _ in scheduler.waiting_jobs.snapshot()[0]), key=lambda j: j.id)
+    first, second = map(starts.seconds, waiting[:2])
+    assert first is not None
+    assert first > 0
+    assert second == pytest.approx(2 * first)

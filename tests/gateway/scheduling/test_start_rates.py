@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.scheduling.start_rates import RECENT, StartRates, work
+from gateway.scheduling.start_rates import RECENT, StartRates
+from scheduler.fairness import cost
+from scheduler.job import Job
 from tests.scheduler.builders import job
+
+
+def work(one: Job) -> float:
+    return cost(one, one.expected_tokens)
 
 
 class Clock:
@@ -61,3 +67,17 @@ def test_without_a_queue_there_is_no_rate(clock: Clock) -> None:
     _start(rates, clock, every_s=1.0, times=10, waiting=9)
     _start(rates, clock, every_s=1.0, times=1, waiting=0)
     assert rates.per_s("m") is None
+
+
+def test_what_requests_cost_beside_their_tokens_is_work_too(clock: Clock) -> None:
+    rates = StartRates(clock)
+    for number in range(32):  # each takes 1 s, and 0.01 s a token
+        one = job(f"{number}", tokens=100, prompt=0)
+        tokens = (20, 80, 300, 10)[number % 4]
+        rates.started(one, 9)
+        clock.now += 1.0 + 0.01 * tokens
+        rates.ended(one, tokens)
+        rates.left(one, 9)
+    measured = rates.measured("m")
+    assert measured is not None
+    assert measured[0] == pytest.approx(31 * (100 + 100), rel=0.02)
