@@ -39,6 +39,7 @@ class Metrics:
     def __init__(self, slo: Slo) -> None:
         self.registry = CollectorRegistry()
         self.shown = ModelLabels()
+        self._expected: set[str] = set()
         self.in_flight = Gauge(
             "lengthwise_requests_in_flight",
             "Requests accepted and not ended",
@@ -199,6 +200,9 @@ class Metrics:
     def expect_model(self, model: str) -> None:
         """Start a model's counters at 0."""
         model = self.shown(model)
+        if model in self._expected:
+            return
+        self._expected.add(model)
         self.answers.expect(model)
         for result in ("inside", "outside"):
             self.intervals.labels(model, result)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, repeat
@@ -119,11 +119,10 @@ class LengthDistribution:
         """The distribution of ``min(length, limit)``, for answers cut at ``limit`` tokens."""
         if limit >= self.tokens[-1]:
             return self
-        keep = bisect_right(self.tokens, limit)
-        tail = sum(self.mass[keep:])
-        return self.weighted(
-            (*self.tokens[:keep], max(1.0, float(limit))), (*self.mass[:keep], tail)
-        )
+        keep = bisect_left(self.tokens, limit)
+        tail = math.fsum(self.mass[keep:])  # the numbers below stay the same objects
+        tokens = (*self.tokens[:keep], max(1.0, float(limit)))
+        return LengthDistribution(tokens, (*self.mass[:keep], tail))
 
     def survival(self, tokens: float) -> float:
         """The probability of more than so many tokens."""

@@ -6,7 +6,8 @@ httptools and uvicorn bound neither headers nor pipelined requests.
 from __future__ import annotations
 
 import logging
-from typing import Any
+from sys import intern
+from typing import Any, TypeVar
 
 from httptools import HttpParserError, HttpParserInvalidMethodError, HttpParserUpgrade
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
@@ -29,6 +30,14 @@ log = logging.getLogger("lengthwise")
 
 MOST_AHEAD = 65_536
 """Bytes that may come on a connection while a whole request before them is not answered."""
+
+
+_Port = TypeVar("_Port", int, int | None)
+
+
+def _shared(address: tuple[str, _Port] | None) -> tuple[str, _Port] | None:
+    """An address whose host is one string for all connections from there."""
+    return address and (intern(address[0]), address[1])
 
 
 class TooFarAhead(Exception):
@@ -62,6 +71,7 @@ class BoundedRequests(WithoutOffers):
     def connection_made(self, transport: Any) -> None:
         """Begin."""
         super().connection_made(transport)
+        self.server, self.client = _shared(self.server), _shared(self.client)
         self.flow._is_writable_event = LeanEvent(is_set=True)  # type: ignore[assignment]
 
     @property
@@ -87,6 +97,8 @@ class BoundedRequests(WithoutOffers):
             if self._ahead > MOST_AHEAD:
                 raise TooFarAhead
         self._feed(data)
+        if not self._in_headers and self.cycle is not None and not self.cycle.more_body:
+            self.parser.rest()  # type: ignore[attr-defined]
         if self._unused > self._listen.max_header_bytes:
             raise self._too_large()
 

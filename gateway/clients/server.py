@@ -21,9 +21,10 @@ except ImportError:  # Windows: uvicorn uses h11, with bounds of its own
 
 def server_protocols(connections: Connections) -> dict[str, Any]:
     """Settings of uvicorn that make it serve HTTP/1.1 alone, within the connections' bounds."""
-    if Connection is None:
-        return {"ws": "none"}
-    return {"http": partial(Connection, connections=connections), "ws": "none"}
+    settings: dict[str, Any] = {"ws": "none", "interface": "asgi3"}
+    if Connection is not None:
+        settings["http"] = partial(Connection, connections=connections)
+    return settings
 
 
 UNSENT_BYTES = 32_768

@@ -28,3 +28,10 @@ _RELAYED = {Treatment.GENERATES, Treatment.QUEUED, Treatment.AT_ONCE, Treatment.
 def is_relayed(path: str) -> bool:
     """Whether the table gives a path to workers, so that no page of the gateway has it."""
     return treatment_of(normal(path)) in _RELAYED
+
+
+def target(scope: Scope) -> str:
+    """Path and query as the client encoded them: a second encoding could change the meaning."""
+    path: bytes = scope.get("raw_path") or scope["path"].encode()
+    query: bytes = scope["query_string"]
+    return (path + b"?" + query if query else path).decode("latin-1")

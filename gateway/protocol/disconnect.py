@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 Receive = Callable[[], Awaitable[Any]]
@@ -21,57 +22,64 @@ class Line(Protocol):
 
 
 class _Watched:
-    """The present task, which a client's hang-up cancels."""
+    """The present task, which a client's hang-up cancels while this context is open."""
 
-    __slots__ = ("_complete", "gone", "task")
+    __slots__ = ("_complete", "_gone", "_line", "_listener", "_receive", "_task")
 
-    def __init__(self, complete: Callable[[], bool]) -> None:
+    def __init__(
+        self, receive: Receive, complete: Callable[[], bool], line: Line | None = None
+    ) -> None:
         task = asyncio.current_task()
         assert task is not None
-        self.task, self._complete, self.gone = task, complete, False
+        self._task, self._complete, self._gone = task, complete, False
+        self._receive, self._line = receive, line
+        self._listener: asyncio.Task[None] | None = None
 
-    def left(self) -> None:
+    def _left(self) -> None:
         """Cancel the task, unless its client has the whole answer."""
         if not self._complete():
-            self.gone = True
-            self.task.cancel()
+            self._gone = True
+            self._task.cancel()
 
-    async def listen(self, receive: Receive) -> None:
+    async def _listen(self) -> None:
         """Wait for the hang-up."""
-        while (await receive())["type"] != "http.disconnect":
+        while (await self._receive())["type"] != "http.disconnect":
             pass
-        self.left()
+        self._left()
+
+    def __enter__(self) -> None:
+        """Watch."""
+        if self._line is None:
+            self._listener = asyncio.create_task(self._listen())
+            return
+        self._line.at_loss = self._left
+        if self._line.lost:
+            self._left()
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        """End the watch.
+
+        Raises:
+            ClientGone: the client hung up.
+        """
+        if self._line is not None:
+            self._line.at_loss = None
+        if self._listener is not None:
+            self._listener.cancel()
+        if isinstance(error, asyncio.CancelledError) and self._gone and self._task.uncancel() == 0:
+            raise ClientGone from None
 
 
-async def unless_gone(
-    receive: Receive,
-    work: Coroutine[Any, Any, None],
-    complete: Callable[[], bool],
-    line: Line | None = None,
-) -> None:
-    """Run ``work``; cancel ``work`` if the client hangs up before ``complete()`` is true.
+def unless_gone(
+    receive: Receive, complete: Callable[[], bool], line: Line | None = None
+) -> AbstractContextManager[None]:
+    """A context that is cancelled if the client hangs up before ``complete()`` is true.
 
     ASGI reports a disconnect after a complete answer too, which is not a hang-up. A ``line`` tells
-    of it by itself: a task that waits for ASGI's message takes 5 KB for each request.
+    of it by itself: a task that waits for ASGI's message takes 5 KB for each request. A coroutine
+    around the work would stay as long as the work.
 
     Raises:
         ClientGone: the client hung up.
     """
-    watched, listener = _Watched(complete), None
-    if line is None:
-        listener = asyncio.create_task(watched.listen(receive))
-    else:
-        line.at_loss = watched.left
-        if line.lost:
-            watched.left()
-    try:
-        await work
-    except asyncio.CancelledError:
-        if watched.gone and watched.task.uncancel() == 0:
-            raise ClientGone from None
-        raise
-    finally:
-        if line is not None:
-            line.at_loss = None
-        if listener is not None:
-            listener.cancel()
+    return _Watched(receive, complete, line)

@@ -32,6 +32,8 @@ class GatewayApp(FastAPI):
         self.mount("/", endpoint)  # also what no page answers, such as POST /health
         self._whole = UnreadBody(Front(Cors(chosen, origins)), hurried)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        await self._whole(scope, receive, send)
+    def __call__(  # type: ignore[override]
+        self, scope: Scope, receive: Receive, send: Send
+    ) -> Awaitable[None]:
+        """Serve one request. A coroutine of its own would stay for as long as the request."""
+        return self._whole(scope, receive, send)

@@ -45,6 +45,10 @@ class Reply:
     at_end: Callable[[], None] | None = None
     """Called when all but the last part has gone to the client."""
 
+    def is_complete(self) -> bool:
+        """Whether the last byte has gone to the client."""
+        return self.complete
+
     async def start(
         self, status: int, headers: Iterable[tuple[bytes, bytes]], *, own: bool = False
     ) -> None:

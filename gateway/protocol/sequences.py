@@ -24,6 +24,10 @@ class Sequences(NamedTuple):
         return self.n * self.prompts
 
 
+_ONE = Sequences()
+"""What most requests ask for."""
+
+
 def sequences_of(endpoint: str, fields: Mapping[str, Any]) -> Sequences:
     """The sequences that a body asks for.
 
@@ -33,6 +37,8 @@ def sequences_of(endpoint: str, fields: Mapping[str, Any]) -> Sequences:
     n = whole(fields.get("n")) if api.takes_n else None
     counts = {name: _prompts(fields.get(name)) for name in api.batches}
     prompts = sum(counts.values()) or 1
+    if (n or 1) <= 1 and prompts == 1:
+        return _ONE
     several = next((name for name, count in counts.items() if count > 1), "")
     return Sequences(max(n or 1, 1), prompts, several)
 

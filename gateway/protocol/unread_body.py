@@ -36,32 +36,45 @@ class UnreadBody:
         """Serve one request."""
         if scope["type"] != "http" or not _has_body(scope["headers"]):
             return self._app(scope, receive, send)
-        ended = False
+        exchange = _Exchange(scope, receive, send, self._hurried)
+        return self._app(scope, exchange.read, exchange.answer)
 
-        async def read() -> Message:
-            nonlocal ended
-            message = await receive()
-            ended = ended or not message.get("more_body")  # a disconnect has no more body either
-            return message
 
-        async def answer(message: Message) -> None:
-            if message["type"] == "http.response.start" and not ended:
-                if not header(scope["headers"], b"expect"):  # reading would ask for the body
-                    await self._read_rest(read)
-                if not ended:
-                    closing = (b"connection", b"close")
-                    message = {**message, "headers": [*message["headers"], closing]}
-            await send(message)
+class _Exchange:
+    """One request with a body, and its answer. Closures would take twice the memory."""
 
-        return self._app(scope, read, answer)
+    __slots__ = ("_ended", "_hurried", "_receive", "_scope", "_send")
 
-    async def _read_rest(self, read: Receive) -> None:
+    def __init__(
+        self, scope: Scope, receive: Receive, send: Send, hurried: Callable[[], bool]
+    ) -> None:
+        self._scope, self._receive, self._send, self._hurried = scope, receive, send, hurried
+        self._ended = False
+
+    async def read(self) -> Message:
+        """The next part of the body."""
+        message = await self._receive()
+        if not message.get("more_body"):  # a disconnect has no more body either
+            self._ended = True
+        return message
+
+    async def answer(self, message: Message) -> None:
+        """Send a part of the answer."""
+        if not self._ended and message["type"] == "http.response.start":
+            if not header(self._scope["headers"], b"expect"):  # reading would ask for the body
+                await self._read_rest()
+            if not self._ended:
+                closing = (b"connection", b"close")
+                message = {**message, "headers": [*message["headers"], closing]}
+        await self._send(message)
+
+    async def _read_rest(self) -> None:
         hurried = self._hurried()
         try:
             async with asyncio.timeout(HURRIED_S if hurried else LONGEST_S):
                 while True:
                     async with asyncio.timeout(HURRIED_S if hurried else PATIENCE_S):
-                        message = await read()
+                        message = await self.read()
                     if not message.get("more_body"):
                         return
         except TimeoutError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Container
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gateway.config.settings import Config
 from gateway.metrics import Metrics
@@ -19,6 +19,7 @@ from gateway.requests.rejections import (
 )
 from gateway.requests.relay import Relay
 from gateway.requests.retry_budget import RetryBudget
+from gateway.requests.shared_timeouts import SharedTimeouts
 from gateway.requests.told import Told
 from gateway.requests.traced import attempt
 from gateway.workers.fleet import Fleet
@@ -39,6 +40,7 @@ class AtOnce:
     fleet: Fleet
     metrics: Metrics
     budget: RetryBudget
+    timeouts: SharedTimeouts = field(default_factory=SharedTimeouts)
     _turn: int = 0
 
     async def run(self, relay: Relay, model: str, worker_id: str | None = None) -> None:
@@ -49,7 +51,7 @@ class AtOnce:
             WorkerErrorRelayed: the answer was the worker's own error.
         """
         try:
-            async with asyncio.timeout_at(time_limit(relay.record, self.config)):
+            with self.timeouts.at(time_limit(relay.record, self.config)):
                 status = await self._forward(relay, model, worker_id)
         except TimeoutError:
             raise request_timeout(relay.record, self.config) from None

@@ -10,10 +10,11 @@ from gateway.protocol.content_coding import TooLongError, unpacked
 from gateway.protocol.disconnect import ClientGone, Receive
 from gateway.protocol.headers import Headers, header
 from gateway.requests.rejections import body_timeout, body_too_large
+from gateway.requests.shared_timeouts import SharedTimeouts
 
 
 async def read_body(
-    receive: Receive, headers: Headers, config: Config, held: Body
+    receive: Receive, headers: Headers, config: Config, held: Body, timeouts: SharedTimeouts
 ) -> tuple[Headers, bytes]:
     """The request's headers and body with its ``Content-Encoding`` undone.
 
@@ -28,7 +29,8 @@ async def read_body(
     try:
         _check_length(headers, limit, held)
         try:
-            async with asyncio.timeout(config.requests.body_timeout_s):
+            now = asyncio.get_running_loop().time()
+            with timeouts.at(now + config.requests.body_timeout_s):
                 body = await _whole(receive, limit, held)
         except TimeoutError:
             raise body_timeout(config) from None

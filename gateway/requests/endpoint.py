@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from gateway.access.access import Access
@@ -17,10 +18,11 @@ from gateway.clients.fate import FATE, Fate
 from gateway.clients.held_answers import HeldAnswers
 from gateway.config.settings import Config
 from gateway.metrics import NO_MODEL, Metrics
+from gateway.protocol.asgi import target
 from gateway.protocol.disconnect import ClientGone, Receive, unless_gone
 from gateway.protocol.errors import ApiError
 from gateway.protocol.generating import shape_of
-from gateway.protocol.headers import Headers, forwarded, header
+from gateway.protocol.headers import Headers, header
 from gateway.protocol.lax import boolean
 from gateway.protocol.reply import Reply
 from gateway.protocol.request_id import request_id
@@ -47,6 +49,7 @@ from gateway.requests.recent import Recent
 from gateway.requests.refusals import WorkerErrorRelayed
 from gateway.requests.rejections import endpoint_refused, not_served
 from gateway.requests.relay import Relay
+from gateway.requests.shared_timeouts import SharedTimeouts
 from gateway.requests.stored_responses import StoredResponses, named_in, response_id
 from gateway.requests.to_all import ToAll
 from gateway.requests.traced import TracedRequests
@@ -82,6 +85,7 @@ class Endpoint:
     recent: Recent
     meters: Meters | None = None
     """Where requests are counted by key; None: nowhere."""
+    timeouts: SharedTimeouts = field(default_factory=SharedTimeouts)
 
     async def __call__(
         self,
@@ -147,9 +151,9 @@ class Endpoint:
             raise endpoint_refused(scope["method"], scope["path"])
         with self.bodies.body() as held:
             relay = ended.relay = await self._read(scope, receive, reply, held)
-            work = self._run(relay, treatment, ended)
-            with self.answers.answer() as relay.coming:
-                await unless_gone(receive, work, lambda: reply.complete, scope.get(FATE))
+            gone = unless_gone(receive, reply.is_complete, scope.get(FATE))
+            with self.answers.answer() as relay.coming, gone:
+                await self._run(relay, treatment, ended)
 
     async def _read(
         self, scope: MutableMapping[str, Any], receive: Receive, reply: Reply, held: Body
@@ -162,7 +166,7 @@ class Endpoint:
         admission: Admission | None = scope.get(ADMISSION)
         rights = None if admission is None else admission.holder.rights
         record = RequestRecord(arrival, arrival + time_given(headers, rights))
-        headers, body = await read_body(receive, headers, self.config, held)
+        headers, body = await read_body(receive, headers, self.config, held, self.timeouts)
         self.leaving.body_is_read()
         record.read = asyncio.get_running_loop().time()
         method, content_type = scope["method"], header(headers, b"content-type")
@@ -175,8 +179,8 @@ class Endpoint:
         return Relay(
             request=request,
             method=method,
-            path=_target(scope),
-            headers=forwarded(headers, reply.request_id),
+            path=target(scope),
+            given=headers,
             reply=reply,
             record=record,
             fleet=self.fleet,
@@ -189,38 +193,37 @@ class Endpoint:
 
     async def _run(self, relay: Relay, treatment: Treatment, ended: Ended) -> None:
         """Carry a request to its end by its treatment."""
-        request = relay.request
         if treatment is Treatment.TO_ALL:
             check_steers(relay)
             await self.to_all.run(relay)
             return
-        if relay.admission is not None:
-            self._check_stored(relay, relay.admission.holder, treatment)
+        holder = relay.admission.holder if relay.admission is not None else None
+        if holder is not None:
+            self._check_stored(relay, holder, treatment)
         if treatment is Treatment.STORED:
             owner = await self.stored.owner(response_id(relay.path), relay.headers)
             await self.at_once.run(relay, ANY_MODEL, owner)
             return
         queued = treatment is not Treatment.AT_ONCE
-        ended.endpoint = request.endpoint if queued and request.generates else "other"
+        ended.endpoint = relay.request.endpoint if queued and relay.request.generates else "other"
         owner = await self._built_on(relay) if queued else ""
-        holder = relay.admission.holder if relay.admission is not None else None
-        choice = await self.models.choose(request, relay.headers, owner, holder)
+        choice = await self.models.choose(relay.request, relay.headers, owner, holder)
         if holder is not None:
-            if request.model is None:
+            if relay.request.model is None:
                 check_default(holder, choice.name or choice.models[0], relay.method)
             choice = replace(choice, models=allowed_models(choice.models, holder))
-
-        async def carry(model: str) -> None:
-            ended.model = model or NO_MODEL
-            if not queued:
-                await self.at_once.run(relay, model)
-                return
-            if request.generates:
-                self.metrics.expect_model(model)
-            kept = owner if owner and self.fleet.serves(owner, model) else ""
-            await self.lifecycle.run(relay, model, kept)
-
+        carry = partial(self._carry, relay, ended, owner if queued else None)
         await self.fallbacks.run(choice, relay, carry)
+
+    def _carry(self, relay: Relay, ended: Ended, owner: str | None, model: str) -> Awaitable[None]:
+        """Carry a request to its end with one model; ``owner``: None for one beside the queue."""
+        ended.model = model or NO_MODEL
+        if owner is None:
+            return self.at_once.run(relay, model)
+        if relay.request.generates:
+            self.metrics.expect_model(model)
+        kept = owner if owner and self.fleet.serves(owner, model) else ""
+        return self.lifecycle.run(relay, model, kept)
 
     def _check_stored(self, relay: Relay, holder: Holder, treatment: Treatment) -> None:
         """Check that the responses which a request names are its holder's (``ApiError``: 404)."""
@@ -241,10 +244,3 @@ class Endpoint:
         if not isinstance(previous, str) or not previous:
             return ""
         return await self.stored.owner(previous, relay.headers) or ""
-
-
-def _target(scope: MutableMapping[str, Any]) -> str:
-    """Path and query as the client encoded them: a second encoding could change the meaning."""
-    path: bytes = scope.get("raw_path") or scope["path"].encode()
-    query: bytes = scope["query_string"]
-    return (path + b"?" + query if query else path).decode("latin-1")

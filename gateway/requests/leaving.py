@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from enum import IntEnum
 
 from gateway.protocol.errors import ApiError
@@ -42,30 +41,38 @@ class Leaving:
         """The number of accepted requests that have not ended."""
         return len(self._accepted)
 
-    @contextmanager
-    def request(self) -> Iterator[None]:
-        """The length of one request in the present task, which ``cut`` may end.
+    def request(self) -> _Accepted:
+        """A context for the length of one request in the present task, which ``cut`` may end.
 
         Raises:
             ApiError: the gateway takes no more requests, or has ended this one.
         """
-        task = asyncio.current_task()
-        assert task is not None
+        return _Accepted(self)
+
+    def begin(self, task: asyncio.Task[object]) -> None:
+        """Take a request, which this task carries.
+
+        Raises:
+            ApiError: the gateway takes no more requests.
+        """
         if self.stage >= Stage.DRAINING:
             raise _shutting_down("takes no more requests")
         self._accepted.add(task)
         self._incomplete.add(task)
-        try:
-            yield
-        except asyncio.CancelledError:
-            if task not in self._cut:
-                raise
+
+    def end(self, task: asyncio.Task[object], error: BaseException | None) -> None:
+        """Note the end of a task's request.
+
+        Raises:
+            ApiError: ``cut`` has ended it.
+        """
+        was_cut = task in self._cut
+        for tasks in (self._accepted, self._incomplete, self._cut):
+            tasks.discard(task)
+        if was_cut and isinstance(error, asyncio.CancelledError):
             while task.uncancel():
                 pass
             raise _shutting_down("had to end before the answer was complete") from None
-        finally:
-            for tasks in (self._accepted, self._incomplete, self._cut):
-                tasks.discard(task)
 
     def drain(self) -> None:
         """Refuse new requests from now on."""
@@ -93,6 +100,23 @@ class Leaving:
             self._cut.add(task)
             self.cut_requests += 1
             task.cancel()
+
+
+class _Accepted:
+    """One request in its task. A generator in its place would take four times the memory."""
+
+    __slots__ = ("_leaving", "_task")
+
+    def __init__(self, leaving: Leaving) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._leaving, self._task = leaving, task
+
+    def __enter__(self) -> None:
+        self._leaving.begin(self._task)
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        self._leaving.end(self._task, error)
 
 
 def _shutting_down(what: str) -> ApiError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import ceil
 
 from gateway.config.settings import Config
@@ -33,6 +33,7 @@ from gateway.requests.relay import Relay
 from gateway.requests.reservation import settle, settle_broken_off
 from gateway.requests.retry_budget import RetryBudget
 from gateway.requests.sequence_limit import check_sequences
+from gateway.requests.shared_timeouts import SharedTimeouts
 from gateway.requests.traced import attempt, exemplar
 from gateway.requests.under_way import UnderWay
 from gateway.scheduling.affinity import affinity
@@ -59,6 +60,7 @@ class Lifecycle:
     budget: RetryBudget
     under_way: UnderWay
     order: Order
+    timeouts: SharedTimeouts = field(default_factory=SharedTimeouts)
 
     async def run(self, relay: Relay, model: str, worker_id: str = "") -> None:
         """Carry one request of ``model`` to its end; on return the client has the whole answer.
@@ -73,7 +75,7 @@ class Lifecycle:
         check_sequences(relay.request.sequences, self.config.requests, slots)
         in_flight: InFlightRequest | None = None
         try:
-            async with asyncio.timeout_at(time_limit(relay.record, self.config)):
+            with self.timeouts.at(time_limit(relay.record, self.config)):
                 in_flight = await self._begin(relay, model, worker_id)
                 if relay.reply.debug:
                     relay.reply.extra = debug_headers(in_flight)
@@ -218,8 +220,11 @@ class Lifecycle:
         try:
             if not slot.decided and record.dispatched is None:
                 check_reachable(job, self.config, self.dispatcher)
+            if not slot.decided:
+                in_flight.relay.rest()
             with refining(slot, self.forecaster, in_flight):
-                dispatch = await slot.wait()
+                await slot.decision
+            dispatch = slot.dispatch
         except Rejected as rejected:
             retry_after = self.dispatcher.retry_after(job)
             trouble = self.fleet.trouble(job.model)

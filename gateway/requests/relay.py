@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from time import monotonic
 
-from gateway.access.admission import Admission
-from gateway.clients.held_answers import ComingAnswer
-from gateway.config.settings import Requests
-from gateway.protocol.dialects.reader import AnswerReader, Usage
 from gateway.protocol.errors import ApiError
 from gateway.protocol.event_stream import EventStream
 from gateway.protocol.generating import reader_for
 from gateway.protocol.headers import returned
-from gateway.protocol.openai import ApiRequest
-from gateway.protocol.reply import Reply
 from gateway.requests.blame import Blame
 from gateway.requests.event_relay import EventRelay
-from gateway.requests.reading import Described
 from gateway.requests.refusals import WorkerFailed, WorkerRefused, cut_refusal, told_in_stream
 from gateway.requests.rejections import worker_broke_off, worker_redirects
-from gateway.requests.stored_responses import StoredResponses
+from gateway.requests.relayed_request import UNREAD, RelayedRequest
 from gateway.requests.time_limits import Overdue, TimeLimits
-from gateway.requests.told import UNTOLD, Told
 from gateway.requests.whole_answer import (
     HELD_BYTES,
     answer_too_large,
@@ -33,74 +24,22 @@ from gateway.requests.whole_answer import (
     read_whole,
 )
 from gateway.scheduling.dispatcher import Slot
-from gateway.workers.answer import Answer, Carrier
+from gateway.workers.answer import Answer
 from gateway.workers.carrying import sent_to
 from gateway.workers.failures import FAILURES, WorkerRedirects, reason
-from gateway.workers.fleet import Fleet
 from gateway.workers.member import Member
-from scheduler.job import Job
-from scheduler.records import RequestRecord
 
 log = logging.getLogger("lengthwise")
 
 
 @dataclass(slots=True)
-class Relay:
+class Relay(RelayedRequest):
     """One request between its client and a worker: until an answer has begun, any of them."""
 
-    request: ApiRequest
-    method: str
-    path: str
-    """Path and query, encoded as the client sent them."""
-    headers: Mapping[str, str]
-    """Headers for the worker."""
-    reply: Reply
-    record: RequestRecord
-    fleet: Fleet
-    described: Described | None = None
-    """What the forecasts need of a large body; None for a small one."""
-    bounds: Requests = field(default_factory=Requests)
-    admission: Admission | None = None
-    """What is known of the holder of the request's key; None where everybody may come in."""
-    carrier: Carrier | None = None
-    """Brings the request to its worker instead of the gateway, and but once."""
-    among: frozenset[str] = frozenset()
-    """The only workers (URLs) that may take the request; none for all of them."""
-    told: Told = UNTOLD
-    job: Job | None = None
-    """The request as the scheduler sees it; None before its forecast, and where it does not."""
-    stored: StoredResponses | None = None
-    """Learns which worker has the response, for endpoints whose answers are stored."""
-    reader: AnswerReader = field(init=False)
-    """What is known of the answer."""
-    coming: ComingAnswer = field(default_factory=ComingAnswer)
-    """What a whole answer holds in memory until it is written to the client."""
     _sent: float = 0.0
     """When the request went to the present worker, on the clock of ``monotonic``."""
-    falls_back: bool = False  # whether another model may be tried after the present one
-    may_move: bool = False
-    """Whether another worker may be tried after the present one."""
     _blame: Blame = field(init=False)
     _limits: TimeLimits = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.reader = reader_for(self.request.endpoint, self.request.sequences.total)
-        self._blame = Blame(self.fleet.health)
-
-    @property
-    def usage(self) -> Usage:
-        """Tokens and finish reasons, by the worker's report."""
-        return self.reader.usage
-
-    @property
-    def tokens(self) -> int:
-        """Tokens of a stream so far: a lower bound, since an event may hold several tokens."""
-        return self.reader.tokens
-
-    @property
-    def output_tokens(self) -> int | None:
-        """Tokens of all sequences so far, by the worker's count or by events; None: unknown."""
-        return self.usage.output_tokens or self.tokens or None
 
     async def forward(self, slot: Slot | None, worker_id: str, priority: int | None) -> int:
         """Send the request to a worker and relay the answer.
@@ -113,6 +52,8 @@ class Relay:
             ApiError: the worker failed in mid-stream, or its stream had no end.
         """
         member = self.fleet[worker_id]
+        if self.reader is UNREAD:
+            self._blame = Blame(self.fleet.health)
         self.reader = reader_for(self.request.endpoint, self.request.sequences.total)
         self._sent = monotonic()
         self._blame.begin(self._sent, generates=slot is not None and self.request.generates)

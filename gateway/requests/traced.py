@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
-
-from multidict import CIMultiDict
 
 from gateway.protocol.asgi import Scope
 from gateway.protocol.reply import Reply
@@ -81,9 +79,8 @@ def attempt(relay: Relay, worker: str) -> Iterator[None]:
     url = urlsplit(worker)
     about = {"server.address": url.hostname or "", "server.port": url.port or 0}
     with trace.attempt(about) as headers:
-        own = cast("CIMultiDict[str]", relay.headers)
-        own.popall("tracestate", None)
-        own.update(headers)
+        relay.headers.popall("tracestate", None)
+        relay.headers.update(headers)
         yield
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from itertools import islice
 
 from gateway.requests.in_flight import InFlightRequest
 from gateway.requests.told import Told
@@ -37,43 +35,63 @@ class UnderWay:
         self.totals: dict[str, KeyTotals] = {}
         self.by_key: Counter[str] = Counter()
         """Requests that wait or run."""
-        self._requests: dict[str, dict[str, InFlightRequest]] = {}
-        """By the id that clients know, which several may have, then by the job's."""
+        self._requests: dict[str, InFlightRequest] = {}
+        """By the id that clients know: the first one of each id."""
+        self._others: dict[str, dict[str, InFlightRequest]] = {}
+        """Further ones with the id of one that is under way, then by the job's id."""
 
     def snapshot(self) -> list[InFlightRequest]:
         """The requests that are under way now."""
-        return [one for same in self._requests.values() for one in same.values()]
+        others = (one for same in self._others.values() for one in same.values())
+        return [*self._requests.values(), *others]
+
+    def _same(self, request_id: str) -> list[InFlightRequest]:
+        """The requests with an id."""
+        first = self._requests.get(request_id)
+        others = self._others.get(request_id, {}).values()
+        return [*([] if first is None else [first]), *others]
 
     def by_job(self, job_id: str) -> InFlightRequest | None:
         """The request with this id of a job; None once it has ended."""
-        return self._requests.get(job_id.rpartition("-")[0], {}).get(job_id)
+        request_id = job_id.rpartition("-")[0]
+        first = self._requests.get(request_id)
+        if first is not None and first.job.id == job_id:
+            return first
+        return self._others.get(request_id, {}).get(job_id)
 
     def find(self, request_id: str) -> list[InFlightRequest]:
         """The requests with this ``X-Request-Id``, or the one with this id of a job."""
-        found = self._requests.get(request_id)
-        if found is not None:
-            return list(islice(found.values(), MOST_FOUND))
+        if found := self._same(request_id):
+            return found[:MOST_FOUND]
         one = self.by_job(request_id)
         return [] if one is None else [one]
 
-    @contextmanager
-    def request(self, in_flight: InFlightRequest) -> Iterator[None]:
-        """The length of a request."""
+    def request(self, in_flight: InFlightRequest) -> AbstractContextManager[None]:
+        """A context for the length of a request."""
+        return _Present(self, in_flight)
+
+    def begin(self, in_flight: InFlightRequest) -> None:
+        """A request has its forecast."""
+        request_id = in_flight.relay.reply.request_id
+        if self._requests.setdefault(request_id, in_flight) is not in_flight:
+            self._others.setdefault(request_id, {})[in_flight.job.id] = in_flight
+        self.by_key[in_flight.key or NO_KEY] += 1
+
+    def end(self, in_flight: InFlightRequest) -> None:
+        """A request has ended."""
         request_id, key = in_flight.relay.reply.request_id, in_flight.key or NO_KEY
-        self._requests.setdefault(request_id, {})[in_flight.job.id] = in_flight
-        self.by_key[key] += 1
-        try:
-            yield
-        finally:
-            in_flight.relay.told = Told(in_flight.key, in_flight.worker, in_flight.forecast)
-            same = self._requests[request_id]
-            del same[in_flight.job.id]
-            if not same:
-                del self._requests[request_id]
-            self.by_key[key] -= 1
-            if not self.by_key[key]:
-                del self.by_key[key]
-            self._count(key, in_flight)
+        in_flight.relay.told = Told(in_flight.key, in_flight.worker, in_flight.forecast)
+        if self._requests.get(request_id) is in_flight:
+            del self._requests[request_id]
+        else:
+            others = self._others[request_id]
+            del others[in_flight.job.id]
+            if not others:
+                del self._others[request_id]
+        self.by_key[key] -= 1
+        if not self.by_key[key]:
+            del self.by_key[key]
+        self._count(key, in_flight)
 
     def _count(self, key: str, in_flight: InFlightRequest) -> None:
         if key not in self.totals and len(self.totals) >= MOST_KEYS:
@@ -82,3 +100,18 @@ class UnderWay:
         totals.ended += 1
         totals.prompt_tokens += in_flight.relay.usage.prompt_tokens or 0
         totals.output_tokens += in_flight.relay.output_tokens or 0
+
+
+class _Present:
+    """One request under way. A generator in its place would take four times the memory."""
+
+    __slots__ = ("_all", "_in_flight")
+
+    def __init__(self, under_way: UnderWay, in_flight: InFlightRequest) -> None:
+        self._all, self._in_flight = under_way, in_flight
+
+    def __enter__(self) -> None:
+        self._all.begin(self._in_flight)
+
+    def __exit__(self, *_: object) -> None:
+        self._all.end(self._in_flight)

@@ -28,7 +28,7 @@ class Line:
     positions: list[int] = field(default_factory=list)
     """Place of each among the jobs of all groups, 1 for the next one."""
     ahead: list[float] = field(default_factory=list)
-    """Work of the model before each job starts, in weighted tokens; at last, before one more job."""
+    """Work of the model before each job starts, in weighted tokens; at last before one more."""
 
 
 @dataclass(slots=True)

@@ -8,6 +8,7 @@ from typing import Protocol
 import uvicorn
 from fastapi import FastAPI
 
+from gateway.clients.forwarded_clients import ForwardedClients
 from gateway.clients.server import server_protocols
 from gateway.config.admin import Admin
 from gateway.config.settings import Config
@@ -95,12 +96,15 @@ CLIENTS: Front = _Clients()
 
 def uvicorn_config(config: Config, app: FastAPI) -> uvicorn.Config:
     """How uvicorn runs the application."""
-    return uvicorn.Config(
+    made = uvicorn.Config(
         app,
         host=config.listen.host,
         port=config.listen.port,
         log_config=None,  # uvicorn's own handlers would wait for the reader of stderr
         log_level="warning",
         access_log=False,
+        proxy_headers=False,
         **server_protocols(app.state.connections),
     )
+    made.app = ForwardedClients(app, made.forwarded_allow_ips)
+    return made

@@ -24,6 +24,9 @@ from gateway.workers.member import ANY_MODEL, Member
 
 log = logging.getLogger("lengthwise")
 
+_ALL: frozenset[str] = frozenset()
+"""Names no worker: any will do. Python makes a new empty set of 0.2 KB for each call."""
+
 
 class Fleet:
     """The workers, healthy or not. A worker that leaves stays until its last request has ended."""
@@ -52,7 +55,7 @@ class Fleet:
         Raises:
             ApiError: it could bring the request to none.
         """
-        return frozenset() if carrier is None else carrier.among(list(self._members))
+        return _ALL if carrier is None else carrier.among(list(self._members))
 
     def scheduled(self, worker_id: str) -> WorkerView | None:
         """A worker with its jobs, as the scheduler sees it; None if it does not know it."""

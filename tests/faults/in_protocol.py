@@ -134,10 +134,10 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         file="gateway/protocol/disconnect.py",
         old=(
-            "        if not self._complete():\n            self.gone = True\n"
-            "            self.task.cancel()"
+            "        if not self._complete():\n            self._gone = True\n"
+            "            self._task.cancel()"
         ),
-        new="        self.gone = True\n        self.task.cancel()",
+        new="        self._gone = True\n        self._task.cancel()",
         test=(
             "tests/gateway/protocol/test_disconnect.py::"
             "test_a_client_that_leaves_after_the_last_byte_has_not_hung_up"

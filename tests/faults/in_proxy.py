@@ -52,8 +52,8 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         file="gateway/clients/upgrades.py",
-        old="data = self._without_offer() + data[offer.args[0] :]",
-        new="data = self._without_offer()",
+        old="data = self._protocol.without_offer() + data[offer.args[0] :]",
+        new="data = self._protocol.without_offer()",
         test="tests/gateway/clients/test_upgrades.py::test_a_request_with_an_offer_keeps_its_body",
         why="A request of a Java client, which offers HTTP/2, loses its body",
     ),

@@ -41,8 +41,8 @@ async def test_work_is_cancelled_when_its_client_leaves() -> None:
             raise
 
     async with asyncio.timeout(1):
-        with pytest.raises(ClientGone):
-            await unless_gone(client.receive, work(), lambda: False)
+        with pytest.raises(ClientGone), unless_gone(client.receive, lambda: False):
+            await work()
     assert cancelled.is_set()
 
 
@@ -55,15 +55,17 @@ async def test_a_client_that_leaves_after_the_last_byte_has_not_hung_up() -> Non
         await asyncio.sleep(0)
         done.set()
 
-    await unless_gone(client.receive, work(), lambda: True)
+    with unless_gone(client.receive, lambda: True):
+        await work()
     assert done.is_set()
 
 
 async def test_a_cancellation_from_elsewhere_is_no_hang_up() -> None:
-    client = Client()
-    task = asyncio.create_task(
-        unless_gone(client.receive, asyncio.sleep(60), lambda: False)  # until it is cancelled
-    )
+    async def waiting() -> None:
+        with unless_gone(Client().receive, lambda: False):
+            await asyncio.sleep(60)  # until it is cancelled
+
+    task = asyncio.create_task(waiting())
     await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -74,8 +76,8 @@ async def test_an_error_of_the_work_is_passed_on() -> None:
     async def fail() -> None:
         raise ZeroDivisionError
 
-    with pytest.raises(ZeroDivisionError):
-        await unless_gone(Client().receive, fail(), lambda: False)
+    with pytest.raises(ZeroDivisionError), unless_gone(Client().receive, lambda: False):
+        await fail()
 
 
 @pytest.mark.parametrize("lost", [True, False])
@@ -88,8 +90,8 @@ async def test_a_line_tells_of_its_end_by_itself(lost: bool) -> None:
         await asyncio.Event().wait()
 
     async with asyncio.timeout(1):
-        with pytest.raises(ClientGone):
-            await unless_gone(Client().receive, work(), lambda: False, line)
+        with pytest.raises(ClientGone), unless_gone(Client().receive, lambda: False, line):
+            await work()
     assert line.at_loss is None
 
 

@@ -35,7 +35,7 @@ def relay(fleet: Fleet, **fields: Any) -> Relay:
         request=parse("chat/completions", "POST", "application/json", body),
         method="POST",
         path="/v1/chat/completions",
-        headers={},
+        given=[],
         reply=Reply(send, "the-id"),
         record=RequestRecord(arrival=0.0),
         fleet=fleet,
