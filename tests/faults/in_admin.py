@@ -219,8 +219,8 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         file="gateway/scheduling/expected_starts.py",
-        old="return (first + _ahead(",
-        new="return (_ahead(",
+        old="line.ahead[-1:] = (first + before, first + after)",
+        new="line.ahead[-1:] = (before, after)",
         test=(
             "tests/gateway/scheduling/test_expected_starts.py::"
             "test_the_first_that_waits_starts_when_one_that_runs_has_ended"
