@@ -84,7 +84,8 @@ class NextJob:
         Behind the jobs that keep all others of its queue from being tried, it is not tried either.
         """
         last = self._last_tried.get(job.queue)
-        return last is None or self._waiting.rank(job) < last
+        alone = len(self._waiting) == 1  # nobody was tried since: the workers may be others
+        return last is None or alone or self._waiting.rank(job) < last
 
     def _may_take(self, job: Job) -> list[Worker]:
         serving = self._workers.serving(job.queue)

@@ -83,9 +83,17 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         file="scheduler/next_job.py",
-        old="return last is None or self._waiting.rank(job) < last",
-        new="return last is None",
+        old="return last is None or alone or self._waiting.rank(job) < last",
+        new="return last is None or alone",
         test="tests/scheduler/test_scheduler.py::test_a_new_job_ahead_of_those_that_wait_may_go",
         why="A new job that fits waits for the next change, since others do not fit",
+    ),
+    Fault(
+        file="scheduler/next_job.py",
+        old="alone = len(self._waiting) == 1",
+        new="alone = False",
+        test="tests/scheduler/test_scheduler.py::"
+        "test_a_new_job_goes_to_a_worker_that_is_back_after_the_queue_was_empty",
+        why="A new job waits beside a worker that came back while nothing waited",
     ),
 )

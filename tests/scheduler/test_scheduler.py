@@ -35,6 +35,17 @@ def test_a_new_job_ahead_of_those_that_wait_may_go(make_scheduler: MakeScheduler
     assert [action.job.id for action in scheduler.submit(job("ahead", tokens=5))] == ["ahead"]
 
 
+def test_a_new_job_goes_to_a_worker_that_is_back_after_the_queue_was_empty(
+    make_scheduler: MakeScheduler,
+) -> None:
+    scheduler = make_scheduler([spec()])
+    scheduler.set_health("w", False)
+    scheduler.submit(job("1"))
+    scheduler.release("1")
+    scheduler.set_health("w", True)
+    assert summary(scheduler.submit(job("2", tokens=900))) == ["2>w"]
+
+
 def test_the_shortest_goes_first(make_scheduler: MakeScheduler) -> None:
     scheduler = make_scheduler([spec()], policy=SEJF)
     scheduler.submit(job("running"))
