@@ -3,7 +3,7 @@
     python -m tests.bench.fronts [--fronts 1 2] [--seconds S] [--repeats N] [--streams N]
 
 Before the mock engine of tests.bench.gateway, whose clients ask for whole answers (16 connections)
-and for streams (64 connections, 100 chunks, each 5 ms after the one before), so that no process is
+and for streams (64 connections, 20 chunks, each 5 ms after the one before), so that no process is
 full and CPU time is what is compared; engine and clients are processes of their own and not
 counted. Arms take turns. A table for each kind of process: medians of CPU time over the repeats,
 and least and greatest. ``gain`` is how many times one process's chunks the same cores carry by
@@ -29,7 +29,7 @@ from urllib.request import urlopen
 from tests.bench import mock_engine
 from tests.bench.processes import beside, family, free_port
 
-WHOLE, CHUNKS, TOKENS = 16, 100, 16
+WHOLE, CHUNKS, TOKENS = 16, 20, 16
 ROLES = ("front", "scheduler", "parent")
 PATIENCE_S = 120.0
 _TICKS = os.sysconf("SC_CLK_TCK")
