@@ -9,7 +9,8 @@ without a viewer before and after.
 Printed at each eighth: the page's JavaScript heap after a garbage collection, its elements, its
 link, the memory of the gateway, and the requests that ended. And the CPU time of the gateway with
 and without a viewer. With --check it ends with 1 where the page has grown by a tenth (1 MB at
-least) since the first eighth, has lost its link, or costs the gateway more than 2 % of a core.
+least) since the first eighth, has lost its link, costs the gateway more than 2 % of a core, or a
+request was refused: then the machine had no time for the workers, and the load was another.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -41,6 +43,8 @@ WORKERS, SLOTS, CLIENTS = 64, 28, 2000
 STREAMED = 8
 MOST_GROWTH, LEAST_MB, MOST_CORE = 1.1, 1.0, 0.02
 PARTS = 8
+PAUSE_S = 5.0
+"""Seconds after a refusal: a client that asks again at once is a load of its own."""
 
 
 @contextmanager
@@ -70,8 +74,10 @@ def workers() -> None:
         signal.pause()
 
 
-async def client(session: aiohttp.ClientSession, url: str, number: int, ended: list[int]) -> None:
-    """Send requests one after another, until cancelled."""
+async def client(
+    session: aiohttp.ClientSession, url: str, number: int, ended: Counter[int]
+) -> None:
+    """Send requests one after another, until cancelled; ``ended`` counts their statuses."""
     rng = random.Random(number)
     await asyncio.sleep(60 * rng.random())
     while True:
@@ -85,7 +91,9 @@ async def client(session: aiohttp.ClientSession, url: str, number: int, ended: l
         }
         async with session.post(url + "/v1/chat/completions", json=body) as response:
             await response.read()
-            ended[response.status != 200] += 1
+            ended[response.status] += 1
+        if response.status != 200:
+            await asyncio.sleep(PAUSE_S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +116,7 @@ async def look(shown: Page, session: CDPSession, pid: int) -> Look:
     return Look(values["JSHeapUsedSize"] / 1e6, nodes, link, memory_mb(pid))
 
 
-async def watched(url: str, pid: int, minutes: float, ended: list[int]) -> list[Look]:
+async def watched(url: str, pid: int, minutes: float, ended: Counter[int]) -> list[Look]:
     """Keep the page open; what was seen at each eighth of the time."""
     looks = []
     async with browser() as one, page(one, url + "/dashboard") as (shown, complaints):
@@ -118,7 +126,7 @@ async def watched(url: str, pid: int, minutes: float, ended: list[int]) -> list[
         for part in range(1, PARTS + 1):
             await asyncio.sleep(60 * minutes / PARTS)
             looks.append(await look(shown, session, pid))
-            print(f"{minutes * part / PARTS:.1f} min: {looks[-1]}, {ended[0]} ended", flush=True)
+            print(f"{minutes * part / PARTS:.1f} min: {looks[-1]}, {dict(ended)} ended", flush=True)
         print("complaints of the page:", complaints[:5] or "none", flush=True)
     return looks
 
@@ -132,29 +140,30 @@ async def rate(pid: int, minutes: float) -> float:
 
 async def measure(url: str, pid: int, minutes: float, alone: float) -> bool:
     """Whether a bound is broken."""
-    ended = [0, 0]
+    ended = Counter[int]()
     connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=2.0)
     timeout = aiohttp.ClientTimeout(total=None)
     async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
         tasks = [asyncio.create_task(client(session, url, n, ended)) for n in range(CLIENTS)]
         await asyncio.sleep(180)  # until requests end as fast as they come
         rates = [await rate(pid, alone)]
-        begun, before, answered = time.monotonic(), cpu_s(pid), ended[0]
+        begun, before, answered = time.monotonic(), cpu_s(pid), ended[200]
         looks = await watched(url, pid, minutes, ended)
         took = time.monotonic() - begun
-        viewed, answers = (cpu_s(pid) - before) / took, (ended[0] - answered) / took
+        viewed, answers = (cpu_s(pid) - before) / took, (ended[200] - answered) / took
         rates.append(await rate(pid, alone))
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
     print(
         f"gateway: {viewed:.3f} of a core with a viewer, {rates[0]:.3f} before, {rates[1]:.3f} "
-        f"after; {answers:.1f} answers a second; {ended[0]} of {sum(ended)} had status 200; "
+        f"after; {answers:.1f} answers a second; by status: {dict(ended)}; "
         f"load average {os.getloadavg()[2]:.1f}"
     )
     first, last = looks[0], looks[-1]
     grown = last.heap_mb > max(first.heap_mb * MOST_GROWTH, first.heap_mb + LEAST_MB)
-    return grown or any(one.link != "live" for one in looks) or viewed - max(rates) > MOST_CORE
+    lost = any(one.link != "live" for one in looks)
+    return grown or lost or set(ended) != {200} or viewed - max(rates) > MOST_CORE
 
 
 def main() -> int:
