@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 Page = Mapping[str, Any]
@@ -37,10 +37,7 @@ def overview(pages: Sequence[Page]) -> dict[str, Any]:
         "paused": any(page["paused"] for page in pages),
         "requests_in_flight": sum(page["requests_in_flight"] for page in pages),
         "workers": workers(pages),
-        "queue": {
-            **max(queues, key=lambda queue: queue["waiting"]),
-            "starting_tokens_per_s": counted(queue["starting_tokens_per_s"] for queue in queues),
-        },
+        "queue": max(queues, key=lambda queue: queue["waiting"]),  # each shows the one queue whole
         "forecasts": _forecasts([page["forecasts"] for page in pages]),
         "saved": pages[0]["saved"],
         "configuration": (refused or configurations)[0],
@@ -98,17 +95,3 @@ def reloaded(pages: Sequence[Page]) -> dict[str, Any]:
     refused = [page for page in pages if not page["ok"]]
     changed = dict.fromkeys(name for page in pages for name in page["changed"])
     return {**(refused or pages)[0], "changed": list(changed)}
-
-
-def counted(parts: Iterable[Mapping[str, float | None]]) -> dict[str, float | None]:
-    """The sums by name; None where no front knows a figure."""
-    found: dict[str, float | None] = {}
-    for part in parts:
-        for name, value in part.items():
-            found[name] = _sum((found.get(name), value))
-    return found
-
-
-def _sum(values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) if known else None
