@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from gateway.remote_scheduler.scheduling import Scheduling
+from gateway.scheduling.dispatcher import Rejected
 from tests.gateway.harness import until
 from tests.gateway.remote_scheduler.links import held_by_scheduler
 from tests.gateway.remote_scheduler.processes import (
@@ -152,8 +153,9 @@ async def test_new_requests_wait_for_a_scheduler_and_not_beyond_their_deadline()
             remote_of(front).set_worker(spec("w"))
             now = asyncio.get_running_loop().time()
             async with front.dispatcher.slot(job("1", deadline=now + 0.2)) as slot:
-                with pytest.raises(Exception, match="queue_timeout"):
-                    await slot.wait()
+                async with asyncio.timeout(5):
+                    with pytest.raises(Rejected, match="queue_timeout"):
+                        await slot.wait()
             async with front.dispatcher.slot(job("2", arrival=now)) as slot:
                 assert front.dispatcher.away()
                 await process.start()
