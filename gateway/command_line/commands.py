@@ -25,13 +25,13 @@ from gateway.calibrate.command import add_calibrate_arguments, run_calibrate
 from gateway.config_command.command import add_config_arguments, run_config
 from gateway.emulator.command import add_emulate_arguments, run_emulate
 from gateway.fronts.command import add_serve_arguments, run_serve
+from gateway.hints.command import add_predict_arguments, run_predict
 from gateway.picker.command import add_picker_arguments, run_picker
 from gateway.report.command import add_report_arguments, run_report
 from gateway.simulate.command import add_simulate_arguments, run_simulate
 from gateway.usage.command import add_usage_arguments, run_usage
 from predictor.collect.command import add_collect_arguments, run_collect
 from predictor.evaluation.command import add_evaluate_arguments, run_evaluate
-from predictor.inference.command import add_predict_arguments, run_predict
 from predictor.refit.command import (
     add_refit_arguments,
     add_rollback_arguments,
@@ -104,7 +104,11 @@ COMMANDS = {
         run_report,
     ),
     "train": ("train a length predictor", add_train_arguments, run_train),
-    "predict": ("forecast answer lengths of prompts on stdin", add_predict_arguments, run_predict),
+    "predict": (
+        "forecast answer lengths of requests on stdin, or for others over HTTP and gRPC",
+        add_predict_arguments,
+        run_predict,
+    ),
     "evaluate": ("measure the errors of a length predictor", add_evaluate_arguments, run_evaluate),
     "collect": ("sample answer lengths from a server", add_collect_arguments, run_collect),
     "log": ("show or export a served log", add_log_arguments, run_log),

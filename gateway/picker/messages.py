@@ -8,6 +8,7 @@ says. ``tests/gateway/picker/test_messages.py`` compares the table with ``envoy-
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, struct_pb2
@@ -63,54 +64,56 @@ _SCALARS = {
     "bytes": _KINDS.TYPE_BYTES,
     "bool": _KINDS.TYPE_BOOL,
     "int32": _KINDS.TYPE_INT32,
+    "double": _KINDS.TYPE_DOUBLE,
 }
 
 
-def _type_of(field: Any, kind: str) -> None:
+def _type_of(field: Any, kind: str, package: str) -> None:
     if kind in _SCALARS:
         field.type = _SCALARS[kind]
         return
     field.type = _KINDS.TYPE_MESSAGE
-    field.type_name = _STRUCT if kind == "Struct" else f".{PACKAGE}.{kind}"
+    field.type_name = _STRUCT if kind == "Struct" else f".{package}.{kind}"
 
 
-def _add_map(message: Any, field: Any, kind: str) -> None:
+def _add_map(message: Any, field: Any, kind: str, package: str) -> None:
     """Make a field a map from strings: protobuf has an entry's message for it."""
     entry = message.nested_type.add(name=field.name.title().replace("_", "") + "Entry")
     entry.options.map_entry = True
     for number, (name, inner) in enumerate((("key", "string"), ("value", kind)), 1):
         part = entry.field.add(name=name, number=number, label=_KINDS.LABEL_OPTIONAL)
-        _type_of(part, inner)
+        _type_of(part, inner, package)
     field.type = _KINDS.TYPE_MESSAGE
-    field.type_name = f".{PACKAGE}.{message.name}.{entry.name}"
+    field.type_name = f".{package}.{message.name}.{entry.name}"
 
 
-def _built() -> dict[str, Any]:
+def built(package: str, fields: Mapping[str, str]) -> dict[str, Any]:
+    """The classes of these messages by name; ``fields`` as in ``FIELDS``."""
     file = descriptor_pb2.FileDescriptorProto(
-        name="lengthwise/picker.proto",
-        package=PACKAGE,
+        name=f"{package}.proto",
+        package=package,
         syntax="proto3",
         dependency=[struct_pb2.DESCRIPTOR.name],
     )
-    for name, fields in FIELDS.items():
+    for name, table in fields.items():
         message = file.message_type.add(name=name)
-        for text in fields.split():
+        for text in table.split():
             field_name, number, kind = text.split(":")
             field = message.field.add(name=field_name, number=int(number))
             several = kind[-1] in "*@"
             field.label = _KINDS.LABEL_REPEATED if several else _KINDS.LABEL_OPTIONAL
             if kind.endswith("@"):
-                _add_map(message, field, kind[:-1])
+                _add_map(message, field, kind[:-1], package)
             else:
-                _type_of(field, kind.rstrip("*"))
+                _type_of(field, kind.rstrip("*"), package)
     pool = descriptor_pool.DescriptorPool()
     pool.AddSerializedFile(struct_pb2.DESCRIPTOR.serialized_pb)
     pool.AddSerializedFile(file.SerializeToString())
-    names = {name: pool.FindMessageTypeByName(f"{PACKAGE}.{name}") for name in FIELDS}
+    names = {name: pool.FindMessageTypeByName(f"{package}.{name}") for name in fields}
     return {name: message_factory.GetMessageClass(found) for name, found in names.items()}
 
 
-_CLASSES = _built()
+_CLASSES = built(PACKAGE, FIELDS)
 
 HeaderValue = _CLASSES["HeaderValue"]
 HeaderValueOption = _CLASSES["HeaderValueOption"]

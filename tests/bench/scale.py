@@ -37,6 +37,8 @@ WORKERS, REQUESTS = (10, 100, 1000), (1000, 10_000, 100_000)
 ATOMS, LENGTHS = 20, 4096
 REPORTS = 16
 """Reports of progress in the life of a request of this load."""
+MOST_TRIED = 100
+"""Waiting requests from which on no worker has room for one more."""
 
 HEAD = (
     "| workers | requests | running | waiting | submit | progress | release "
@@ -89,9 +91,12 @@ class Pool:
         return LengthDistribution.weighted(atoms, [1.0] * ATOMS)
 
     def fill(self, requests: int) -> None:
-        """Submit requests until so many run or wait."""
+        """Submit requests until so many run or wait; those that wait come while it is paused."""
         while self.held < requests:
             self.submit()
+            if self.scheduler.waiting > MOST_TRIED and not self.scheduler.paused:
+                self._note(self.scheduler.pause())
+        self._note(self.scheduler.pause(False))
 
     @property
     def held(self) -> int:

@@ -1,0 +1,1 @@
+"""``lengthwise predict --serve``: forecasts for other gateways, over HTTP and gRPC."""

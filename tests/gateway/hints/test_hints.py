@@ -1,0 +1,174 @@
+"""Forecasts for others: over HTTP, over gRPC, and what is refused."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import threading
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from io import BytesIO
+from typing import Any
+
+import aiohttp
+import pytest
+from grpclib import GRPCError
+from grpclib.client import Channel, UnaryUnaryMethod
+
+from gateway.config.listen import Tls
+from gateway.config.scheduling import Slo
+from gateway.hints.app import create_hints_app
+from gateway.hints.grpc import PATH, ForecastReply, ForecastRequest, HintsService
+from gateway.hints.hints import MOST_BYTES, MOST_REQUESTS, Hints
+from gateway.metrics import Metrics
+from gateway.picker.listening import end, grpc_listening
+from gateway.protocol.listener import bound_sockets
+from predictor import LengthPredictor, Prompt
+from predictor.inference.tiered import Prediction, TieredPredictor
+from tests.gateway.harness import PATIENCE_S, chat, listening
+
+PLENTY_MS = 10_000.0
+
+
+@pytest.fixture(scope="module")
+def predictor() -> TieredPredictor:
+    return TieredPredictor(LengthPredictor.load())
+
+
+@asynccontextmanager
+async def serving(hints: Hints) -> AsyncIterator[tuple[aiohttp.ClientSession, str]]:
+    async with listening(create_hints_app(hints)) as url, aiohttp.ClientSession() as session:
+        yield session, url
+
+
+def hints_of(predictor: TieredPredictor | None, budget_ms: float = PLENTY_MS) -> Hints:
+    return Hints(predictor, Metrics(Slo()), budget_ms)
+
+
+async def _asked(url: str, session: aiohttp.ClientSession, body: Any) -> tuple[int, Any]:
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    async with session.post(url + "/v1/forecasts", data=BytesIO(data)) as response:
+        return response.status, await response.json()
+
+
+async def test_one_request_gets_quantiles_and_many_get_a_list(predictor: TieredPredictor) -> None:
+    async with serving(hints_of(predictor)) as (session, url):
+        status, one = await _asked(url, session, chat("m"))
+        assert status == 200
+        values = list(one["quantiles"].values())
+        assert list(one["quantiles"]) == ["0.1", "0.5", "0.8", "0.9", "0.95"]
+        assert values == sorted(values)
+        assert (one["tier"], type(one["unfamiliar"])) == ("fast", bool)
+        bodies = [
+            chat("m", max_tokens=7),
+            {"model": "m", "prompt": "Hi"},
+            {"model": "m", "input": "Hi"},
+        ]
+        status, many = await _asked(url, session, {"requests": bodies})
+        assert status == 200
+        assert [len(many["forecasts"]), many["forecasts"][0]["quantiles"]["0.95"]] == [3, 7]
+        async with session.get(url + "/ready") as response:
+            assert response.status == 200
+        async with session.get(url + "/metrics") as response:
+            assert "lengthwise_prediction_seconds_count" in await response.text()
+
+
+async def test_what_is_unlike_the_training_data_is_told(predictor: TieredPredictor) -> None:
+    odd = chat("m", messages=[{"role": "user", "content": "\u1200\u1201\u1202 \u0e01\u0e02 " * 40}])
+    usual = "What are the main causes of the French revolution? Answer in three paragraphs."
+    plain = chat("m", messages=[{"role": "user", "content": usual}])
+    ordinary, unlike = await hints_of(predictor).of([plain, odd])
+    assert (ordinary.unfamiliar, unlike.unfamiliar) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "fault"),
+    [
+        (b"{", 400, "not JSON"),
+        ({"requests": []}, 400, "requests is empty"),
+        ({"requests": {}}, 400, "requests is no list"),
+        ({"requests": [{"model": "m"}]}, 400, "[0] has none of messages, prompt and input"),
+        ({"requests": [{"prompt": "x"}]}, 400, "[0].model is None"),
+        ({"requests": [chat("m")] * (MOST_REQUESTS + 1)}, 413, f"at most {MOST_REQUESTS}"),
+        (b" " * (MOST_BYTES + 1), 413, f"at most {MOST_BYTES}"),
+    ],
+)
+async def test_what_cannot_be_forecast_is_refused_with_the_remedy(
+    predictor: TieredPredictor, body: Any, status: int, fault: str
+) -> None:
+    async with serving(hints_of(predictor)) as (session, url):
+        told, answer = await _asked(url, session, body)
+        assert told == status
+        assert fault.lower() in answer["error"]["message"].lower()
+
+
+class _Stuck(TieredPredictor):
+    """A predictor that forecasts once it is let go."""
+
+    go = threading.Event()
+
+    def predict(self, prompts: Sequence[Prompt]) -> list[Prediction]:
+        self.go.wait(PATIENCE_S)
+        return super().predict(prompts)
+
+
+async def test_a_late_predictor_costs_no_more_than_the_budget(predictor: TieredPredictor) -> None:
+    stuck = _Stuck(predictor.model)
+    hints = hints_of(stuck, budget_ms=5.0)
+    try:
+        first, second = await hints.of([chat("m"), chat("m", max_tokens=9)])
+        assert (first.tier, second.tier, second.quantiles[-1]) == ("recent", "recent", 9)
+    finally:
+        stuck.go.set()
+
+
+async def test_without_a_predictor_it_is_not_ready() -> None:
+    async with serving(hints_of(None)) as (session, url):
+        async with session.get(url + "/ready") as response:
+            assert response.status == 503
+        _, one = await _asked(url, session, chat("m"))
+        assert one["tier"] == "recent"
+
+
+async def test_grpc_gives_the_same(predictor: TieredPredictor) -> None:
+    hints, sockets = hints_of(predictor), bound_sockets("127.0.0.1", 0)
+    servers = await grpc_listening([HintsService(hints)], sockets, Tls())
+    try:
+        async with Channel("127.0.0.1", sockets[0].getsockname()[1]) as channel:
+            call = UnaryUnaryMethod(channel, PATH, ForecastRequest, ForecastReply)
+            bodies = [json.dumps(chat("m")).encode()] * 2
+            reply = await call(ForecastRequest(requests=bodies))
+            (expected,) = await hints.of([chat("m")])
+            for one in reply.forecasts:  # the size of a batch changes the last digits
+                assert tuple(one.quantiles) == pytest.approx(expected.quantiles, rel=1e-4)
+            assert reply.forecasts[0].tier == "fast"
+            with pytest.raises(GRPCError, match="not JSON"):
+                await call(ForecastRequest(requests=[b"{"]))
+            with pytest.raises(GRPCError, match="at most"):
+                await call(ForecastRequest(requests=[b" " * (MOST_BYTES // 2 + 1)] * 2))
+    finally:
+        await end(servers)
+
+
+async def test_the_command_serves_both(tmp_path: Any) -> None:
+    words = ("predict", "--serve", "--port", "0", "--grpc-port", "0", "--budget-ms", "9000")
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "gateway.cli", *words), stdout=PIPE, stderr=PIPE
+    )
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            grpc, http = [(await process.stdout.readline()).decode().split()[-1] for _ in range(2)]
+        assert grpc.startswith("grpc://127.0.0.1:")
+        async with aiohttp.ClientSession() as session:
+            status, one = await _asked(http, session, chat("m"))
+        assert (status, one["tier"]) == (200, "fast")
+        process.terminate()
+        async with asyncio.timeout(PATIENCE_S):
+            assert await process.wait() in {0, -15}
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
