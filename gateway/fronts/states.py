@@ -1,4 +1,4 @@
-"""``GET /ready`` of several fronts: ready while all of them, and the scheduler, serve."""
+"""``GET /ready`` of several fronts: ready while the scheduler and one of them serve."""
 
 from __future__ import annotations
 
@@ -17,10 +17,9 @@ async def ready_state(group: Group, *, whole: bool) -> tuple[dict[str, Any], int
     code = 200 if status == "ready" else 503
     if not whole:
         return {"status": status}, code
-    own = {name: page["status"] for name, page in pages.items()}
     state: dict[str, Any] = {
         "status": status,
-        "fronts": {name: own.get(name, state) for name, state in group.states().items()},
+        "fronts": {name: _own(name, state, pages) for name, state in group.states().items()},
     }
     shown = [page for page in pages.values() if "workers" in page]
     if shown:
@@ -41,17 +40,29 @@ async def ready_state(group: Group, *, whole: bool) -> tuple[dict[str, Any], int
     return state, code
 
 
+def _own(name: str, state: str, pages: dict[str, dict[str, Any]]) -> str:
+    """How a process is: a front that serves says so itself, or is ``silent``."""
+    if name in pages:
+        return str(pages[name]["status"])
+    return "silent" if name.startswith("front") and state == "serving" else state
+
+
 def _status(group: Group, pages: dict[str, dict[str, Any]]) -> str:
-    """``ready``, or the word for why the gateway should get no requests."""
+    """``ready``, or the word for why the gateway should get no requests.
+
+    One front is enough: the fronts share a socket, so those that serve take every connection.
+    """
     if group.leaving:
         return "draining"
-    for child in (*group.fronts, *group.others):
+    for child in group.others:
         if child.state != "serving":
-            return f"{child.name.replace(' ', '_')}_{child.state}"
-    for child in group.fronts:
-        page = pages.get(child.name)
-        if page is None:
-            return f"{child.name.replace(' ', '_')}_silent"
-        if page["status"] != "ready":
-            return str(page["status"])
-    return "ready"
+            return _word(child.name, child.state)
+    states = [(one.name, _own(one.name, one.state, pages)) for one in group.fronts]
+    if any(state == "ready" for _, state in states):
+        return "ready"
+    name, state = states[0]
+    return state if name in pages else _word(name, state)
+
+
+def _word(name: str, state: str) -> str:
+    return f"{name.replace(' ', '_')}_{state}"

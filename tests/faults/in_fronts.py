@@ -28,6 +28,13 @@ FAULTS: tuple[Fault, ...] = (
         why="A worker that one front cannot reach seems up",
     ),
     Fault(
+        file="gateway/fronts/states.py",
+        old='if any(state == "ready"',
+        new='if all(state == "ready"',
+        test=_ENDS + "test_a_front_that_hangs_shows_and_holds_no_page_up",
+        why="A front that starts again takes the whole gateway out of its balancer",
+    ),
+    Fault(
         file="gateway/fronts/process.py",
         old="            self._died()\n",
         new="",

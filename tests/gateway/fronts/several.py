@@ -80,10 +80,14 @@ class Several:
         return {one["name"]: one["pid"] for one in page["processes"]}
 
     async def until_ready(self) -> None:
-        """Return once /ready says 200."""
+        """Return once /ready says 200, and that every process serves."""
         deadline = asyncio.get_running_loop().time() + PATIENCE_S
-        while (answer := await self.ask("/ready"))[0] != 200:
-            assert asyncio.get_running_loop().time() < deadline, answer[1]
+        while True:
+            status, body = await self.ask("/ready")
+            states = set(yaml.safe_load(body).get("fronts", {"": ""}).values())
+            if status == 200 and states <= {"ready", "serving"}:
+                return
+            assert asyncio.get_running_loop().time() < deadline, body
             await asyncio.sleep(0.05)
 
 

@@ -164,14 +164,19 @@ async def test_a_front_that_hangs_shows_and_holds_no_page_up(
 ) -> None:
     async with several(tmp_path, emulator.url) as gateway:
         pids = await gateway.pids()
-        os.kill(pids["front 2"], signal.SIGSTOP)
+        os.kill(pids["front 1"], signal.SIGSTOP)
         try:
+            status, _ = await gateway.ask("/ready")
+            fronts = (await gateway.page("/ready"))["fronts"]
+            assert (status, fronts["front 1"], fronts["front 2"]) == (200, "silent", "ready")
+            assert await gateway.metric("lengthwise_process_up", process="front-1") == 0
+            assert await gateway.metric("lengthwise_process_up", process="front-2") == 1
+            os.kill(pids["front 2"], signal.SIGSTOP)
             status, body = await gateway.ask("/ready")
-            assert (status, b'"front_2_silent"' in body) == (503, True)
-            assert await gateway.metric("lengthwise_process_up", process="front-2") == 0
-            assert await gateway.metric("lengthwise_process_up", process="front-1") == 1
+            assert (status, b'"front_1_silent"' in body) == (503, True)
         finally:
-            os.kill(pids["front 2"], signal.SIGCONT)
+            for name in ("front 1", "front 2"):
+                os.kill(pids[name], signal.SIGCONT)
         await gateway.until_ready()
 
 
