@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from copy import copy
+from copy import copy, deepcopy
 from dataclasses import replace
 from sys import intern
 from typing import Any
@@ -22,7 +22,7 @@ _LIST, _OBJECT = [""], {"": ""}
 _LOOKED_AT = 2_000
 """Values that are looked at in search of a text."""
 
-_KEPT = frozenset(("stream_options",))
+_KEPT = frozenset(("stream_options", "nvext"))
 """Fields that stay whole, since the gateway writes them anew."""
 
 
@@ -30,9 +30,11 @@ def outlined(request: ApiRequest) -> ApiRequest:
     """The request with fields that take little memory.
 
     Numbers, the beginnings of texts and the number of prompts stay, and all bytes of the body.
+    Nothing is shared with ``request``, whose values may be freed.
     """
     fields = {
-        name: value if name in _KEPT else _outline(value) for name, value in request.fields.items()
+        name: deepcopy(value) if name in _KEPT else _outline(value)
+        for name, value in request.fields.items()
     }
     return replace(request, fields=fields)
 

@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 
 from gateway.forecasting.prompt_parts import read_parts
+from gateway.protocol.openai import LARGE
 from gateway.requests.reading import Reading
 from predictor import Prompt
 from tests.gateway.harness import chat, gateway
@@ -32,6 +33,15 @@ async def test_a_large_body_is_described_as_a_small_one_and_kept_as_an_outline()
     assert (described.parts.amounts == read_parts(fields, b"", "chat/completions").amounts).all()
     assert request.fields["messages"] == [{"content": "Hello"}]
     assert (request.body, request.max_tokens, gc.isenabled()) == (body, 9, True)
+
+
+async def test_a_large_body_keeps_what_the_client_asked_of_its_stream() -> None:
+    options = {"include_usage": True, "continuous_usage_stats": False}
+    fields = chat(stream=True, stream_options=options, user="x" * LARGE)
+    body = json.dumps(fields).encode()
+    request, _ = await Reading(10**6).read("chat/completions", "POST", "", body)
+    assert request.fields["stream_options"] == options
+    assert (request.wants_usage, request.asks_usage_itself) == (True, False)
 
 
 @pytest.mark.parametrize("endpoint", ["chat/completions", "embeddings"])
