@@ -46,6 +46,10 @@ class Scheduling(Section):
     send_priority: bool = True
     """Put the order into each request as vLLM's `priority`, for servers that run with
     --scheduling-policy priority. false: for servers that refuse the field."""
+    agent_hints: bool = False
+    """Put the expected tokens and the order into each chat and completion as `nvext.agent_hints`
+    (`osl`, `priority`), for workers that are frontends of NVIDIA Dynamo. Hints that the client has
+    set stay. vLLM itself does not read the field."""
 
 
 class Queue(Section):

@@ -49,7 +49,7 @@ LIVE: Mapping[str, Collection[str]] = {
     "discovery": ("file", "dns", "api_key", "forward_client_credentials", "interval_s"),
     "scheduling": (
         *("policy", "ageing", "level", "kv_overflow", "affinity", "affinity_slack"),
-        *("engine_queue", "send_priority"),
+        *("engine_queue", "send_priority", "agent_hints"),
     ),
     "queue": (
         *("max_waiting", "max_waiting_tokens", "reject_hopeless", "timeout_s"),

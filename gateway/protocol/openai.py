@@ -33,7 +33,10 @@ MOST_TOKENS = 2**53
 """Largest limit of output tokens that is told apart; every whole number up to it is a float."""
 
 SET_FIELDS = frozenset(
-    ("priority", "stream_options", "model", *(one for api in APIS for one in api.token_limits))
+    (
+        *("priority", "stream_options", "nvext", "model"),
+        *(one for api in APIS for one in api.token_limits),
+    )
 )
 """Fields that the gateway sets."""
 
@@ -114,12 +117,14 @@ class ApiRequest:
         return None
 
     def changed(self, changes: Mapping[str, Any]) -> ApiRequest:
-        """The request with other values for these fields."""
+        """The request with other values for these fields, none of which multiplies sequences."""
         given = {**self.fields, **changes}
         model = changes.get("model", self.model)
         added = self.added | (changes.keys() - self.fields.keys())
         every = {**self.changes, **changes}
-        return replace(self, model=model, fields=given, changes=every, added=added)
+        made = replace(self, model=model, fields=given, changes=every, added=added)
+        object.__setattr__(made, "sequences", self.sequences)  # prompts may be gone by now
+        return made
 
     def for_worker(self, priority: int | None) -> bytes:
         """The client's body with ``priority`` and a request for usage added, for a worker."""

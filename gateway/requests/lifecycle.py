@@ -180,6 +180,7 @@ class Lifecycle:
                 break
             begun = loop.time()
             in_flight.relay.may_move = retries.left > 0 and not job.worker
+            in_flight.relay.agent_hints = self.config.scheduling.agent_hints
             try:
                 with attempt(in_flight.relay, dispatch.worker_id):
                     status = await in_flight.relay.forward(

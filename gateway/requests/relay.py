@@ -10,6 +10,7 @@ from gateway.protocol.errors import ApiError
 from gateway.protocol.event_stream import EventStream
 from gateway.protocol.generating import reader_for
 from gateway.protocol.headers import returned
+from gateway.requests.agent_hints import with_agent_hints
 from gateway.requests.blame import Blame
 from gateway.requests.event_relay import EventRelay
 from gateway.requests.refusals import WorkerFailed, WorkerRefused, cut_refusal, told_in_stream
@@ -84,7 +85,10 @@ class Relay(RelayedRequest):
             raise
 
     async def _send(self, slot: Slot | None, member: Member, priority: int | None) -> int:
-        what = (self.carrier, member.backend, self.request, self.method, self.path, self.headers)
+        request = self.request
+        if slot is not None and self.agent_hints:
+            request = with_agent_hints(request, slot.job, priority)
+        what = (self.carrier, member.backend, request, self.method, self.path, self.headers)
         sent = sent_to(*what, priority, self._limits.exchange)
         trying = self._blame.trying(
             member,

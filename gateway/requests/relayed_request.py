@@ -60,6 +60,8 @@ class RelayedRequest:
     falls_back: bool = False  # whether another model may be tried after the present one
     may_move: bool = False
     """Whether another worker may be tried after the present one."""
+    agent_hints: bool = False
+    """Whether workers get the forecast as ``nvext.agent_hints``."""
     _headers: CIMultiDict[str] | None = None
 
     @property

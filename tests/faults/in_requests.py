@@ -6,6 +6,23 @@ from tests.faults.fault import Fault
 
 FAULTS: tuple[Fault, ...] = (
     Fault(
+        file="gateway/protocol/outline.py",
+        old="name: deepcopy(value) if",
+        new="name: value if",
+        test=(
+            "tests/gateway/requests/test_reading.py::"
+            "test_a_large_body_keeps_what_the_client_asked_of_its_stream"
+        ),
+        why="A client with a large body does not get the usage chunk that it has asked for",
+    ),
+    Fault(
+        file="gateway/requests/agent_hints.py",
+        old="{**ours, **hints}",
+        new="{**hints, **ours}",
+        test="tests/gateway/requests/test_agent_hints.py::test_what_the_client_has_set_stays",
+        why="The gateway's guess takes the place of a hint that the client has set",
+    ),
+    Fault(
         file="gateway/requests/lifecycle.py",
         old="                self._bound_usage(in_flight)\n",
         new="",

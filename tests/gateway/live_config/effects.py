@@ -234,6 +234,7 @@ EFFECTS: dict[str, Effect] = {
         {"scheduling": {"engine_queue": 7}}, lambda running: _spec(running).engine_queue, 7
     ),
     "scheduling.send_priority": _read("scheduling", "send_priority", False),
+    "scheduling.agent_hints": _read("scheduling", "agent_hints", True),
     "queue.max_waiting": _scheduler("queue", {"max_waiting": 900}, "_bounds.max_waiting", 900),
     "queue.max_waiting_tokens": _scheduler(
         "queue", {"max_waiting_tokens": 7000}, "_bounds.max_waiting_tokens", 7000.0
