@@ -31,8 +31,8 @@ DEADLINE_S = 60.0
 QUERIES_AT_ONCE = 12
 """Queries sent together. Each has a thread, and many threads hold up the gateway's event loop."""
 
-MINUTES = re.compile("lengthwise_saved_|lengthwise_shadow_error_ratio")
-"""Queries for figures that need minutes of traffic."""
+NOT_DUE = re.compile("lengthwise_(saved_|shadow_error_ratio|process_(up|restarts))")
+"""Queries for figures that need minutes of traffic, or several fronts (tests/gateway/fronts)."""
 
 PATIENT = {"budget_ms": 5000, "refine_budget_ms": 5000}
 
@@ -78,7 +78,7 @@ async def _observe(stack: AsyncExitStack, folder: Path, workers: list[str]) -> O
     watcher = stack.enter_context(prometheus(folder, running.url, workers))
     await _until(lambda: watcher.query("sum(up) == 3") != {}, "all targets are scraped")
     client = Client(await stack.enter_async_context(running.openai()))
-    unanswered = [query for query in expressions() if not MINUTES.search(query)]
+    unanswered = [query for query in expressions() if not NOT_DUE.search(query)]
     await client.burst()
     async with client.load():
         deadline = monotonic() + DEADLINE_S
