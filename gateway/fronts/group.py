@@ -11,6 +11,7 @@ from typing import Any
 from gateway.admin.errors import AdminError
 from gateway.fronts.asking import LIMIT_S, Answer, Asked
 from gateway.fronts.handoff import front_socket
+from gateway.fronts.lasting_counts import LastingCounts
 from gateway.fronts.process import Child
 
 
@@ -33,6 +34,7 @@ class Group:
         self.leaving = False
         self.told: dict[tuple[str, bytes], None] = {}
         """Changes that a front that starts again must hear of, in their order."""
+        self.counts = LastingCounts()
         self._asked = [Asked(str(front_socket(folder, n))) for n in range(len(fronts))]
 
     def states(self) -> dict[str, str]:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import Metric
-from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
 from gateway.fronts.rules import APART, LARGEST, LEAST
@@ -17,15 +16,22 @@ PROCESS = "process"
 _Key = tuple[str, frozenset[tuple[str, str]]]
 
 
-def merged(pages: Mapping[str, str]) -> list[Metric]:
-    """The metrics of the whole gateway from each process's page, by the rules."""
-    families: dict[str, Metric] = {}
-    samples: dict[str, dict[_Key, float]] = {}
-    for process, text in pages.items():
-        for family in text_string_to_metric_families(text):
-            families.setdefault(family.name, family)
-            _add(samples.setdefault(family.name, {}), family, process)
-    return [_made(families[name], found) for name, found in samples.items()]
+class Merged:
+    """The metrics of several processes, by the rules."""
+
+    def __init__(self) -> None:
+        self._families: dict[str, Metric] = {}
+        self._samples: dict[str, dict[_Key, float]] = {}
+
+    def add(self, families: Iterable[Metric], process: str) -> None:
+        """Take the metrics of one more process."""
+        for family in families:
+            self._families.setdefault(family.name, family)
+            _add(self._samples.setdefault(family.name, {}), family, process)
+
+    def metrics(self) -> list[Metric]:
+        """The metrics of all."""
+        return [_made(self._families[name], found) for name, found in self._samples.items()]
 
 
 def _add(found: dict[_Key, float], family: Metric, process: str) -> None:
@@ -42,6 +48,13 @@ def _rule(name: str) -> Callable[[float, float], float]:
     if name in LARGEST:
         return max
     return min if name in LEAST else float.__add__
+
+
+def is_summed_count(family: Metric) -> bool:
+    """Whether the metric only grows, and is the sum over the processes."""
+    counts = family.type in {"counter", "histogram", "summary"}
+    apart = family.name.startswith(APART)
+    return counts and not apart and _rule(family.name) is float.__add__
 
 
 def _made(family: Metric, found: Mapping[_Key, float]) -> Metric:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client import ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from gateway.fronts.group import Group
-from gateway.fronts.merge import merged, page_of
+from gateway.fronts.merge import page_of
 
 PARENT = "parent"
 
@@ -17,21 +17,24 @@ async def whole_metrics(group: Group) -> bytes:
     """The page: the fronts' metrics by the rules, and those of the processes themselves."""
     answers = await group.ask("GET", "/metrics")
     pages = {
-        name.replace(" ", "-"): one.body.decode()
+        name: one.body.decode() if one is not None and one.status == 200 else None
         for name, one in answers.items()
-        if one is not None and one.status == 200
     }
-    up = [name for name, one in answers.items() if one is not None and one.status == 200]
-    rows = [(child.name, child.name in up, child.restarts) for child in group.fronts]
+    rows = [(one.name, pages[one.name] is not None, one.restarts) for one in group.fronts]
     rows += [(one.name, one.state == "serving", one.restarts) for one in group.others]
-    return page_of([*merged({**pages, PARENT: _own()}), *process_families(rows)])
+    whole = group.counts.metrics({label(name): text for name, text in pages.items()})
+    whole.add(_own(), PARENT)
+    return page_of([*whole.metrics(), *process_families(rows)])
 
 
-def _own() -> str:
-    """The parent's own page: its process."""
-    registry = CollectorRegistry()
-    ProcessCollector(registry=registry)
-    return generate_latest(registry).decode()
+def label(name: str) -> str:
+    """A process's name as the label ``process`` has it."""
+    return name.replace(" ", "-")
+
+
+def _own() -> Iterable[Metric]:
+    """The parent's own metrics: its process."""
+    return ProcessCollector(registry=None).collect()
 
 
 def process_families(rows: Iterable[tuple[str, bool, int]]) -> list[Metric]:
@@ -47,7 +50,6 @@ def process_families(rows: Iterable[tuple[str, bool, int]]) -> list[Metric]:
         labels=["process"],
     )
     for name, serves, count in rows:
-        label = [name.replace(" ", "-")]
-        serving.add_metric(label, serves)
-        restarts.add_metric(label, count)
+        serving.add_metric([label(name)], serves)
+        restarts.add_metric([label(name)], count)
     return [serving, restarts]

@@ -7,7 +7,8 @@ import re
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from gateway.fronts.merge import merged, page_of
+from gateway.fronts.lasting_counts import LastingCounts
+from gateway.fronts.merge import page_of
 from gateway.fronts.rules import APART, LARGEST, LEAST, SUMMED
 from tests.deploy.paths import DEPLOY
 
@@ -44,7 +45,8 @@ def _samples(text: str) -> dict[str, float]:
 
 
 def test_each_metric_goes_by_its_rule() -> None:
-    text = page_of(merged({"front-1": _page(1), "front-2": _page(2)})).decode()
+    both = LastingCounts().metrics({"front-1": _page(1), "front-2": _page(2)})
+    text = page_of(both.metrics()).decode()
     found = {name: value for name, value in _samples(text).items() if "_created" not in name}
     assert found == {
         'lengthwise_requests_total{model="a"}': 30,
@@ -64,6 +66,27 @@ def test_each_metric_goes_by_its_rule() -> None:
         "lengthwise_worker_preemptions_total": 7,
     }
     list(text_string_to_metric_families(text))  # a page that others can read
+
+
+def test_no_sum_falls_when_a_front_is_silent_dies_and_starts_again() -> None:
+    counts = LastingCounts()
+    requests = 'lengthwise_requests_total{model="a"}'
+    waits = 'lengthwise_e2e_seconds_count{model="a"}'
+
+    def seen(first: str | None, second: str | None) -> dict[str, float]:
+        pages = {"front-1": first, "front-2": second}
+        return _samples(page_of(counts.metrics(pages).metrics()).decode())
+
+    assert seen(_page(1), _page(2))[requests] == 30
+    silent = seen(None, _page(2))
+    assert (silent[requests], silent[waits]) == (30, 4)
+    assert silent["lengthwise_connections"] == 2  # what is, not what was
+    assert seen(_page(1), _page(2))[requests] == 30  # it was but silent
+    for _ in range(2):  # it has died: another process, with another start, has its name
+        again = seen(_page(3), _page(2))
+        assert (again[requests], again[waits]) == (10 + 30 + 20, 6)
+    assert seen(_page(3), None)[requests] == 60
+    assert again["lengthwise_worker_preemptions_total"] == 7
 
 
 def test_every_gauge_has_one_rule() -> None:
