@@ -26,7 +26,7 @@ async def _seen(session: aiohttp.ClientSession, *asked: Any, **scheduling: Any) 
         await everybody.wait()
         writer.write(answer(b'{"usage": {"prompt_tokens": 3, "completion_tokens": 4}}'))
 
-    slots = {"worker": {"max_num_seqs": 1}, "scheduling": {**HINTED, **scheduling}}
+    slots: dict[str, Any] = {"worker": {"max_num_seqs": 1}, "scheduling": {**HINTED, **scheduling}}
     async with scripted(read) as worker, gateway(worker.url, **slots) as running:
         tasks = [asyncio.create_task(post(session, running.url, body)) for body in asked]
         waiting = len(asked) - 1
