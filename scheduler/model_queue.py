@@ -12,6 +12,9 @@ from scheduler.keyed_heap import KeyedHeap
 Rank = tuple[int, float, float]
 """Class, counter of the tenant, key. The job of the smallest rank is next, also across queues."""
 
+Place = tuple[int, float, str, float]
+"""Class, counter of the tenant, tenant, key: the order within a queue, where counters may tie."""
+
 JobHeap = KeyedHeap[float, Job]
 """Jobs of one tenant and class, by the policy's key."""
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from scheduler.job import Job, QueueName
-from scheduler.model_queue import Rank
+from scheduler.model_queue import Place
 from scheduler.placement import Placement
 from scheduler.traffic import QueueingShare
 from scheduler.waiting_jobs import WaitingJobs
@@ -42,8 +42,8 @@ class NextJob:
         self.paused = False
         """Whether no job may be dispatched at all."""
         self._awaited: dict[str, str] = {}  # job id -> worker id, by the last call without a job
-        self._last_tried: dict[QueueName, Rank] = {}
-        """Ranks behind which a queue's jobs were not tried, by the last call without a job."""
+        self._last_tried: dict[QueueName, Place] = {}
+        """Places behind which a queue's jobs were not tried, by the last call without a job."""
 
     def __call__(self) -> tuple[Job, Worker] | None:
         """The next job and its worker; None if no job may be dispatched now."""
@@ -62,7 +62,7 @@ class NextJob:
         def others_may_fit(job: Job) -> bool:
             if tried[job.queue] < MOST_AWAITED and free(self._workers.serving(job.queue)):
                 return True
-            self._last_tried[job.queue] = self._waiting.rank(job)
+            self._last_tried[job.queue] = self._waiting.place(job)
             return False
 
         for job in self._waiting.by_rank(others_may_fit):
@@ -85,7 +85,7 @@ class NextJob:
         """
         last = self._last_tried.get(job.queue)
         alone = len(self._waiting) == 1  # nobody was tried since: the workers may be others
-        return last is None or alone or self._waiting.rank(job) < last
+        return last is None or alone or self._waiting.place(job) < last
 
     def _may_take(self, job: Job) -> list[Worker]:
         serving = self._workers.serving(job.queue)

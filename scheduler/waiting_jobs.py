@@ -10,7 +10,7 @@ from heapq import heappop, heappush
 from scheduler.fairness import TokenCounters
 from scheduler.job import Job, QueueName
 from scheduler.keyed_heap import KeyedHeap
-from scheduler.model_queue import ModelQueue, Rank
+from scheduler.model_queue import ModelQueue, Place, Rank
 from scheduler.policy import Policy
 from scheduler.waiting_counts import WaitingCounts
 
@@ -105,9 +105,9 @@ class WaitingJobs:
             if further(job):
                 take(number)
 
-    def rank(self, job: Job) -> Rank:
-        """The rank of a waiting job."""
-        return job.urgency, self._counters[job.tenant], self._jobs[job.id][1]
+    def place(self, job: Job) -> Place:
+        """The place of a waiting job in the order of its queue."""
+        return job.urgency, self._counters[job.tenant], job.tenant, self._jobs[job.id][1]
 
     def counter_fell(self, tenant: str) -> None:
         """Move a tenant forward after its counter has fallen."""

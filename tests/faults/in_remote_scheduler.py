@@ -83,7 +83,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         file="scheduler/next_job.py",
-        old="return last is None or alone or self._waiting.rank(job) < last",
+        old="return last is None or alone or self._waiting.place(job) < last",
         new="return last is None or alone",
         test="tests/scheduler/test_scheduler.py::test_a_new_job_ahead_of_those_that_wait_may_go",
         why="A new job that fits waits for the next change, since others do not fit",

@@ -6,6 +6,14 @@ from tests.faults.fault import Fault
 
 FAULTS: tuple[Fault, ...] = (
     Fault(
+        file="scheduler/waiting_jobs.py",
+        old="self._counters[job.tenant], job.tenant, self._jobs",
+        new='self._counters[job.tenant], "", self._jobs',
+        test="tests/scheduler/test_short_cuts.py::"
+        "test_of_tenants_with_equal_counters_the_first_by_name_is_tried",
+        why="A job that fits waits, since another tenant's counter is equal",
+    ),
+    Fault(
         file="scheduler/worker_pool.py",
         old="        self._serving.clear()\n        self.by_id[worker_id].set_health(healthy)\n",
         new="        self.by_id[worker_id].set_health(healthy)\n",
