@@ -7,6 +7,7 @@ import zipfile
 import zlib
 from array import array
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from predictor.adaptive.layer import AdaptiveLayer
 from predictor.adaptive.recent import RecentAnswers
 from predictor.adaptive.settings import AdaptiveSettings
 from predictor.files import PRIVATE_FILE, atomic_write
+from predictor.raw_forecast import MASS
 
 VERSION = 2
 
@@ -172,6 +174,11 @@ def _restore(
     recent.endless[:], recent.within[:] = numbers["endless"], numbers["within"]
     coefficients = tuple(stored[f"line_{index}"].tolist())
     wider = tuple(float(number) for number in numbers["widen"])
+    if not np.isfinite([*coefficients, *wider]).all():
+        return  # the next answer fits the rows anew
     recent.fitted = Fit(coefficients, wider, np.zeros(0), np.zeros(0))
-    if count:
-        recent.refit(stored[f"prior_{index}"].astype(np.float64))
+    prior = stored[f"prior_{index}"].astype(np.float64)
+    if count and 0 < MASS @ prior**2 < np.inf:  # earlier versions stored a shape of zeros
+        recent.prior = prior
+        recent.refit(prior)  # for the residuals: a fit that goes on from itself is another one
+        recent.fitted = replace(recent.fitted, coefficients=coefficients, scale_coefficients=wider)

@@ -44,6 +44,35 @@ def test_a_restored_layer_continues_to_learn(taught: AdaptiveLayer) -> None:
     assert ask(again, "new", 5.0).location == pytest.approx(4.3, abs=0.15)
 
 
+def test_restarts_without_answers_change_nothing(taught: AdaptiveLayer) -> None:
+    first = state_arrays(taught)
+    again = taught
+    for _ in range(4):
+        again = from_arrays(state_arrays(again))
+        assert ask(again, "new").length.mean == pytest.approx(
+            ask(taught, "new").length.mean, rel=0.05
+        )
+    last = state_arrays(again)
+    assert first.keys() == last.keys()
+    for name, array in first.items():
+        np.testing.assert_array_equal(array, last[name], err_msg=name)
+
+
+@pytest.mark.parametrize("line", ["whole", "lost"])
+def test_a_state_without_a_shape_serves_and_learns(taught: AdaptiveLayer, line: str) -> None:
+    stored = state_arrays(taught)
+    stored["prior_0"] = np.zeros_like(stored["prior_0"])
+    if line == "lost":
+        stored["line_0"] = np.full_like(stored["line_0"], np.nan)
+    again = from_arrays(state_arrays(from_arrays(stored)))
+    if line == "whole":
+        expected = ask(taught, "new").location
+        assert ask(again, "new").location == pytest.approx(expected, abs=0.02)
+    assert np.isfinite(ask(again, "new").length.mean)
+    teach(again, 100, np.random.default_rng(1), offset=0.7)
+    assert ask(again, "new", 5.0).location == pytest.approx(5.7, abs=0.2)
+
+
 def test_smaller_settings_keep_the_latest(taught: AdaptiveLayer) -> None:
     again = from_arrays(state_arrays(taught), AdaptiveSettings(capacity=50, window=64, models=1))
     assert len(again.history.memory) == 50
