@@ -9,21 +9,11 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Mapping, Sequence
-from time import monotonic
 
+from gateway.fronts.back_off import NOT_STARTED, BackOff
 from gateway.fronts.parent_link import READY
-from predictor.exit_codes import BAD_INPUT
 
 log = logging.getLogger("lengthwise")
-
-MOST_FAILURES = 5
-"""Deaths in a row before it served, after which a child is given up."""
-
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 30.0
-"""Seconds before the second start in a row, and at most; each pause is twice the one before."""
-
-STEADY_S = 30.0
-"""Seconds of serving after which earlier failures are forgotten."""
 
 
 class GaveUp(Exception):
@@ -52,21 +42,42 @@ class Child:
         self.name = name
         self.state = "starting"
         self.restarts = 0
-        self.served = False
-        """Whether it has served at any time."""
         self.serving = asyncio.Event()
         self.pid = 0
         self._command, self._descriptors, self._died = command, tuple(descriptors), died
         self._env = {**os.environ, **(env or {})}
         self._leaving = asyncio.Event()
         self._process: asyncio.subprocess.Process | None = None
-        self._failures = 0
-        self._ready_at = 0.0
+        self._back_off = BackOff()
+        self._last = 0
+        """The last signal that ends the process; 0 before any."""
+        self._hangup = False
+        """Whether the process must read its configuration again once it serves."""
+
+    @property
+    def served(self) -> bool:
+        """Whether it has served at any time."""
+        return self._back_off.served
 
     def signal(self, number: int) -> None:
         """Send the process a signal; after SIGTERM and SIGINT it is not started again."""
         if number in {signal.SIGTERM, signal.SIGINT, signal.SIGKILL}:
+            self._last = number
             self._leaving.set()
+        self._send(number)
+
+    def tell(self, number: int) -> None:
+        """Send a signal that changes something, such as SIGHUP, and ends nothing.
+
+        A process that has not begun to serve would die of it: it may not handle signals yet. It
+        hears of SIGHUP once it serves, as it may have read the configuration before.
+        """
+        if self.serving.is_set():
+            self._send(number)
+        elif number == signal.SIGHUP:
+            self._hangup = True
+
+    def _send(self, number: int) -> None:
         if self._process is not None and self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 self._process.send_signal(number)
@@ -78,12 +89,15 @@ class Child:
             GaveUp: it has died too often before it served.
         """
         while not self._leaving.is_set():
-            code = await self._run_once()
+            how, code = await self._lived()
             self._died()
             if self._leaving.is_set():
                 return self._ended(code)
             self.state = "down"
-            pause = self._pause_after(code)
+            pause = self._back_off.pause_after(code)
+            if pause is None:
+                raise GaveUp(f"{how}, {self._back_off.failures or 1} times before it served")
+            log.error("%s; it is started again in %.1f s", how, pause)
             self.restarts += 1
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._leaving.wait(), pause)
@@ -91,36 +105,23 @@ class Child:
 
     def _ended(self, code: int) -> int:
         self.state = "ended"
-        return exit_code(code) if self._ready_at else 0
+        return exit_code(code) if self._back_off.serves else 0
 
-    def _pause_after(self, code: int) -> float:
-        """Seconds until the next start.
-
-        Raises:
-            GaveUp: there is none.
-        """
-        how = f"{self.name} ended with {shown(code)}"
-        if self._ready_at and monotonic() - self._ready_at >= STEADY_S:
-            self._failures = 0
-        # A configuration that became wrong while the gateway serves by the one of before is no
-        # reason to end the gateway: the child comes back once the file is right again.
-        elif not self._ready_at and not (self.served and code == BAD_INPUT):
-            self._failures += 1
-        if self._failures >= MOST_FAILURES or (not self.served and code == BAD_INPUT):
-            raise GaveUp(f"{how}, {self._failures or 1} times before it served")
-        pause = 0.0 if self._ready_at else self._backed_off()
-        log.error("%s; it is started again in %.1f s", how, pause)
-        return pause
-
-    def _backed_off(self) -> float:
-        return min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(self.restarts, 10))
+    async def _lived(self) -> tuple[str, int]:
+        """Start the process and follow it; how it ended, for people and as a code."""
+        try:
+            code = await self._run_once()
+        except OSError as error:  # no such program any more, no memory, no more processes
+            return f"{self.name} could not be started ({error})", NOT_STARTED
+        return f"{self.name} ended with {shown(code)}", code
 
     async def _run_once(self) -> int:
         """Start the process, follow it, and return how it ended."""
-        self.state, self._ready_at = "starting", 0.0
+        self.state, self._process = "starting", None
+        self._back_off.started()
         own, childs = socket.socketpair()
         own.setblocking(False)
-        try:
+        with own, childs:
             self._process = await asyncio.create_subprocess_exec(
                 *self._command(childs.fileno()),
                 stdin=asyncio.subprocess.DEVNULL,
@@ -129,23 +130,31 @@ class Child:
                 pass_fds=(*self._descriptors, childs.fileno()),
                 start_new_session=True,  # a terminal's Ctrl-C reaches it through the parent alone
             )
-        finally:
             childs.close()
-        self.pid = self._process.pid
+            return await self._follow(self._process, own)
+
+    async def _follow(self, process: asyncio.subprocess.Process, own: socket.socket) -> int:
+        """Wait for the end of a process that has been started."""
+        self.pid = process.pid
+        if self._leaving.is_set():  # the signal came while the process was being started
+            self._send(self._last)
         hearing = asyncio.create_task(self._hear(own))
         try:
-            return await self._process.wait()
+            return await process.wait()
         finally:
             self.serving.clear()
             hearing.cancel()
             await asyncio.gather(hearing, return_exceptions=True)
-            own.close()
 
     async def _hear(self, link: socket.socket) -> None:
         """Take note that the process serves."""
         if await asyncio.get_running_loop().sock_recv(link, len(READY)) == READY:
-            self.state, self._ready_at, self.served = "serving", monotonic(), True
+            self.state = "serving"
+            self._back_off.ready()
             self.serving.set()
+            if self._hangup:
+                self._hangup = False
+                self.tell(signal.SIGHUP)
 
 
 def exit_code(code: int) -> int:

@@ -68,8 +68,9 @@ class RelayedSignals:
             self._begin(self._kill_late())
 
     def _pass(self, number: int) -> None:
-        for child in (*self._group.fronts, *self._group.others):
-            child.signal(number)
+        """Tell the fronts; the scheduler's process has its settings from them."""
+        for child in self._group.fronts:
+            child.tell(number)
 
     async def _end_others(self) -> None:
         while any(child.state != "ended" for child in self._group.fronts):  # noqa: ASYNC110

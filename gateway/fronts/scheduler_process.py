@@ -9,13 +9,14 @@ from pathlib import Path
 from time import sleep
 
 from gateway.fronts.parent_link import ParentLink
-from gateway.remote_scheduler.command import run_scheduler_process
+from gateway.remote_scheduler.command import ignore_hangups, run_scheduler_process
 
 LOOK_S = 0.02
 
 
 def main(path: str, fronts: str, link: str) -> int:
     """Run until a signal, or until the parent's death; returns the exit code."""
+    ignore_hangups()
     parent = ParentLink(int(link))
     threading.Thread(target=_tell, args=(Path(path), parent), daemon=True).start()
     return run_scheduler_process(f"unix:{path}", int(fronts))

@@ -53,6 +53,7 @@ def run_scheduler_process(
     listen: str, fronts: int, certificate: Path | None = None, key: Path | None = None
 ) -> int:
     """Run the scheduler of so many fronts at an address; as ``run_scheduler``."""
+    ignore_hangups()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     try:
         address = SchedulerAddress.parse(listen, "--listen")
@@ -69,6 +70,12 @@ def run_scheduler_process(
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_until_signal(server.serve(sockets, context, epoch, fronts, str(address))))
     return 0
+
+
+def ignore_hangups() -> None:
+    """Ignore signals that ask others to reload or to open a log again: nothing here does."""
+    for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _failed(message: str, code: int) -> int:
