@@ -35,6 +35,8 @@ class Group:
         self.told: dict[tuple[str, bytes], None] = {}
         """Changes that a front that starts again must hear of, in their order."""
         self.counts = LastingCounts()
+        self._behind: set[str] = set()
+        """Names of fronts that have not heard all of it."""
         self._asked = [Asked(str(front_socket(folder, n))) for n in range(len(fronts))]
 
     def states(self) -> dict[str, str]:
@@ -66,13 +68,7 @@ class Group:
         Raises:
             AdminError: none answers, or all answer with an error: the first one's.
         """
-        answers = [one for one in (await self.ask(method, path, body, limit_s)).values() if one]
-        good = [json.loads(one.body) for one in answers if one.status < 400]
-        if good:
-            return good
-        if not answers:
-            raise unreached()
-        raise _error(answers[0])
+        return good(await self.ask(method, path, body, limit_s))
 
     def remember(self, path: str, body: bytes, undoes: str) -> None:
         """Keep a change for fronts that start again; it takes the place of what it ``undoes``."""
@@ -80,19 +76,49 @@ class Group:
             self.told.pop(key, None)
         self.told[path, body] = None
 
+    def tell_later(self, told: Mapping[str, Answer | None]) -> list[str]:
+        """Names of the fronts that gave ``ask`` no answer; they hear it once they answer."""
+        silent = [name for name, answer in told.items() if answer is None]
+        self._behind.update(silent)
+        return silent
+
     async def keep_told(self, number: int) -> None:
-        """Tell a front each change again that its predecessor had heard, once it serves."""
-        child, asked = self.fronts[number], self._asked[number]
+        """Tell a front each change that it has not heard: it has started, or did not answer."""
+        child = self.fronts[number]
         while True:
             await child.serving.wait()
-            for path, body in list(self.told):
-                await asked.ask("POST", path, body)
-            while child.serving.is_set():  # noqa: ASYNC110 - no event tells of its end
+            self._behind.add(child.name)
+            while child.serving.is_set():
+                if child.name in self._behind:
+                    await self._tell_again(number)
                 await asyncio.sleep(0.1)
+
+    async def _tell_again(self, number: int) -> None:
+        name = self.fronts[number].name
+        self._behind.discard(name)  # first, so that a change from now on is not forgotten
+        for path, body in list(self.told):
+            if await self._asked[number].ask("POST", path, body) is None:
+                self._behind.add(name)
+                return
 
     async def close(self) -> None:
         """Close the connections to the fronts."""
         await asyncio.gather(*(one.close() for one in self._asked))
+
+
+def good(told: Mapping[str, Answer | None]) -> list[dict[str, Any]]:
+    """The JSON of each front that has answered ``Group.ask``.
+
+    Raises:
+        AdminError: none answers, or all answer with an error: the first one's.
+    """
+    answers = [one for one in told.values() if one]
+    pages = [json.loads(one.body) for one in answers if one.status < 400]
+    if pages:
+        return pages
+    if not answers:
+        raise unreached()
+    raise _error(answers[0])
 
 
 def _error(answer: Answer) -> AdminError:

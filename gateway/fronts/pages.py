@@ -6,6 +6,7 @@ import json
 from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import Any
+from urllib.parse import quote
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -20,7 +21,7 @@ from gateway.admin.guard import OPERATOR, Guard
 from gateway.admin.requests import MOST_ROWS
 from gateway.config.admin import Admin
 from gateway.fronts import joined
-from gateway.fronts.group import Group, unreached
+from gateway.fronts.group import Group, good, unreached
 from gateway.fronts.states import ready_state
 from gateway.fronts.whole_metrics import whole_metrics
 from gateway.telemetry.exposition import PLAIN
@@ -78,13 +79,13 @@ async def _metrics(_: Request, group: Group) -> Response:
 
 async def _queue(request: Request, group: Group) -> Response:
     limit = request.query_params.get("limit", "100")
-    pages = await group.pages("GET", f"/admin/queue?limit={limit}")
+    pages = await group.pages("GET", f"/admin/queue?limit={quote(limit, safe='')}")
     return JSONResponse(joined.queue(pages, int(limit)))
 
 
 async def _request(request: Request, group: Group) -> Response:
     """Where a request is: one front has it."""
-    path = request.url.path
+    path = f"/admin/requests/{quote(request.path_params['id'], safe='')}"
     answers = [one for one in (await group.ask("GET", path)).values() if one is not None]
     if not answers:
         raise unreached()
@@ -111,9 +112,11 @@ async def _told(
         if len(body) > MOST_BODY_BYTES:
             raise AdminError(413, "body_too_large", f"A body has at most {MOST_BODY_BYTES} bytes.")
     path = request.url.path
-    pages = await group.pages("POST", path, body)
+    told = await group.ask("POST", path, body)
+    pages = good(told)
     group.remember(path, body, undoes)
-    return JSONResponse(answer(pages))
+    silent = group.tell_later(told)
+    return JSONResponse({**answer(pages), "not_heard": silent})
 
 
 async def _drain(request: Request, group: Group) -> Response:

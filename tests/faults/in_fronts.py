@@ -6,6 +6,9 @@ from tests.faults.fault import Fault
 
 _MERGE = "tests/gateway/fronts/test_merge.py::"
 _PROCESS = "tests/gateway/fronts/test_process.py::"
+_BACK_OFF = "tests/gateway/fronts/test_back_off.py::"
+_PAGES = "tests/gateway/fronts/test_pages.py::"
+_SCHEDULER = "tests/gateway/fronts/test_scheduler_process.py::"
 _SHARE = "tests/gateway/fronts/test_share.py::"
 _TABLE = "tests/gateway/access/test_shared_table.py::"
 _USAGE = "tests/gateway/usage/test_files.py::"
@@ -49,9 +52,9 @@ FAULTS: tuple[Fault, ...] = (
         why="What a dead front held of its clients' limits is never free again",
     ),
     Fault(
-        file="gateway/fronts/process.py",
-        old="and not (self.served and code == BAD_INPUT)",
-        new="",
+        file="gateway/fronts/back_off.py",
+        old="elif not (self.served and code in {BAD_INPUT, NOT_STARTED}):",
+        new="else:",
         test=_PROCESS + "test_a_file_that_became_wrong_ends_no_gateway_that_serves",
         why="A configuration that became wrong ends a gateway that serves by the one of before",
     ),
@@ -117,5 +120,61 @@ FAULTS: tuple[Fault, ...] = (
         new="AdaptiveLayer",
         test=_SERVING + "test_what_one_front_learns_the_others_know_also_after_a_restart",
         why="A front that starts again has forgotten what was learned",
+    ),
+    Fault(
+        file="gateway/fronts/process.py",
+        old="        if self._leaving.is_set():  # the signal came",
+        new="        if False:  # the signal came",
+        test=_PROCESS + "test_a_signal_while_a_child_is_being_started_reaches_it",
+        why="SIGTERM is lost while a process is being started",
+    ),
+    Fault(
+        file="gateway/fronts/process.py",
+        old="        if self.serving.is_set():\n            self._send(number)",
+        new="        if True:\n            self._send(number)",
+        test=_PROCESS + "test_sighup_waits_for_a_child_that_does_not_serve_yet",
+        why="A reload kills a front that is being started",
+    ),
+    Fault(
+        file="gateway/fronts/process.py",
+        old="except OSError as error:",
+        new="except ZeroDivisionError as error:",
+        test=_PROCESS + "test_a_child_that_the_system_cannot_start_ends_no_gateway_that_serves",
+        why="A start for which the system has no memory ends the whole gateway",
+    ),
+    Fault(
+        file="gateway/fronts/back_off.py",
+        old="                self._short = 0\n",
+        new="",
+        test=_BACK_OFF + "test_a_steady_life_forgets_all_failures_before_it",
+        why="Pauses grow with all restarts of a gateway's life",
+    ),
+    Fault(
+        file="gateway/fronts/back_off.py",
+        old="if self._clock() - self._ready_at >= STEADY_S:",
+        new="if True:",
+        test=_BACK_OFF + "test_a_child_that_dies_just_after_it_served_waits_ever_longer",
+        why="A child that dies just after it served is started again and again without a pause",
+    ),
+    Fault(
+        file="gateway/fronts/group.py",
+        old="        self._behind.update(silent)\n",
+        new="",
+        test=_PAGES + "test_a_front_that_did_not_hear_is_named_and_told_once_it_answers",
+        why="A front that hung during an undrain never sends the worker requests again",
+    ),
+    Fault(
+        file="gateway/fronts/pages.py",
+        old="{quote(request.path_params['id'], safe='')}",
+        new="{request.path_params['id']}",
+        test=_PAGES + "test_what_a_client_asks_becomes_no_other_question",
+        why="A request's id leads to another page, and to a 500",
+    ),
+    Fault(
+        file="gateway/remote_scheduler/command.py",
+        old="signal.signal(number, signal.SIG_IGN)",
+        new="signal.getsignal(number)",
+        test=_SCHEDULER + "test_signals_that_ask_for_a_reload_end_no_scheduler",
+        why="SIGHUP ends the scheduler",
     ),
 )
