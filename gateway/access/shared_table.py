@@ -59,14 +59,20 @@ class SharedTable:
         path: the file, in a folder that its owner alone may use.
         processes: how many share it.
         index: which of them this is.
+        make: whether to make the file. One process does: a second file would double each limit.
+
+    Raises:
+        FileNotFoundError: another process must make it, or somebody has removed it.
     """
 
-    def __init__(self, path: Path, processes: int, index: int, cells: int = CELLS) -> None:
+    def __init__(
+        self, path: Path, processes: int, index: int, cells: int = CELLS, *, make: bool = False
+    ) -> None:
         self._processes, self._index, self._cells = processes, index, cells
         self._row = Struct(f"={_KEY_BYTES}s{_FIELDS + 2 * processes}d")
         size = self._row.size * cells
         # Each process opens the file anew: a lock belongs to what ``open`` returns.
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _PRIVATE)
+        self._file = os.open(path, os.O_RDWR | (os.O_CREAT if make else 0) | os.O_CLOEXEC, _PRIVATE)
         if os.fstat(self._file).st_size < size:
             os.ftruncate(self._file, size)
         self.memory = mmap.mmap(self._file, size)

@@ -30,8 +30,6 @@ def workers(pages: Sequence[Page]) -> list[dict[str, Any]]:
 def overview(pages: Sequence[Page]) -> dict[str, Any]:
     """``GET /admin/status`` but for what the parent knows itself."""
     queues = [page["queue"] for page in pages]
-    configurations = [page["configuration"] for page in pages]
-    refused = [one for one in configurations if one["last_reload"] != "ok"]
     problems = [page["keys_problem"] for page in pages if page["keys_problem"]]
     return {
         "paused": any(page["paused"] for page in pages),
@@ -40,9 +38,20 @@ def overview(pages: Sequence[Page]) -> dict[str, Any]:
         "queue": max(queues, key=lambda queue: queue["waiting"]),  # each shows the one queue whole
         "forecasts": _forecasts([page["forecasts"] for page in pages]),
         "saved": pages[0]["saved"],
-        "configuration": (refused or configurations)[0],
+        "configuration": configuration([page["configuration"] for page in pages]),
         "keys_problem": problems[0] if problems else None,
     }
+
+
+def configuration(states: Sequence[Page]) -> dict[str, Any]:
+    """The state of the configuration: a refusal of any front, and what needs a restart at any."""
+    refused = [one for one in states if one["last_reload"] != "ok"]
+    return {**(refused or states)[0], "needs_restart": _names(states, "needs_restart")}
+
+
+def _names(pages: Sequence[Page], field: str) -> list[str]:
+    """The names that any page has in a field, each once."""
+    return list(dict.fromkeys(name for page in pages for name in page[field]))
 
 
 def _forecasts(pages: Sequence[Page]) -> dict[str, Any]:
@@ -93,5 +102,5 @@ def paused(pages: Sequence[Page]) -> dict[str, Any]:
 def reloaded(pages: Sequence[Page]) -> dict[str, Any]:
     """The answer to a reload: what changed at any front, and an error of any."""
     refused = [page for page in pages if not page["ok"]]
-    changed = dict.fromkeys(name for page in pages for name in page["changed"])
-    return {**(refused or pages)[0], "changed": list(changed)}
+    names = {field: _names(pages, field) for field in ("changed", "restart")}
+    return {**(refused or pages)[0], **names}

@@ -6,13 +6,9 @@ import argparse
 import asyncio
 import contextlib
 import logging
-import os
-import secrets
-import shutil
 import socket
 import sys
-import tempfile
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -20,14 +16,16 @@ from gateway.access.exposure import warn_of_exposure
 from gateway.access.shared_table import SharedTable
 from gateway.admin.listener import admin_listening, admin_sockets
 from gateway.clients.descriptors import check_descriptors
-from gateway.config.admin import MOST_PATH_BYTES, Admin
+from gateway.config.admin import Admin
 from gateway.config.settings import Config
 from gateway.fronts.commands import front_command, scheduler_command
 from gateway.fronts.group import Group
-from gateway.fronts.handoff import ACCOUNTS, SALT, SCHEDULER, WHOLE, Handoff
+from gateway.fronts.handoff import ACCOUNTS, SCHEDULER, WHOLE, Handoff
 from gateway.fronts.pages import whole_app
+from gateway.fronts.private_folder import private_folder
 from gateway.fronts.process import Child, GaveUp
 from gateway.fronts.relayed_signals import RelayedSignals
+from gateway.fronts.started import keep_started
 from gateway.protocol.listener import bound_sockets
 from gateway.serve.event_loop import new_event_loop
 from gateway.serve.logs import logging_by
@@ -51,7 +49,7 @@ def run_parent(config: Config, args: argparse.Namespace) -> int:
     check_descriptors()
     with (
         logging_by(config.log.model_copy(update={"access_file": None})) as output,
-        _private_folder() as folder,
+        private_folder() as folder,
         contextlib.ExitStack() as open_sockets,
     ):
         output.hide(secrets_of(config))
@@ -60,22 +58,9 @@ def run_parent(config: Config, args: argparse.Namespace) -> int:
             for one in bound_sockets(config.listen.host, config.listen.port)
         ]
         operators = [open_sockets.enter_context(one) for one in admin_sockets(config.admin)]
-        (folder / SALT).write_bytes(secrets.token_bytes(16))
+        keep_started(folder, config)
         with asyncio.Runner(loop_factory=new_event_loop) as runner:
             return runner.run(_Parent(config, args, folder, listening, operators).run())
-
-
-@contextlib.contextmanager
-def _private_folder() -> Iterator[Path]:
-    """A folder that its owner alone may use (0700), with a path that a socket may have."""
-    folder = Path(tempfile.mkdtemp(prefix="lengthwise-"))
-    if len(os.fsencode(folder)) > MOST_PATH_BYTES - 20:
-        folder.rmdir()
-        folder = Path(tempfile.mkdtemp(prefix="lengthwise-", dir="/tmp"))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 class _Parent:
@@ -89,7 +74,7 @@ class _Parent:
     ) -> None:
         self._config, self._args, self._folder = config, args, folder
         self._listening, self._operators = listening, operators
-        self._accounts = SharedTable(folder / ACCOUNTS, config.listen.fronts, 0)
+        self._accounts = SharedTable(folder / ACCOUNTS, config.listen.fronts, 0, make=True)
         fronts = [self._front(n) for n in range(config.listen.fronts)]
         self._group = Group(fronts, folder, [self._scheduler()])
 
@@ -99,6 +84,12 @@ class _Parent:
 
         def command(link: int) -> list[str]:
             count, folder = self._config.listen.fronts, str(self._folder)
+            if not (self._folder / ACCOUNTS).exists():
+                log.critical(
+                    "%s is gone, so front %d cannot start: restart the gateway, and keep programs "
+                    "that clean up out of its folder",
+                    *(self._folder / ACCOUNTS, index + 1),
+                )
             return front_command(self._args, Handoff(index, count, folder, numbers, link))
 
         env = {

@@ -67,7 +67,12 @@ def _check_memory(config: Config, count: int) -> None:
 
 
 def as_front(config: Config, handoff: Handoff) -> Config:
-    """The configuration of one front, after each reading of the whole gateway's."""
+    """The configuration of one front, after each reading of the whole gateway's.
+
+    Raises:
+        ConfigError: several fronts cannot keep a setting together; a reload is refused as a start.
+    """
+    check(config, None)
     count = handoff.count
     listen, requests, usage = config.listen, config.requests, config.usage
     connections = listen.max_connections or MOST_CONNECTIONS

@@ -36,7 +36,7 @@ async def ready_state(group: Group, *, whole: bool) -> tuple[dict[str, Any], int
         for field in ("configuration", "keys_problem"):
             found = [page[field] for page in shown if field in page]
             if found:
-                state[field] = found[0]
+                state[field] = joined.configuration(found) if field == "configuration" else found[0]
     return state, code
 
 

@@ -38,6 +38,8 @@ class _PickerFront:
         """The configuration as it is."""
         return config
 
+    begun = taken
+
     def admin(self, config: Config) -> Admin:
         """The operators' listener of the configuration."""
         return config.admin

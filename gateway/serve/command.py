@@ -95,7 +95,7 @@ def run_serve(args: argparse.Namespace, front: Front = CLIENTS) -> int:
         targets = read_targets(args)
         args.flags = settings_of(args, targets.urls)
         loaded = load(args.config, flags=args.flags)
-        config, args.places = front.taken(loaded.config), loaded.places
+        config, args.places = front.begun(loaded.config), loaded.places
         args.model = targets.model
         check_descriptors()
         give_large_blocks_back()

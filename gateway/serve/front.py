@@ -33,6 +33,10 @@ class Front(Protocol):
         """The configuration as this front takes it, at the start and after each reload."""
         ...
 
+    def begun(self, config: Config) -> Config:
+        """The same at the start of the process."""
+        ...
+
     def host(self, config: Config) -> str:
         """The address that is bound."""
         ...
@@ -67,6 +71,8 @@ class _Clients:
     def taken(self, config: Config) -> Config:
         """The configuration as it is."""
         return config
+
+    begun = taken
 
     def admin(self, config: Config) -> Admin:
         """The operators' listener of the configuration."""

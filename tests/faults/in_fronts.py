@@ -177,4 +177,26 @@ FAULTS: tuple[Fault, ...] = (
         test=_SCHEDULER + "test_signals_that_ask_for_a_reload_end_no_scheduler",
         why="SIGHUP ends the scheduler",
     ),
+    Fault(
+        file="gateway/fronts/share.py",
+        old="    check(config, None)\n",
+        new="",
+        test="tests/gateway/fronts/test_child.py::test_a_reload_refuses_what_the_start_refuses",
+        why="A reload accepts what the start refuses",
+    ),
+    Fault(
+        file="gateway/access/shared_table.py",
+        old="(os.O_CREAT if make else 0)",
+        new="os.O_CREAT",
+        test=_TABLE + "test_a_process_that_finds_no_table_makes_no_second_one",
+        why="Limits double after the shared table was removed",
+    ),
+    Fault(
+        file="gateway/fronts/private_folder.py",
+        old="fcntl.LOCK_EX | fcntl.LOCK_NB",
+        new="fcntl.LOCK_UN",
+        test="tests/gateway/fronts/test_private_folder.py::"
+        "test_folders_that_nobody_holds_are_removed_and_no_others",
+        why="A start removes the folder of another gateway that runs",
+    ),
 )

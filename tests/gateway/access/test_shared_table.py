@@ -26,7 +26,7 @@ CELLS = 256
 
 
 def table(path: Path, index: int, cells: int = CELLS) -> SharedTable:
-    return SharedTable(path / "accounts", 2, index, cells)
+    return SharedTable(path / "accounts", 2, index, cells, make=True)
 
 
 def account(path: Path, index: int, hands: Hands, before: Spent | None = None) -> SharedAccount:
@@ -171,7 +171,7 @@ from gateway.access.shared_table import SharedTable
 from gateway.config.access import Rights
 
 clock = Clock()
-table = SharedTable(Path(sys.argv[1]), 2, int(sys.argv[2]), 256)
+table = SharedTable(Path(sys.argv[1]), 2, int(sys.argv[2]), 256, make=True)
 account = SharedAccount(table, "holder alice", Spent(), clock)
 alice = Holder("alice", "", Rights(tokens_per_day=10**12, concurrency=10**9))
 for _ in range(3000):
@@ -196,3 +196,8 @@ def test_no_count_is_lost_where_two_processes_count_at_once(tmp_path: Path, hand
 
 def test_accounts_of_one_process_stay_as_they_are() -> None:
     assert type(Accounts(Ledger()).of("alice")) is Account
+
+
+def test_a_process_that_finds_no_table_makes_no_second_one(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        SharedTable(tmp_path / "accounts", 2, 1, CELLS)

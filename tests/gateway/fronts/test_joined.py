@@ -25,7 +25,7 @@ def page(answers: int, *, healthy: bool = True, coverage: float | None = 0.8) ->
             "fallbacks": 1,
         },
         "saved": {"state": "off"},
-        "configuration": {"last_reload": "ok"},
+        "configuration": {"last_reload": "ok", "needs_restart": []},
         "keys_problem": None,
     }
 
@@ -48,8 +48,8 @@ def test_a_front_without_answers_says_nothing_of_forecasts() -> None:
 
 
 def test_a_refused_reload_of_one_front_is_the_answer() -> None:
-    good = {"ok": True, "changed": ["queue.timeout_s"], "error": ""}
-    bad = {"ok": False, "changed": [], "error": "line 3"}
+    good = {"ok": True, "changed": ["queue.timeout_s"], "restart": [], "error": ""}
+    bad = {"ok": False, "changed": [], "restart": ["a.b"], "error": "line 3"}
     assert joined.reloaded([good, bad]) == {**bad, "changed": ["queue.timeout_s"]}
 
 
@@ -65,3 +65,8 @@ def test_the_rows_of_all_fronts_are_in_order() -> None:
     assert joined.top([{"keys": keys}, {"keys": keys}], 9) == {
         "keys": [{"key": "a", "waiting": 2, "running": 4, "output_tokens": 10}]
     }
+
+
+def test_what_needs_a_restart_at_one_front_shows() -> None:
+    states = [{"last_reload": "ok", "needs_restart": names} for names in ([], ["usage.file"])]
+    assert joined.configuration(states)["needs_restart"] == ["usage.file"]
