@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -65,18 +66,18 @@ class TokenCounters:
         """
         charged = cost(job, job.expected_tokens)
         self._latest = max(self._latest, self[job.tenant])
-        self._counters[job.tenant] = self[job.tenant] + charged / job.share
+        self._add(job.tenant, charged / job.share)
         return charged
 
     def settle(self, job: Job, charged: float) -> None:
         """Replace the charge of an ended job by the cost of its attained tokens."""
         difference = cost(job, job.sequences * job.attained) - charged
-        self._counters[job.tenant] = self[job.tenant] + difference / job.share
+        self._add(job.tenant, difference / job.share)
         self._forget(job.tenant)
 
     def refund(self, job: Job, charged: float) -> None:
         """Take back the charge of a job that goes back to the queue."""
-        self._counters[job.tenant] = self[job.tenant] - charged / job.share
+        self._add(job.tenant, -charged / job.share)
 
     def waiting(self, tenant: str) -> int:
         """The number of the tenant's waiting jobs."""
@@ -84,8 +85,15 @@ class TokenCounters:
 
     def recall(self, counters: Mapping[str, float], latest: float) -> None:
         """Take the counters of a predecessor, for the tenants that it knew."""
-        self._counters.update(counters)
-        self._latest = max(self._latest, latest)
+        self._counters.update({t: c for t, c in counters.items() if math.isfinite(c)})
+        if math.isfinite(latest):
+            self._latest = max(self._latest, latest)
+
+    def _add(self, tenant: str, tokens: float) -> None:
+        # A counter that is no number has no place in an order, and would spread by ``_latest``.
+        counter = self[tenant] + tokens
+        if math.isfinite(counter):
+            self._counters[tenant] = counter
 
     def _forget(self, tenant: str) -> None:
         # A forgotten counter bounds the memory: ``begin_waiting`` would raise the counter anyway.

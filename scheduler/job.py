@@ -14,6 +14,9 @@ REPORT_TOKENS = 16
 LONGEST = 2**20
 """Tokens that no sequence has, where nobody says how long one can become."""
 
+MOST_SEQUENCES = 65_536
+"""Sequences that no request has: the largest ``requests.max_sequences``."""
+
 
 class QueueName(NamedTuple):
     """The jobs of one model, or those of them that only one worker, or only some, may take."""

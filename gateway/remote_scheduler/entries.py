@@ -26,7 +26,7 @@ from gateway.remote_scheduler.front_messages import (
 )
 from gateway.remote_scheduler.policies import policy_of
 from gateway.remote_scheduler.states import MemoryState
-from gateway.remote_scheduler.wire import job_of, spec_of
+from gateway.remote_scheduler.wire import job_of, length_of, spec_of
 from scheduler.job import Job
 from scheduler.kv_report import KvReport
 from scheduler.length import LengthDistribution
@@ -92,7 +92,7 @@ def _adopt(core: Core, session: Session, entry: Adopt) -> None:
 
 
 def _reprice(core: Core, session: Session, entry: Reprice) -> None:
-    length = LengthDistribution(tuple(entry.tokens), tuple(entry.mass))
+    length = length_of(entry.tokens, entry.mass)
     if (job := session.jobs.get(entry.n)) is not None:
         core.act(core.scheduler.reprice(job.id, length))
     elif (late := session.late.get(entry.n)) is not None:
@@ -102,7 +102,12 @@ def _reprice(core: Core, session: Session, entry: Reprice) -> None:
 def _progress(core: Core, session: Session, entry: Progress) -> None:
     job = session.jobs.get(entry.n)
     if job is not None and job.id not in core.scheduler.waiting_jobs:
-        core.act(core.scheduler.progress(job.id, entry.attained, entry.running))
+        running = None if entry.running is None else min(entry.running, job.sequences)
+        core.act(core.scheduler.progress(job.id, entry.attained, running))
+
+
+_LONGEST_S = 1e7
+"""Seconds that no answer takes."""
 
 
 def _release(core: Core, session: Session, entry: Release) -> None:
@@ -111,7 +116,7 @@ def _release(core: Core, session: Session, entry: Release) -> None:
         session.late.pop(entry.n, None)
         return
     service_s = entry.service_s
-    if service_s is not None and not (math.isfinite(service_s) and service_s >= 0):
+    if service_s is not None and not 0 <= service_s <= _LONGEST_S:
         raise ValueError(f"job {entry.n} took {service_s} s")
     if job.id not in core.scheduler.waiting_jobs:
         core.rates.ended(job, None if service_s is None else entry.attained)

@@ -11,6 +11,8 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from scheduler.job import MOST_SEQUENCES
+
 VERSION = 1
 """Of the protocol. Fronts and scheduler of one installation have the same."""
 
@@ -24,7 +26,7 @@ SERVICE = "lengthwise.Scheduler"
 ATTACH = f"/{SERVICE}/Attach"
 
 Number = Annotated[int, Meta(ge=0, le=2**53)]
-Count = Annotated[int, Meta(ge=1, le=2**31)]
+Count = Annotated[int, Meta(ge=1, le=MOST_SEQUENCES)]
 Tokens = Annotated[int, Meta(ge=0, le=2**53)]
 Short = Annotated[str, Meta(max_length=65_536)]
 Ids = Annotated[list[Short], Meta(max_length=10_000)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 from gateway.remote_scheduler.front_messages import SetWorker
@@ -41,6 +42,13 @@ def job_state(job: Job) -> JobState:
     )
 
 
+MOST_TOKENS = 2**30
+"""Tokens of a length or a prompt that no request has; with them all sums of jobs stay exact."""
+
+_SHARES = 1e-6, 1e6
+"""Smallest and largest share of a tenant; the configuration allows 0.001 to 1000."""
+
+
 def job_of(state: JobState, job_id: str, later_s: float) -> Job:
     """The job of a message; ``later_s``: how far this clock is ahead of the sender's.
 
@@ -50,17 +58,33 @@ def job_of(state: JobState, job_id: str, later_s: float) -> Job:
     times = state.arrival, state.arrival_turns
     if not all(map(math.isfinite, times)) or math.isnan(state.deadline) or math.isnan(state.due):
         raise ValueError(f"a job has the times {times}, {state.deadline}, {state.due}")
-    if not state.usual_tokens > 0 or not math.isfinite(state.share):
+    if not state.usual_tokens > 0 or not _SHARES[0] <= state.share <= _SHARES[1]:
         raise ValueError(f"a job has {state.usual_tokens} usual tokens, the share {state.share}")
+    if state.prompt_tokens > MOST_TOKENS * state.prompts:
+        raise ValueError(f"a job has {state.prompt_tokens} prompt tokens, above {MOST_TOKENS}")
+    most = min(state.most_tokens, MOST_TOKENS)
+    running = None if state.running is None else min(state.running, state.sequences)
     return Job(
         *(job_id, state.model, state.arrival + later_s, state.prompt_tokens),
-        LengthDistribution(tuple(state.tokens), tuple(state.mass)),
+        length_of(state.tokens, state.mass),
         *(state.sequences, state.prompts, state.deadline + later_s, state.due + later_s),
-        *(state.most_tokens, state.attained, state.running, state.streams),
+        *(most, min(state.attained, MOST_TOKENS), running, state.streams),
         *(state.tenant, state.share, state.urgency, state.affinity),
         *(state.worker, frozenset(state.among), frozenset(state.shuns)),
         *(state.usual_tokens, state.arrival_turns),
     )
+
+
+def length_of(tokens: Sequence[float], mass: Sequence[float]) -> LengthDistribution:
+    """The distribution of a length in a message.
+
+    Raises:
+        ValueError: the atoms are no distribution, or longer than ``MOST_TOKENS``.
+    """
+    length = LengthDistribution(tuple(tokens), tuple(mass))
+    if length.tokens[-1] > MOST_TOKENS:
+        raise ValueError(f"a length has {length.tokens[-1]} tokens, the most is {MOST_TOKENS}")
+    return length
 
 
 def worker_state(spec: WorkerSpec, *, healthy: bool) -> SetWorker:

@@ -6,6 +6,14 @@ from tests.faults.fault import Fault
 
 FAULTS: tuple[Fault, ...] = (
     Fault(
+        file="scheduler/fairness.py",
+        old="        if math.isfinite(counter):\n",
+        new="        if True:\n",
+        test="tests/scheduler/test_fairness.py::"
+        "test_a_cost_that_is_no_number_leaves_the_counters_in_order",
+        why="One job of an infinite cost leaves all tenants without an order",
+    ),
+    Fault(
         file="scheduler/waiting_jobs.py",
         old="self._counters[job.tenant], job.tenant, self._jobs",
         new='self._counters[job.tenant], "", self._jobs',

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -34,6 +35,18 @@ def test_a_flood_of_one_tenant_delays_another_by_one_job_at_most(
     scheduler.submit(job("only", tenant="quiet", arrival=60, tokens=900))
     written = {f"f{n}": 100 for n in range(50)}
     assert "only" in serve_all(scheduler, "running", written)[:2]
+
+
+def test_a_cost_that_is_no_number_leaves_the_counters_in_order() -> None:
+    counters = TokenCounters()
+    odd = replace(job("odd", tenant="a", tokens=1e308, sequences=9), attained=1)
+    for tenant in "ab":
+        counters.begin_waiting(tenant)
+    counters.settle(odd, counters.charge(odd))
+    counters.refund(odd, math.nan)
+    counters.recall({"a": math.nan, "b": math.inf}, math.inf)
+    counters.charge(job("next", tenant="b", prompt=0, tokens=10))
+    assert (counters["a"], counters["b"], counters["new"]) == (0, 10, 0)
 
 
 def test_tokens_are_shared_by_weight(make_scheduler: MakeScheduler) -> None:
