@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -103,6 +103,12 @@ def rerun(
     for pool, heeded in zip(pools, heeds, strict=True):
         rows |= simulated(pool, seen, arms({**policy, "priority": heeded})[PRESENT])
     return _latencies(rows, requests)
+
+
+def delay_of(pool: Pool, seen: Sequence[Seen], policy: Mapping[str, Any], *, heeded: bool) -> float:
+    """Seconds of the pool's ``delay``, read from its own requests under the present policy."""
+    arm = arms({**policy, "priority": heeded})[PRESENT]
+    return delay(simulated(replace(pool, delay=LEAST_DELAY_S), seen, arm), seen)
 
 
 def _latencies(rows: Rows, requests: Sequence[int]) -> Latencies:

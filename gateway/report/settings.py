@@ -11,7 +11,7 @@ import numpy as np
 from gateway.replay.compare import Flags, Saving, savings, statistics
 from gateway.replay.judge import length_classes
 from gateway.replay.pools import Pool
-from gateway.replay.replay import ACTUAL, PRESENT, Latencies, Replayed, rerun
+from gateway.replay.replay import ACTUAL, PRESENT, Latencies, Replayed, delay_of, rerun
 from gateway.report.candidates import SETTINGS, Candidate, candidates
 from gateway.report.saved import Case
 from scheduler.sim.arms import Server
@@ -78,6 +78,8 @@ def _chosen_from(
         replace(pool, requests=[i for i in pool.requests if seen[i].begun.arrival < until])
         for pool in case.pools
     ]
+    for pool, heeded in zip(pools, replayed.heeds, strict=True):
+        pool.delay = delay_of(pool, seen, case.setup, heeded=heeded)
 
     def replayed_early(candidate: Candidate) -> Mapping[str, float]:
         found = _rerun(case, replayed, candidate, pools, requests)

