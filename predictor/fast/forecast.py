@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from predictor.arrays import Array
 from predictor.fast.doubt import stretched, widened
 from predictor.fast.formulas import correction_share, location_base, scales
 from predictor.fast.inputs import ModelMatches, TrainedModels
-from predictor.fast.trees import boosted
+from predictor.fast.trees import Trees
 from predictor.raw_forecast import RawForecasts
-
-if TYPE_CHECKING:
-    from lightgbm import Booster
 
 
 def forecast(
@@ -20,26 +15,26 @@ def forecast(
     matches: ModelMatches,
     *,
     models: TrainedModels,
-    location: Booster,
-    scale: Booster,
+    location: Trees,
+    scale: Trees,
     shapes: Array,
     endless_rates: Array,
     learned: Array | None = None,
 ) -> RawForecasts:
     """The forecasts of n prompts from the boosters' ``inputs`` (n x len(COLUMNS)).
 
-    The location is ``location_base`` plus a share of the output of the booster ``location``; the
-    booster ``scale`` gives the log of the scale. ``shapes`` ((M + 2) x len(LEVELS)) are the
+    The location is ``location_base`` plus a share of the output of the trees ``location``; the
+    trees ``scale`` give the log of the scale. ``shapes`` ((M + 2) x len(LEVELS)) are the
     standardised quantiles of each of the M models trained on, of related and of generic models.
     ``endless_rates`` (M + 1) are the rates of endless answers, of each model trained on and of
     generic models. ``learned`` (n, log tokens; None: no effect) are the effects of learned words,
     which are added to the location.
     """
     weights = matches.weights
-    located = location_base(inputs) + correction_share(inputs) * boosted(location, inputs)
+    located = location_base(inputs) + correction_share(inputs) * location(inputs)
     if learned is not None:
         located = located + learned
-    wide = widened(inputs, scales(inputs, boosted(scale, inputs)), located)
+    wide = widened(inputs, scales(inputs, scale(inputs)), located)
     shape = shapes[models.group(matches.routes, weights.argmax(axis=1))]
     return RawForecasts(
         location=located,

@@ -15,6 +15,7 @@ from predictor.fast.inputs import COLUMNS, ModelMatch, ModelMatches, TrainedMode
 from predictor.fast.learned_words import LearnedWords, effects
 from predictor.fast.lightgbm_alone import load_booster
 from predictor.fast.text_model import TextModel
+from predictor.fast.trees import Trees
 from predictor.features.definition import Prompt, extract
 from predictor.features.reasoning import most_tokens
 from predictor.raw_forecast import LEVELS, QUANTILES, RawForecasts
@@ -53,8 +54,8 @@ class LengthPredictor:
         self._words = words
         self._evidence = evidence
         self._models = models
-        self._location = location
-        self._scale = scale
+        self._location = Trees(location)
+        self._scale = Trees(scale)
         self._shapes = shapes
         self._endless_rates = endless_rates
         self.manifest = manifest
@@ -102,7 +103,7 @@ class LengthPredictor:
         fits = (
             self._shapes.shape == (models + 2, len(LEVELS))
             and self._endless_rates.shape == (models + 1,)
-            and self._location.num_feature() == self._scale.num_feature() == len(COLUMNS)
+            and self._location.columns == self._scale.columns == len(COLUMNS)
         )
         if not fits:
             raise ArtefactError(

@@ -30,6 +30,7 @@ from predictor.fast.inputs import (
 )
 from predictor.fast.learned_words import LearnedWords, effects
 from predictor.fast.predictor import LengthPredictor
+from predictor.fast.trees import Trees
 from predictor.raw_forecast import RawForecasts
 from predictor.refit.traffic import LoggedTraffic
 
@@ -149,8 +150,8 @@ class EditableArtefact:
             inputs,
             self._matches(traffic),
             models=self.models,
-            location=self.location,
-            scale=self.scale,
+            location=Trees(self.location),
+            scale=Trees(self.scale),
             shapes=self.arrays["shapes"],
             endless_rates=self.arrays["capped"],
             learned=effects(traffic.texts.spread(self.words.scores), inputs)

@@ -6,7 +6,7 @@ import lightgbm as lgb
 import numpy as np
 import pytest
 
-from predictor.fast.trees import boosted
+from predictor.fast.trees import Trees, boosted
 
 ROWS = np.random.default_rng(1).normal(size=(64, 5))
 
@@ -22,17 +22,21 @@ def booster() -> lgb.Booster:
 
 def test_a_row_alone_gets_the_same_output_as_in_a_batch(booster: lgb.Booster) -> None:
     rows = np.where(ROWS > 1.5, np.nan, ROWS)
-    alone = np.concatenate([boosted(booster, rows[row : row + 1]) for row in range(len(rows))])
-    assert np.array_equal(alone, boosted(booster, rows))
+    trees = Trees(booster)
+    for one in (trees, lambda row: boosted(booster, row)):
+        alone = np.concatenate([one(rows[row : row + 1]) for row in range(len(rows))])
+        assert np.array_equal(alone, boosted(booster, rows))
+    assert np.array_equal(trees(rows), boosted(booster, rows))
+    assert trees.columns == 5
 
 
 def test_threads_share_a_booster(booster: lgb.Booster) -> None:
-    expected = boosted(booster, ROWS)
+    expected, trees = boosted(booster, ROWS), Trees(booster)
     wrong: list[int] = []
 
     def compare() -> None:
         for row in list(range(len(ROWS))) * 20:
-            if boosted(booster, ROWS[row : row + 1])[0] != expected[row]:
+            if trees(ROWS[row : row + 1])[0] != expected[row]:
                 wrong.append(row)
 
     threads = [threading.Thread(target=compare) for _ in range(4)]
@@ -45,8 +49,31 @@ def test_threads_share_a_booster(booster: lgb.Booster) -> None:
 
 def test_rows_in_another_order_of_memory_are_read_as_rows(booster: lgb.Booster) -> None:
     assert np.array_equal(boosted(booster, np.asfortranarray(ROWS)), boosted(booster, ROWS))
+    wide = np.asfortranarray(np.repeat(ROWS, 2, axis=1))
+    assert Trees(booster)(wide[:1, ::2]) == boosted(booster, ROWS[:1])
+    assert Trees(booster)(ROWS[:1].astype(np.float32)) == boosted(
+        booster, ROWS[:1].astype(np.float32)
+    )
 
 
 def test_rows_without_the_columns_of_the_trees_are_refused(booster: lgb.Booster) -> None:
     with pytest.raises(lgb.basic.LightGBMError, match="number of features"):
         boosted(booster, ROWS[:, :3])
+    with pytest.raises(lgb.basic.LightGBMError, match="number of features"):
+        Trees(booster)(ROWS[:1, :3])
+
+
+def test_a_lightgbm_that_keeps_its_library_elsewhere_still_answers(booster: lgb.Booster) -> None:
+    class Elsewhere:
+        """What LightGBM documents of a booster, and nothing else."""
+
+        num_feature, best_iteration = booster.num_feature, booster.best_iteration
+        predict = staticmethod(booster.predict)
+
+    assert Trees(Elsewhere())(ROWS[:1]) == boosted(booster, ROWS[:1])  # type: ignore[arg-type]
+
+
+def test_trees_keep_their_booster(booster: lgb.Booster) -> None:
+    expected = boosted(booster, ROWS[:1])
+    for _ in range(20):
+        assert Trees(lgb.Booster(model_str=booster.model_to_string()))(ROWS[:1]) == expected
