@@ -29,8 +29,7 @@ FAULTS: tuple[Fault, ...] = (
         file="gateway/remote_scheduler/front_state.py",
         old="entries.append(Adopt(held.number, state, held.worker, held.key))",
         new="entries.append(Submit(held.number, state))",
-        test=_PROCESS
-        + "test_a_scheduler_that_is_killed_twice_loses_nothing_and_serves_nothing_twice",
+        test=_PROCESS + "test_what_runs_as_a_scheduler_dies_keeps_its_slot_with_the_next_one",
         why="What ran when a scheduler died is queued by the next one, and leaks a slot at its end",
     ),
     Fault(

@@ -103,6 +103,33 @@ async def test_a_scheduler_that_is_killed_twice_loses_nothing_and_serves_nothing
                 assert front.connection.reconnects == 2
 
 
+async def test_what_runs_as_a_scheduler_dies_keeps_its_slot_with_the_next_one() -> None:
+    with short_folder() as folder:
+        path = folder / "s"
+        async with scheduler_process(path, 1) as process, front_at(path) as front:
+            remote_of(front).set_worker(spec("w"))
+            remote_of(front).set_worker(spec("v", models=("n",)))
+            await there(front)
+            now, slot = asyncio.get_running_loop().time(), front.dispatcher.slot
+            async with AsyncExitStack() as answer:
+                runs = slot(job("runs", arrival=now, tokens=10_000))
+                await (await answer.enter_async_context(runs)).wait()
+                # by its arrival and its length it would go first, were the other one queued again
+                async with slot(job("waits", arrival=now - 1.0, tokens=10)) as waits:
+                    await until(lambda: remote_of(front).waiting == 1, "it waits")
+                    await process.kill()
+                    await until(front.dispatcher.away, "the scheduler is missed")
+                    await process.start()
+                    await there(front)
+                    async with slot(job("last", model="n", arrival=now)) as last:
+                        async with asyncio.timeout(5):
+                            assert (await last.wait()).worker_id == "v"  # the next one has begun
+                    assert not waits.decided, "a second request has the only slot"
+                    await answer.aclose()
+                    async with asyncio.timeout(5):
+                        assert (await waits.wait()).worker_id == "w"
+
+
 FRONT = """
 import asyncio, sys
 from pathlib import Path
