@@ -1,17 +1,14 @@
-"""A bound Unix socket that its owner alone may use."""
+"""The operators' Unix socket: one that was left behind is replaced, one that is served is not."""
 
 from __future__ import annotations
 
-import errno
-import os
 import socket
 import stat
 from contextlib import suppress
 from pathlib import Path
 
 from gateway.protocol.listener import ListenError
-
-PRIVATE = 0o600
+from gateway.protocol.private_socket import private_socket
 
 
 def bound_unix_socket(path: Path) -> socket.socket:
@@ -22,17 +19,10 @@ def bound_unix_socket(path: Path) -> socket.socket:
     """
     if _is_left_over(path):
         path.unlink(missing_ok=True)
-    one = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    before = os.umask(0o177)  # never open for others, not even for a moment
     try:
-        one.bind(str(path))
-        path.chmod(PRIVATE)
-    except OSError as error:
-        one.close()
-        raise ListenError(f"admin.listen: {path} {_remedy(error)}") from error
-    finally:
-        os.umask(before)
-    return one
+        return private_socket(path)
+    except ListenError as error:
+        raise ListenError(f"admin.listen: {error}") from error
 
 
 def remove(path: Path, inode: int) -> None:
@@ -54,13 +44,3 @@ def _is_left_over(path: Path) -> bool:
     except OSError:
         return False
     return False
-
-
-def _remedy(error: OSError) -> str:
-    if error.errno == errno.EADDRINUSE:
-        return "is in use; stop the gateway that listens there, or give another path"
-    if error.errno == errno.ENOENT:
-        return "is in no folder; make the folder, or give another path"
-    if error.errno == errno.EACCES:
-        return "cannot be made; give a path in a folder that the gateway may write to"
-    return f"cannot be used: {error.strerror}; give another path"

@@ -14,12 +14,12 @@ from grpclib.client import Channel, StreamStreamMethod
 from grpclib.exceptions import GRPCError, ProtocolError, StreamTerminatedError
 
 from gateway.remote_scheduler.address import SchedulerAddress
-from gateway.remote_scheduler.encoding import BadMessage, encode, from_scheduler
+from gateway.remote_scheduler.encoding import BadMessage, encode, from_scheduler, messages_of
 from gateway.remote_scheduler.front_messages import Hello
 from gateway.remote_scheduler.remote_scheduler import RemoteScheduler
 from gateway.remote_scheduler.scheduler_messages import Refused, Welcome
 from gateway.remote_scheduler.service import Bytes
-from gateway.remote_scheduler.states import ATTACH, MOST_BYTES, MOST_OPS, VERSION
+from gateway.remote_scheduler.states import ATTACH, VERSION
 
 log = logging.getLogger("lengthwise")
 
@@ -40,9 +40,9 @@ SILENT_S = 4.0
 
 _LOST = (
     *(OSError, GRPCError, ProtocolError, StreamTerminatedError),
-    *(TimeoutError, BadMessage, AssertionError),
+    *(TimeoutError, BadMessage, AssertionError, NotImplementedError),
 )
-"""How a connection ends. grpclib asserts that no message is cut."""
+"""How a connection ends. grpclib asserts that no message is cut, and takes none compressed."""
 
 
 class Away(Exception):
@@ -118,7 +118,7 @@ class Connection:
         address, now = self._address, None if self._address.path is not None else monotonic()
         hello = Hello(VERSION, address.front, address.token, now, self.epoch)
         await stream.send_message(encode([hello]))
-        welcome, *entries = await self._read(stream)
+        welcome, *entries = await self._read(stream) or [None]
         self._welcomed(welcome)
         for data in messages_of(scheduler.begin()):
             await stream.send_message(data)
@@ -127,7 +127,7 @@ class Connection:
         writing = asyncio.create_task(self._write(stream))
         try:
             while True:
-                scheduler.take(await self._read(stream))
+                scheduler.take(self._followed(await self._read(stream)))
                 if writing.done():
                     writing.result()
         finally:
@@ -143,7 +143,7 @@ class Connection:
         for entry in entries:
             if isinstance(entry, Refused):
                 raise Away(entry.why)
-        return entries or [None]
+        return entries
 
     def _welcomed(self, welcome: Any) -> None:
         if not isinstance(welcome, Welcome) or welcome.version != VERSION:
@@ -154,6 +154,13 @@ class Connection:
         if self.epoch:
             log.warning("the scheduler at %s is back", self._address)
         self.epoch = welcome.epoch
+
+    def _followed(self, entries: list[Any]) -> list[Any]:
+        """The entries without a later epoch of the scheduler, which is noted."""
+        for entry in entries:
+            if isinstance(entry, Welcome):
+                self.epoch = max(self.epoch, entry.epoch)
+        return [entry for entry in entries if not isinstance(entry, Welcome)]
 
     async def _write(self, stream: Any) -> None:
         """Send what has come, all of it at once; the present turn of the loop is over then."""
@@ -169,19 +176,3 @@ class Connection:
                 said = monotonic()
                 await stream.send_message(data)
             await asyncio.sleep(BATCH_S)
-
-
-def messages_of(entries: list[Any]) -> list[bytes]:
-    """The entries in messages of which none is too large."""
-    messages = []
-    for begin in range(0, len(entries), MOST_OPS):
-        messages += _split(entries[begin : begin + MOST_OPS])
-    return messages
-
-
-def _split(entries: list[Any]) -> list[bytes]:
-    data = encode(entries)
-    if len(data) <= MOST_BYTES or len(entries) == 1:
-        return [data]
-    half = len(entries) // 2
-    return _split(entries[:half]) + _split(entries[half:])

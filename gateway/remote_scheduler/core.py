@@ -29,6 +29,10 @@ MOST_JOBS = 1_000_000
 """Jobs that one front may have here."""
 
 
+MOST_EPOCH = 2**52
+"""An epoch that no clock gives: it is in microseconds since 1970."""
+
+
 class Refusal(Exception):
     """A front is not served, or no longer; the text says why."""
 
@@ -55,7 +59,8 @@ class Core:
     """Takes the entries of the fronts' messages, and leaves the answers in their sessions.
 
     Args:
-        epoch: of this scheduler; a later one has a larger.
+        epoch: of this scheduler; a later one has a larger. It grows where a predecessor's clock
+            was ahead.
         clock: seconds, as ``time.monotonic``.
         expected: fronts whose jobs are awaited before anything is dispatched.
     """
@@ -90,11 +95,7 @@ class Core:
                 f"front {hello.front!r} speaks version {hello.version} and this scheduler "
                 f"{VERSION}: start all processes from one installation"
             )
-        if hello.seen > self.epoch:
-            raise Refusal(
-                f"front {hello.front!r} has followed a scheduler that started later than this one: "
-                "end this one"
-            )
+        self._follow(hello)
         self._numbers += 1
         later_s = 0.0 if hello.now is None else self.clock() - hello.now
         if not math.isfinite(later_s):
@@ -104,6 +105,25 @@ class Core:
         self.facts.joins(session.number)
         session.out.append(Welcome(VERSION, self.epoch))
         return session
+
+    def _follow(self, hello: Hello) -> None:
+        """Let this scheduler be newer than the one that a front has followed.
+
+        A clock that is behind makes a new scheduler seem older. One that has begun without what
+        the front holds may be an old one that came back, and must not take the workers.
+        """
+        if hello.seen <= self.epoch:
+            return
+        if hello.seen >= MOST_EPOCH or not (self.held or self._numbers == 0):
+            raise Refusal(
+                f"front {hello.front!r} has followed a scheduler that started later than this one, "
+                "by the clocks of their machines: end this one, or start it again, so that all "
+                "fronts find it at its start"
+            )
+        log.warning("the clock here is behind that of the scheduler before, or that one is newer")
+        self.epoch = hello.seen + 1
+        for session in self.sessions.values():
+            session.out.append(Welcome(VERSION, self.epoch))
 
     def leave(self, session: Session) -> None:
         """Release all that a front had here."""

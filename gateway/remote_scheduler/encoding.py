@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import msgspec
 
 from gateway.remote_scheduler.front_messages import FromFront
 from gateway.remote_scheduler.scheduler_messages import FromScheduler
-from gateway.remote_scheduler.states import MOST_BYTES, VERSION
+from gateway.remote_scheduler.states import MOST_BYTES, MOST_BYTES_DOWN, MOST_OPS, VERSION
+
+log = logging.getLogger("lengthwise")
 
 _encoder = msgspec.msgpack.Encoder()
 _of_front = msgspec.msgpack.Decoder(list[FromFront])
@@ -24,11 +27,35 @@ def encode(entries: list[Any]) -> bytes:
     return _encoder.encode(entries)
 
 
+def messages_of(entries: list[Any], most: int = MOST_BYTES) -> list[bytes]:
+    """The entries in messages of at most ``most`` bytes.
+
+    An entry that alone is larger is left out, and told in the log: the other side would end the
+    stream because of it, and again after each new attempt.
+    """
+    messages: list[bytes] = []
+    for begin in range(0, len(entries), MOST_OPS):
+        messages += _split(entries[begin : begin + MOST_OPS], most)
+    return messages
+
+
+def _split(entries: list[Any], most: int) -> list[bytes]:
+    data = encode(entries)
+    if len(data) <= most:
+        return [data]
+    if len(entries) == 1:
+        what = type(entries[0]).__name__
+        log.error("%s is left out: it has %d bytes, the most is %d", what, len(data), most)
+        return []
+    half = len(entries) // 2
+    return _split(entries[:half], most) + _split(entries[half:], most)
+
+
 def from_front(data: bytes) -> list[FromFront]:
-    """The entries of a front's message.
+    """The entries of a front's message, whose size has been looked at (``reading.py``).
 
     Raises:
-        BadMessage: it is no message, or too large.
+        BadMessage: it is no message.
     """
     entries: list[FromFront] = _read(_of_front, data)
     return entries
@@ -40,13 +67,13 @@ def from_scheduler(data: bytes) -> list[FromScheduler]:
     Raises:
         BadMessage: it is no message, or too large.
     """
+    if len(data) > MOST_BYTES_DOWN:
+        raise BadMessage(f"a message has {len(data)} bytes; the most is {MOST_BYTES_DOWN}")
     entries: list[FromScheduler] = _read(_of_scheduler, data)
     return entries
 
 
 def _read(decoder: Any, data: bytes) -> Any:
-    if len(data) > MOST_BYTES:
-        raise BadMessage(f"a message has {len(data)} bytes; the most is {MOST_BYTES}")
     try:
         return decoder.decode(data)
     except msgspec.DecodeError as error:  # ValidationError is one

@@ -27,7 +27,7 @@ class Hello(Struct, array_like=True, tag="hello"):
     token: Annotated[str, Meta(max_length=1000)]
     now: float | None
     """The front's clock, in seconds; None where both read the same, on one machine."""
-    seen: int
+    seen: Number
     """The newest epoch that the front has seen; 0 for none."""
 
 

@@ -9,6 +9,7 @@ import stat
 from pathlib import Path
 
 from gateway.protocol.listener import ListenError
+from gateway.protocol.private_socket import private_socket
 
 PRIVATE, PRIVATE_FOLDER = 0o600, 0o700
 
@@ -50,17 +51,11 @@ def leased_socket(path: Path) -> socket.socket:
     Raises:
         ListenError: the path cannot be used.
     """
-    one = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    before = os.umask(0o177)  # never open for others, not even for a moment
     try:
         path.unlink(missing_ok=True)  # the lease says that nobody serves it
-        one.bind(str(path))
     except OSError as error:
-        one.close()
         raise ListenError(f"{path} cannot be used: {error.strerror}; give another path") from error
-    finally:
-        os.umask(before)
-    return one
+    return private_socket(path)
 
 
 def next_epoch(lock: int, now: int) -> int:

@@ -8,7 +8,8 @@ from gateway.remote_scheduler.states import MemoryState, Number, Short
 
 
 class Welcome(Struct, array_like=True, tag="welcome"):
-    """The first entry from the scheduler. A later start has a larger epoch."""
+    """The first entry from the scheduler, and again if its epoch grows. A later start has a larger
+    one."""
 
     version: int
     epoch: int

@@ -15,12 +15,18 @@ from grpclib.encoding.base import CodecBase
 from grpclib.exceptions import StreamTerminatedError
 
 from gateway.remote_scheduler.core import Core, Refusal, Session
-from gateway.remote_scheduler.encoding import BadMessage, encode, from_front
+from gateway.remote_scheduler.encoding import BadMessage, encode, from_front, messages_of
 from gateway.remote_scheduler.entries import take
 from gateway.remote_scheduler.front_messages import Hello
 from gateway.remote_scheduler.pictures import Pictures
+from gateway.remote_scheduler.reading import read_message
 from gateway.remote_scheduler.scheduler_messages import Refused
-from gateway.remote_scheduler.states import ATTACH, MOST_BYTES, MOST_OPS
+from gateway.remote_scheduler.states import (
+    ATTACH,
+    MOST_BYTES,
+    MOST_BYTES_DOWN,
+    MOST_HELLO_BYTES,
+)
 
 log = logging.getLogger("lengthwise")
 
@@ -80,8 +86,8 @@ class _Stream:
             await self.news.wait()
             self.news.clear()
             entries, session.out = session.out, []
-            for begin in range(0, len(entries), MOST_OPS):
-                await self.stream.send_message(encode(entries[begin : begin + MOST_OPS]))
+            for data in messages_of(entries, MOST_BYTES_DOWN):
+                await self.stream.send_message(data)
 
 
 class Service:
@@ -101,7 +107,7 @@ class Service:
         here, session = _Stream(stream), None
         try:
             async with asyncio.timeout(SILENT_S):
-                first = await stream.recv_message()
+                first = await read_message(stream, MOST_HELLO_BYTES)
             entries = from_front(first or NOTHING)
             session = self._joined(entries[0] if entries else None, here)
             await self._serve(session, here, entries[1:])
@@ -145,7 +151,7 @@ class Service:
         try:
             take(self._core, session, entries)
             self._flush()
-            while (data := await here.stream.recv_message()) is not None:
+            while (data := await read_message(here.stream, MOST_BYTES)) is not None:
                 here.heard = monotonic()
                 take(self._core, session, from_front(data))
                 self._flush()

@@ -17,7 +17,13 @@ VERSION = 1
 """Of the protocol. Fronts and scheduler of one installation have the same."""
 
 MOST_BYTES = 2**20
-"""Bytes of a message."""
+"""Bytes of a front's message."""
+
+MOST_HELLO_BYTES = 2**13
+"""Bytes of a front's first message, before the scheduler knows who it is."""
+
+MOST_BYTES_DOWN = 2**24
+"""Bytes of a message of the scheduler: a picture of 10,000 workers has some millions."""
 
 MOST_OPS = 256
 """Entries of a message that a sender makes, so that no message holds up the others for long."""

@@ -96,8 +96,8 @@ FAULTS: tuple[Fault, ...] = (
         why="A web page with a name that points to 127.0.0.1 pauses the gateway",
     ),
     Fault(
-        file="gateway/admin/unix_socket.py",
-        old="        path.chmod(PRIVATE)\n",
+        file="gateway/protocol/private_socket.py",
+        old="        path.chmod(_PRIVATE)\n",
         new="        path.chmod(0o666)\n",
         test=_LISTENER + "test_a_unix_socket_is_its_owners_alone_and_gone_at_the_end",
         why="Everybody on the machine may drain workers",

@@ -6,6 +6,7 @@ from tests.faults.fault import Fault
 
 _CORE = "tests/gateway/remote_scheduler/test_core.py::"
 _SERVICE = "tests/gateway/remote_scheduler/test_service.py::"
+_ENCODING = "tests/gateway/remote_scheduler/test_encoding.py::"
 _PROCESS = "tests/gateway/remote_scheduler/test_process.py::"
 _ORDER = "tests/gateway/remote_scheduler/test_order.py::"
 
@@ -68,11 +69,53 @@ FAULTS: tuple[Fault, ...] = (
         why="A scheduler that starts again puts the waiting requests into another order",
     ),
     Fault(
-        file="gateway/remote_scheduler/encoding.py",
-        old="if len(data) > MOST_BYTES:",
+        file="gateway/remote_scheduler/reading.py",
+        old="if size > most:",
         new="if False:",
-        test=_SERVICE + "test_a_front_that_says_what_it_must_not_is_refused_alone[too many bytes]",
+        test=_SERVICE + "test_a_message_is_refused_by_its_head_alone[too large]",
         why="A message may have any size",
+    ),
+    Fault(
+        file="gateway/remote_scheduler/service.py",
+        old="await read_message(stream, MOST_HELLO_BYTES)",
+        new="await read_message(stream, MOST_BYTES)",
+        test=_SERVICE + "test_a_message_is_refused_by_its_head_alone[too large before the hello]",
+        why="Whoever reaches the port has a megabyte for each connection, without the secret",
+    ),
+    Fault(
+        file="gateway/remote_scheduler/reading.py",
+        old="    if compressed:\n",
+        new="    if False:\n",
+        test=_SERVICE + "test_a_message_is_refused_by_its_head_alone[compressed]",
+        why="A compressed message is read as it is",
+    ),
+    Fault(
+        file="gateway/remote_scheduler/service.py",
+        old="messages_of(entries, MOST_BYTES_DOWN)",
+        new="[encode(entries)]",
+        test=_SERVICE + "test_large_entries_for_a_front_go_in_several_messages",
+        why="A few large entries end the stream of a front, again and again",
+    ),
+    Fault(
+        file="gateway/remote_scheduler/encoding.py",
+        old="        return []\n",
+        new="        return [data]\n",
+        test=_ENCODING + "test_an_entry_that_no_message_can_have_is_left_out_and_told",
+        why="One request that is too large parts a front from its scheduler for good",
+    ),
+    Fault(
+        file="gateway/remote_scheduler/core.py",
+        old="        self.epoch = hello.seen + 1\n",
+        new="",
+        test=_CORE + "test_a_scheduler_whose_clock_is_behind_takes_over_from_the_one_before",
+        why="After a start on a machine whose clock is behind no front has a scheduler",
+    ),
+    Fault(
+        file="gateway/protocol/private_socket.py",
+        old=" or str(error)",
+        new="",
+        test="tests/gateway/protocol/test_private_socket.py::test_a_path_that_is_too_long_is_told",
+        why="Of a path that is too long the message says None",
     ),
     Fault(
         file="gateway/remote_scheduler/remote_scheduler.py",
@@ -83,7 +126,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         file="gateway/remote_scheduler/core.py",
-        old="if hello.seen > self.epoch:",
+        old="if hello.seen >= MOST_EPOCH or not (self.held or self._numbers == 0):",
         new="if False:",
         test=_CORE + "test_a_scheduler_older_than_one_that_a_front_has_followed_is_refused",
         why="A scheduler that was replaced takes fronts again",

@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from gateway.remote_scheduler.connection import messages_of
 from gateway.remote_scheduler.core import Core, Session
-from gateway.remote_scheduler.encoding import encode, from_front, from_scheduler
+from gateway.remote_scheduler.encoding import encode, from_front, from_scheduler, messages_of
 from gateway.remote_scheduler.entries import take
 from gateway.remote_scheduler.front_messages import Hello
 from gateway.remote_scheduler.remote_scheduler import RemoteScheduler

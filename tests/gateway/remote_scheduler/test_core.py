@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.remote_scheduler.core import Core, Refusal
+from gateway.remote_scheduler.core import MOST_EPOCH, Core, Refusal
 from gateway.remote_scheduler.front_messages import Hello
 from gateway.remote_scheduler.policies import policy_of, policy_state
 from gateway.remote_scheduler.states import VERSION
@@ -197,8 +197,35 @@ def test_times_of_another_machine_are_taken_on_this_clock() -> None:
 
 
 def test_a_scheduler_older_than_one_that_a_front_has_followed_is_refused() -> None:
+    core, first, second = two()
+    for link in (first, second):
+        assert link.session is not None
+        core.leave(link.session)
+    with pytest.raises(Refusal, match="started later"):  # it has begun, so it may be an old one
+        core.join(Hello(VERSION, "f", "", 0.0, 2))
     with pytest.raises(Refusal, match="started later"):
-        Core(1, Clock()).join(Hello(VERSION, "f", "", 0.0, 2))
+        Core(1, Clock()).join(Hello(VERSION, "f", "", 0.0, MOST_EPOCH))
+    assert core.epoch == 1
+
+
+def test_a_scheduler_whose_clock_is_behind_takes_over_from_the_one_before() -> None:
+    links = fronts(2, [spec("w")])
+    core = core_of(links, Clock(), epoch=1000)
+    links[0].scheduler.submit(job("runs"))
+    links[1].scheduler.submit(job("waits", arrival=1.0))
+    settle(core, links)
+    for link in links:
+        link.lose()
+    new = Link("new")
+    new.scheduler.set_worker(spec("w"))
+    core = core_of([new, *links], Clock(), epoch=5)
+    assert core.epoch == 1001
+    assert [link.epoch for link in (new, *links)] == [1001] * 3, "the one that came first, too"
+    assert held_by(links[0]) == (set(), {"runs"})
+    assert held_by(links[1]) == ({"waits"}, set())
+    links[0].scheduler.release("runs", 10)
+    settle(core, links)
+    assert held_by(links[1]) == (set(), {"waits"})
 
 
 @pytest.mark.parametrize("name", POLICIES)

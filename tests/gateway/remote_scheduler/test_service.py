@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+import struct
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 from grpclib.client import Channel, StreamStreamMethod
+from grpclib.const import Cardinality, Handler
 from grpclib.server import Server
 
 from gateway.remote_scheduler import service as service_module
@@ -27,9 +29,17 @@ from gateway.remote_scheduler.front_messages import (
     Submit,
 )
 from gateway.remote_scheduler.policies import policy_state
-from gateway.remote_scheduler.scheduler_messages import Refused
+from gateway.remote_scheduler.scheduler_messages import Refused, Rejected
 from gateway.remote_scheduler.service import Bytes, Service
-from gateway.remote_scheduler.states import ATTACH, MOST_BYTES, VERSION, JobState, PolicyState
+from gateway.remote_scheduler.states import (
+    ATTACH,
+    MOST_BYTES,
+    MOST_BYTES_DOWN,
+    MOST_HELLO_BYTES,
+    VERSION,
+    JobState,
+    PolicyState,
+)
 from gateway.remote_scheduler.wire import job_state
 from scheduler.policy import LevelledOutput, fcfs
 from tests.gateway.harness import until
@@ -55,14 +65,18 @@ async def served(path: Path, token: str = "") -> AsyncIterator[Core]:
         await server.wait_closed()
 
 
-async def answer(path: Path, *messages: bytes) -> str:
-    """Why a peer that sends these messages is refused."""
+async def answer(path: Path, *messages: bytes, head: bytes = b"") -> str:
+    """Why a peer that sends these messages, and the head of another one, is refused."""
     channel = Channel(path=str(path), codec=Bytes())
     method = StreamStreamMethod[bytes, bytes](channel, ATTACH, bytes, bytes)
     try:
         async with asyncio.timeout(10), method.open() as stream:
             for message in messages:
                 await stream.send_message(message)
+            if head:
+                if not messages:
+                    await stream.send_request()
+                await stream._stream.send_data(head)
             while (data := await stream.recv_message()) is not None:
                 for entry in from_scheduler(data):
                     if isinstance(entry, Refused):
@@ -110,7 +124,6 @@ REFUSED = {
     "another protocol": (b"GET / HTTP/1.1\r\n\r\n", "no message of version 1"),
     "an unknown entry": (encode([["pickle", "cos\nsystem"]]), "no message of version 1"),
     "a second hello": (said(hello()), "out of turn"),
-    "too many bytes": (b"\x00" * (MOST_BYTES + 1), f"the most is {MOST_BYTES}"),
     "a length that is none": (said(Submit(1, changed_job(mass=[0.5]))), "probabilities"),
     "a time that is none": (said(Submit(1, changed_job(arrival=math.nan))), "has the times"),
     "no sequences": (said(Submit(1, changed_job(sequences=0))), "no message of version 1"),
@@ -143,6 +156,81 @@ async def test_a_front_that_says_what_it_must_not_is_refused_alone(what: str) ->
             async with front.dispatcher.slot(job("2")) as slot, asyncio.timeout(5):
                 assert (await slot.wait()).worker_id == "w"
             assert [one.name for one in core.sessions.values()] == ["sound"]
+
+
+HEADS = {
+    "too large before the hello": ([], False, MOST_HELLO_BYTES + 1, f"most is {MOST_HELLO_BYTES}"),
+    "too large": ([encode([hello()])], False, MOST_BYTES + 1, f"the most is {MOST_BYTES}"),
+    "compressed": ([], True, 10, "is compressed"),
+}
+
+
+@pytest.mark.parametrize("what", HEADS)
+async def test_a_message_is_refused_by_its_head_alone(
+    what: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    before, compressed, size, why = HEADS[what]
+    with short_folder() as folder:
+        async with served(folder / "s"):
+            head = struct.pack(">?I", compressed, size)
+            assert why in await answer(folder / "s", *before, head=head)
+            assert why in caplog.text
+
+
+async def test_large_entries_for_a_front_go_in_several_messages() -> None:
+    with short_folder() as folder:
+        async with served(folder / "s") as core, front_at(folder / "s") as front:
+            remote_of(front).set_worker(spec("w"))
+            await there(front)
+            (session,) = core.sessions.values()
+            session.out += [Rejected(99, "x" * (MOST_BYTES_DOWN // 3), 1.0, 0.0)] * 4
+            async with front.dispatcher.slot(job("1")) as slot, asyncio.timeout(10):
+                assert (await slot.wait()).worker_id == "w"
+            assert front.connection is not None
+            assert front.connection.reconnects == 0
+
+
+async def test_a_front_hears_of_a_later_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service_module, "GRACE_S", 60.0)
+    with short_folder() as folder:
+        async with served(folder / "s") as core, front_at(folder / "s") as front:
+            await there(front)
+            assert front.connection is not None
+            assert front.connection.epoch == core.epoch == 7
+            other = asyncio.create_task(answer(folder / "s", encode([hello(seen=1000)])))
+            await until(lambda: front.connection.epoch == 1001, "it is told")  # type: ignore[union-attr]
+            assert core.epoch == 1001
+            other.cancel()
+            await asyncio.gather(other, return_exceptions=True)
+
+
+class _Compresses:
+    """A scheduler behind something that compresses."""
+
+    async def attach(self, stream: Any) -> None:
+        """Answer the hello."""
+        await stream.recv_message()
+        await stream.send_initial_metadata()
+        await stream._stream.send_data(struct.pack(">?I", True, 1) + b"x")
+
+    def __mapping__(self) -> dict[str, Handler]:
+        """The service for a gRPC server."""
+        return {ATTACH: Handler(self.attach, Cardinality.STREAM_STREAM, bytes, bytes)}
+
+
+async def test_a_compressed_answer_is_told_and_another_one_asked_for(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with short_folder() as folder:
+        server = Server([_Compresses()], codec=Bytes())
+        await server.start(path=str(folder / "s"))
+        async with front_at(folder / "s") as front:
+            await until(lambda: "Compression not implemented" in caplog.text, "it is told")
+            server.close()
+            await server.wait_closed()
+            (folder / "s").unlink(missing_ok=True)
+            async with served(folder / "s"):
+                await there(front)
 
 
 async def test_a_front_needs_the_token() -> None:
