@@ -20,7 +20,10 @@ _LIMITS = {
     "--max-num-seqs": (_ENGINE.max_num_seqs, "sequences per step"),
     "--max-model-len": (_ENGINE.max_model_len, "context in tokens"),
     "--max-num-batched-tokens": (_ENGINE.max_num_batched_tokens, "tokens per step"),
-    "--num-gpu-blocks-override": (_ENGINE.num_blocks, "blocks of the KV cache"),
+    "--num-gpu-blocks-override": (
+        _ENGINE.num_blocks + 1,
+        "blocks of the KV cache, of which vLLM keeps one for itself",
+    ),
     "--block-size": (_ENGINE.block_size, "tokens per KV block"),
 }
 """Flags with numbers, their defaults and what they count."""
@@ -89,7 +92,7 @@ def emulator_config(args: argparse.Namespace) -> EmulatorConfig:
     _check_flags(args)
     engine = EngineConfig(
         max_num_seqs=args.max_num_seqs,
-        num_blocks=args.num_gpu_blocks_override,
+        num_blocks=args.num_gpu_blocks_override - 1,
         block_size=args.block_size,
         max_num_batched_tokens=args.max_num_batched_tokens,
         max_model_len=args.max_model_len,

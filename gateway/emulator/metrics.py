@@ -33,11 +33,12 @@ class WorkerMetrics:
 
     def _cache_config(self) -> Metric:
         config = self._worker.engine.config
+        blocks = config.num_blocks + 1  # vLLM counts the block that it keeps for itself
         labels = {
             "engine": "0",
             "block_size": str(config.block_size),
-            "num_gpu_blocks": str(config.num_blocks),
-            "kv_cache_size_tokens": str(config.num_blocks * config.block_size),
+            "num_gpu_blocks": str(blocks),
+            "kv_cache_size_tokens": str(blocks * config.block_size),
             "enable_prefix_caching": "False",
             "sliding_window": "None",
         }

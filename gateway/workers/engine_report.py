@@ -154,9 +154,14 @@ class _Reader:
 
 
 def _kv_tokens(labels: Mapping[str, str]) -> int:
-    """KV capacity from ``cache_config_info``. Its labels are strings and may be "None"."""
-    tokens = _label(labels, "kv_cache_size_tokens")
-    return tokens or _label(labels, "num_gpu_blocks") * _label(labels, "block_size")
+    """KV capacity from ``cache_config_info``. Its labels are strings and may be "None".
+
+    vLLM keeps one of its blocks, the null block, for itself (``vllm/v1/core/block_pool.py``). Both
+    the number of blocks and that of tokens count it; the KV usage does not.
+    """
+    block = _label(labels, "block_size")
+    tokens = _label(labels, "kv_cache_size_tokens") or _label(labels, "num_gpu_blocks") * block
+    return max(0, tokens - block)
 
 
 def _label(labels: Mapping[str, str], name: str) -> int:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+import urllib.request
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from gateway.workers.engine_report import parse_report
 from tests.vllm.engine import EngineError, VllmServer
 
 pytestmark = pytest.mark.vllm
@@ -178,6 +180,26 @@ def test_the_metrics_tell_the_size_of_the_kv_cache(
     assert blocks is not None
     assert (int(config["num_gpu_blocks"]), int(config["block_size"])) == (blocks, BLOCK)
     assert int(config["kv_cache_size_tokens"]) == blocks * BLOCK
+
+
+async def test_the_capacity_that_the_gateway_reads_is_what_the_engine_can_fill(
+    client: aiohttp.ClientSession, cramped_server: Callable[..., VllmServer]
+) -> None:
+    """The use that vLLM reports is a share of that capacity: whole blocks are held."""
+    server = cramped_server()
+    request = asyncio.create_task(length(client, server, 1500))
+
+    def held() -> float:
+        with urllib.request.urlopen(f"{server.url}/metrics", timeout=30) as reply:
+            report = parse_report(reply.read().decode())
+        assert report.kv_tokens is not None
+        assert report.kv_usage is not None
+        return report.kv_usage * report.kv_tokens / BLOCK
+
+    await until(lambda: held() >= 4)
+    blocks = held()
+    assert blocks == pytest.approx(round(blocks))
+    await cancel(request)
 
 
 async def test_preempted_replies_have_exactly_the_length_asked_for(

@@ -33,7 +33,7 @@ def test_each_flag_reaches_the_setting_that_it_names() -> None:
     add_emulate_arguments(parser)
     assert emulator_config(parser.parse_args([])) == EmulatorConfig()
     engine = "--max-num-seqs 3 --max-model-len 640 --max-num-batched-tokens 99 --block-size 32"
-    blocks = "--num-gpu-blocks-override 21 --scheduling-policy priority"
+    blocks = "--num-gpu-blocks-override 22 --scheduling-policy priority"
     worker = "--served-model-name a b --api-key secret --speed 2"
     config = emulator_config(parser.parse_args(f"{engine} {blocks} {worker}".split()))
     assert config == EmulatorConfig(
@@ -53,7 +53,7 @@ def test_each_flag_reaches_the_setting_that_it_names() -> None:
 
 def test_flags_that_contradict_each_other_end_with_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["emulate", "--num-gpu-blocks-override", "10"]) == 2
-    assert "max_model_len 8192 exceeds the KV cache of 160 tokens" in capsys.readouterr().err
+    assert "max_model_len 8192 exceeds the KV cache of 144 tokens" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -71,8 +71,8 @@ async def read_metrics(session: aiohttp.ClientSession) -> dict[str, float]:
             reason = sample.labels.get("finished_reason")
             values[f"{sample.name}:{reason}" if reason else sample.name] = sample.value
             if sample.name == "vllm:cache_config_info":
-                assert sample.labels["kv_cache_size_tokens"] == "65536"
-                assert sample.labels["num_gpu_blocks"] == "4096"
+                assert sample.labels["kv_cache_size_tokens"] == "65552"
+                assert sample.labels["num_gpu_blocks"] == "4097"  # with the null block
                 assert sample.labels["block_size"] == "16"
             else:
                 assert sample.labels["model_name"] == "emulated"

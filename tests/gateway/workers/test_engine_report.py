@@ -15,7 +15,7 @@ def test_the_report_of_one_engine_is_read() -> None:
         waiting=3,
         kv_usage=0.25,
         kv_mean_usage=0.25,
-        kv_tokens=27680 * 16,
+        kv_tokens=27679 * 16,
         preemptions=2,
         kv_block=16,
         prefix_caching=True,
@@ -35,7 +35,7 @@ def test_several_engines_are_summed_and_the_fullest_one_counts() -> None:
         waiting=4,
         kv_usage=0.75,
         kv_mean_usage=0.5,
-        kv_tokens=300 * 16,
+        kv_tokens=298 * 16,
         preemptions=3,
         kv_block=16,
         prefix_caching=True,
@@ -45,12 +45,12 @@ def test_several_engines_are_summed_and_the_fullest_one_counts() -> None:
 def test_the_capacity_in_tokens_is_preferred_to_blocks_times_their_size() -> None:
     # With several groups of layers the two differ.
     more = ',kv_cache_size_tokens="442880"'
-    assert parse_report(cache(blocks="1000", more=more)).kv_tokens == 442_880
+    assert parse_report(cache(blocks="1000", more=more)).kv_tokens == 442_880 - 16
 
 
 def test_a_capacity_of_none_is_worked_out_from_the_blocks() -> None:
     more = ',kv_cache_size_tokens="None"'
-    assert parse_report(cache(blocks="1000", more=more)).kv_tokens == 16_000
+    assert parse_report(cache(blocks="1000", more=more)).kv_tokens == 999 * 16
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_an_older_vllm_is_read_by_its_names() -> None:
         waiting=2,
         kv_usage=0.93,
         kv_mean_usage=0.93,
-        kv_tokens=6400,
+        kv_tokens=399 * 16,
         kv_block=16,
         prefix_queries=1000,
         prefix_hits=400,

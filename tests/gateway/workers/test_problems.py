@@ -193,7 +193,7 @@ async def test_metrics_that_cannot_be_read_leave_the_worker_healthy_and_its_cach
                 await probe_anew(wing)
             assert wing.fleet.ready
             assert wing.fleet[worker.url].backend.report == EngineReport(
-                kv_tokens=1600, kv_block=16
+                kv_tokens=99 * 16, kv_block=16
             )
             assert "the load cannot be read" in (problem(wing) or "")
             assert caplog.text.count("the load cannot be read") == 1
