@@ -91,7 +91,7 @@ def asked_lengths(tokens: Tokens, matches: LexiconMatches) -> Array:
     brief = tokens.last - tokens.first <= _BRIEF
     # A prompt states a demand at the beginning or the end, around a quoted text.
     outer = tokens.near_ends(_BRIEF, _BRIEF)
-    digits = tokens.data.take(tokens.starts) - np.uint8(48) < _TEN
+    digits = tokens.opening - np.uint8(48) < _TEN
     out = np.full((len(tokens), len(NAMES)), nan)
     out[:, 2] = _largest_numbers(tokens, matches, digits.nonzero()[0])
     _fill_stated(out, tokens, _windows(tokens, outer, digits), brief)

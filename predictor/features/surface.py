@@ -2,47 +2,60 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
-from numpy.typing import NDArray
 
 from predictor.arrays import Array, Flags, Indices
 from predictor.features.lexicon import GROUPS
 from predictor.features.lexicon_table import LEXICON, LexiconMatches
-from predictor.features.tokens import NEWLINE, Tokens
+from predictor.features.tokens import Tokens
 
 _COUNTED = "?!.,:;\"'`()[]{}<>=+-*/\\_|#$%&@^~"
 _COUNTED_BYTES = np.frombuffer(_COUNTED.encode(), dtype=np.uint8)
 _MISSING = -2.0  # the code of a missing opener
 _WIDTH = len(GROUPS) + 1
-_NOTHING, _NO_TOKENS = np.zeros(1, dtype=np.intp), np.zeros(2, dtype=np.intp)
+_WORD = b"\1"  # a token that is a word, among flags as bytes
 
 
 def _among(symbols: str) -> Flags:
     return np.isin(np.arange(256), list(symbols.encode()))
 
 
-_ENDS_SENTENCE, _GAP, _BLANK = _among(".?!"), _among(" \t\r\n\0"), _among(" \t")
-_BULLET, _STOP, _LETTER = _among("-*"), _among(".)"), _among("abcdefgh")
-_DIGIT, _UPPER = _among("0123456789"), _among("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+def _classes(**members: str) -> bytes:
+    """A table for ``bytes.translate``: one letter for each class of bytes, "o" for all others."""
+    table = bytearray(b"o" * 256)
+    for letter, symbols in members.items():
+        for byte in symbols.encode():
+            table[byte] = ord(letter)
+    return bytes(table)
 
-_KINDS = np.array([_UPPER, _DIGIT, np.arange(256) >= 128], dtype=np.float64).T
-_FINAL = np.array([_among("?"), _among(":"), _among("."), _among("`>")])
+
+_HEADS = _classes(b="-*", d="0123456789", s=".)", a="abcdefgh", n="\n")
+"""Classes of the first bytes of tokens, which tell lines apart: "ds" begins a numbered line."""
+_SENTENCES = _classes(e=".?!", g=" \t\r\n\0")
+_UPPER = _among("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+_KINDS = np.array([_UPPER, _among("0123456789"), np.arange(256) >= 128], dtype=np.float64).T
+_FINAL = np.array([_among("?"), _among(":"), _among("."), _among("`>")]).T.tolist()
+_IS_UPPER = _UPPER.tolist()
 
 _BOTH_GROUPS = np.array([LEXICON.group, LEXICON.second_group], dtype=np.intp).T.copy()
 
-_SHAPE = (
+_TEXT_SHAPE = (
     "log_chars log_words word_len unique_words upper digits non_ascii log_lines max_line "
     "first_line last_line last_paragraph blank_lines indented bullets numbered options "
     "log_sentences ends_question ends_colon ends_stop ends_code starts_upper last_question "
     "opener second_opener last_opener"
 )
+_SHAPE = _TEXT_SHAPE.split()
+_READ_FROM = _SHAPE.index("log_lines")
 _LOGGED = (
     "log_chars log_words log_lines max_line first_line last_line last_paragraph blank_lines "
     "bullets numbered options log_sentences"
 )
 
 NAMES: tuple[str, ...] = (
-    *_SHAPE.split(),
+    *_SHAPE,
     *(f"count {symbol}" for symbol in _COUNTED),
     *(f"group {group}" for group in GROUPS),
 )
@@ -59,128 +72,100 @@ def surface_features(
     before clipping, ``distinct`` (n) the numbers of different words.
     """
     size = np.maximum(1, tokens.last - tokens.first)
-    words, paragraph = tokens.word.nonzero()[0], _last_paragraphs(tokens)
-    offsets = words.searchsorted(tokens.offsets)
-    some = np.maximum(1, offsets[1:] - offsets[:-1])
-    shape = [
-        np.maximum(chars, tokens.last - tokens.first),
-        offsets[1:] - offsets[:-1],
-        _letters(tokens, words, offsets) / some,
-        distinct / some,
-        *((counts @ _KINDS).T / size),
-        *_lines(tokens, paragraph),
-        *_ends(tokens, size),
-        *_openers(tokens, words, offsets, matches.unigrams, paragraph),
-    ]
+    word = tokens.word.tobytes()
+    words = np.array([word.count(1, a, b) for a, b in pairwise(tokens.offsets.tolist())])
+    some = np.maximum(1, words)
     out = np.empty((len(tokens), len(NAMES)))
-    split = len(_SHAPE.split())
-    out[:, :split] = np.concatenate(shape).reshape(split, -1).T
+    split = len(_SHAPE)
+    out[:, 0] = np.maximum(chars, tokens.last - tokens.first)
+    out[:, 1] = words
+    out[:, 2] = _letters(tokens) / some
+    out[:, 3] = distinct / some
+    out[:, 4:_READ_FROM] = counts @ _KINDS / size[:, None]
+    out[:, _READ_FROM:split] = _read(tokens, matches.unigrams)
     out[:, split : split + len(_COUNTED)] = counts.take(_COUNTED_BYTES, axis=1)
     np.log1p(out, out=out, where=_LOGS)
     out[:, split + len(_COUNTED) :] = groups(tokens, matches)
     return out
 
 
-def _letters(tokens: Tokens, words: Indices, offsets: Indices) -> Indices:
-    """The bytes of the words of each text (n); ``offsets`` (n + 1) are the texts' first words."""
-    sums = np.zeros(len(words) + 1, dtype=np.intp)
-    (tokens.ends.take(words) - tokens.starts.take(words)).cumsum(out=sums[1:])
-    return sums.take(offsets[1:]) - sums.take(offsets[:-1])
+def _letters(tokens: Tokens) -> Indices:
+    """The bytes of the words of each text (n)."""
+    sums = np.zeros(len(tokens.word) + 1, dtype=np.intp)
+    ((tokens.ends - tokens.starts) * tokens.word).cumsum(out=sums[1:])
+    ends = sums.take(tokens.offsets)
+    return np.asarray(ends[1:] - ends[:-1])
 
 
-def _lines(tokens: Tokens, paragraph: Indices) -> list[Array]:
-    """Features of the lines of each text, read from the first bytes of each line."""
-    breaks = tokens.data == NEWLINE
-    breaks[tokens.last] = True
-    ends = breaks.nonzero()[0]
-    starts = np.concatenate([_NOTHING, ends[:-1] + 1])
-    sizes = ends - starts
-    last = ends.searchsorted(tokens.last)
-    first = np.concatenate([_NOTHING, last[:-1] + 1])
-    lines = last - first + 1
-    marks = _openings(tokens, starts, lines)
-    marks &= sizes > 0
-    indented, bullets, numbered, options, filled = np.add.reduceat(
-        marks, first, axis=1, dtype=np.intp
-    )
-    return [
-        lines,
-        np.maximum.reduceat(sizes, first),
-        sizes.take(first),
-        sizes.take(last),
-        tokens.last - paragraph,
-        lines - filled,
-        indented / lines,
-        bullets,
-        numbered,
-        options,
-    ]
+def _read(tokens: Tokens, entry: Indices) -> list[tuple[float, ...]]:
+    """The features of _SHAPE from _READ_FROM on, text by text.
 
-
-def _openings(tokens: Tokens, starts: Indices, lines: Indices) -> NDArray[np.bool_]:
-    """Whether each line from ``starts`` on is indented, a bullet, numbered, an option, or a line.
-
-    ``lines`` (n) are the numbers of lines of the texts.
+    Methods of bytes read a text in less time than numpy takes for its operations. ``entry`` (t) is
+    the lexicon's entry of each token.
     """
-    data, at = tokens.data, tokens.starts.searchsorted(starts)
-    where = np.concatenate([tokens.starts, _NO_TOKENS])
-    first, second = where.take(at), where.take(at + 1)
-    # The tokens behind a text's last line are those of the next text of the batch.
-    left = tokens.offsets[1:].repeat(lines) - at
-    opening, stop = data.take(first), _STOP.take(data.take(second)) & (left > 1)
-    marks = np.empty((5, len(starts)), dtype=np.bool_)
-    marks[4] = True
-    _BLANK.take(data.take(starts), out=marks[0])
-    np.logical_and(_BULLET.take(opening), left > 0, out=marks[1])
-    np.logical_and(_DIGIT.take(opening), stop, out=marks[2])
-    np.logical_and(_LETTER.take(opening), stop & (second == first + 1), out=marks[3])
-    return marks
-
-
-def _last_paragraphs(tokens: Tokens) -> Indices:
-    """The position in ``data`` at which the last paragraph of each text starts (n)."""
-    breaks = (tokens.data == NEWLINE).nonzero()[0]
-    after = breaks[1:][breaks[1:] - breaks[:-1] == 1] + 1
-    out = tokens.first.copy()
-    if len(after):
-        out[tokens.last.searchsorted(after)] = after  # the last assignment of a text stays
+    raw, data = tokens.raw.tobytes(), tokens.data.tobytes()
+    heads, word = tokens.opening.tobytes().translate(_HEADS), tokens.word.tobytes()
+    offsets = tokens.offsets.tolist()
+    code = LEXICON.opener.take(entry)
+    out = []
+    spans = zip(tokens.first.tolist(), tokens.last.tolist(), pairwise(offsets), strict=True)
+    for first, last, (start, end) in spans:
+        text = data[first:last]
+        lines, paragraph = _lines(text)
+        tail = int(tokens.starts.searchsorted(first + paragraph)) if paragraph else start
+        opener = word.find(_WORD, start, end)
+        second = word.find(_WORD, opener + 1, end) if opener >= 0 else -1
+        openers = (opener, second, word.find(_WORD, tail, end))
+        out.append(
+            (
+                *lines,
+                *_items(heads, tokens, start, end),
+                *_ends(text, raw[first : first + 1]),
+                *[_MISSING if at < 0 else code.item(at) for at in openers],
+            )
+        )
     return out
 
 
-def _ends(tokens: Tokens, size: Indices) -> list[Array]:
-    """Sentences, last byte, first byte, and the distance of the last question mark to the end."""
-    data = tokens.data
-    marks = _ENDS_SENTENCE.take(data[:-1]).nonzero()[0]
-    stops = marks[_GAP.take(data.take(marks + 1))]
-    sentences = np.bincount(tokens.last.searchsorted(stops), minlength=len(tokens))
-    asks = marks[data.take(marks) == ord("?")]
-    asking = tokens.last.searchsorted(asks)
-    question = np.zeros(len(tokens))
-    question[asking] = asks - tokens.first.take(asking) + 1
-    return [
-        sentences,
-        *_FINAL.take(data.take(tokens.last - 1), axis=1),
-        _UPPER.take(tokens.raw.take(tokens.first)),
-        1.0 - question / size,
-    ]
+def _lines(text: bytes) -> tuple[tuple[float, ...], int]:
+    """Sizes of the lines of a text, and the position of the last paragraph."""
+    lines = text.split(b"\n")
+    number = len(lines)
+    if number == 1:
+        size = len(text)
+        return (1, size, size, size, size, not size, text.startswith((b" ", b"\t"))), 0
+    sizes = list(map(len, lines))
+    indented = sum(line.startswith((b" ", b"\t")) for line in lines)
+    paragraph = text.rfind(b"\n\n") + 2 if 0 in sizes else 0
+    paragraph = 0 if paragraph == 1 else paragraph
+    last = len(text) - paragraph
+    return (number, max(sizes), sizes[0], sizes[-1], last, sizes.count(0), indented / number), (
+        paragraph
+    )
 
 
-def _openers(
-    tokens: Tokens, words: Indices, offsets: Indices, entry: Indices, paragraph: Indices
-) -> list[Array]:
-    """Opener codes of the first two words and of the last paragraph's first word.
+def _items(heads: bytes, tokens: Tokens, start: int, end: int) -> tuple[int, int, int]:
+    """Bullets, numbered lines and options of the text that has the tokens ``start`` to ``end``.
 
-    ``words`` are the tokens that are words, ``offsets`` (n + 1) the texts' first of them. A word
-    that is no opener has code -1, a missing word -2.
+    ``heads`` are the classes _HEADS of the first bytes of all tokens.
     """
-    first, end = offsets[:-1], offsets[1:]
-    last = words.searchsorted(tokens.starts.searchsorted(paragraph))
-    word = np.concatenate([first, first + 1, last])
-    missing = word >= np.concatenate([end, end, end])
-    at = np.concatenate([words, _NOTHING]).take(np.minimum(word, len(words)))
-    code = LEXICON.opener.take(entry.take(at, mode="clip")) if len(entry) else np.empty(len(word))
-    code[missing] = _MISSING
-    return [*code.reshape(3, -1)]
+    own = b"n" + heads[start:end]  # the first line begins without a line break
+    options = 0
+    at = own.find(b"nas")
+    while at >= 0:
+        first = start + at  # one letter, and the stop right behind it
+        options += int(tokens.starts[first + 1] - tokens.starts[first]) == 1
+        at = own.find(b"nas", at + 1)
+    return own.count(b"nb"), own.count(b"nds"), options
+
+
+def _ends(text: bytes, head: bytes) -> tuple[float, ...]:
+    """Sentences, last byte, first byte, and the distance of the last question mark to the end."""
+    sentences = (text + b"\0").translate(_SENTENCES).count(b"eg")
+    question = text.rfind(b"?") + 1
+    final = _FINAL[text[-1] if text else 0]
+    upper = bool(head) and _IS_UPPER[head[0]]
+    return (sentences, *final, upper, 1.0 - question / max(1, len(text)))
 
 
 def groups(tokens: Tokens, matches: LexiconMatches) -> Array:

@@ -69,8 +69,8 @@ class Tokens:
     ``data[first[i]:last[i]]`` and has the tokens ``offsets[i]`` to ``offsets[i + 1]``.
 
     Each token has its ``text`` (0 to n - 1), its position in ``data`` (``starts`` and ``ends``),
-    its ``hashes`` entry, and ``word``: whether the token is a run of letters, digits and
-    underscores.
+    its first byte in ``opening``, its ``hashes`` entry, and ``word``: whether the token is a run of
+    letters, digits and underscores.
     """
 
     raw: Bytes
@@ -80,16 +80,13 @@ class Tokens:
     text: Indices
     starts: Indices
     ends: Indices
+    opening: Bytes
     word: Flags
     hashes: Hashes
     offsets: Indices
 
     def __len__(self) -> int:
         return len(self.first)
-
-    def per_text(self, tokens: Flags) -> Indices:
-        """The number of marked tokens of each text (n)."""
-        return np.bincount(self.text[tokens], minlength=len(self))
 
     def near_ends(self, before: int, behind: int) -> Flags:
         """Whether each token starts up to ``before`` bytes behind the beginning of its text or up
@@ -134,6 +131,7 @@ def tokenise(texts: Sequence[str]) -> Tokens:
         text=np.arange(len(encoded)).repeat(offsets[1:] - offsets[:-1]),
         starts=starts,
         ends=ends,
+        opening=data.take(starts),
         word=kinds.take(at) == WORD,
         hashes=(sums.take(ends) - sums.take(starts)) * _INVERSE.take(starts),
         offsets=offsets,
