@@ -367,8 +367,8 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         file="predictor/fast/doubt.py",
-        old="np.hypot(_left(inputs) * np.maximum(unfamiliar, unseen), untuned)",
-        new="np.hypot(_left(inputs) * np.hypot(unfamiliar, unseen), untuned)",
+        old="hypot(left * max(unseen, slopes",
+        new="hypot(left * hypot(unseen, slopes",
         test=(
             "tests/predictor/fast/test_doubt.py::"
             "test_the_larger_doubt_counts_where_model_and_kind_are_both_new"
@@ -377,8 +377,8 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         file="predictor/fast/doubt.py",
-        old="inputs.take(_SIGNS, axis=1) > 0).all(axis=1)",
-        new="inputs.take(_SIGNS, axis=1) > 0).any(axis=1)",
+        old="all(sign > 0 for sign in signs)",
+        new="any(sign > 0 for sign in signs)",
         test=(
             "tests/predictor/fast/test_doubt.py::"
             "test_an_agent_that_goes_on_with_its_task_leaves_half_of_the_doubt"
