@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from predictor.arrays import Array, Flags
+from predictor.arrays import Array, Flags, Single
 from predictor.features.characters import SCRIPTS
 from predictor.features.definition import CONTEXT_NAMES, LEXICAL_NAMES, TextFeatures
-from predictor.features.prior import priors
+from predictor.features.prior import Stated, stated_priors
 from predictor.features.prior_factors import BARE_FORMS
 from predictor.features.prior_table import LINES
 
@@ -52,7 +52,7 @@ _IN_CODE = 0.1
 Such tasks mention words, lines, items and limits that are not of the answer, and the text model
 knows them well: moved by the priors, its out-of-fold errors on Apps and Mbpp doubled.
 """
-_BARE = np.array([bool(BARE_FORMS & set(line.forms)) for line in LINES])
+_BARE = [bool(BARE_FORMS & set(line.forms)) for line in LINES]
 _SHORT, _LOG_TOKENS = np.log(150), LEXICAL_NAMES.index("log_tokens")
 """Log tokens of a message in which a demand for a bare answer is the user's own.
 
@@ -75,7 +75,7 @@ def watched(features: TextFeatures) -> Array:
     return np.concatenate([features.lexical, features.context], axis=1).take(WATCHED, axis=1)
 
 
-def novelty(values: Array, low: Array, high: Array) -> Array:
+def novelty(values: Array, low: Array | Single, high: Array | Single) -> Array:
     """How far requests are from the training data: strange and unfamiliar (n x 2).
 
     ``values`` (n x d) are watched features, ``low`` and ``high`` (k x d) their ranges in each of k
@@ -87,14 +87,18 @@ def novelty(values: Array, low: Array, high: Array) -> Array:
     precision, which the served log keeps, so that a logged request is as novel as it was.
     """
     single = values[:, None].astype(np.float32)
-    outside = single < low.astype(np.float32)
-    outside |= single > high.astype(np.float32)
-    near = outside.sum(axis=2).min(axis=1)
-    out = np.empty((len(values), 2))
-    out[:, 0] = np.log1p(near)
-    out[:, 1] = outside.all(axis=1).take(KINDS, axis=1).sum(axis=1)
-    out[:, 1] += np.clip((near - _USUAL) / _UNLIKE, 0.0, 1.0)
+    outside = single < low.astype(np.float32, copy=False)
+    outside |= single > high.astype(np.float32, copy=False)
+    near = outside.sum(axis=2).min(axis=1).tolist()
+    out = np.zeros((len(values), 2))
+    out[:, 0] = _LOGS.take(near)
+    if any(near):  # otherwise nothing is outside all kinds' ranges
+        out[:, 1] = outside.take(KINDS, axis=2).all(axis=1).sum(axis=1)
+        out[:, 1] += [min(max((number - _USUAL) / _UNLIKE, 0.0), 1.0) for number in near]
     return out
+
+
+_LOGS = np.log1p(np.arange(len(WATCHED) + 1))
 
 
 def ranges(values: Array) -> Array:
@@ -120,18 +124,28 @@ class Evidence:
     shifts: Array
     low: Array
     high: Array
+    _single: tuple[Single, Single] = field(init=False, repr=False, compare=False)
+    """``low`` and ``high`` as they are compared."""
+
+    def __post_init__(self) -> None:
+        single = self.low.astype(np.float32), self.high.astype(np.float32)
+        object.__setattr__(self, "_single", single)
 
     def columns(self, features: TextFeatures) -> Array:
         """The columns NAMES of n requests."""
-        prior = priors(features.lexical, features.context)
-        doubtful = is_code(features) & ~(_BARE.take(prior.line) & is_short(features))
-        strength = prior.strength * np.where(doubtful, _IN_CODE, 1.0)
-        out = np.empty((len(strength), len(NAMES)))
-        out[:, :2] = novelty(watched(features), self.low, self.high)
-        out[:, 2] = prior.location + self.shifts.take(prior.line)
-        out[:, 3] = prior.spread
-        out[:, 4] = self.shares.take(prior.line) * strength
+        whole = np.concatenate([features.lexical, features.context], axis=1)
+        code, short = is_code(features).tolist(), is_short(features).tolist()
+        out = np.empty((len(whole), len(NAMES)))
+        out[:, :2] = novelty(whole.take(WATCHED, axis=1), *self._single)
+        out[:, 2:] = list(map(self._moved, stated_priors(whole), code, short))
         return out
+
+    def _moved(self, stated: Stated, code: bool, short: bool) -> tuple[float, float, float]:
+        """The last three columns of a request, which is a task with ``code`` or a ``short`` one."""
+        location, spread, _, line, strength = stated
+        if code and not (short and _BARE[line]):
+            strength *= _IN_CODE
+        return location + self.shifts.item(line), spread, self.shares.item(line) * strength
 
     @classmethod
     def from_arrays(cls, stored: Mapping[str, NDArray[Any]]) -> Evidence:

@@ -111,23 +111,40 @@ class Prior:
 
 def priors(lexical: Array, context: Array) -> Prior:
     """The priors of n requests from ``TextFeatures.lexical`` and ``TextFeatures.context``."""
-    read = np.concatenate([lexical, context], axis=1).take(_READ, axis=1)
-    rows, at = (read[:, :_ITEMS] > 0).nonzero()
-    marks: list[dict[int, float]] = [{} for _ in read]
-    for row, mark, value in zip(rows.tolist(), at.tolist(), read[rows, at].tolist(), strict=True):
-        marks[row][mark] = value if mark < len(FORMS) else 1.0
-    others = read[:, _ITEMS:].tolist()
-    found = np.array(list(map(_prior, marks, others)), dtype=np.float64).reshape(-1, 5)
-    location, spread, trust, line, strength = found.T
+    each = stated_priors(np.concatenate([lexical, context], axis=1))
+    location, spread, trust, line, strength = np.array(each, dtype=np.float64).reshape(-1, 5).T
     return Prior(location, spread, trust, line.astype(np.intp), strength)
 
 
-def _prior(marks: dict[int, float], row: list[float]) -> tuple[float, float, float, int, float]:
-    """The fields of ``Prior`` for one request.
+Stated = tuple[float, float, float, int, float]
+"""The fields of ``Prior`` for one request."""
 
-    ``marks`` are the marks that hold, by index: the strengths of the forms, and 1 for those of
-    _PRESENT. ``row`` are the columns _READ from the items on.
+
+def stated_priors(features: Array) -> list[Stated]:
+    """The prior of each of n requests from its features, lexical and context (n x d)."""
+    read = features.take(_READ, axis=1)
+    held, others = (read[:, :_ITEMS] > 0).tobytes(), read[:, _ITEMS:].tolist()
+    marks = [_marks(held, read, row) for row in range(len(read))]
+    return list(map(_prior, marks, others))
+
+
+def _marks(held: bytes, read: Array, row: int) -> dict[int, float]:
+    """The marks up to the items that hold: the strengths of the forms, and 1 for _PRESENT.
+
+    ``held`` has a byte for each of these marks of all rows: whether it holds.
     """
+    marks: dict[int, float] = {}
+    start, end = row * _ITEMS, (row + 1) * _ITEMS
+    at = held.find(1, start, end)
+    while at >= 0:
+        mark = at - start
+        marks[mark] = read.item(row, mark) if mark < len(FORMS) else 1.0
+        at = held.find(1, at + 1, end)
+    return marks
+
+
+def _prior(marks: dict[int, float], row: list[float]) -> Stated:
+    """The prior of one request; ``row`` are the columns _READ from the items on."""
     _add_marks(marks, row)
     trust, at = _most_trusted(marks)
     if not trust:
