@@ -104,6 +104,38 @@ async def test_what_cannot_be_forecast_is_refused_with_the_remedy(
         assert fault.lower() in answer["error"]["message"].lower()
 
 
+async def _endless(sent: list[int]) -> AsyncIterator[bytes]:
+    """A body that goes on until the connection ends, after more than may come."""
+    part = b" " * 2**20
+    while True:
+        sent.append(len(part))
+        yield part
+        if sum(sent) > 2 * MOST_BYTES:
+            await asyncio.Event().wait()
+
+
+async def test_no_more_of_a_body_is_read_than_may_come(predictor: TieredPredictor) -> None:
+    sent: list[int] = []
+    async with (
+        serving(hints_of(predictor)) as (session, url),
+        asyncio.timeout(PATIENCE_S),
+        session.post(url + "/v1/forecasts", data=_endless(sent)) as response,
+    ):
+        assert response.status == 413
+
+
+@pytest.mark.parametrize("field", ["messages", "prompt", "input"])
+async def test_the_text_of_each_api_is_read(predictor: TieredPredictor, field: str) -> None:
+    texts = ("Reply with yes or no.", "Write a long and detailed essay about the history of Rome.")
+    short, long = await hints_of(predictor).of([_with_text(field, text) for text in texts])
+    assert long.mean > 2 * short.mean
+
+
+def _with_text(field: str, text: str) -> dict[str, Any]:
+    messages = [{"role": "user", "content": text}]
+    return {"model": "m", field: messages if field == "messages" else text}
+
+
 class _Stuck(TieredPredictor):
     """A predictor that forecasts once it is let go."""
 
@@ -122,6 +154,16 @@ async def test_a_late_predictor_costs_no_more_than_the_budget(predictor: TieredP
         assert (first.tier, second.tier, second.quantiles[-1]) == ("recent", "recent", 9)
     finally:
         stuck.go.set()
+
+
+async def test_a_predictor_that_keeps_within_the_budget_is_waited_for(
+    predictor: TieredPredictor,
+) -> None:
+    slow = _Stuck(predictor.model)
+    slow.go = threading.Event()
+    asyncio.get_running_loop().call_later(0.5, slow.go.set)
+    (hint,) = await hints_of(slow).of([chat("m")])
+    assert hint.tier == "fast"
 
 
 async def test_without_a_predictor_it_is_not_ready() -> None:
@@ -143,6 +185,7 @@ async def test_grpc_gives_the_same(predictor: TieredPredictor) -> None:
             (expected,) = await hints.of([chat("m")])
             for one in reply.forecasts:  # the size of a batch changes the last digits
                 assert tuple(one.quantiles) == pytest.approx(expected.quantiles, rel=1e-4)
+            assert reply.forecasts[0].mean == pytest.approx(expected.mean, rel=1e-3)
             assert reply.forecasts[0].tier == "fast"
             with pytest.raises(GRPCError, match="not JSON"):
                 await call(ForecastRequest(requests=[b"{"]))
