@@ -12,8 +12,9 @@ import pytest
 from gateway.emulator import EmbeddedEmulator
 from gateway.emulator.app import EmulatorConfig
 from scheduler.sim.engine_config import EngineConfig
-from tests.gateway.harness import Gateway, chat, forced, gateway, hang_up, until
+from tests.gateway.harness import Gateway, chat, forced, gateway, hang_up, listening, until
 from tests.gateway.picker.envoy import behind_envoy
+from tests.gateway.stage import KV_TOKENS, SLOTS, Stage, burst, play
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -60,3 +61,26 @@ async def test_a_burst_is_dispatched_in_the_order_of_the_gateway_itself(
         async with behind_envoy(tmp_path, worker.url, **settings) as front:
             assert await _dispatched(front.url, front.gateway, session) == expected
     assert expected == sorted(LIMITS)
+
+
+@pytest.mark.parametrize("kv_tokens", [None, KV_TOKENS])
+async def test_a_seeded_run_through_envoy_starts_as_in_the_gateway_itself(
+    tmp_path: Path, session: aiohttp.ClientSession, needs_envoy: None, kv_tokens: int | None
+) -> None:
+    asked, slots = burst(60), SLOTS if kv_tokens is None else 64
+    settings: dict[str, Any] = {
+        "worker": {"max_num_seqs": slots, "kv_tokens": kv_tokens},
+        "scheduling": {"engine_queue": 0, "ageing": 0.0},  # the machine's clock has no say
+    }
+    stage = Stage()
+    async with listening(stage.app) as worker:
+        async with gateway(worker, **settings) as direct:
+            expected = await play(direct.url, direct, stage, asked, session)
+        async with behind_envoy(tmp_path, worker, **settings) as front:
+            there = await play(front.url, front.gateway, stage, asked, session)
+    most = max(map(len, expected.starts))
+    assert most == SLOTS if kv_tokens is None else 3 <= most < 20, "what bounds is what should"
+    if kv_tokens is None:
+        assert there.starts == expected.starts
+    # what an answer holds by now is reckoned by the machine's clock while it tells no tokens
+    assert there.normalised == pytest.approx(expected.normalised, rel=0.05)
