@@ -105,7 +105,7 @@ class Kills:
             begun = monotonic()
             if name != "scheduler":
                 self.uncounted += len(self._load.outcomes) - before
-            await until_async(lambda n=name, pid=pids[name]: self._back(n, pid), f"{name} is back")  # type: ignore[misc]
+            await until_async(lambda n=name, pid=pids[name]: self._back(n, pid), f"{name} is back")
             await self._gateway.until_ready()
             self.recovered_s.append(monotonic() - begun)
 

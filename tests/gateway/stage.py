@@ -92,7 +92,10 @@ async def play(
         await until(lambda n=number: running.scheduler.waiting == n, "it waits")  # type: ignore[misc]
     dispatcher.apply(running.scheduler.pause(False))
     tokens = {one.name: one.tokens for one in asked}
-    starts, ends, running_now, now, left = [], {}, {}, 0, len(asked)
+    starts: list[list[str]] = []
+    ends: dict[str, int] = {}
+    running_now: dict[str, int] = {}
+    now, left = 0, len(asked)
     while True:
         await until(
             lambda n=left: (
