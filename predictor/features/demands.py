@@ -9,14 +9,12 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 from functools import reduce
-from itertools import pairwise
 from operator import or_
 
 import numpy as np
 
-from predictor.arrays import Array, Indices
+from predictor.arrays import Array
 from predictor.features.demand_words import FORMS, GROUPS, PIECES, TABLE
-from predictor.features.phrase_table import Masks
 from predictor.features.tokens import Tokens
 
 NAMES = tuple(f"asks {form}" for form in FORMS)
@@ -29,10 +27,7 @@ _TITLED = 120  # bytes of a message that may name the piece alone: "haiku about 
 _ALONE = 0.5  # strength of a piece without a word for writing
 
 
-def _bits(*groups: str) -> int:
-    return int(TABLE.bits(*groups))
-
-
+_bits = TABLE.bits
 _ALL, _PIECES = _bits(*GROUPS), _bits(*PIECES)
 _ONLY, _ANSWER, _BARE, _CREATE = (
     _bits("only"),
@@ -42,8 +37,8 @@ _ONLY, _ANSWER, _BARE, _CREATE = (
 )
 _ONLY_WHEN = _bits("only_when")
 _OPTIONS, _CHOICE = _bits("option_b", "option_c"), _bits("choice")
-_NOT, _NOT_OF_TWO, _NEGATIONS = _bits("not"), _bits("not2"), TABLE.bits("not", "not2")
-_NEVER_NEGATED = TABLE.bits("not", "not2", "bare", "answer")
+_NOT, _NOT_OF_TWO, _NEGATIONS = _bits("not"), _bits("not2"), _bits("not", "not2")
+_NEVER_NEGATED = _bits("not", "not2", "bare", "answer")
 _NOUNS = tuple(
     (_bits(f"n_{form.removesuffix('_only')}"), _bits(form))
     for form in ("number", "label", "letter", "code_only")
@@ -62,8 +57,7 @@ _SHORT = (
 )
 """The most bytes of a message of which a form counts, but with some other form in any."""
 _TASKS = _bits(*PIECES, "translate", "summarise", "rewrite", "explain", "list", "maths", "fix")
-_ONE = np.uint64(1)
-_SHIFTS = np.arange(len(FORMS), dtype=np.uint64)  # the forms are the first groups
+_OF_FORMS = (1 << len(FORMS)) - 1  # the forms are the first groups
 
 _PART = ("explain", "opinion", "fix", "list", "detail", "maths", "plan")
 _NO_PART = ("continue", "greeting", "fact", "choice", *PIECES)
@@ -78,10 +72,15 @@ _Hits = list[tuple[int, int]]
 def demands(tokens: Tokens) -> Array:
     """The strengths (0 to 1) of the demands NAMES in n messages of a user, n x len(NAMES)."""
     sizes = (tokens.last - tokens.first).tolist()
-    found = [_demanded(hits, size) for hits, size in zip(_read(tokens), sizes, strict=True)]
-    masks = np.array(found, dtype=np.uint64).reshape(-1, 2, 1)
-    columns = ((masks >> _SHIFTS) & _ONE).astype(np.float64)
-    return np.asarray(columns[:, 0] + _ALONE * columns[:, 1])
+    out = np.zeros((len(tokens), len(NAMES)))
+    for row, (hits, size) in enumerate(zip(_read(tokens), sizes, strict=True)):
+        for forms, strength in zip(_demanded(hits, size), (1.0, _ALONE), strict=True):
+            left = forms & _OF_FORMS
+            while left:
+                form = left.bit_length() - 1
+                out[row, form] += strength
+                left ^= 1 << form
+    return out
 
 
 def system_demands(tokens: Tokens) -> Array:
@@ -92,19 +91,24 @@ def system_demands(tokens: Tokens) -> Array:
 def _read(tokens: Tokens) -> list[_Hits]:
     """The phrases near the ends of each text; a negated phrase does not count."""
     masks = TABLE.find(tokens, tokens.near_ends(_ENDS - 1, _ENDS).nonzero()[0])
-    at = masks.nonzero()[0]
-    _negate(masks, tokens.text, at)
-    starts = tokens.starts.take(at) - tokens.first.take(tokens.text.take(at))
-    hits = list(zip(starts.tolist(), masks.take(at).tolist(), strict=True))
-    return [hits[a:b] for a, b in pairwise(at.searchsorted(tokens.offsets).tolist())]
+    _negate(masks, tokens)
+    first = tokens.first.tolist()
+    hits: list[_Hits] = [[] for _ in first]
+    for token in sorted(masks):
+        text = tokens.text.item(token)
+        hits[text].append((tokens.starts.item(token) - first[text], masks[token]))
+    return hits
 
 
-def _negate(masks: Masks, text: Indices, at: Indices) -> None:
+def _negate(masks: dict[int, int], tokens: Tokens) -> None:
     """Take from the phrases behind a negation, in place, the groups that it denies."""
-    negations = at[(masks[at] & _NEGATIONS).nonzero()[0]].tolist()
-    for token in negations:
+    for token in [token for token, groups in masks.items() if groups & _NEGATIONS]:
         for bits, ahead in ((_NOT, token + 1), (_NOT_OF_TWO, token + 2)):
-            if int(masks[token]) & bits and ahead < len(text) and text[ahead] == text[token]:
+            if (
+                masks[token] & bits
+                and ahead in masks
+                and tokens.text.item(ahead) == tokens.text.item(token)
+            ):
                 masks[ahead] &= _NEVER_NEGATED
 
 

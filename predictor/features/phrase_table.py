@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import reduce
 from operator import or_
 
@@ -39,6 +39,12 @@ class PhraseTable:
     slots: Bytes
     keys: Hashes
     masks: Masks
+    by_key: Mapping[int, int] = field(init=False, repr=False, compare=False)
+    """``masks`` by ``keys``."""
+
+    def __post_init__(self) -> None:
+        by_key = dict(zip(self.keys.tolist(), self.masks.tolist(), strict=True))
+        object.__setattr__(self, "by_key", by_key)
 
     @classmethod
     def build(cls, phrases: Mapping[str, Iterable[str]]) -> PhraseTable:
@@ -54,35 +60,29 @@ class PhraseTable:
         masks = np.array([found[key] for key in keys.tolist()], dtype=np.uint64)
         return cls(tuple(phrases), slots, keys, masks)
 
-    def bits(self, *groups: str) -> np.uint64:
+    def bits(self, *groups: str) -> int:
         """The mask of some groups; a ValueError for an unknown group."""
-        return np.uint64(reduce(or_, (1 << self.groups.index(group) for group in groups), 0))
+        return reduce(or_, (1 << self.groups.index(group) for group in groups), 0)
 
-    def find(self, tokens: Tokens, starts: Indices) -> Masks:
-        """The groups of the phrases that start at each of the t tokens (t).
+    def find(self, tokens: Tokens, starts: Indices) -> dict[int, int]:
+        """The groups of the phrases that start at the tokens ``starts``, by first token.
 
-        Only phrases that start at the tokens ``starts`` count; a phrase lies within one text.
+        Tokens at which no phrase starts are left out; a phrase lies within one text.
         """
-        found: list[tuple[Indices, Indices, Hashes]] = []
+        found: list[tuple[int, int, int]] = []
         at = last = starts
         keys = tokens.hashes.take(starts)
         while len(at) > _FEW:
             known = self.slots.take(_slot(keys))
             ends = (known >= _ENDS).nonzero()[0]
             if len(ends):
-                found.append((at.take(ends), last.take(ends), keys.take(ends)))
+                parts = at.take(ends).tolist(), last.take(ends).tolist(), keys.take(ends).tolist()
+                found += zip(*parts, strict=True)
             goes_on = (known & _GOES_ON).nonzero()[0]
             at, last = at.take(goes_on), last.take(goes_on) + 1
             keys = (keys.take(goes_on) * _NEXT) ^ tokens.hashes.take(last, mode="clip")
-        rest = zip(at.tolist(), last.tolist(), keys.tolist(), strict=True)
-        few = [
-            (first, *phrase)
-            for first, end, key in rest
-            for phrase in self._read_on(tokens.hashes, end, key)
-        ]
-        if few:
-            where = np.array([phrase[:2] for phrase in few])
-            found.append((*where.T, np.array([phrase[2] for phrase in few], dtype=np.uint64)))
+        for first, end, key in zip(at.tolist(), last.tolist(), keys.tolist(), strict=True):
+            found += [(first, *phrase) for phrase in self._read_on(tokens.hashes, end, key)]
         return self._masks(tokens, found)
 
     def _read_on(self, hashes: Hashes, last: int, key: int) -> Iterator[tuple[int, int]]:
@@ -98,16 +98,14 @@ class PhraseTable:
             last += 1
             key = (key * _NEXT_INT & _WORD) ^ hashes.item(min(last, len(hashes) - 1))
 
-    def _masks(self, tokens: Tokens, found: Sequence[tuple[Indices, Indices, Hashes]]) -> Masks:
-        """The groups (t) of the phrases of ``found``: first token, last token and hash."""
-        masks = np.zeros(len(tokens.text), dtype=np.uint64)
-        if not found:
-            return masks
-        at, last, keys = map(np.concatenate, zip(*found, strict=True))
-        entry = self.keys.searchsorted(keys)
-        whole = self.keys.take(entry, mode="clip") == keys
-        whole &= last < tokens.offsets[tokens.text[at] + 1]
-        np.bitwise_or.at(masks, at[whole], self.masks[entry[whole]])
+    def _masks(self, tokens: Tokens, found: Iterable[tuple[int, int, int]]) -> dict[int, int]:
+        """The groups of the phrases of ``found``: first token, last token and hash."""
+        masks: dict[int, int] = {}
+        ends = tokens.offsets.tolist()
+        for first, last, key in found:
+            mask = self.by_key.get(key, 0)
+            if mask and last < ends[tokens.text.item(first) + 1]:
+                masks[first] = masks.get(first, 0) | mask
         return masks
 
 

@@ -92,6 +92,8 @@ class Tokens:
         """Whether each token starts up to ``before`` bytes behind the beginning of its text or up
         to ``behind`` bytes before the end (t)."""
         near = np.ones(len(self.starts), dtype=bool)
+        if len(self) and int((self.last - self.first).max()) <= before + behind:
+            return near  # the ends of each text meet
         from_head = self.starts.searchsorted(self.first + (before + 1))
         from_tail = self.starts.searchsorted(self.last - behind)
         for start, end in zip(from_head.tolist(), from_tail.tolist(), strict=True):
