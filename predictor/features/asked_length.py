@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from math import isnan, nan
 
 import numpy as np
-from numpy.typing import NDArray
 
 from predictor.arrays import Array, Flags, Indices
+from predictor.features.length_gate import stating
 from predictor.features.length_marks import read_marks
-from predictor.features.length_table import TABLE, UNIT, Kind
+from predictor.features.length_table import Kind
 from predictor.features.lexicon_table import LEXICON, LexiconMatches
 from predictor.features.stated_lengths import Found, Reader, Stated
-from predictor.features.tokens import Hashes, Tokens, tokenise
+from predictor.features.tokens import Tokens
 
 NAMES = ("asked_tokens", "asked_items", "asked_number", "asked_limit", "asked_low")
 LIMIT = NAMES.index("asked_limit")
@@ -32,52 +31,9 @@ _BRIEF = 400  # bytes; in a longer text most numbers are not about the answer
 _YES_OR_NO = 12.0  # tokens of the answer to a demand for yes or no
 _ASSENT = 4.0  # tokens of the answer to a demand for "acknowledged" alone
 
-_NUMERAL, _ARTICLE, _MEASURE, _UNIT, _BEFORE = (np.uint8(1 << bit) for bit in range(5))
-_GATE_MIX, _GATE_SHIFT = np.uint64(0x9E6C63D0876A9A47), np.uint64(45)
-_AFTER_NUMBER, _AFTER_ARTICLE, _BEFORE_NUMBER = 4, 3, 4
-"""Tokens between a number and what it counts."""
-_AROUND = max(_AFTER_NUMBER, _BEFORE_NUMBER)
-_STEPS = np.array([*range(-_BEFORE_NUMBER, 0), *range(1, _AFTER_NUMBER + 1)])
 _READ_BEFORE, _READ_AFTER = 12, 14
 """Tokens around such a number that are read."""
-_GATED = (
-    (_NUMERAL, Kind.VALUE | Kind.MULTIPLIER | Kind.FIXED),
-    (_ARTICLE, Kind.ARTICLE),
-    (_MEASURE, UNIT | Kind.ITEM | Kind.COUNTER | Kind.MINUTE | Kind.FIXED),
-    (_UNIT, Kind.WORD_UNIT),
-    (_BEFORE, Kind.LISTING | Kind.COUNT | Kind.COUNTING | Kind.WORD_UNIT | Kind.FIXED),
-)
-
-
-def _gate() -> NDArray[np.uint8]:
-    """What a token may be by the first bits of its hash: a numeral, what a number counts."""
-    gate = np.zeros(1 << 19, dtype=np.uint8)
-    for key, entry in TABLE.items():
-        slot = _slots(tokenise([key.decode()]).hashes)[0]
-        for bit, kinds in _GATED:
-            gate[slot] |= bit * bool(entry.kind & kinds)
-    return gate
-
-
-def _slots(hashes: Hashes) -> Indices:
-    return ((hashes * _GATE_MIX) >> _GATE_SHIFT).view(np.intp)
-
-
-_GATE = _gate()
-
-
-def _beside() -> NDArray[np.uint8]:
-    """By what a token may be: what it looks for at each of the _STEPS."""
-    kinds = np.arange(1 << len(_GATED), dtype=np.uint8)[:, None]
-    ahead = np.where(kinds & _NUMERAL, _MEASURE, np.uint8(0)) * (_STEPS > 0)
-    ahead |= (
-        np.where(kinds & _ARTICLE, _UNIT, np.uint8(0)) * (_STEPS > 0) * (_STEPS <= _AFTER_ARTICLE)
-    )
-    back = np.where(kinds & _NUMERAL, _BEFORE, np.uint8(0)) * (_STEPS < 0)
-    return np.asarray(ahead | back, dtype=np.uint8)
-
-
-_BESIDE = _beside()
+_SHORT_ANSWER = LEXICON.yes_or_no | LEXICON.assent
 
 
 def asked_lengths(tokens: Tokens, matches: LexiconMatches) -> Array:
@@ -95,64 +51,47 @@ def asked_lengths(tokens: Tokens, matches: LexiconMatches) -> Array:
     out = np.full((len(tokens), len(NAMES)), nan)
     out[:, 2] = _largest_numbers(tokens, matches, digits.nonzero()[0])
     _fill_stated(out, tokens, _windows(tokens, outer, digits), brief)
-    yes_or_no = matches.text[LEXICON.yes_or_no.take(matches.entry)]
-    for rows, limit in (
-        (yes_or_no[brief[yes_or_no]], _YES_OR_NO),
-        (_assents(tokens, matches, outer), _ASSENT),
-    ):
-        if len(rows):
+    if _SHORT_ANSWER.take(matches.entry).any():  # few texts
+        yes_or_no = matches.text[LEXICON.yes_or_no.take(matches.entry)]
+        for rows, limit in (
+            (yes_or_no[brief[yes_or_no]], _YES_OR_NO),
+            (_assents(tokens, matches, outer), _ASSENT),
+        ):
             out[rows, LIMIT] = np.where(np.isnan(out[rows, LIMIT]), limit, out[rows, LIMIT])
     return np.asarray(np.log1p(out))
 
 
-def _stating(tokens: Tokens, outer: Flags, digits: Flags) -> Indices:
-    """The tokens, near an end of their text, that are numbers near what they may count.
-
-    ``digits`` (t): whether a token begins with a digit.
-    """
-    near = outer.nonzero()[0]
-    kinds = np.zeros(len(near) + 2 * _AROUND, dtype=np.uint8)
-    inner = kinds[_AROUND : _AROUND + len(near)]
-    _GATE.take(_slots(tokens.hashes.take(near)), out=inner)
-    inner[digits.take(near)] = _NUMERAL
-    numbers = (inner & (_NUMERAL | _ARTICLE)).nonzero()[0]
-    if not len(numbers):
-        return numbers
-    around, text = numbers[:, None] + _STEPS, tokens.text.take(near)
-    beside = kinds.take(around + _AROUND) & _BESIDE.take(inner.take(numbers), axis=0)
-    beside *= text.take(around, mode="clip") == text.take(numbers)[:, None]
-    return np.asarray(near.take(numbers.take(beside.any(axis=1).nonzero()[0])))
-
-
-def _windows(tokens: Tokens, outer: Flags, digits: Flags) -> list[Indices]:
+def _windows(tokens: Tokens, outer: Flags, digits: Flags) -> list[list[int]]:
     """Runs of tokens of one text around the numbers that may state lengths."""
-    stated = _stating(tokens, outer, digits)
-    if not len(stated):
-        return []
-    read = np.zeros(len(outer), dtype=bool)
-    around = stated[:, None] + np.arange(-_READ_BEFORE, _READ_AFTER + 1)
-    inside = (around >= 0) & (around < len(outer))
-    own = tokens.text.take(around, mode="clip") == tokens.text[stated][:, None]
-    read[around[inside & own]] = True
-    kept = (read & outer).nonzero()[0]
-    text = tokens.text[kept]
-    edges = (kept[1:] - kept[:-1] > 1) | (text[1:] > text[:-1])
-    cuts = [0, *(edges.nonzero()[0] + 1).tolist(), len(kept)]
-    return [kept[a:b] for a, b in pairwise(cuts)]
+    windows: list[list[int]] = []
+    offsets, near, text, last = tokens.offsets.tolist(), outer.tobytes(), -1, -1
+    for number in stating(tokens, outer, digits):
+        own = tokens.text.item(number)
+        first = max(offsets[own], number - _READ_BEFORE, last + 1)
+        end = min(offsets[own + 1], number + _READ_AFTER + 1)
+        for token in range(first, end):
+            if near[token]:
+                if own != text or token > last + 1:
+                    windows.append([])
+                windows[-1].append(token)
+                text, last = own, token
+    return windows
 
 
-def _read_part(tokens: Tokens, part: Indices, *, brief: bool) -> Found:
-    starts, ends = tokens.starts[part], tokens.ends[part]
-    data = tokens.data[starts[0] : ends[-1]].tobytes()
-    marks = read_marks(data, (starts - starts[0]).tolist(), (ends - starts[0]).tolist())
+def _read_part(tokens: Tokens, part: list[int], *, brief: bool) -> Found:
+    run = slice(part[0], part[-1] + 1)
+    starts, ends = tokens.starts[run], tokens.ends[run]
+    begin = starts.item(0)
+    data = tokens.data[begin : ends.item(-1)].tobytes()
+    marks = read_marks(data, (starts - begin).tolist(), (ends - begin).tolist())
     return Reader(marks, brief=brief).read()
 
 
-def _fill_stated(out: Array, tokens: Tokens, windows: list[Indices], brief: Flags) -> None:
+def _fill_stated(out: Array, tokens: Tokens, windows: list[list[int]], brief: Flags) -> None:
     """Write what the windows state into the rows of their texts, in place."""
     parts: dict[int, list[Found]] = {}
     for window in windows:
-        row = int(tokens.text[window[0]])
+        row = tokens.text.item(window[0])
         parts.setdefault(row, []).append(_read_part(tokens, window, brief=bool(brief[row])))
     for row, found in parts.items():
         _fill(out[row], found)
