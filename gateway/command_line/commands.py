@@ -27,6 +27,7 @@ from gateway.emulator.command import add_emulate_arguments, run_emulate
 from gateway.fronts.command import add_serve_arguments, run_serve
 from gateway.hints.command import add_predict_arguments, run_predict
 from gateway.picker.command import add_picker_arguments, run_picker
+from gateway.remote_scheduler.command import add_scheduler_arguments, run_scheduler
 from gateway.report.command import add_report_arguments, run_report
 from gateway.simulate.command import add_simulate_arguments, run_simulate
 from gateway.usage.command import add_usage_arguments, run_usage
@@ -47,6 +48,11 @@ COMMANDS = {
         "run the scheduler as the endpoint picker of Envoy and other data planes",
         add_picker_arguments,
         run_picker,
+    ),
+    "scheduler": (
+        "run one scheduler for gateways of several processes or machines",
+        add_scheduler_arguments,
+        run_scheduler,
     ),
     "config": (
         "check a configuration, show what is in force, print its schema",

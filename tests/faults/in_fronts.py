@@ -171,6 +171,13 @@ FAULTS: tuple[Fault, ...] = (
         why="A request's id leads to another page, and to a 500",
     ),
     Fault(
+        file="gateway/admin/commands/command.py",
+        old='answer.get("not_heard", ())',
+        new="()",
+        test=_PAGES + "test_a_command_names_the_front_that_did_not_hear",
+        why="lengthwise drain says that it is done, and one front goes on as before",
+    ),
+    Fault(
         file="gateway/remote_scheduler/command.py",
         old="signal.signal(number, signal.SIG_IGN)",
         new="signal.getsignal(number)",

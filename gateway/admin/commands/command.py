@@ -109,12 +109,19 @@ def _drain(client: AdminClient, args: argparse.Namespace) -> int:
             f"no other worker takes requests for {', '.join(models)}: its requests wait for "
             "queue.no_worker_grace_s, then they are answered 503"
         )
+    _tell_who_has_not_heard(answer)
     while args.wait and answer["in_flight"]:
         time.sleep(LOOK_S)
         answer = client.post("/admin/drain", {"worker": worker})
     if args.wait:
         print(f"{worker} is idle")
     return 0
+
+
+def _tell_who_has_not_heard(answer: dict[str, Any]) -> None:
+    """Name the fronts of a gateway of several that did not answer."""
+    for name in answer.get("not_heard", ()):
+        print(f"{name} has not answered: this holds there once it does")
 
 
 def run_undrain(args: argparse.Namespace) -> int:
@@ -126,6 +133,7 @@ def _undrain(client: AdminClient, args: argparse.Namespace) -> int:
     answer = client.post("/admin/undrain", {"worker": args.worker})
     still = " once its configuration no longer says draining" if answer["draining"] else ""
     print(f"{answer['worker']} gets requests again{still}")
+    _tell_who_has_not_heard(answer)
     return 0
 
 
@@ -140,6 +148,7 @@ def _pause(client: AdminClient, args: argparse.Namespace) -> int:
         f"paused: {answer['waiting']} requests wait, new ones too; `lengthwise resume` goes on, "
         "and so does a restart of the gateway"
     )
+    _tell_who_has_not_heard(answer)
     return 0
 
 
@@ -151,6 +160,7 @@ def run_resume(args: argparse.Namespace) -> int:
 def _resume(client: AdminClient, args: argparse.Namespace) -> int:
     answer = client.post("/admin/resume")
     print(f"requests go to the workers again; {answer['waiting']} wait")
+    _tell_who_has_not_heard(answer)
     return 0
 
 

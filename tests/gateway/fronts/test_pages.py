@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
+import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from gateway.admin.listener import admin_listening, admin_sockets
+from gateway.cli import main
 from gateway.config.admin import Admin
 from gateway.fronts.asking import Answer, Asked
 from gateway.fronts.group import Group
@@ -31,7 +33,9 @@ class Front:
     async def answer(self, request: Request) -> Response:
         """Note the question as it came."""
         self.asked.append(request.scope["raw_path"].decode() + "?" + request.url.query)
-        return JSONResponse({"error": {"code": "no", "message": "no"}, "in_flight": 1}, 200)
+        told = {"error": {"code": "no", "message": "no"}, "in_flight": 0, "worker": "http://w:1"}
+        told |= {"kept_over_restarts": False, "models_without_worker": [], "draining": False}
+        return JSONResponse({**told, "paused": True, "waiting": 0})
 
     async def refuse(self, request: Request) -> Response:
         """Note the question, and refuse it."""
@@ -100,3 +104,13 @@ async def test_a_front_that_did_not_hear_is_named_and_told_once_it_answers(tmp_p
             assert '"not_heard":[]' in text
             telling.cancel()
             await asyncio.gather(telling, return_exceptions=True)
+
+
+@pytest.mark.parametrize("words", [("drain", "http://w:1"), ("undrain", "http://w:1"), ("pause",)])
+async def test_a_command_names_the_front_that_did_not_hear(
+    tmp_path: Path, words: Sequence[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with served(front_socket(tmp_path, 0), Front().app()), parent(tmp_path):
+        command = [*words, "--admin", str(tmp_path / "whole.sock")]
+        assert await asyncio.to_thread(main, command) == 0
+    assert "front 2 has not answered: this holds there once it does" in capsys.readouterr().out

@@ -8,8 +8,8 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.config.settings import Config
@@ -28,22 +28,22 @@ def short_folder() -> Iterator[Path]:
 
 @dataclass
 class SchedulerProcess:
-    """``python -m gateway.remote_scheduler`` on a Unix socket."""
+    """``python -m gateway.remote_scheduler``, or another command, on a Unix socket."""
 
     path: Path
     fronts: int
     process: asyncio.subprocess.Process | None = None
-    flags: list[str] = field(default_factory=list)
+    command: Sequence[str] = ("gateway.remote_scheduler",)
 
     async def start(self) -> None:
         """Start the process, and return once it listens."""
         self.process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "gateway.remote_scheduler", *self.flags),
+            *(sys.executable, "-m", *self.command),
             *("--listen", f"unix:{self.path}", "--fronts", str(self.fronts)),
             stdout=asyncio.subprocess.PIPE,
         )
         assert self.process.stdout is not None
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(50):
             line = await self.process.stdout.readline()
         assert line == f"Lengthwise's scheduler is at unix:{self.path}\n".encode()
 

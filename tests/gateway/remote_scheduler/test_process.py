@@ -192,6 +192,22 @@ async def test_new_requests_wait_for_a_scheduler_and_not_beyond_their_deadline()
             assert await process.kill(signal.SIGTERM) == 0
 
 
+async def test_a_scheduler_on_its_own_is_a_subcommand() -> None:
+    with short_folder() as folder:
+        process = SchedulerProcess(folder / "s", 0, command=("gateway.cli", "scheduler"))
+        await process.start()
+        try:
+            async with front_at(folder / "s") as front:
+                remote_of(front).set_worker(spec("w"))
+                now = asyncio.get_running_loop().time()
+                async with front.dispatcher.slot(job("1", arrival=now)) as slot:
+                    async with asyncio.timeout(10):
+                        assert (await slot.wait()).worker_id == "w"
+            assert await process.kill(signal.SIGTERM) == 0
+        finally:
+            await process.kill()
+
+
 def second_one(path: Path) -> subprocess.CompletedProcess[str]:
     """Another scheduler's process at a path."""
     command = [sys.executable, "-m", "gateway.remote_scheduler", "--listen", f"unix:{path}"]
