@@ -9,17 +9,15 @@ from urllib.parse import urlsplit
 from fastapi import FastAPI
 
 from gateway.clients.server import ListeningServer
-from gateway.config.admin import Admin
 from gateway.config.errors import ConfigError
 from gateway.config.settings import Config
-from gateway.forecasting.learned_state import LearnedState
 from gateway.picker.health import Health
 from gateway.picker.http2 import GrpcServer
 from gateway.picker.listening import end, grpc_listening
 from gateway.picker.service import Processor
 from gateway.protocol.listener import ListenError, bound_sockets
 from gateway.requests.leaving import Stage
-from gateway.serve.front import uvicorn_config
+from gateway.serve.front import OneProcess, uvicorn_config
 from gateway.serve.server import DrainingServer, in_url
 from gateway.serve.signals import EndSignals
 
@@ -27,22 +25,8 @@ GOODBYE_S = 0.3
 """Seconds that streams may take to end once the last answer has gone."""
 
 
-class _PickerFront:
+class _PickerFront(OneProcess):
     """Data planes come by gRPC; no client comes by HTTP."""
-
-    def learned(self, config: Config) -> LearnedState:
-        """What earlier runs have learned."""
-        return LearnedState.open(config.learning)
-
-    def taken(self, config: Config) -> Config:
-        """The configuration as it is."""
-        return config
-
-    begun = taken
-
-    def admin(self, config: Config) -> Admin:
-        """The operators' listener of the configuration."""
-        return config.admin
 
     def host(self, config: Config) -> str:
         """The address that is bound."""

@@ -61,8 +61,8 @@ class Front(Protocol):
         ...
 
 
-class _Clients:
-    """Clients come by HTTP."""
+class OneProcess:
+    """What is alike for all fronts of a gateway of one process."""
 
     def learned(self, config: Config) -> LearnedState:
         """What earlier runs have learned."""
@@ -77,6 +77,10 @@ class _Clients:
     def admin(self, config: Config) -> Admin:
         """The operators' listener of the configuration."""
         return config.admin
+
+
+class _Clients(OneProcess):
+    """Clients come by HTTP."""
 
     def host(self, config: Config) -> str:
         """The address that is bound."""

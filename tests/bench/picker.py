@@ -21,7 +21,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
@@ -150,37 +150,56 @@ def warm_up(clients: Connection, request: bytes, patience_s: float = 60.0) -> No
             return
 
 
-def repeat(
-    clients: dict[str, Connection], requests: dict[str, bytes], pid: int, load: str, seconds: float
-) -> Iterator[tuple[str, list[float], float]]:
-    """Each arm once: its name, the seconds of each answer, and CPU seconds of the picker."""
-    for arm, request in requests.items():
-        before = cpu_s(pid) if pid else 0.0
-        took = ask(clients[arm], load, seconds, request)
-        yield arm, took, (cpu_s(pid) if pid else 0.0) - before
+def turns(
+    ports: Mapping[str, int],
+    named: Mapping[str, str],
+    pids: Mapping[str, int],
+    seconds: float,
+    repeats: int,
+) -> dict[tuple[str, str], Cost]:
+    """The costs by arm and load, whose arms take turns within each repeat.
 
-
-def measure(seconds: float, repeats: int) -> dict[tuple[str, str], Cost]:
-    """The costs by arm and load."""
+    Args:
+        ports: each arm's, for clients.
+        named: the worker that an arm's clients name themselves, "" for none.
+        pids: each arm's process whose CPU time counts, 0 for none.
+    """
     costs: dict[tuple[str, str], Cost] = {}
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        engine = stack.enter_context(beside(mock_engine.serve)).recv()
-        worker = engine.removeprefix("http://")
-        pid, ports = stack.enter_context(arms(folder, engine))
         clients = {
             arm: stack.enter_context(beside(mock_engine.ask, "127.0.0.1", port))
             for arm, port in ports.items()
         }
-        named = {arm: worker if arm == WITHOUT else "" for arm in ports}
         for arm, port in ports.items():
             warm_up(clients[arm], asked(port, "full", named[arm]))
         for load in LOADS:
             requests = {arm: asked(port, load, named[arm]) for arm, port in ports.items()}
             for _ in range(repeats):
-                for arm, took, spent in repeat(clients, requests, pid, load, seconds):
+                for arm, request in requests.items():
+                    before = cpu_s(pids[arm]) if pids[arm] else 0.0
+                    took = ask(clients[arm], load, seconds, request)
+                    spent = (cpu_s(pids[arm]) if pids[arm] else 0.0) - before
                     costs.setdefault((arm, load), Cost()).note(took, seconds, spent)
     return costs
+
+
+def show(costs: Mapping[tuple[str, str], Cost]) -> None:
+    """Print the table."""
+    print(HEAD + "\n" + "|---" * 7 + "|")
+    for (arm, load), cost in costs.items():
+        print(cost.row(arm, load, costs[WITHOUT, load]))
+    print(f"load average of the machine at the end: {os.getloadavg()[0]:.1f}")
+
+
+def measure(seconds: float, repeats: int) -> dict[tuple[str, str], Cost]:
+    """The costs by arm and load."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        engine = stack.enter_context(beside(mock_engine.serve)).recv()
+        pid, ports = stack.enter_context(arms(folder, engine))
+        named = {arm: engine.removeprefix("http://") if arm == WITHOUT else "" for arm in ports}
+        pids = {arm: 0 if arm == WITHOUT else pid for arm in ports}
+        return turns(ports, named, pids, seconds, repeats)
 
 
 def main(words: Sequence[str]) -> int:
@@ -191,13 +210,12 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--check", action="store_true")
     args = parser.parse_args(words)
     costs = measure(args.seconds, args.repeats)
-    print(HEAD + "\n" + "|---" * 7 + "|")
-    late = 0.0
-    for (arm, load), cost in costs.items():
-        base = costs[WITHOUT, load]
-        print(cost.row(arm, load, base))
-        late = max(late, median(cost.added(base)) if load != "full" else 0.0)
-    print(f"load average of the machine at the end: {os.getloadavg()[0]:.1f}")
+    show(costs)
+    late = max(
+        median(cost.added(costs[WITHOUT, load]))
+        for (_, load), cost in costs.items()
+        if load != "full"
+    )
     return int(args.check and late > MOST_MS)
 
 

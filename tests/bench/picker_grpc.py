@@ -31,17 +31,7 @@ from gateway.picker.messages import ProcessingRequest, ProcessingResponse
 from gateway.picker.service import NAME
 from gateway.protocol.listener import bound_sockets
 from tests.bench import mock_engine
-from tests.bench.picker import (
-    HEAD,
-    LOADS,
-    WITHOUT,
-    Cost,
-    asked,
-    envoy_config,
-    repeat,
-    running,
-    warm_up,
-)
+from tests.bench.picker import WITHOUT, Cost, envoy_config, running, show, turns
 from tests.bench.processes import beside, free_port
 from tests.gateway.picker.envoy import MODES, program
 
@@ -132,25 +122,12 @@ def arms(folder: Path, worker: str) -> Iterator[tuple[dict[str, int], dict[str, 
 
 def measure(seconds: float, repeats: int) -> dict[tuple[str, str], Cost]:
     """The costs by kind and load."""
-    costs: dict[tuple[str, str], Cost] = {}
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         engine = stack.enter_context(beside(mock_engine.serve)).recv()
         worker = engine.removeprefix("http://")
         pids, ports = stack.enter_context(arms(folder, worker))
-        clients = {
-            kind: stack.enter_context(beside(mock_engine.ask, "127.0.0.1", port))
-            for kind, port in ports.items()
-        }
-        for kind, port in ports.items():
-            warm_up(clients[kind], asked(port, "full", worker))
-        for load in LOADS:
-            for _ in range(repeats):
-                for kind, port in ports.items():
-                    one = {kind: asked(port, load, worker)}
-                    for _, took, spent in repeat(clients, one, pids[kind], load, seconds):
-                        costs.setdefault((kind, load), Cost()).note(took, seconds, spent)
-    return costs
+        return turns(ports, dict.fromkeys(ports, worker), pids, seconds, repeats)
 
 
 def main(words: Sequence[str]) -> int:
@@ -163,11 +140,7 @@ def main(words: Sequence[str]) -> int:
     if args.serve:
         kind, port, destination = args.serve
         serve(kind, int(port), destination)
-    costs = measure(args.seconds, args.repeats)
-    print(HEAD + "\n" + "|---" * 7 + "|")
-    for (kind, load), cost in costs.items():
-        print(cost.row(kind, load, costs[WITHOUT, load]))
-    print(f"load average of the machine at the end: {os.getloadavg()[0]:.1f}")
+    show(measure(args.seconds, args.repeats))
     return 0
 
 
