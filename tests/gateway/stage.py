@@ -8,8 +8,10 @@ has its turn now, and goes on. So no clock of the machine is in what is compared
 from __future__ import annotations
 
 import asyncio
+import heapq
 import json
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
@@ -51,6 +53,17 @@ def burst(count: int, seed: int = 20) -> list[Asked]:
     return [
         Asked(f"r{number}", one, drawn.choice((20, 200, 1500))) for number, one in enumerate(tokens)
     ]
+
+
+def normalised(order: Sequence[str], asked: Sequence[Asked], slots: int) -> float:
+    """Mean engine steps to the end of an answer, by its tokens, of a burst that starts so."""
+    tokens = {one.name: one.tokens for one in asked}
+    free, shares = [0] * slots, []
+    for name in order:
+        end = heapq.heappop(free) + tokens[name]
+        heapq.heappush(free, end)
+        shares.append(end / tokens[name])
+    return fmean(shares)
 
 
 class Stage:

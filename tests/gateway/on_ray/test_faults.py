@@ -7,7 +7,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,10 @@ import pytest_asyncio
 from gateway.emulator import EmulatorConfig
 from scheduler.sim.engine_config import EngineConfig
 from tests.chaos.processes import free_ports
-from tests.gateway.harness import forced, listening, until
+from tests.gateway.harness import Gateway, forced, gateway, listening, until
 from tests.gateway.on_ray.processes import START_S, RayRun, parent
 from tests.gateway.on_ray.recorder import Recorder
+from tests.gateway.stage import Asked, burst, normalised
 
 pytest.importorskip("ray", reason="pip install 'ray[serve]'")
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
@@ -29,9 +30,12 @@ SLOTS = 2
 BOUND_S = 90.0
 """Seconds for everything: machines that test are slow and shared."""
 
+ENGINE = EmulatorConfig(engine=EngineConfig(max_num_seqs=SLOTS), speed=3)
+
+# Neither the machine's clock nor what replicas have learned has a say in the order.
 SETTINGS: dict[str, Any] = {
-    "scheduling": {"engine_queue": 0},
-    "predictor": {"refine": False, "budget_ms": 5000},
+    "scheduling": {"engine_queue": 0, "ageing": 0.0, "level": 1000.0},
+    "predictor": {"enabled": False},
     "health": {"interval_s": 0.5},
 }
 REPLICA, ACTOR = "ray::ServeReplica:lengthwise:Gateway", "ray::SchedulerActor"
@@ -100,8 +104,7 @@ class Cluster:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def cluster(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Cluster]:
-    engine = EngineConfig(max_num_seqs=SLOTS)
-    worker = Recorder(EmulatorConfig(engine=engine, speed=3))
+    worker = Recorder(ENGINE)
     (port,) = free_ports(1)
     log = tmp_path_factory.mktemp("cluster") / "log"
     limit = aiohttp.ClientTimeout(total=BOUND_S)
@@ -126,17 +129,39 @@ async def _started(cluster: Cluster, log: Path) -> None:
 
 
 async def test_replicas_have_one_order(cluster: Cluster) -> None:
-    lengths = [64, 4, 32, 8, 100, 16, 2]
+    asked = burst(40)
+    places: dict[str, Any] = {"max_num_seqs": SLOTS}
+    async with (
+        listening(worker := Recorder(ENGINE)) as url,
+        gateway(url, worker=places, **SETTINGS) as direct,
+        aiohttp.ClientSession(direct.url) as client,
+    ):
+        alone = Cluster(cluster.run, worker, client)
+        expected = await _begun(alone, asked, lambda: _waits_in(direct, len(asked)))
+    there = await _begun(cluster, asked, lambda: cluster.until_waiting(len(asked)))
+    assert len(there) == len(set(there)) == len(asked)
+    for place, name in enumerate(there):  # of some that start together the worker sees any first
+        assert abs(expected.index(name) - place) <= SLOTS, (there, expected)
+    figure = normalised(expected, asked, SLOTS)
+    assert normalised(there, asked, SLOTS) == pytest.approx(figure, rel=0.05)
+
+
+async def _waits_in(direct: Gateway, number: int) -> None:
+    await until(lambda: direct.scheduler.waiting == number, "all wait")
+
+
+async def _begun(
+    cluster: Cluster, asked: list[Asked], waiting: Callable[[], Awaitable[None]]
+) -> list[str]:
+    """The requests of a burst as the worker has seen them begin."""
     holders = await cluster.filled()
-    tasks = [
-        asyncio.create_task(cluster.ask(f"{tokens:03}", 1, limit=tokens)) for tokens in lengths
-    ]
-    await cluster.until_waiting(len(lengths))
+    tasks = [asyncio.create_task(cluster.ask(one.name, 1, limit=one.tokens)) for one in asked]
+    await waiting()
     cluster.worker.begun.clear()
     for holder in holders:
         holder.cancel()
     assert set(await asyncio.gather(*tasks)) == {200}
-    assert cluster.worker.begun == sorted(cluster.worker.begun)
+    return list(cluster.worker.begun)
 
 
 async def test_a_killed_scheduler_costs_no_answer(cluster: Cluster) -> None:
