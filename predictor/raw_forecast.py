@@ -45,7 +45,8 @@ class RawForecasts:
     of z at LEVELS. ``endless`` (n) is the probability that the answer is endless (does not end by
     itself). ``inputs`` (n x len(COLUMNS)) are the boosters' inputs, which the served log keeps for
     refits. ``learned`` (n, log tokens) is the part of the location that a deployment's own words
-    make (``fast.learned_words``); None: a model without such words.
+    make (``fast.learned_words``); None: a model without such words. ``lower`` (n; None: nothing is
+    in doubt) is the factor by which ``fast.doubt`` stretched the shape below the location.
     """
 
     location: Array
@@ -54,6 +55,7 @@ class RawForecasts:
     endless: Array
     inputs: Array
     learned: Array | None = None
+    lower: Array | None = None
 
     def __len__(self) -> int:
         return len(self.location)
@@ -67,23 +69,31 @@ class RawForecasts:
             self.endless[rows],
             self.inputs[rows],
             None if self.learned is None else self.learned[rows],
+            None if self.lower is None else self.lower[rows],
         )
 
     @classmethod
     def joined(cls, parts: Sequence[RawForecasts]) -> RawForecasts:
         """The forecasts of all ``parts`` (at least one), in order."""
-        learned = None
-        if any(part.learned is not None for part in parts):
-            learned = np.concatenate(
-                [np.zeros(len(part)) if part.learned is None else part.learned for part in parts]
+
+        def joined(values: Sequence[Array | None], absent: float) -> Array | None:
+            if all(value is None for value in values):
+                return None
+            return np.concatenate(
+                [
+                    np.full(len(part), absent) if value is None else value
+                    for part, value in zip(parts, values, strict=True)
+                ]
             )
+
         return cls(
             np.concatenate([part.location for part in parts]),
             np.concatenate([part.scale for part in parts]),
             np.concatenate([part.shape for part in parts]),
             np.concatenate([part.endless for part in parts]),
             np.concatenate([part.inputs for part in parts]),
-            learned,
+            joined([part.learned for part in parts], 0.0),
+            joined([part.lower for part in parts], 1.0),
         )
 
     def atoms(self) -> tuple[Array, Array]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from predictor.arrays import Array
-from predictor.fast.doubt import doubted
+from predictor.fast.doubt import stretched, widened
 from predictor.fast.formulas import correction_share, location_base, scales
 from predictor.fast.inputs import ModelMatches, TrainedModels
 from predictor.fast.trees import Trees
@@ -34,13 +34,14 @@ def forecast(
     located = location_base(inputs) + correction_share(inputs) * location(inputs)
     if learned is not None:
         located = located + learned
-    calibrated = shapes[models.group(matches.routes, weights.argmax(axis=1))]
-    wide, shape = doubted(inputs, scales(inputs, scale(inputs)), located, calibrated)
+    shape = shapes[models.group(matches.routes, weights.argmax(axis=1))]
+    wide, lower = widened(inputs, scales(inputs, scale(inputs)), located, shape)
     return RawForecasts(
         location=located,
         scale=wide,
-        shape=shape,
+        shape=stretched(shape, lower),
         endless=weights @ endless_rates[:-1] + (1 - weights.sum(axis=1)) * endless_rates[-1],
         inputs=inputs,
         learned=learned,
+        lower=lower,
     )

@@ -59,5 +59,13 @@ def level(name: str, weights: Array) -> float:
 
 def _early(name: str) -> float:
     """What the years of early models add to log length: 0 or less."""
-    year = traits(name).year
-    return 0.0 if isnan(year) else _EARLY * min(0.0, max(year, _EARLIEST) - _EARLY_YEAR)
+    return -_EARLY * float(early_years(np.array(traits(name).year)))
+
+
+def early_years(year: Array) -> Array:
+    """By how many years models were released before those trained on (n); NaN counts as 0.
+
+    ``year`` (n; NaN: unknown) are the years of release.
+    """
+    counted = np.where(np.isnan(year), _EARLY_YEAR, np.maximum(year, _EARLIEST))
+    return np.asarray(np.maximum(0.0, _EARLY_YEAR - counted))

@@ -89,7 +89,7 @@ class RefinedHead:
             raw,
             location=located,
             scale=scale,
-            shape=stretched(raw.inputs, raw.scale, raw.location, shape),
+            shape=stretched(shape, raw.lower),
         )
 
     def arrays(self) -> dict[str, Array]:

@@ -367,13 +367,43 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         file="predictor/fast/doubt.py",
-        old="hypot(left * max(unseen, slopes",
-        new="hypot(left * hypot(unseen, slopes",
+        old="hypot(left * max(kind, below), untuned)",
+        new="hypot(left * hypot(kind, below), untuned)",
         test=(
             "tests/predictor/fast/test_doubt.py::"
             "test_the_larger_doubt_counts_where_model_and_kind_are_both_new"
         ),
         why="Intervals of new kinds of request by new models reach from a word to a book",
+    ),
+    Fault(
+        file="predictor/fast/doubt.py",
+        old="hypot(min(reached, _USUAL_END), _END * doubt)",
+        new="hypot(reached, _END * doubt)",
+        test=(
+            "tests/predictor/fast/test_doubt.py::"
+            "test_what_a_forecast_says_itself_counts_against_the_doubt"
+        ),
+        why="What trees learned from kinds left out is doubted a second time",
+    ),
+    Fault(
+        file="predictor/fast/doubt.py",
+        old="    end = max(end, _LEAST_END)\n",
+        new="    return hypot(scale, doubt)\n",
+        test=(
+            "tests/predictor/fast/test_doubt.py::"
+            "test_a_heavy_tail_of_errors_does_not_multiply_the_doubt"
+        ),
+        why="Where errors have heavy tails, intervals of new models reach from a word to a book",
+    ),
+    Fault(
+        file="predictor/raw_forecast.py",
+        old="None if self.lower is None else self.lower[rows]",
+        new="None",
+        test=(
+            "tests/predictor/test_raw_forecast.py::"
+            "test_a_doubt_stays_with_its_forecast_in_parts_and_joined"
+        ),
+        why="Refined forecasts of several requests at once do not doubt new models",
     ),
     Fault(
         file="predictor/fast/doubt.py",

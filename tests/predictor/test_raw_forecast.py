@@ -1,5 +1,7 @@
 """Raw forecasts become distributions with the stated quantiles."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import norm
@@ -58,3 +60,15 @@ def test_an_answer_of_thirty_thousand_tokens_is_forecast_as_such() -> None:
     # Endless answers are no shorter than the longest of the others.
     (endless,) = forecasts(np.log(30_000)).distributions([None])
     assert endless.tokens[-1] > 60_000
+
+
+def test_a_doubt_stays_with_its_forecast_in_parts_and_joined() -> None:
+    known, new = forecasts(5.0), replace(forecasts(5.0, 6.0), lower=np.array([1.5, 2.0]))
+    together = RawForecasts.joined([known, new])
+    assert together.lower is not None
+    assert together.lower.tolist() == [1.0, 1.5, 2.0]
+    part = together.rows(slice(1, 3))
+    assert part.lower is not None
+    assert part.lower.tolist() == [1.5, 2.0]
+    assert known.rows(slice(0, 1)).lower is None
+    assert RawForecasts.joined([known, known]).lower is None
