@@ -70,7 +70,7 @@ class RemoteOrder:
         """Seconds until a job starts; None while that cannot be told."""
         if self._scheduler.paused:
             return None
-        rate = self._scheduler.waiting_jobs.picture.starting.get(place.job.model)
+        rate = self._scheduler.waiting_jobs.picture.expected.get(place.job.model)
         return place.ahead / rate if rate else None
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from time import monotonic, perf_counter
 
 from gateway.scheduling.start_rates import StartRates
+from scheduler.fairness import cost
 from scheduler.job import Job
 from scheduler.scheduler import Scheduler
 from scheduler.waiting_order import start_order
@@ -65,9 +66,9 @@ class ExpectedStarts:
 
     def seconds(self, job: Job) -> float | None:
         """Seconds until a job starts that waits, or that would if it were taken; None: unknown."""
-        rate = self.per_s(job.model)
-        key = self._scheduler.policy(job)
-        return None if rate is None else _ahead(self._picture, job, key) / rate
+        rate, waiting = self.per_s(job.model), self._scheduler.waiting_jobs
+        key = waiting[job.id][1] if job.id in waiting else self._scheduler.policy(job)
+        return None if rate is None else _ahead(self._present(), job, key) / rate
 
     def per_s(self, model: str) -> float | None:
         """Work of a model that starts in a second; None: unknown."""
@@ -90,13 +91,15 @@ class ExpectedStarts:
         models = {job.model for job, _ in waiting}
         each = {model: self._rates.costs.tokens(model) for model in models}
         picture.first = {model: self._first(model, each[model]) for model in models}
-        for place, (job, charged) in enumerate(start_order(waiting, counters), start=1):
+        order = start_order(waiting, counters, self._scheduler.waiting_jobs.counts.expected)
+        for place, (job, charged) in enumerate(order, start=1):
             beside, first = each[job.model] * job.sequences, picture.first[job.model]
+            prompt = cost(job, 0.0)
+            tokens = (charged - prompt) * self._rates.stretches.stretch(job.model, job.length)
             line = picture.lines.setdefault((job.model, job.urgency, job.tenant), Line())
             before = picture.work.get(job.model, 0.0)
-            picture.work[job.model] = after = before + charged + beside
-            tokens = picture.tokens.get(job.model, 0.0)
-            picture.tokens[job.model] = tokens + job.expected_tokens + beside
+            picture.work[job.model] = after = before + prompt + tokens + beside
+            picture.tokens[job.model] = picture.tokens.get(job.model, 0.0) + tokens + beside
             line.keys.append(keys[job.id])
             line.positions.append(place)
             line.ahead[-1:] = (first + before, first + after)
@@ -111,7 +114,11 @@ class ExpectedStarts:
         """
         workers = self._scheduler.workers.values()
         running = [job for worker in workers for job in worker if job.model == model]
-        done = sum(job.expected_tokens + each * job.sequences for job in running)
+        done = sum(
+            job.expected_tokens * self._rates.stretches.stretch(model, job.length)
+            + each * job.sequences
+            for job in running
+        )
         return done / len(running) if running else 0.0
 
     def _per_s(self, model: str, picture: _Picture) -> float | None:
@@ -122,7 +129,6 @@ class ExpectedStarts:
         """
         tokens = picture.tokens.get(model, 0.0)
         by_pace = self._by_pace(model) * picture.work[model] / tokens if tokens else 0.0
-        by_pace /= self._rates.stretch(model)  # the pace is of true tokens, the work as forecast
         measured = self._rates.measured(model)
         if measured is None:
             return by_pace or None

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from time import monotonic
 
 from gateway.scheduling.request_costs import RequestCosts
+from gateway.scheduling.stretches import Stretches
 from scheduler.fairness import cost
 from scheduler.job import Job
 
@@ -16,35 +18,49 @@ RECENT = 256
 LEAST = 3
 """Starts from which on there is a rate."""
 
-DOUBT = 16.0
-"""Answers, as long as forecast, that are taken to have come before the recent ones."""
+
+@dataclass(slots=True)
+class _Start:
+    """A job that has gone to a worker. Without work where it took a place that nobody left."""
+
+    at: float
+    prompt: float = 0.0
+    """Weighted tokens of the prompt."""
+    expected: float = 0.0
+    """Output tokens, as forecast and corrected at the start, or as they came."""
+    forecast: float = 0.0
+    """Output tokens as forecast."""
+    sequences: int = 0
 
 
 class StartRates:
     """Measures what starts while others wait: without a queue the rate is that of the arrivals.
 
-    Work is counted in weighted tokens, as ``scheduler.fairness.cost`` counts them, and in those
-    that each request costs beside its own (``RequestCosts``).
+    Work is counted in weighted tokens, as ``scheduler.fairness.cost`` counts them, with those that
+    each request costs beside its own (``RequestCosts``), and as long as answers are rather than as
+    they were forecast (``Stretches``).
     """
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
         self.costs = RequestCosts()
-        self._starts: dict[str, deque[tuple[float, float, int]]] = {}
-        """When a job started, its weighted tokens and its sequences; none where nobody left."""
+        self.stretches = Stretches()
+        self._starts: dict[str, deque[_Start]] = {}
+        self._running: dict[str, _Start] = {}
+        """Those of jobs that have not ended, by the jobs' ids."""
         self._free: dict[str, int] = {}
         """Places at the workers that jobs have left while others waited, by model."""
-        self._ends: dict[str, deque[tuple[float, float]]] = {}
-        """Expected and true tokens of a sequence, of each model's recent complete answers."""
 
     def started(self, job: Job, waiting: int) -> None:
         """Count a job that has gone to a worker, while so many jobs of all models wait.
 
         A job that takes a place which nobody left, as after a pause, is no work that has drained.
         """
-        self.costs.started(job, self._clock())
+        now = self._clock()
+        self.costs.started(job, now)
         if not waiting:
             self._starts.clear()
+            self._running.clear()
             self._free.clear()
             return
         free = self._free.get(job.model, 0)
@@ -52,8 +68,13 @@ class StartRates:
         starts = self._starts.get(job.model)
         if starts is None:
             starts = self._starts[job.model] = deque(maxlen=RECENT)
-        tokens = cost(job, job.expected_tokens)
-        starts.append((self._clock(), *((tokens, job.sequences) if free else (0.0, 0))))
+        start = _Start(now)
+        if free:
+            start.prompt, start.forecast = cost(job, 0.0), job.expected_tokens
+            start.expected = start.forecast * self.stretches.stretch(job.model, job.length)
+            start.sequences = job.sequences
+            self._running[job.id] = start
+        starts.append(start)
 
     def left(self, job: Job, waiting: int) -> None:
         """Count a job that has left its worker, while so many wait that may take its place."""
@@ -64,40 +85,33 @@ class StartRates:
         """Count a job that has left its worker: with a complete answer whose longest sequence had
         so many tokens, or None without one."""
         self.costs.ended(job, tokens, self._clock())
+        start = self._running.pop(job.id, None)
         if not tokens:
             return
-        ends = self._ends.get(job.model)
-        if ends is None:
-            ends = self._ends[job.model] = deque(maxlen=RECENT)
-        ends.append((job.length.mean, float(tokens)))
-
-    def stretch(self, model: str) -> float:
-        """How much longer a model's recent answers were than forecast, 1.0 for as long."""
-        ends = self._ends.get(model)
-        if not ends:
-            return 1.0
-        expected, true = sum(one for one, _ in ends), sum(one for _, one in ends)
-        doubt = DOUBT * expected / len(ends)
-        return (true + doubt) / (expected + doubt)
+        self.stretches.observe(job, tokens)
+        if start is not None:
+            start.expected = float(tokens * job.sequences)
 
     def per_s(self, model: str) -> float | None:
-        """Weighted tokens of a model that start in a second; None before it is known."""
-        measured = self._measured(model, 0.0)
+        """Weighted tokens, as forecast, of a model that start in a second; None: unknown yet."""
+        measured = self._measured(model, lambda start: start.prompt + start.forecast)
         return None if measured is None else measured[0] / measured[1]
 
     def measured(self, model: str) -> tuple[float, float] | None:
         """Work of a model that started lately, and in how many seconds; None before it is known.
 
-        Work has what each request costs beside its own tokens. The present pause counts once it is
-        longer than those before it.
+        Work has what each request costs beside its own tokens, and tokens are those that came, or
+        are to be expected by what came of others. The present pause counts once it is longer than
+        those before it.
         """
-        return self._measured(model, self.costs.tokens(model))
+        each = self.costs.tokens(model)
+        return self._measured(model, lambda one: one.prompt + one.expected + each * one.sequences)
 
-    def _measured(self, model: str, each: float) -> tuple[float, float] | None:
+    def _measured(self, model: str, work: Callable[[_Start], float]) -> tuple[float, float] | None:
         starts = list(self._starts.get(model, ()))
         if len(starts) < LEAST:
             return None
-        first, last = starts[0][0], starts[-1][0]
+        first, last = starts[0].at, starts[-1].at
         usual_s = (last - first) / (len(starts) - 1)
         seconds = last - first + max(0.0, self._clock() - last - usual_s)
-        return sum(tokens + each * many for _, tokens, many in starts[1:]), max(seconds, 1e-3)
+        return sum(map(work, starts[1:])), max(seconds, 1e-3)

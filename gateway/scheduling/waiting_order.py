@@ -108,11 +108,10 @@ class WaitingOrder:
             return order.places
 
     def starts_in_s(self, place: Place) -> float | None:
-        """Seconds until a job starts, by the rate at which its model's queue has moved.
+        """Seconds until a job starts, as a refused request like it would be told.
 
         None while nothing starts, or too little has started to tell.
         """
         if self._dispatcher.scheduler.paused:
             return None
-        rate = self._dispatcher.rates.per_s(place.job.model)
-        return place.ahead / rate if rate else None
+        return self._dispatcher.starts.seconds(place.job)

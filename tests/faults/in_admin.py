@@ -199,8 +199,8 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         file="gateway/scheduling/start_rates.py",
-        old="tokens + each * many for",
-        new="tokens for",
+        old=" + each * one.sequences",
+        new="",
         test=(
             "tests/gateway/scheduling/test_start_rates.py::"
             "test_what_requests_cost_beside_their_tokens_is_work_too"
@@ -238,8 +238,8 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         file="gateway/scheduling/start_rates.py",
-        old="if free else (0.0, 0)",
-        new="if True else (0.0, 0)",
+        old="        if free:",
+        new="        if True:",
         test=(
             "tests/gateway/scheduling/test_start_rates.py::"
             "test_jobs_that_fill_free_places_are_no_rate"

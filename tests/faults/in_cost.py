@@ -50,11 +50,35 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         file="gateway/scheduling/expected_starts.py",
-        old="        by_pace /= self._rates.stretch(model)",
-        new="        by_pace /= 1.0",
+        old=" * self._rates.stretches.stretch(job.model, job.length)",
+        new="",
         test="tests/gateway/scheduling/test_expected_starts.py::"
         "test_the_pace_counts_for_less_where_answers_are_longer_than_forecast",
         why="Retry-After is too early where answers are longer than forecast",
+    ),
+    Fault(
+        file="gateway/scheduling/start_rates.py",
+        old="            start.expected = float(tokens * job.sequences)",
+        new="            pass",
+        test="tests/gateway/scheduling/test_start_rates.py::"
+        "test_what_came_counts_and_not_what_was_forecast",
+        why="Where short forecasts are too long, the long ones behind them are told too early",
+    ),
+    Fault(
+        file="gateway/scheduling/stretches.py",
+        old="        model.answers.append((_place(job.length)",
+        new="        model.answers.append((0.0 * _place(job.length)",
+        test="tests/gateway/scheduling/test_stretches.py::"
+        "test_short_answers_say_little_of_long_ones",
+        why="The few answers of a queue that end first correct all that wait",
+    ),
+    Fault(
+        file="gateway/scheduling/waiting_order.py",
+        old="self._dispatcher.starts.seconds(place.job)",
+        new="0.0",
+        test="tests/gateway/scheduling/test_waiting_order.py::"
+        "test_a_request_that_waits_is_told_what_a_refused_one_is",
+        why="A request that waits is told another time than one that is refused",
     ),
     Fault(
         file="gateway/requests/blame.py",

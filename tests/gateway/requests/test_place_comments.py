@@ -74,7 +74,7 @@ async def test_the_place_and_the_start_are_told_again(
 ) -> None:
     monkeypatch.setattr(early_stream, "PLACE_S", 0.01)
     async with busy(session, 1) as (running, _, release):
-        running.app.state.dispatcher.rates.per_s = lambda _: 10.0
+        running.app.state.dispatcher.starts.per_s = lambda _: 10.0
         url = running.url + "/v1/chat/completions"
         async with session.post(url, json=chat(stream=True), headers=ASK) as response:
             for _ in range(2):

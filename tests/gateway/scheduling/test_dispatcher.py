@@ -272,10 +272,11 @@ async def test_complete_answers_tell_how_much_longer_than_forecast_they_are(
         async with dispatcher.slot(job("1", tokens=300)) as slot:
             await soon(slot.wait())
             slot.service_s, slot.attained = service_s, attained
-    assert 1.0 < rates_of(dispatcher).stretch("m") < 3.0
+    length, stretches = job("1", tokens=300).length, rates_of(dispatcher).stretches
+    assert 1.0 < stretches.stretch("m", length) < 3.0
     for number in range(200):
         dispatcher.rates.ended(job(str(number), tokens=300), 900)
-    assert rates_of(dispatcher).stretch("m") == pytest.approx(3.0, rel=0.1)
+    assert stretches.stretch("m", length) == pytest.approx(3.0, rel=0.1)
 
 
 async def test_a_job_that_takes_the_place_of_one_that_left_counts_in_the_rate(

@@ -80,4 +80,17 @@ def test_what_requests_cost_beside_their_tokens_is_work_too(clock: Clock) -> Non
         rates.left(one, 9)
     measured = rates.measured("m")
     assert measured is not None
-    assert measured[0] == pytest.approx(31 * (100 + 100), rel=0.02)
+    came = 8 * (20 + 80 + 300 + 10) - 20  # the first start only begins the time
+    assert measured[0] == pytest.approx(came + 31 * 100, rel=0.02)
+
+
+def test_what_came_counts_and_not_what_was_forecast(clock: Clock) -> None:
+    rates = StartRates(clock)
+    for number in range(9):
+        clock.now += 1.0
+        one = job(f"{number}", tokens=200, prompt=0)
+        rates.left(one, 9)
+        rates.started(one, 9)
+        rates.ended(one, 20)
+    assert rates.measured("m") == pytest.approx((8 * 20, 8.0))
+    assert rates.per_s("m") == pytest.approx(200)
