@@ -30,6 +30,9 @@ WORKERS = 2
 LIMIT_S = 120
 """Seconds for one run of pytest: a fault can make a test hang."""
 
+RAY_LIMIT_S = 360
+"""The same where Ray is started, whose tests wait for 90 s at most."""
+
 
 def copied(folder: Path) -> Path:
     """Copy what the tests need to ``folder``."""
@@ -65,12 +68,13 @@ class Trees:
 
         A fault that lives is tried once more: whether a race is lost depends on the machine.
         """
+        limit = RAY_LIMIT_S if "/on_ray/" in fault.test else LIMIT_S
         with self.one() as tree:
             sound = fault.put_into(tree)
             try:
-                ran = pytest(tree, [fault.test], LIMIT_S)
+                ran = pytest(tree, [fault.test], limit)
                 if ran.code != FAILED:
-                    ran = pytest(tree, [fault.test], LIMIT_S)
+                    ran = pytest(tree, [fault.test], limit)
             finally:
                 (tree / fault.file).write_text(sound, encoding="utf-8")
         if ran.code == FAILED:
