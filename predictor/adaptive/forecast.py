@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from math import exp, inf, isfinite, log, nextafter
 
 from predictor.adaptive.inputs import Features, features, known
@@ -56,33 +57,20 @@ class Forecast:
     from_history: bool
 
 
-def _check(raw: RawForecasts) -> None:
-    sums = (part.sum() for part in (raw.location, raw.shape, raw.endless))
-    if not isfinite(sum(sums) + raw.scale.sum()) or raw.scale.min() <= 0:
-        raise ValueError(
-            "the predictor's raw forecasts are not finite, or their scale is not positive"
-        )
-
-
 def split(raw: RawForecasts, modes: Sequence[Mode]) -> list[RawForecast]:
     """The raw forecasts one by one; ``modes`` are the modes of their requests.
 
     Raises:
         ValueError: a forecast is not finite, or its scale is not positive.
     """
-    _check(raw)
-    return list(
-        map(
-            RawForecast,
-            raw.location.tolist(),
-            raw.scale.tolist(),
-            raw.shape,
-            ((raw.shape**2) @ MASS).tolist(),
-            raw.endless.tolist(),
-            features(raw, modes),
-            known(raw),
+    location, scale, endless = raw.location.tolist(), raw.scale.tolist(), raw.endless.tolist()
+    squares = ((raw.shape**2) @ MASS).tolist()
+    if not all(map(isfinite, chain(location, scale, endless, squares))) or min(scale) <= 0:
+        raise ValueError(
+            "the predictor's raw forecasts are not finite, or their scale is not positive"
         )
-    )
+    parts = raw.shape, squares, endless, features(raw, modes), known(raw)
+    return list(map(RawForecast, location, scale, *parts))
 
 
 def distribution(

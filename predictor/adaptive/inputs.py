@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import isnan
 
+import numpy as np
+
 from predictor.adaptive import mode
 from predictor.adaptive.mode import Mode
 from predictor.fast.inputs import COLUMNS, KNOWN, ROUTE
@@ -25,7 +27,7 @@ Features = tuple[float, ...]
 MODE = len(NAMES) - len(mode.NAMES)
 """The index of the first feature that is a number of the request's mode."""
 
-_COLUMNS = [COLUMNS.index(name) for name in _TAKEN]
+_COLUMNS = np.array([COLUMNS.index(name) for name in _TAKEN])
 _SHIFT = [CENTRE if name in _CENTRED else 0.0 for name in _TAKEN]
 _FAR = 6.0  # bounds the effect of an outlying feature
 _NO_SCORES = (0.0,) * len(_COLUMNS)
@@ -49,7 +51,7 @@ def _text_scores(raw: RawForecasts) -> list[Features]:
         return [_NO_SCORES] * len(raw)
     return [
         tuple([_bounded(x - shift) for x, shift in zip(row, _SHIFT, strict=True)])
-        for row in raw.inputs[:, _COLUMNS].tolist()
+        for row in raw.inputs.take(_COLUMNS, axis=1).tolist()
     ]
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from predictor.arrays import Array
 from predictor.fast.formulas import trusted
 from predictor.fast.inputs import BASE, COLUMNS, GENERIC, ROUTE, UNFAMILIAR
+from predictor.fast.location import some
 from predictor.fast.model_level import early_years
 from predictor.raw_forecast import LEVELS
 
@@ -101,7 +102,7 @@ def widened(
     ``stretched``; None: nothing is in doubt. What a trusted prior rules is not widened below, but
     only a firm one rules a new model. Shapes are calibrated on scales that are not widened.
     """
-    if not (inputs[:, ROUTE].any() or inputs[:, UNFAMILIAR].any()):
+    if not (some(inputs[:, ROUTE]) or some(inputs[:, UNFAMILIAR])):
         return scale, None
     read, ends = inputs.take(_READ, axis=1), shape.take(_ENDS, axis=1)
     read[:, _YEAR] = early_years(read[:, _YEAR])

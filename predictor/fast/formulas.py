@@ -20,7 +20,14 @@ from predictor.fast.inputs import (
     TRUST,
     UNFAMILIAR,
 )
-from predictor.fast.location import USUAL, damping, toward_previous, toward_prior, with_thinking
+from predictor.fast.location import (
+    USUAL,
+    damping,
+    some,
+    toward_previous,
+    toward_prior,
+    with_thinking,
+)
 from predictor.features.characters import SCRIPTS
 
 _OF_BASE = np.array([OWN, OFFSET, THINKING])
@@ -53,16 +60,16 @@ def location_base(inputs: Array) -> Array:
     answer = USUAL + offset + _SCORE_SHARE * score
     trust, last = trusted(inputs), inputs[:, LAST_ANSWER]
     answer = toward_prior(answer, inputs[:, PRIOR], trust)
-    if last.any():
+    if some(last):
         answer = toward_previous(answer, last, level_doubt(inputs) * (1.0 - trust))
     return with_thinking(answer, effort)
 
 
 def trusted(inputs: Array) -> Array:
     """The trust in each request's prior (n, 0 to 1), by what is known of the model."""
-    untuned = inputs[:, BASE] > 0
     trust: Array = inputs[:, TRUST]
-    return trust * np.where(untuned, _OBEYED, 1.0) if untuned.any() else trust
+    base = inputs[:, BASE]
+    return trust * np.where(base > 0, _OBEYED, 1.0) if some(base) else trust
 
 
 def level_doubt(inputs: Array) -> Array:
@@ -77,7 +84,7 @@ def correction_share(inputs: Array) -> Array:
     Half of it for a kind of request that the boosters were not trained on.
     """
     trust, strange = trusted(inputs), inputs[:, UNFAMILIAR]
-    if not (trust.any() or strange.any()):  # most requests
+    if not (some(trust) or some(strange)):  # most requests
         return np.ones(len(inputs))
     return np.asarray(damping(trust) * (1.0 - _UNKNOWING * np.minimum(1.0, strange)))
 
@@ -94,6 +101,6 @@ def scales(inputs: Array, output: Array) -> Array:
     a spread a standard deviation.
     """
     trust = trusted(inputs)
-    if trust.any():
+    if some(trust):
         output = toward_prior(output, np.log(_MEAN_ERROR * inputs[:, SPREAD]), trust**2)
     return np.exp(output)

@@ -34,12 +34,17 @@ _LONGEST = 11.0  # log tokens; bounds an answer before the thinking phase is add
 _STEPS = 40
 
 
+def some(column: Array) -> bool:
+    """Whether a number of ``column`` (n) is not 0 (NaN is not); for few rows faster than numpy."""
+    return any(column.tolist())
+
+
 def with_thinking(answer: Array, effort: Array) -> Array:
     """Log tokens of thinking and answer together (n).
 
     ``answer`` (n) are the answer's log tokens, ``effort`` (n, 0 to 1) the effort of the thinking.
     """
-    if not effort.any():  # most requests; nothing to add
+    if not some(effort):  # most requests; nothing to add
         return answer
     bounded = np.minimum(answer, _LONGEST)
     thinking = effort**2 * THINKING_TOKENS * np.exp(THINKING_POWER * bounded)
@@ -58,7 +63,7 @@ def without_thinking(total: Array, effort: Array) -> Array:
 
 def toward_prior(answer: Array, prior: Array, trust: Array) -> Array:
     """``answer`` (n, log tokens) moved by ``trust`` (n) towards ``prior`` (n; NaN: no prior)."""
-    if not trust.any():  # most requests have no prior
+    if not some(trust):  # most requests have no prior
         return answer
     return answer + np.where(np.isnan(prior), 0.0, trust * (prior - answer))
 

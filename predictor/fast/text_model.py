@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,10 @@ def inverse_document_frequencies(counts: BucketCounts) -> Single:
 def tf_idf(counts: BucketCounts, idf: Single) -> Single:
     """TF-IDF weights of the buckets in ``counts``; the weights of a text have unit length."""
     weights = _DAMPED.take(counts.counts, mode="clip") * idf.take(counts.buckets)
+    if len(counts) == 1:  # the same sum, term by term, without numbers of rows
+        total = (weights * weights).cumsum(dtype=np.float64)
+        weights /= np.float32(max(1e-9, sqrt(total.item(-1)))) if len(total) else 1
+        return np.asarray(weights)
     row = np.arange(len(counts)).repeat(counts.offsets[1:] - counts.offsets[:-1])
     length = np.sqrt(np.bincount(row, weights * weights, minlength=len(counts)))
     weights /= np.maximum(1e-9, length).astype(np.float32).take(row)
@@ -106,7 +111,7 @@ class LandmarkKernel:
         products = np.empty((len(views), len(views[0]), self.halves.shape[1]), dtype=np.float32)
         squares = np.empty((len(views), len(views[0]), 1), dtype=np.float32)
         for index, (view, points) in enumerate(zip(views, self.points, strict=True)):
-            scaled = (view * self.scales[index]).astype(np.float32)
+            scaled = (view * self.scales[index]).astype(np.float32, copy=False)
             np.matmul(scaled, points.T, out=products[index])
             np.einsum("nd,nd->n", scaled, scaled, out=squares[index, :, 0])
         products -= 0.5 * squares + self.halves[:, None, :]

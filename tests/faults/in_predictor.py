@@ -357,8 +357,8 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         file="predictor/fast/formulas.py",
-        old="if not (trust.any() or strange.any()):",
-        new="if not strange.any():",
+        old="if not (some(trust) or some(strange)):",
+        new="if not some(strange):",
         test=(
             "tests/predictor/fast/test_inputs.py::"
             "test_a_plain_request_is_forecast_alike_alone_and_beside_special_ones"
