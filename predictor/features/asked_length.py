@@ -78,21 +78,20 @@ def _windows(tokens: Tokens, outer: Flags, digits: Flags) -> list[list[int]]:
     return windows
 
 
-def _read_part(tokens: Tokens, part: list[int], *, brief: bool) -> Found:
+def _read_part(tokens: Tokens, data: bytes, part: list[int], *, brief: bool) -> Found:
+    """What a run of tokens states; ``data`` are the bytes of all texts."""
     run = slice(part[0], part[-1] + 1)
-    starts, ends = tokens.starts[run], tokens.ends[run]
-    begin = starts.item(0)
-    data = tokens.data[begin : ends.item(-1)].tobytes()
-    marks = read_marks(data, (starts - begin).tolist(), (ends - begin).tolist())
+    marks = read_marks(data, tokens.starts[run].tolist(), tokens.ends[run].tolist())
     return Reader(marks, brief=brief).read()
 
 
 def _fill_stated(out: Array, tokens: Tokens, windows: list[list[int]], brief: Flags) -> None:
     """Write what the windows state into the rows of their texts, in place."""
     parts: dict[int, list[Found]] = {}
+    data = tokens.data.tobytes() if windows else b""
     for window in windows:
         row = tokens.text.item(window[0])
-        parts.setdefault(row, []).append(_read_part(tokens, window, brief=bool(brief[row])))
+        parts.setdefault(row, []).append(_read_part(tokens, data, window, brief=bool(brief[row])))
     for row, found in parts.items():
         _fill(out[row], found)
 

@@ -92,11 +92,14 @@ def _read(tokens: Tokens) -> list[_Hits]:
     """The phrases near the ends of each text; a negated phrase does not count."""
     masks = TABLE.find(tokens, tokens.near_ends(_ENDS - 1, _ENDS).nonzero()[0])
     _negate(masks, tokens)
-    first = tokens.first.tolist()
-    hits: list[_Hits] = [[] for _ in first]
-    for token in sorted(masks):
-        text = tokens.text.item(token)
-        hits[text].append((tokens.starts.item(token) - first[text], masks[token]))
+    found, at = sorted(masks), 0
+    hits: list[_Hits] = []
+    for first, end in zip(tokens.first.tolist(), tokens.offsets[1:].tolist(), strict=True):
+        own: _Hits = []
+        while at < len(found) and found[at] < end:
+            own.append((tokens.starts.item(found[at]) - first, masks[found[at]]))
+            at += 1
+        hits.append(own)
     return hits
 
 

@@ -17,19 +17,27 @@ _NUMERIC = NUMERAL | Kind.NUMBER
 _OTHER = Mark(0)
 _SIMPLE_BYTES = frozenset(range(128)) - _DIGIT_BYTES
 _LONGER = frozenset(word for word, entry in TABLE.items() if entry.longest > 1)
-_SINGLE = {word: MARKS.get(word, _OTHER) for word in TABLE}
-"""The first words of phrases, and the marks of all other words that begin in ASCII."""
+"""The first words of phrases."""
+_SINGLE = {
+    word: MARKS.get(word, _OTHER)
+    for word in TABLE
+    if word[0] in _SIMPLE_BYTES and word not in _LONGER
+}
+"""The marks of all other words of the table that begin in ASCII."""
 
 
 def read_marks(data: bytes, starts: Sequence[int], ends: Sequence[int]) -> list[Mark]:
-    """The marks of a text in lower case, whose tokens are ``data[start:end]``."""
+    """The marks of a run of tokens of a text in lower case, each ``data[start:end]``."""
     marks: list[Mark] = []
     parts = [data[a:b] for a, b in zip(starts, ends, strict=True)]
     at = 0
     while at < len(parts):
         word = parts[at]
-        if word[0] in _SIMPLE_BYTES and word not in _LONGER:
-            marks.append(_SINGLE.get(word, _OTHER))
+        mark = _SINGLE.get(word)
+        if mark is None and word[0] in _SIMPLE_BYTES and word not in _LONGER:
+            mark = _OTHER
+        if mark is not None:
+            marks.append(mark)
             at += 1
             continue
         digits = word[0] in _DIGIT_BYTES and _digits(data, starts, ends, at)
@@ -43,7 +51,7 @@ def _digits(
     data: bytes, starts: Sequence[int], ends: Sequence[int], at: int
 ) -> tuple[Mark, int] | None:
     """The number in digits at token ``at``, and its tokens; None for none."""
-    found = _DIGITS.match(data, starts[at])
+    found = _DIGITS.match(data, starts[at], ends[-1])
     if found is None:
         return None
     for last in range(at, min(at + 8, len(ends))):

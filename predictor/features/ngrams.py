@@ -22,8 +22,7 @@ _MIX = np.uint64(0xD6E8FEB86659FD93)
 _RUN_MIX = np.uint32(0x9E3779B1)
 _FIRST, _LAST = np.uint64(0x165667B19E3779F9), np.uint64(0x27D4EB2F165667C5)
 _SHIFT, _ROW = np.uint64(64 - BITS), np.uint32(BITS)
-_FOLD = np.arange(256, dtype=np.uint8)
-_FOLD[ord("0") : ord("9") + 1] = ord("0")
+_FOLD = bytes.maketrans(b"123456789", b"0" * 9)
 _RUN = 4  # bytes of a run
 
 
@@ -66,7 +65,8 @@ def count_ngrams(tokens: Tokens, pairs: Hashes) -> NgramCounts:
     """Count all n-grams in one pass; ``pairs`` are ``bigrams(tokens.hashes)``."""
     texts = len(tokens)
     rows = tokens.text.astype(np.uint32) << _ROW
-    words = _buckets(tokens.hashes) | rows
+    words = _buckets(tokens.hashes)
+    words |= rows
     rest, runs = _rest(tokens, pairs, rows), _runs(tokens)
     vocabulary = words.take(tokens.word.nonzero()[0])
     runs += np.uint32(texts) << _ROW
@@ -120,7 +120,7 @@ def _outer(hashes: Hashes) -> tuple[Hashes, Hashes]:
 
 def _runs(tokens: Tokens) -> Keys:
     """Keys of all runs of four bytes, text by text, with one value for all digits."""
-    data = _FOLD.take(tokens.data)
+    data = np.frombuffer(tokens.data.tobytes().translate(_FOLD), dtype=np.uint8)
     if len(data) < _RUN:
         return np.zeros(0, np.uint32)
     fours = np.ndarray(len(data) - _RUN + 1, "<u4", data.data, strides=(1,))

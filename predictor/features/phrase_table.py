@@ -104,7 +104,7 @@ class PhraseTable:
         ends = tokens.offsets.tolist()
         for first, last, key in found:
             mask = self.by_key.get(key, 0)
-            if mask and last < ends[tokens.text.item(first) + 1]:
+            if mask and (last == first or last < ends[tokens.text.item(first) + 1]):
                 masks[first] = masks.get(first, 0) | mask
         return masks
 

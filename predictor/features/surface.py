@@ -9,7 +9,7 @@ import numpy as np
 from predictor.arrays import Array, Flags, Indices
 from predictor.features.lexicon import GROUPS
 from predictor.features.lexicon_table import LEXICON, LexiconMatches
-from predictor.features.tokens import Tokens
+from predictor.features.tokens import Tokens, classes
 
 _COUNTED = "?!.,:;\"'`()[]{}<>=+-*/\\_|#$%&@^~"
 _COUNTED_BYTES = np.frombuffer(_COUNTED.encode(), dtype=np.uint8)
@@ -22,18 +22,9 @@ def _among(symbols: str) -> Flags:
     return np.isin(np.arange(256), list(symbols.encode()))
 
 
-def _classes(**members: str) -> bytes:
-    """A table for ``bytes.translate``: one letter for each class of bytes, "o" for all others."""
-    table = bytearray(b"o" * 256)
-    for letter, symbols in members.items():
-        for byte in symbols.encode():
-            table[byte] = ord(letter)
-    return bytes(table)
-
-
-_HEADS = _classes(b="-*", d="0123456789", s=".)", a="abcdefgh", n="\n")
+_HEADS = classes(b="-*", d="0123456789", s=".)", a="abcdefgh", n="\n")
 """Classes of the first bytes of tokens, which tell lines apart: "ds" begins a numbered line."""
-_SENTENCES = _classes(e=".?!", g=" \t\r\n\0")
+_SENTENCES = classes(e=".?!", g=" \t\r\n\0")
 _UPPER = _among("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _KINDS = np.array([_UPPER, _among("0123456789"), np.arange(256) >= 128], dtype=np.float64).T
 _FINAL = np.array([_among("?"), _among(":"), _among("."), _among("`>")]).T.tolist()
@@ -104,6 +95,7 @@ def _read(tokens: Tokens, entry: Indices) -> list[tuple[float, ...]]:
     the lexicon's entry of each token.
     """
     raw, data = tokens.raw.tobytes(), tokens.data.tobytes()
+    endings = data.translate(_SENTENCES)
     heads, word = tokens.opening.tobytes().translate(_HEADS), tokens.word.tobytes()
     offsets = tokens.offsets.tolist()
     code = LEXICON.opener.take(entry)
@@ -120,7 +112,8 @@ def _read(tokens: Tokens, entry: Indices) -> list[tuple[float, ...]]:
             (
                 *lines,
                 *_items(heads, tokens, start, end),
-                *_ends(text, raw[first : first + 1]),
+                endings.count(b"eg", first, last + 1),
+                *_ends(text, raw[first]),
                 *[_MISSING if at < 0 else code.item(at) for at in openers],
             )
         )
@@ -135,13 +128,20 @@ def _lines(text: bytes) -> tuple[tuple[float, ...], int]:
         size = len(text)
         return (1, size, size, size, size, not size, text.startswith((b" ", b"\t"))), 0
     sizes = list(map(len, lines))
-    indented = sum(line.startswith((b" ", b"\t")) for line in lines)
-    paragraph = text.rfind(b"\n\n") + 2 if 0 in sizes else 0
+    heads = b"".join([line[:1] for line in lines])
+    indented = heads.count(b" ") + heads.count(b"\t")
+    paragraph = text.rfind(b"\n\n") + 2
     paragraph = 0 if paragraph == 1 else paragraph
     last = len(text) - paragraph
-    return (number, max(sizes), sizes[0], sizes[-1], last, sizes.count(0), indented / number), (
-        paragraph
-    )
+    return (
+        number,
+        max(sizes),
+        sizes[0],
+        sizes[-1],
+        last,
+        number - len(heads),
+        indented / number,
+    ), (paragraph)
 
 
 def _items(heads: bytes, tokens: Tokens, start: int, end: int) -> tuple[int, int, int]:
@@ -159,13 +159,11 @@ def _items(heads: bytes, tokens: Tokens, start: int, end: int) -> tuple[int, int
     return own.count(b"nb"), own.count(b"nds"), options
 
 
-def _ends(text: bytes, head: bytes) -> tuple[float, ...]:
-    """Sentences, last byte, first byte, and the distance of the last question mark to the end."""
-    sentences = (text + b"\0").translate(_SENTENCES).count(b"eg")
+def _ends(text: bytes, head: int) -> tuple[float, ...]:
+    """Last byte, first byte, and the distance of the last question mark to the end."""
     question = text.rfind(b"?") + 1
     final = _FINAL[text[-1] if text else 0]
-    upper = bool(head) and _IS_UPPER[head[0]]
-    return (sentences, *final, upper, 1.0 - question / max(1, len(text)))
+    return (*final, _IS_UPPER[head], 1.0 - question / max(1, len(text)))
 
 
 def groups(tokens: Tokens, matches: LexiconMatches) -> Array:

@@ -42,22 +42,22 @@ _POWERS = _powers(_BASE)
 _INVERSE = _powers(pow(_BASE, -1, 1 << 64))
 
 
-def _byte_classes() -> tuple[Bytes, Bytes, Hashes]:
-    """Of each byte: lower case, class, and value in hashes (one value for all digits)."""
-    lower = np.arange(256, dtype=np.uint8)
-    lower[ord("A") : ord("Z") + 1] += 32
-    kinds = np.full(256, OTHER, dtype=np.uint8)
+def _byte_classes() -> tuple[bytes, bytes]:
+    """Of each lower-cased byte: its class, and its value in hashes (one value for all digits).
+
+    No byte of UTF-8 is 255, whose value would be the next one.
+    """
+    kinds, values = bytearray([OTHER] * 256), bytearray([*range(1, 256), 255])
     for byte in range(256):
         if byte >= 128 or chr(byte).isalnum() or byte == ord("_"):
             kinds[byte] = WORD
         elif byte <= 32 and byte != NEWLINE:
             kinds[byte] = SPACE
-    folded = lower.astype(np.uint64) + np.uint64(1)
-    folded[ord("0") : ord("9") + 1] = ord("0") + 1
-    return lower, kinds, folded
+    values[ord("0") : ord("9") + 1] = [ord("0") + 1] * 10
+    return bytes(kinds), bytes(values)
 
 
-_LOWER, _KIND, _VALUE = _byte_classes()
+_KIND, _VALUE = _byte_classes()
 _ZERO = np.zeros(1, dtype=np.intp)
 
 
@@ -107,19 +107,30 @@ class Tokens:
         return np.array([np.bincount(self.raw[a:b], minlength=256) for a, b in spans])
 
 
+def classes(**members: str) -> bytes:
+    """A table for ``bytes.translate``: one letter for each class of bytes, "o" for all others."""
+    table = bytearray(b"o" * 256)
+    for letter, symbols in members.items():
+        for byte in symbols.encode():
+            table[byte] = ord(letter)
+    return bytes(table)
+
+
 def tokenise(texts: Sequence[str]) -> Tokens:
     """The tokens of n texts; what a text has beyond ``_MOST_BYTES`` is ignored.
 
     Texts are read in the ``plain`` form of their characters.
     """
     encoded = [_encode(text) for text in texts]
-    raw = np.frombuffer(b"\0".join([*encoded, b""]), dtype=np.uint8)
+    joined = b"\0".join([*encoded, b""])
+    lowered = joined.lower()  # ASCII alone
+    raw, data = np.frombuffer(joined, dtype=np.uint8), np.frombuffer(lowered, dtype=np.uint8)
     sizes = np.fromiter(map(len, encoded), dtype=np.intp, count=len(encoded))
     last = (sizes + 1).cumsum() - 1
-    data = _LOWER.take(raw)
     sums = np.zeros(len(data) + 1, dtype=np.uint64)
-    np.multiply(_VALUE.take(data), _POWERS[: len(data)]).cumsum(out=sums[1:])
-    kind = _KIND.take(data)
+    values = np.frombuffer(lowered.translate(_VALUE), dtype=np.uint8)
+    np.multiply(values, _POWERS[: len(data)]).cumsum(out=sums[1:])
+    kind = np.frombuffer(bytearray(lowered.translate(_KIND)), dtype=np.uint8)
     edges = _edges(data, kind)
     kinds = kind.take(edges[:-1])
     at = (kinds != SPACE).nonzero()[0]
