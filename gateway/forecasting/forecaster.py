@@ -137,16 +137,20 @@ class Forecaster:
             self._complained = monotonic()
             log.error("%s; further failures are counted, not logged, for a minute", text)
 
-    async def refine(self, forecast: RequestForecast) -> RequestForecast | None:
-        """A better forecast for a waiting request; None if there is none within the budget."""
+    async def refine(
+        self, forecast: RequestForecast, *, within_s: float = math.inf
+    ) -> RequestForecast | None:
+        """A better forecast for a waiting request; None if there is none within the budget, or
+        ``within_s`` seconds."""
         if not self.refines or not forecast.predictions:
             return None
-        if self._refined.stuck(self._refine_budget_s):  # what is asked now would wait behind it
+        budget_s = min(self._refine_budget_s, within_s)
+        if self._refined.stuck(budget_s):  # what is asked now would wait behind it
             self._metrics.refinements.labels("late").inc()
             return None
         started = perf_counter()
         try:
-            async with asyncio.timeout(self._refine_budget_s):
+            async with asyncio.timeout(budget_s):
                 refined = await self._refined.ask(forecast.predictions[0])
                 length = refined.length.capped(forecast.bound)
         except TimeoutError:

@@ -20,7 +20,7 @@ from gateway.requests.feedback import Feedback
 from gateway.requests.in_flight import InFlightRequest
 from gateway.requests.place_comment import place_comment
 from gateway.requests.reading import describe
-from gateway.requests.refine import refining
+from gateway.requests.refine import RefusedForecasts, refining
 from gateway.requests.refusals import WorkerErrorRelayed, WorkerFailed, WorkerRefused
 from gateway.requests.rejections import (
     rejection,
@@ -61,6 +61,7 @@ class Lifecycle:
     under_way: UnderWay
     order: Order
     timeouts: SharedTimeouts = field(default_factory=SharedTimeouts)
+    refused: RefusedForecasts = field(default_factory=RefusedForecasts)
 
     async def run(self, relay: Relay, model: str, worker_id: str = "") -> None:
         """Carry one request of ``model`` to its end; on return the client has the whole answer.
@@ -227,6 +228,8 @@ class Lifecycle:
                 await slot.decision
             dispatch = slot.dispatch
         except Rejected as rejected:
+            if rejected.reason.endswith("_full"):
+                await self.refused.refine(self.forecaster, in_flight)
             retry_after = self.dispatcher.retry_after(job)
             trouble = self.fleet.trouble(job.model)
             reason = rejected.reason

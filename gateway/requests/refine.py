@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from contextlib import AbstractContextManager, nullcontext
 
 from gateway.forecasting.forecaster import Forecaster
@@ -10,6 +11,15 @@ from gateway.requests.in_flight import InFlightRequest
 from gateway.scheduling.dispatcher import Slot
 
 _NOT_AT_ALL = nullcontext()
+
+TOLD_S = 0.1
+"""Seconds for which a refused request waits for the better forecast."""
+
+TOLD_SHARE = 0.1
+"""Part of the time in which refused requests are refined: those that wait need the tier more."""
+
+TOLD_AT_ONCE = 32
+"""Refused requests that are refined at once."""
 
 
 def refining(
@@ -50,3 +60,34 @@ async def _refine(slot: Slot, forecaster: Forecaster, in_flight: InFlightRequest
     if better is not None and not slot.decided:
         in_flight.forecast = better
         slot.reprice(better.length)
+
+
+class RefusedForecasts:
+    """Better forecasts for refused requests, which are told when they would have started.
+
+    Had it waited, the refined tier would have moved such a request among others that it has moved.
+    While requests are refused faster than the tier may work for them, the fast forecast has to do.
+    """
+
+    def __init__(self) -> None:
+        self._present = 0
+        self._rests_until = -math.inf
+
+    async def refine(self, forecaster: Forecaster, in_flight: InFlightRequest) -> None:
+        """Give the job the forecast that it would have got in the queue, if it comes in time."""
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        if not forecaster.refines or not in_flight.forecast.predictions:
+            return
+        if self._present >= TOLD_AT_ONCE or begun < self._rests_until:
+            return
+        self._present += 1
+        try:
+            better = await forecaster.refine(in_flight.forecast, within_s=TOLD_S)
+        finally:
+            self._present -= 1
+            now = loop.time()
+            self._rests_until = max(self._rests_until, now + (now - begun) / TOLD_SHARE)
+        if better is not None:
+            in_flight.forecast = better
+            in_flight.job.length = better.length

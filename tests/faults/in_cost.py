@@ -73,6 +73,14 @@ FAULTS: tuple[Fault, ...] = (
         why="The few answers of a queue that end first correct all that wait",
     ),
     Fault(
+        file="gateway/requests/refine.py",
+        old="            in_flight.job.length = better.length",
+        new="            pass",
+        test="tests/gateway/requests/test_refine.py::"
+        "test_a_refused_request_is_told_the_place_of_its_refined_forecast",
+        why="A refused request is told the place of a forecast that the queue does not go by",
+    ),
+    Fault(
         file="gateway/scheduling/waiting_order.py",
         old="self._dispatcher.starts.seconds(place.job)",
         new="0.0",

@@ -427,7 +427,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         file="gateway/forecasting/forecaster.py",
-        old="        if self._refined.stuck(self._refine_budget_s):",
+        old="        if self._refined.stuck(budget_s):",
         new="        if False:",
         test="tests/gateway/forecasting/test_forecaster.py::"
         "test_a_refinement_that_hangs_collects_nothing_and_serves_again",

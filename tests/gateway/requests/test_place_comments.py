@@ -16,19 +16,21 @@ from tests.gateway.scripted import CHUNK, STREAM_HEAD, ScriptedWorker, chunked, 
 
 DONE = b"data: [DONE]\n\n"
 STREAM = STREAM_HEAD + chunked(CHUNK + DONE) + b"0\r\n\r\n"
-ONE_SLOT: dict[str, Any] = {
-    "worker": {"max_num_seqs": 1},
-    "scheduling": {"engine_queue": 0, "policy": "fcfs"},
-}
 ASK = {"x-lengthwise-position": "1"}
 
 
 @asynccontextmanager
 async def busy(
-    session: aiohttp.ClientSession, waiting: int, **settings: Any
+    session: aiohttp.ClientSession,
+    waiting: int,
+    body: dict[str, Any] | None = None,
+    *,
+    policy: str = "fcfs",
+    **settings: Any,
 ) -> AsyncIterator[tuple[Gateway, ScriptedWorker, Callable[[], None]]]:
     """A gateway with a worker that has a request, and so many that wait; the last ends them."""
-    free = asyncio.Event()
+    free, body = asyncio.Event(), body or chat(stream=True)
+    scheduling = {"engine_queue": 0, "policy": policy}
 
     async def script(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await free.wait()
@@ -36,14 +38,14 @@ async def busy(
 
     async with (
         scripted(script) as worker,
-        gateway(worker.url, **ONE_SLOT, **settings) as running,
+        gateway(
+            worker.url, worker={"max_num_seqs": 1}, scheduling=scheduling, **settings
+        ) as running,
         AsyncExitStack() as stack,
     ):
         url = running.url + "/v1/chat/completions"
         for number in range(waiting + 1):
-            task = asyncio.ensure_future(
-                stack.enter_async_context(session.post(url, json=chat(stream=True)))
-            )
+            task = asyncio.ensure_future(stack.enter_async_context(session.post(url, json=body)))
             stack.callback(task.cancel)
             await until(lambda: running.in_flight == 1, "one runs")
             await until(lambda n=number: running.scheduler.waiting == n, "it waits")  # type: ignore[misc]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from threading import Event
@@ -10,13 +11,16 @@ from typing import Any
 
 import aiohttp
 import numpy as np
+import pytest
 
 from gateway.emulator import EmbeddedEmulator
+from gateway.requests import refine
 from predictor import Prompt
 from predictor.fast.predictor import LengthPredictor
 from predictor.inference.tiered import TieredPredictor
 from predictor.raw_forecast import RawForecasts
 from tests.gateway.harness import Gateway, forced, gateway, post, until
+from tests.gateway.requests.test_place_comments import busy
 
 SETTINGS: dict[str, Any] = {
     "worker": {"max_num_seqs": 1},
@@ -30,6 +34,14 @@ class Knowing:
 
     def refine(self, prompts: Sequence[Prompt], fast: RawForecasts) -> RawForecasts:
         known = np.log([float(prompt.text.split()[1]) for prompt in prompts])
+        return replace(fast, location=known, scale=np.full(len(known), 0.01))
+
+
+class Contrary:
+    """Takes for long what is short to the fast tier, and the other way round."""
+
+    def refine(self, prompts: Sequence[Prompt], fast: RawForecasts) -> RawForecasts:
+        known = np.log([10_000 / float(prompt.text.split()[1]) for prompt in prompts])
         return replace(fast, location=known, scale=np.full(len(known), 0.01))
 
 
@@ -128,3 +140,41 @@ async def test_a_refined_tier_that_fails_is_counted_and_the_fast_forecast_stands
         tasks, _ = await _queue(running, session, [5, 6])
         await asyncio.gather(*tasks)
         assert running.metric("refinements_total", result="failed") == 2
+
+
+async def test_a_refused_request_is_told_the_place_of_its_refined_forecast(
+    session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refine, "TOLD_SHARE", math.inf)
+    monkeypatch.setattr(refine, "TOLD_S", 30.0)
+    tiered = TieredPredictor(LengthPredictor.load(), Contrary())
+    bounded = {"tiered": tiered, "queue": {"max_waiting": 8}, "predictor": GENEROUS}
+    async with busy(session, 8, _body(20), policy="sept", **bounded) as (running, _, _):
+        await until(
+            lambda: running.metric("refinements_total", result="done") == 8, "all are refined"
+        )
+        told = {}
+        for tokens in (5, 2000):
+            url = running.url + "/v1/chat/completions"
+            async with session.post(url, json=_body(tokens)) as response:
+                assert response.status == 429
+                told[tokens] = int(response.headers["Retry-After"])
+        assert told[5] > 2 * told[2000]
+
+
+async def test_refused_requests_have_little_of_the_refined_tier(
+    emulator: EmbeddedEmulator, session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refine, "TOLD_SHARE", 1e-9)
+    monkeypatch.setattr(refine, "TOLD_S", 30.0)
+    tiered = TieredPredictor(LengthPredictor.load(), Knowing())
+    bounded = SETTINGS | {"queue": {"max_waiting": 1}, "predictor": GENEROUS}
+    async with gateway(emulator.url, tiered=tiered, **bounded) as running:
+        tasks, _ = await _queue(running, session, [300])
+        await until(lambda: running.metric("refinements_total", result="done") == 1, "it is")
+        for _ in range(3):
+            assert (await post(session, running.url, _body(5)))[0] == 429
+        assert running.metric("refinements_total", result="done") == 2
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
