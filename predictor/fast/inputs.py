@@ -114,6 +114,7 @@ class TrainedModels:
         self.levels = np.zeros(TRAITS + 1) if levels is None else levels
         self._traits = [traits(name) for name in self.names]
         self.match = lru_cache(maxsize=256)(self._match)  # clients choose the names
+        self._alone = lru_cache(maxsize=256)(self._match_alone)
 
     def _match(self, name: str) -> ModelMatch:
         base = canonical(name)
@@ -122,6 +123,15 @@ class TrainedModels:
         index = self.names.index(base)
         own, weights = traits(name), np.eye(len(self.names))[index]
         return ModelMatch(KNOWN, weights, float(self.offsets[index]), own.size, own.year, own.base)
+
+    def _match_alone(self, name: str) -> ModelMatches:
+        return ModelMatches.from_matches([self.match(name)])
+
+    def matches(self, names: Sequence[str]) -> ModelMatches:
+        """The matches of n names; those of one name are kept, and are not to be changed."""
+        if len(names) == 1:
+            return self._alone(names[0])
+        return ModelMatches.from_matches(list(map(self.match, names)))
 
     def match_unseen(self, model: int, hidden: Sequence[int] = ()) -> ModelMatch:
         """The match of ``model`` as if that model and ``hidden`` (indices) were not trained on."""

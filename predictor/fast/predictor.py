@@ -11,7 +11,7 @@ from predictor.artefact import format
 from predictor.artefact.format import ArtefactError
 from predictor.fast.evidence import Evidence
 from predictor.fast.forecast import forecast
-from predictor.fast.inputs import COLUMNS, ModelMatch, ModelMatches, TrainedModels
+from predictor.fast.inputs import COLUMNS, ModelMatch, TrainedModels
 from predictor.fast.learned_words import LearnedWords, effects
 from predictor.fast.lightgbm_alone import load_booster
 from predictor.fast.text_model import TextModel
@@ -126,9 +126,7 @@ class LengthPredictor:
 
     def raw_forecasts(self, prompts: Sequence[Prompt]) -> RawForecasts:
         """The location-scale forecasts of n prompts."""
-        matches = ModelMatches.from_matches(
-            [self._models.match(prompt.model) for prompt in prompts]
-        )
+        matches = self._models.matches([prompt.model for prompt in prompts])
         features = extract(prompts)
         scores, evident = self._text.scores(features), self._evidence.columns(features)
         inputs = self._models.inputs(features, scores, evident, matches)

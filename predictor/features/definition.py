@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -38,8 +38,6 @@ __all__ = ["Prompt", "TextFeatures", "extract", "feature_hash"]
 
 LEXICAL_NAMES = (*surface.NAMES, *asked_length.NAMES, *script.NAMES, *demands.NAMES)
 CONTEXT_NAMES = request.NAMES
-
-_NO_CONTEXT = np.empty((0, len(CONTEXT_NAMES)))
 
 _PROBES = (
     Prompt("m", ""),
@@ -118,10 +116,11 @@ class TextFeatures:
 def extract(prompts: Sequence[Prompt]) -> TextFeatures:
     """Features of the prompts; ``clip`` bounds the cost of each prompt."""
     texts = [clip(prompt.text.strip()) for prompt in prompts]
-    parts = [_block(prompts[part], texts[part]) for part in tokens.blocks(texts)]
     context = request.request_features(prompts)
+    spans = list(tokens.blocks(texts))
+    parts = [_block(prompts[part], texts[part], context[part]) for part in spans]
     if len(parts) == 1:
-        return replace(parts[0], context=context)
+        return parts[0]
     no_vectors = np.empty((0, word_vectors.PARTS * word_vectors.SIZE), dtype=np.float32)
     return TextFeatures(
         np.concatenate([np.empty((0, len(LEXICAL_NAMES))), *(part.lexical for part in parts)]),
@@ -132,8 +131,8 @@ def extract(prompts: Sequence[Prompt]) -> TextFeatures:
     )
 
 
-def _block(prompts: Sequence[Prompt], texts: Sequence[str]) -> TextFeatures:
-    """The features of a block of texts without the context."""
+def _block(prompts: Sequence[Prompt], texts: Sequence[str], context: Array) -> TextFeatures:
+    """The features of a block of texts; ``context`` are those of their requests."""
     read = tokens.tokenise(texts)
     pairs = tokens.bigrams(read.hashes)
     matches, counted = match_lexicon(read, pairs), ngrams.count_ngrams(read, pairs)
@@ -148,7 +147,7 @@ def _block(prompts: Sequence[Prompt], texts: Sequence[str]) -> TextFeatures:
     scripts = script.script_features(read, counts=counts, chars=chars)
     return TextFeatures(
         np.concatenate([shape, asked, scripts, demanded], axis=1),
-        _NO_CONTEXT,
+        context,
         counted.words,
         counted.runs,
         word_vectors.mean_vectors(read),

@@ -93,10 +93,10 @@ def mean_vectors(tokens: Tokens) -> Single:
     Words without a vector do not count; a text whose words all lack a vector has zeros.
     """
     table = shipped_table()
-    early = _first_tokens(tokens)
-    word = table.find(tokens.hashes.take(early))
+    early, hashes = _first_tokens(tokens), tokens.hashes
+    word = table.find(hashes if early is None else hashes.take(early))
     known = word.nonzero()[0]
-    offsets = early.take(known).searchsorted(tokens.offsets)
+    offsets = (known if early is None else early.take(known)).searchsorted(tokens.offsets)
     vectors = table.vectors.take(np.concatenate([word.take(known), _NO_WORD]), axis=0)
     edges = np.empty((len(tokens), 3), dtype=np.intp)
     edges[:, 0], edges[:, 2] = offsets[:-1], offsets[1:]
@@ -108,10 +108,10 @@ def mean_vectors(tokens: Tokens) -> Single:
     return np.concatenate(both, axis=1)
 
 
-def _first_tokens(tokens: Tokens) -> Indices:
-    """The first _READ tokens of each text."""
+def _first_tokens(tokens: Tokens) -> Indices | None:
+    """The first _READ tokens of each text; None: all tokens."""
     if len(tokens.text) <= _READ:
-        return np.arange(len(tokens.text))
+        return None
     early = np.ones(len(tokens.text), dtype=bool)
     offsets = tokens.offsets.tolist()
     for start, end in pairwise(offsets):
