@@ -416,6 +416,26 @@ FAULTS: tuple[Fault, ...] = (
         why="A new task in a chat is forecast as surely as the next step of an agent",
     ),
     Fault(
+        file="predictor/features/surface.py",
+        old='own = b"n" + heads[start:end]',
+        new='own = b"n" + heads[start:]',
+        test=(
+            "tests/predictor/fast/test_alone_and_together.py::"
+            "test_features_are_the_same_to_the_last_bit"
+        ),
+        why="A text of a batch is forecast with the lists of the texts behind it",
+    ),
+    Fault(
+        file="predictor/features/length_gate.py",
+        old="place = np.arange(len(near)) + _AROUND * tokens.text.take(near)",
+        new="place = np.arange(len(near)) + 0 * tokens.text.take(near)",
+        test=(
+            "tests/predictor/fast/test_alone_and_together.py::"
+            "test_features_are_the_same_to_the_last_bit"
+        ),
+        why="A number at the end of one request counts the words that begin the next",
+    ),
+    Fault(
         file="predictor/features/phrase_table.py",
         old="key = (key * _NEXT_INT & _WORD) ^ hashes.item(min(last, len(hashes) - 1))",
         new="key = (key * _NEXT_INT) ^ hashes.item(min(last, len(hashes) - 1))",
