@@ -51,30 +51,31 @@ class NextJob:
         if self.paused:
             return None
         awaited: dict[str, str] = {}  # job id -> worker id
+        taken: set[str] = set()  # the workers of awaited
         tried: Counter[QueueName] = Counter()  # jobs that fit nowhere
-
-        def free(workers: list[Worker]) -> list[Worker]:
-            if not awaited:
-                return workers
-            taken = frozenset(awaited.values())
-            return [w for w in workers if w.spec.id not in taken]
+        name = QueueName("")  # of the job that is tried now: it takes time to make
 
         def others_may_fit(job: Job) -> bool:
-            if tried[job.queue] < MOST_AWAITED and free(self._workers.serving(job.queue)):
+            serving = self._workers.serving(name)
+            if tried[name] < MOST_AWAITED and any(w.spec.id not in taken for w in serving):
                 return True
-            self._last_tried[job.queue] = self._waiting.place(job)
+            self._last_tried[name] = self._waiting.place(job)
             return False
 
         for job in self._waiting.by_rank(others_may_fit):
-            candidates = free(self._may_take(job))
+            name = job.queue
+            candidates = self._may_take(job, name)
+            if taken:
+                candidates = [w for w in candidates if w.spec.id not in taken]
             fitting = [
                 w for w in candidates if w.has_slots(job) and w.fits(job, self._caution(job, w))
             ]
             if fitting:
                 return job, self._placement.choose(job, fitting)
-            tried[job.queue] += 1
+            tried[name] += 1
             if candidates:
-                awaited[job.id] = self._worker_for(job, candidates).id
+                awaited[job.id] = worker_id = self._worker_for(job, candidates).id
+                taken.add(worker_id)
         self._awaited = awaited
         return None
 
@@ -87,8 +88,8 @@ class NextJob:
         alone = len(self._waiting) == 1  # nobody was tried since: the workers may be others
         return last is None or alone or self._waiting.place(job) < last
 
-    def _may_take(self, job: Job) -> list[Worker]:
-        serving = self._workers.serving(job.queue)
+    def _may_take(self, job: Job, name: QueueName) -> list[Worker]:
+        serving = self._workers.serving(name)
         if not job.shuns:
             return serving
         return [w for w in serving if w.id not in job.shuns] or serving
