@@ -44,15 +44,20 @@ class NextJob:
         self._awaited: dict[str, str] = {}  # job id -> worker id, by the last call without a job
         self._last_tried: dict[QueueName, Place] = {}
         """Places behind which a queue's jobs were not tried, by the last call without a job."""
+        self._tried: list[tuple[Job, list[Worker]]] | None = None
+        """Who was tried where, by the last call if it was without a job."""
+        self._observed = 0
+        """Of the share, at that call."""
 
     def __call__(self) -> tuple[Job, Worker] | None:
         """The next job and its worker; None if no job may be dispatched now."""
-        self._last_tried = {}
+        self._last_tried, self._tried = {}, None
         if self.paused:
             return None
         awaited: dict[str, str] = {}  # job id -> worker id
         taken: set[str] = set()  # the workers of awaited
         tried: Counter[QueueName] = Counter()  # jobs that fit nowhere
+        where: list[tuple[Job, list[Worker]]] = []
         name = QueueName("")  # of the job that is tried now: it takes time to make
 
         def others_may_fit(job: Job) -> bool:
@@ -73,10 +78,11 @@ class NextJob:
             if fitting:
                 return job, self._placement.choose(job, fitting)
             tried[name] += 1
+            where.append((job, candidates))
             if candidates:
                 awaited[job.id] = worker_id = self._worker_for(job, candidates).id
                 taken.add(worker_id)
-        self._awaited = awaited
+        self._awaited, self._tried, self._observed = awaited, where, self._share.observed
         return None
 
     def may_be(self, job: Job) -> bool:
@@ -87,6 +93,24 @@ class NextJob:
         last = self._last_tried.get(job.queue)
         alone = len(self._waiting) == 1  # nobody was tried since: the workers may be others
         return last is None or alone or self._waiting.place(job) < last
+
+    def may_fit(self, worker: Worker) -> bool:
+        """Whether a call may find a job, where a worker's jobs have grown since one that did not.
+
+        Then who is tried where is as it was, so that this worker alone has to be asked. All other
+        changes are followed by a call, by an arrival that the share observes, or by ``forget``.
+        """
+        if self._tried is None or self._observed != self._share.observed:
+            return True
+        return any(
+            worker.has_slots(job) and worker.fits(job, self._caution(job, worker))
+            for job, candidates in self._tried
+            if any(one is worker for one in candidates)
+        )
+
+    def forget(self) -> None:
+        """Let the last call say nothing of the next one."""
+        self._tried = None
 
     def _may_take(self, job: Job, name: QueueName) -> list[Worker]:
         serving = self._workers.serving(name)

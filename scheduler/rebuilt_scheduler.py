@@ -80,6 +80,7 @@ class RebuiltScheduler(Scheduler):
             raise ValueError(f"job {job.id!r} runs at the unknown worker {worker_id!r}")
         self._running[job.id] = worker, self._counters.charge(job)
         worker.add(job, engine_key)
+        self._next.forget()
         self._silent.begin(job, worker.pace)
         if job.attained:
             self._silent.report(job.id, job.attained)

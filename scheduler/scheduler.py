@@ -165,13 +165,13 @@ class Scheduler:
     def progress(self, job_id: str, attained: int, running: int | None = None) -> list[Action]:
         """Note the tokens of a job's longest sequence, and how many run (None: unknown)."""
         self._silent.report(job_id, attained)
-        changed = self._running[job_id][0].progress(job_id, attained, running)
-        return self._fill() if changed else []
+        worker = self._running[job_id][0]
+        changed = worker.progress(job_id, attained, running)
+        return self._fill() if changed and self._next.may_fit(worker) else []
 
     def tick(self, now: float) -> list[Action]:
         """Take the time (seconds), before other news: answers grow that report no progress."""
-        grown = self._silent.grown(now)
-        grew = [self._running[id][0].progress(id, tokens) for id, tokens in grown]
+        grew = [self._running[id][0].progress(id, n) for id, n in self._silent.grown(now)]
         return self._fill() if any(grew) else []
 
     def release(

@@ -119,6 +119,8 @@ class QueueingShare:
     """
 
     full_caution: float = FULL_CAUTION_SHARE
+    observed: int = 0
+    """Arrivals so far: what is not followed by one has the caution of before, but for its trust."""
     _shares: dict[str, float] = field(default_factory=dict)
 
     def observe(self, model: str, *, queued: bool) -> None:
@@ -126,6 +128,7 @@ class QueueingShare:
 
         Jobs may wait here, or in engines that hold more than their KV caches.
         """
+        self.observed += 1
         share = self._shares.get(model, 0.0)
         _keep(self._shares, model, share + (queued - share) / _WINDOW_ARRIVALS)
 

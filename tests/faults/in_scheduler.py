@@ -6,6 +6,22 @@ from tests.faults.fault import Fault
 
 FAULTS: tuple[Fault, ...] = (
     Fault(
+        file="scheduler/next_job.py",
+        old="if self._tried is None or self._observed != self._share.observed:",
+        new="if self._tried is None:",
+        test="tests/scheduler/test_short_cuts.py::"
+        "test_no_decision_that_is_skipped_after_a_report_changes_what_is_done",
+        why="A report of progress is judged by a queue and a caution of before the last arrival",
+    ),
+    Fault(
+        file="scheduler/next_job.py",
+        old="            worker.has_slots(job) and worker.fits",
+        new="            False and worker.fits",
+        test="tests/scheduler/test_short_cuts.py::"
+        "test_no_decision_that_is_skipped_after_a_report_changes_what_is_done",
+        why="What a report frees stays empty until something else happens",
+    ),
+    Fault(
         file="scheduler/fairness.py",
         old="        if math.isfinite(counter):\n",
         new="        if True:\n",
@@ -133,8 +149,8 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         file="scheduler/scheduler.py",
-        old="progress(job_id, attained, running)\n        return self._fill() if changed else []",
-        new="progress(job_id, attained, running)\n        return []",
+        old="return self._fill() if changed and self._next.may_fit(worker) else []",
+        new="return []",
         test="tests/scheduler/test_scheduler_changes.py::test_a_job_about_to_end_lets_the_next_job_in",
         why="Memory that a running job will not need stays empty until the job ends",
     ),
