@@ -15,6 +15,7 @@ from gateway.remote_scheduler.states import (
     Number,
     PolicyState,
     Short,
+    Size,
     Tokens,
 )
 
@@ -49,7 +50,7 @@ class SetWorker(Struct, array_like=True, tag="worker"):
     id: Short
     models: Ids
     slots: Count
-    kv_tokens: Count | None
+    kv_tokens: Size | None
     engine_queue: Number
     kv_block: Count
     prefix_caching: bool

@@ -33,6 +33,8 @@ ATTACH = f"/{SERVICE}/Attach"
 
 Number = Annotated[int, Meta(ge=0, le=2**53)]
 Count = Annotated[int, Meta(ge=1, le=MOST_SEQUENCES)]
+Size = Annotated[int, Meta(ge=1, le=2**53)]
+"""Tokens of a KV cache: a large engine has millions."""
 Tokens = Annotated[int, Meta(ge=0, le=2**53)]
 Short = Annotated[str, Meta(max_length=65_536)]
 Ids = Annotated[list[Short], Meta(max_length=10_000)]

@@ -69,6 +69,13 @@ FAULTS: tuple[Fault, ...] = (
         why="A scheduler that starts again puts the waiting requests into another order",
     ),
     Fault(
+        file="gateway/remote_scheduler/front_messages.py",
+        old="kv_tokens: Size | None",
+        new="kv_tokens: Count | None",
+        test=_CORE + "test_a_worker_may_be_as_large_as_the_configuration_allows",
+        why="Fronts before an engine of more than 65,536 KV tokens never have a scheduler",
+    ),
+    Fault(
         file="gateway/remote_scheduler/reading.py",
         old="if size > most:",
         new="if False:",

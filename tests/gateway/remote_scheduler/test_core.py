@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from gateway.config.workers import MOST_SLOTS
 from gateway.remote_scheduler.core import MOST_EPOCH, Core, Refusal
 from gateway.remote_scheduler.front_messages import Hello
 from gateway.remote_scheduler.policies import policy_of, policy_state
@@ -57,6 +58,16 @@ def test_a_worker_is_as_the_first_front_says_and_drained_where_any_does() -> Non
     second.scheduler.set_worker(spec("w", slots=9))
     settle(core, [second])
     assert core.scheduler.workers["w"].spec.slots == 9
+
+
+def test_a_worker_may_be_as_large_as_the_configuration_allows() -> None:
+    large = spec("w", slots=MOST_SLOTS, kv_tokens=20_000_000, kv_block=MOST_SLOTS)
+    (link,) = links = fronts(1, [large])
+    core = core_of(links, Clock())
+    assert core.scheduler.workers["w"].spec == large
+    link.scheduler.submit(job("1", prompt=1_000_000))
+    settle(core, links)
+    assert held_by(link) == (set(), {"1"})
 
 
 def test_a_worker_goes_when_no_front_has_it_any_more() -> None:
