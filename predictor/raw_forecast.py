@@ -45,8 +45,8 @@ class RawForecasts:
     of z at LEVELS. ``endless`` (n) is the probability that the answer is endless (does not end by
     itself). ``inputs`` (n x len(COLUMNS)) are the boosters' inputs, which the served log keeps for
     refits. ``learned`` (n, log tokens) is the part of the location that a deployment's own words
-    make (``fast.learned_words``); None: a model without such words. ``lower`` (n; None: nothing is
-    in doubt) is the factor by which ``fast.doubt`` stretched the shape below the location.
+    make (``fast.learned_words``); None: a model without such words. ``plain`` (n; None: ``scale``)
+    is the scale before ``fast.doubt`` widened it.
     """
 
     location: Array
@@ -55,7 +55,7 @@ class RawForecasts:
     endless: Array
     inputs: Array
     learned: Array | None = None
-    lower: Array | None = None
+    plain: Array | None = None
 
     def __len__(self) -> int:
         return len(self.location)
@@ -69,22 +69,18 @@ class RawForecasts:
             self.endless[rows],
             self.inputs[rows],
             None if self.learned is None else self.learned[rows],
-            None if self.lower is None else self.lower[rows],
+            None if self.plain is None else self.plain[rows],
         )
 
     @classmethod
     def joined(cls, parts: Sequence[RawForecasts]) -> RawForecasts:
         """The forecasts of all ``parts`` (at least one), in order."""
 
-        def joined(values: Sequence[Array | None], absent: float) -> Array | None:
+        def joined(values: Sequence[Array | None], absent: Sequence[Array]) -> Array | None:
             if all(value is None for value in values):
                 return None
-            return np.concatenate(
-                [
-                    np.full(len(part), absent) if value is None else value
-                    for part, value in zip(parts, values, strict=True)
-                ]
-            )
+            pairs = zip(values, absent, strict=True)
+            return np.concatenate([other if value is None else value for value, other in pairs])
 
         return cls(
             np.concatenate([part.location for part in parts]),
@@ -92,8 +88,8 @@ class RawForecasts:
             np.concatenate([part.shape for part in parts]),
             np.concatenate([part.endless for part in parts]),
             np.concatenate([part.inputs for part in parts]),
-            joined([part.learned for part in parts], 0.0),
-            joined([part.lower for part in parts], 1.0),
+            joined([part.learned for part in parts], [np.zeros(len(part)) for part in parts]),
+            joined([part.plain for part in parts], [part.scale for part in parts]),
         )
 
     def atoms(self) -> tuple[Array, Array]:

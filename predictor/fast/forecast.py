@@ -35,7 +35,8 @@ def forecast(
     if learned is not None:
         located = located + learned
     shape = shapes[models.group(matches.routes, weights.argmax(axis=1))]
-    wide, lower = widened(inputs, scales(inputs, scale(inputs)), located, shape)
+    plain = scales(inputs, scale(inputs))
+    wide, lower = widened(inputs, plain, located, shape)
     return RawForecasts(
         location=located,
         scale=wide,
@@ -43,5 +44,5 @@ def forecast(
         endless=weights @ endless_rates[:-1] + (1 - weights.sum(axis=1)) * endless_rates[-1],
         inputs=inputs,
         learned=learned,
-        lower=lower,
+        plain=plain,
     )

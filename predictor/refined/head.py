@@ -1,10 +1,10 @@
 """The refined tier's head: stacks the encoder's outputs and the fast forecast.
 
 The location is a linear blend of the fast tier's and the encoder's locations, plus the correction
-of a small booster. The blend counts where the encoder can read the text and nothing else rules its
-length; the booster counts as the fast tier's boosters do. The scale is the fast tier's scale times
-the correction of another booster. The shapes are measured on the refined residuals. The head is
-fitted on prompts that neither the fast tier nor the encoder was fitted on.
+of a small booster. Both count where the encoder can read the text and nothing else rules its
+length. The scale is the fast tier's scale times the correction of another booster. The shapes are
+measured on the refined residuals. A head for publication has the fast tier's scales and shapes.
+The head is fitted on prompts that neither the fast tier nor the encoder was fitted on.
 """
 
 from __future__ import annotations
@@ -19,8 +19,7 @@ from numpy.typing import NDArray
 
 from predictor.arrays import Array, Single
 from predictor.artefact.format import Artefact, ArtefactError
-from predictor.fast.doubt import stretched
-from predictor.fast.formulas import correction_share
+from predictor.fast.doubt import stretched, widened
 from predictor.fast.inputs import GENERIC, ROUTES, ModelMatch, ModelMatches, TrainedModels
 from predictor.fast.trees import boosted
 from predictor.features.model_names import canonical
@@ -77,19 +76,20 @@ class RefinedHead:
             return replace(made, location=made.location + raw.learned, learned=raw.learned)
         models = ModelMatches.from_matches(matches)
         columns = whole_lengths(encoded, raw.inputs)
-        rows = head_inputs(raw, columns, models.weights)
+        plain = raw if raw.plain is None else replace(raw, scale=raw.plain)
+        rows = head_inputs(plain, columns, models.weights)
         base = blended(self.blend, self.fast_share, raw, columns, models)
         group = self.models.group(models.routes, models.weights.argmax(axis=1))
-        located = base + correction_share(raw.inputs) * boosted(self.location, rows)
-        scale = shrunk_scale(raw.scale, boosted(self.scale, rows), self.mean_log_scale, self.trust)
+        located = base + encoder_share(raw.inputs) * boosted(self.location, rows)
+        change = boosted(self.scale, rows)
+        scale = shrunk_scale(plain.scale, change, self.mean_log_scale, self.trust)
         near = knot_weights(np.log(scale), self.knots)
         shape = np.einsum("nk,knl->nl", near, self.shapes[:, group])
-        # The doubt is a part of the fast scale. A refined scale may be smaller than the doubt.
+        # The doubt is one about the refined forecast: it grows with the length, so that beside the
+        # fast tier's doubt a longer forecast could have the smaller geometric mean.
+        wide, lower = widened(raw.inputs, scale, located, shape)
         return replace(
-            raw,
-            location=located,
-            scale=scale,
-            shape=stretched(shape, raw.lower),
+            raw, location=located, scale=wide, shape=stretched(shape, lower), plain=scale
         )
 
     def arrays(self) -> dict[str, Array]:

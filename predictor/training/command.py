@@ -46,7 +46,7 @@ _TRAIN_FLAGS: Mapping[str, Mapping[str, Any]] = {
     "--encoder": {
         "action": "store_true",
         "help": "train the refined tier (a text encoder) as well; needs "
-        "pip install '.[encoder]' and some 40 minutes on one core, minutes on a GPU",
+        "pip install '.[encoder]' and some 35 minutes on one core, minutes on a GPU",
     },
     "--encoder-base": {
         "type": Path,
@@ -58,7 +58,7 @@ _TRAIN_FLAGS: Mapping[str, Mapping[str, Any]] = {
         "type": Path,
         "metavar": "DIR",
         "help": "take the encoder of this model directory instead of training one; it must have "
-        "been trained on the same models and on none of the held-out prompts",
+        "been trained on no other models and on none of the held-out prompts",
     },
     "--threads": {
         "type": int,

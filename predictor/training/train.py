@@ -7,9 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from predictor.arrays import Array
 from predictor.artefact import format
 from predictor.artefact.card import model_card
 from predictor.data import castillo, other_models, sources, splits
@@ -30,17 +27,6 @@ if TYPE_CHECKING:
     from predictor.training.refined.tier import FittedRefinedTier
 
 HOLDOUT = 0.15
-
-_PUBLISHED_FAST_SHARE = np.array([0.2, 0.6, 0.6])
-"""``RefinedHead.fast_share`` of a model for publication, by route.
-
-A published model also forecasts models and kinds of prompts without training data, for which the
-encoder is less accurate. On CASTILLO, tau of models trained on is best at a share of 0 to 0.25. On
-the training prompts of five other kinds, of which the fast tier's forecasts are out of fold, mean
-tau by shares of 0, 0.25, 0.4, 0.7 and 1 is 0.364, 0.370, 0.375, 0.378 and 0.374 for models trained
-on, 0.308, 0.309, 0.310, 0.314 and 0.323 for related ones, 0.314, 0.333, 0.340, 0.352 and 0.355 for
-others; on corpora of CASTILLO left out for their licences, 0.25 to 0.5 was best.
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +81,10 @@ def train(
     fast = fit(training, effects, threads=threads)
     refined: FittedRefinedTier | ReusedRefinedTier | None = None
     if encoder_from:
-        share = _PUBLISHED_FAST_SHARE if licensed_only else None
-        refined = reuse_encoder(encoder_from, fast, fast_share=share, threads=threads)
+        refined = reuse_encoder(encoder_from, fast, threads=threads)
     if encoder:
-        fast_share = _PUBLISHED_FAST_SHARE if licensed_only else 0.0
         refined = _fit_refined(
-            fast, effects, base=encoder_base, fast_share=fast_share, threads=threads
+            fast, effects, base=encoder_base, fast_widths=licensed_only, threads=threads
         )
     log.info("measuring on the held-out prompts")
     manifest = {
@@ -115,8 +99,7 @@ def train(
         log.info("fitting again on all prompts")
         fast = fit(everything, effects, threads=threads)
         if isinstance(refined, ReusedRefinedTier):
-            kept = refined.head.fast_share
-            refined = reuse_encoder(refined.folder, fast, fast_share=kept, threads=threads)
+            refined = reuse_encoder(refined.folder, fast, threads=threads)
         elif refined is not None:
             refined = refined.fit_further(fast, effects=effects, threads=threads)
         manifest |= size_facts(fast)
@@ -142,7 +125,7 @@ def _fit_refined(
     effects: list[PromptEffects],
     *,
     base: Path | None,
-    fast_share: float | Array,
+    fast_widths: bool,
     threads: int,
 ) -> FittedRefinedTier:
     try:
@@ -153,7 +136,7 @@ def _fit_refined(
         fast,
         effects=effects,
         base=base,
-        fast_share=fast_share,
+        fast_widths=fast_widths,
         threads=threads,
     )
 

@@ -62,13 +62,13 @@ def test_an_answer_of_thirty_thousand_tokens_is_forecast_as_such() -> None:
     assert endless.tokens[-1] > 60_000
 
 
-def test_a_doubt_stays_with_its_forecast_in_parts_and_joined() -> None:
-    known, new = forecasts(5.0), replace(forecasts(5.0, 6.0), lower=np.array([1.5, 2.0]))
+def test_the_scale_without_doubt_stays_with_its_forecast_in_parts_and_joined() -> None:
+    known, new = forecasts(5.0), replace(forecasts(5.0, 6.0), plain=np.array([0.2, 0.3]))
     together = RawForecasts.joined([known, new])
-    assert together.lower is not None
-    assert together.lower.tolist() == [1.0, 1.5, 2.0]
+    assert together.plain is not None
+    assert together.plain.tolist() == [0.5, 0.2, 0.3]
     part = together.rows(slice(1, 3))
-    assert part.lower is not None
-    assert part.lower.tolist() == [1.5, 2.0]
-    assert known.rows(slice(0, 1)).lower is None
-    assert RawForecasts.joined([known, known]).lower is None
+    assert part.plain is not None
+    assert part.plain.tolist() == [0.2, 0.3]
+    assert known.rows(slice(0, 1)).plain is None
+    assert RawForecasts.joined([known, known]).plain is None

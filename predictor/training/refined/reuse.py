@@ -2,8 +2,9 @@
 
 The location is a blend of both tiers, with the shares that were fitted out of fold when the encoder
 was trained. The booster that corrects the blend is fitted on corpora that the encoder was not
-trained on, if the data has any: its outputs for other prompts are better than they will be for new
-ones. Scales and shapes are the fast tier's.
+trained on, if the data has any, since its outputs for other prompts are better than they will be
+for new ones; else it is the booster that was fitted when the encoder was trained. Scales and shapes
+are the fast tier's.
 """
 
 from __future__ import annotations
@@ -14,23 +15,23 @@ from pathlib import Path
 import lightgbm as lgb
 import numpy as np
 
-from predictor.arrays import Array
 from predictor.artefact import format
+from predictor.artefact.format import Artefact
 from predictor.data.castillo import CORPORA
 from predictor.data.records import DataError
 from predictor.fast.predictor import LengthPredictor
+from predictor.features.definition import feature_hash
 from predictor.features.model_names import canonical
 from predictor.refined.encoder import GRAPH, MANIFEST, TOKENIZER, Encoder
-from predictor.refined.head import RefinedHead, RefinedTier
+from predictor.refined.head import LOCATION, RefinedHead, RefinedTier
 from predictor.refined.head_inputs import MORE_COLUMNS
 from predictor.refined.tiers import RefinedPredictor
 from predictor.training.fast import FittedFastTier
 from predictor.training.progress import log
+from predictor.training.refined.fast_widths import constant_zero, with_fast_widths
 from predictor.training.refined.stacking import fit_correction
 from predictor.training.refined.stacking_cells import stacking_cells
 
-_KNOTS = np.array([-4.0, 2.0])  # log scales; both have the fast tier's shapes
-_ROWS = 40  # of the data for a booster that always says 0
 _LEAST_ROWS = 100  # of corpora that the encoder was not trained on
 
 
@@ -52,42 +53,25 @@ class ReusedRefinedTier:
         return RefinedPredictor(fast, RefinedTier(Encoder.load(self.folder), self.head))
 
 
-def reuse_encoder(
-    folder: Path,
-    fast: FittedFastTier,
-    *,
-    fast_share: float | Array | None = None,
-    threads: int = 1,
-) -> ReusedRefinedTier:
+def reuse_encoder(folder: Path, fast: FittedFastTier, *, threads: int = 1) -> ReusedRefinedTier:
     """The refined tier of the model directory ``folder`` beside another fast tier.
-
-    ``fast_share`` as in ``RefinedHead`` (default: that of ``folder``).
 
     Raises:
         ArtefactError: ``folder`` is no model directory.
         DataError: the model there has no refined tier, or was trained on other models.
     """
-    arrays, contents = format.read(folder, any_features=True).arrays, _encoder_files(folder)
+    stored, contents = format.read(folder, any_features=True), _encoder_files(folder)
     encoder = Encoder.load(folder)
     if not {canonical(name) for name in encoder.models} <= set(fast.models.names):
         raise DataError(
             f"the encoder in {folder} was trained on {', '.join(encoder.models)}, this data has "
             f"{', '.join(fast.models.names)}; train with --encoder"
         )
-    still = _constant_zero(fast.head.out_of_fold.inputs.shape[1] + MORE_COLUMNS)
-    head = RefinedHead(
-        location=still,
-        scale=still,
-        blend=arrays["refined_blend"],
-        mean_log_scale=0.0,
-        trust=1.0,
-        fast_share=arrays["refined_caution"] if fast_share is None else fast_share,
-        knots=_KNOTS,
-        shapes=np.stack([fast.head.shapes] * len(_KNOTS)),
-        models=fast.models,
-    )
+    kept = _kept_booster(stored, fast.head.out_of_fold.inputs.shape[1] + MORE_COLUMNS)
+    blend, share = (stored.arrays[f"refined_{name}"] for name in ("blend", "caution"))
+    head = with_fast_widths(kept, blend, share, fast.head.shapes, fast.models)
     correction = _correction(RefinedTier(encoder, head), fast, threads)
-    return ReusedRefinedTier(folder, contents, replace(head, location=correction or still))
+    return ReusedRefinedTier(folder, contents, replace(head, location=correction or kept))
 
 
 def _correction(tier: RefinedTier, fast: FittedFastTier, threads: int) -> lgb.Booster | None:
@@ -102,14 +86,18 @@ def _correction(tier: RefinedTier, fast: FittedFastTier, threads: int) -> lgb.Bo
     return fit_correction(cells, seen, tier.head.blend, tier.head.fast_share, threads=threads)
 
 
+def _kept_booster(stored: Artefact, columns: int) -> lgb.Booster:
+    """The booster of the location in the ``stored`` model, if it reads so many ``columns``."""
+    text = stored.boosters.get(LOCATION)
+    if text is not None and stored.manifest.get("feature_hash") == feature_hash():
+        booster = lgb.Booster(model_str=text)
+        if booster.num_feature() == columns:
+            return booster
+    return constant_zero(columns)
+
+
 def _encoder_files(folder: Path) -> dict[str, bytes]:
     try:
         return {name: (folder / name).read_bytes() for name in (MANIFEST, GRAPH, TOKENIZER)}
     except OSError as error:
         raise DataError(f"{folder} has no encoder ({error}); train with --encoder") from error
-
-
-def _constant_zero(columns: int) -> lgb.Booster:
-    """A booster of so many ``columns`` whose output is always 0."""
-    data = lgb.Dataset(np.zeros((_ROWS, columns)), np.zeros(_ROWS), params={"verbose": -1})
-    return lgb.train({"objective": "regression", "verbose": -1}, data, 1)

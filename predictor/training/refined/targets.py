@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from predictor.arrays import Array
 from predictor.data.other_models import PromptEffects
+from predictor.refined.head_inputs import readable_share
 from predictor.training.cells import Cells, table_of
 from predictor.training.effects import AnswerEffects
+from predictor.training.fast import FittedFastTier
 
 _FEW_MODELS = 3.0  # a prompt that k models answered weighs k / (k + 3)
 
@@ -57,6 +59,22 @@ def targets(
         weights[rows, column] = np.where(np.isnan(data_set.effect), 0.0, data_set.weight)
         first = rows.stop
     return Targets(all_texts, values, weights, centre, spread)
+
+
+def targets_of(fast: FittedFastTier, effects: Sequence[PromptEffects]) -> Targets:
+    """The targets of the prompts of ``fast``; each weighs by as much as the encoder reads of it.
+
+    It reads Latin script, and of a conversation the last message.
+    """
+    models = len(fast.models.names)
+    whole = targets(fast.records.texts, fast.cells, fast.answers, models, effects)
+    located = fast.head.out_of_fold
+    prompt, count = fast.cells.prompt[located.cell], len(fast.records.texts)
+    rows = np.maximum(1, np.bincount(prompt, minlength=count))
+    share = np.bincount(prompt, readable_share(located.inputs), count) / rows
+    weight = whole.weight.copy()
+    weight[:count] *= share[:, None]
+    return replace(whole, weight=weight)
 
 
 def _measured(

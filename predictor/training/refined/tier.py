@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from predictor.arrays import Array, Flags
+from predictor.arrays import Flags
 from predictor.data import splits
 from predictor.data.other_models import PromptEffects
 from predictor.data.records import DataError
@@ -29,13 +29,14 @@ from predictor.training.refined import fit
 from predictor.training.refined.export import files, write
 from predictor.training.refined.fit import FittedEncoder
 from predictor.training.refined.loop import Settings
-from predictor.training.refined.stacking import fit_refined_head
+from predictor.training.refined.stacking import fit_published_head, fit_refined_head
 from predictor.training.refined.stacking_cells import stacking_cells
-from predictor.training.refined.targets import Targets, targets
+from predictor.training.refined.targets import Targets, targets_of
 
 _CROSSFIT_FOLDS = 2  # with one, the head has too few prompts: its CRPS is 1 to 2 % worse
 _FURTHER_EPOCHS, _FURTHER_RATE, _FURTHER_HEAD_RATE = 2, 1e-4, 1e-3
 _LEAST_ROWS = 100
+_LEAST_WEIGHT = 0.02  # of a text that is trained on; the mean is 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,8 @@ class FittedRefinedTier:
         The models must be the models of the tier in the same order. The head stays, because the
         encoder was fitted on every prompt that a new head could be fitted on.
         """
-        whole = _targets(fast, effects)
+        whole = targets_of(fast, effects)
+        whole = _rows(whole, _readable(whole))
         settings = replace(_further(self.encoder.settings, 1), threads=threads)
         return replace(self, encoder=fit.fit_further(self.encoder, whole, settings=settings))
 
@@ -79,13 +81,14 @@ def fit_tier(
     effects: Sequence[PromptEffects],
     settings: Settings | None = None,
     base: Path | None = None,
-    fast_share: float | Array = 0.0,
+    fast_widths: bool = False,
     threads: int = 1,
 ) -> FittedRefinedTier:
     """Fit encoder and head beside the tier ``fast``, on the same records.
 
-    ``fast_share`` as in ``RefinedHead``. ``base`` is the directory of a BERT (default: that of the
-    package ``weights.PACKAGE``). Takes some 40 minutes on one CPU core, minutes on a GPU.
+    ``base`` is the directory of a BERT (default: that of the package ``weights.PACKAGE``).
+    ``fast_widths``: the head has the fast tier's scales and shapes, as is right for publication.
+    Takes some 30 minutes on one CPU core, minutes on a GPU.
 
     Raises:
         DataError: the BERT's weights are missing, or too little data is left.
@@ -99,28 +102,29 @@ def fit_tier(
             f"{len(rows)} rows are left to fit the refined head on, need {_LEAST_ROWS}; give "
             "more data or train without --encoder"
         )
-    whole = _targets(fast, effects)
+    whole = targets_of(fast, effects)
+    readable = _readable(whole)
     further = _further(settings, min(_FURTHER_EPOCHS, settings.epochs))
     encoded = np.full((len(fold), whole.values.shape[1] + 1), np.nan, dtype=np.float32)
     encoders = []
     for part in range(_CROSSFIT_FOLDS):
         left_out = fold == part
+        seen = readable & ~_padded(left_out, len(readable))
         first = fit.fit(
-            _without(whole, left_out), settings=settings, base=base, vocabulary_texts=whole.texts
+            _rows(whole, seen), settings=settings, base=base, vocabulary_texts=whole.texts
         )
         texts = [records.texts[index] for index in np.flatnonzero(left_out)]
         encoded[left_out] = fit.predict(first, texts)
-        encoders.append(fit.fit_further(first, whole, settings=further))
+        encoders.append(fit.fit_further(first, _rows(whole, readable), settings=further))
     log.info("fitting the refined head")
     stacked = stacking_cells(fast, rows, encoded)
-    head = fit_refined_head(stacked, fast.models, fast_share=fast_share, threads=threads)
+    head = (
+        fit_published_head(stacked, fast.models, fast.head.shapes, threads=threads)
+        if fast_widths
+        else fit_refined_head(stacked, fast.models, threads=threads)
+    )
     corpora = tuple(str(name) for name in np.unique(records.corpus))
     return FittedRefinedTier(fit.average(encoders, whole.texts), head, corpora)
-
-
-def _targets(fast: FittedFastTier, effects: Sequence[PromptEffects]) -> Targets:
-    models = len(fast.models.names)
-    return targets(fast.records.texts, fast.cells, fast.answers, models, effects)
 
 
 def _further(settings: Settings, epochs: int) -> Settings:
@@ -134,9 +138,17 @@ def _further(settings: Settings, epochs: int) -> Settings:
     )
 
 
-def _without(whole: Targets, left_out: Flags) -> Targets:
-    """The targets without the prompts ``left_out``; other models' prompts stay."""
-    keep = np.ones(len(whole.texts), dtype=bool)
-    keep[: len(left_out)] = ~left_out
+def _readable(whole: Targets) -> Flags:
+    """Which texts the encoder is trained on."""
+    return np.asarray(whole.weight.sum(axis=1) > _LEAST_WEIGHT)
+
+
+def _padded(left_out: Flags, count: int) -> Flags:
+    """``left_out`` for the first of ``count`` texts; those of other models' prompts stay."""
+    return np.concatenate([left_out, np.zeros(count - len(left_out), dtype=np.bool_)])
+
+
+def _rows(whole: Targets, keep: Flags) -> Targets:
+    """The targets of the texts marked in ``keep``."""
     texts = [text for text, kept in zip(whole.texts, keep, strict=True) if kept]
     return replace(whole, texts=texts, values=whole.values[keep], weight=whole.weight[keep])

@@ -17,6 +17,7 @@ from predictor.fast.inputs import (
     COLUMNS,
     GENERIC,
     KNOWN,
+    PRIOR,
     ROUTE,
     THINKING,
     TRUST,
@@ -153,10 +154,10 @@ def test_the_fast_share_of_a_route_holds_for_its_models_alone(head: RefinedHead)
 
 @pytest.mark.parametrize(
     ("column", "value"),
-    [("prior_trust", 0.97), ("script kana", 0.9), ("turns", 6.0)],
-    ids=["prior", "script", "turns"],
+    [("prior_trust", 0.97), ("script kana", 0.9), ("turns", 6.0), ("unfamiliar", 0.9)],
+    ids=["prior", "script", "turns", "kind"],
 )
-def test_the_encoder_says_little_beside_a_trusted_prior_in_another_script_or_in_a_conversation(
+def test_the_refined_tier_changes_little_of_what_the_encoder_does_not_know(
     head: RefinedHead, column: str, value: float
 ) -> None:
     new = world(20, seed=8)
@@ -170,7 +171,17 @@ def test_the_encoder_says_more_beside_the_prior_of_a_base_model_which_need_not_o
     inputs = np.zeros((3, len(COLUMNS)))
     inputs[1:, TRUST], inputs[2, BASE] = 0.9, 1.0
     plain, tuned, base = encoder_share(inputs)
-    assert tuned < 0.05 * plain < 0.3 * plain < base < plain
+    assert tuned < 0.05 * plain < 0.3 * plain < base <= plain
+
+
+def test_a_demand_for_a_long_answer_leaves_more_to_the_encoder_than_one_for_a_short_one() -> None:
+    """Essays are in the data trained on, labels are not."""
+    inputs = np.zeros((4, len(COLUMNS)))
+    inputs[:, TRUST] = 0.5, 0.5, 0.8, 0.0
+    inputs[:, PRIOR] = np.log(20.0), np.log(700.0), np.log(700.0), np.nan
+    short, long, firm, none = encoder_share(inputs)
+    assert 0 < short < 0.7
+    assert (long, firm, none) == (1.0, 0.0, 1.0)
 
 
 def test_the_thinking_of_a_request_lengthens_what_the_encoder_says_of_its_answer() -> None:
@@ -241,15 +252,19 @@ def test_one_prompt_is_refined_as_in_a_batch(head: RefinedHead) -> None:
     assert one.scale[0] == pytest.approx(whole.scale[0])
 
 
-def test_the_lower_tail_of_a_doubted_forecast_is_as_long_as_in_the_fast_tier(
-    head: RefinedHead,
-) -> None:
-    of = world(20, seed=9)
+def test_the_doubt_of_a_new_model_is_about_the_refined_forecast(head: RefinedHead) -> None:
+    """The fast tier has the longer answers the shorter: their order is the encoder's."""
+    of = world(2, seed=9, route=GENERIC)
     raw = of.cells.raw_forecasts
-    plain = head.refine(raw, of.encoded, of.cells.matches).shape
-    doubted = replace(raw, lower=np.full(len(raw), 1.7))
-    made = head.refine(doubted, of.encoded, of.cells.matches).shape
-    np.testing.assert_allclose(made, np.where(plain < 0, 1.7 * plain, plain))
+    raw.inputs[:] = 0.0
+    raw.inputs[:, ROUTE] = GENERIC
+    opposite = replace(raw, location=np.repeat([6.4, 4.0], 3))
+    encoded = np.repeat(np.array([[4.0] * 3 + [-1.0], [6.4] * 3 + [-1.0]], np.float32), 3, axis=0)
+    believing = replace(head, blend=np.tile([0.0, 1.0, 0.0], (len(head.blend), 1)))
+    made = believing.refine(opposite, encoded, of.cells.matches)
+    assert made.location[3] > made.location[0] + 1.0
+    # Of long answers, models refuse more.
+    assert made.shape[3, 0] < 1.2 * made.shape[0, 0] < 0
 
 
 def test_doubt_larger_than_a_refined_scale_leaves_quantiles_in_order(head: RefinedHead) -> None:
@@ -257,8 +272,18 @@ def test_doubt_larger_than_a_refined_scale_leaves_quantiles_in_order(head: Refin
     of = world(30, seed=6, route=GENERIC)
     raw = of.cells.raw_forecasts
     raw.inputs[:, TRUST] = 0.97
-    scale, lower = widened(raw.inputs, raw.scale, raw.location, SHAPES[: len(raw)])
-    fast = replace(raw, scale=scale, lower=lower)
-    made = head.refine(fast, of.encoded, of.cells.matches)
-    assert (made.scale < fast.scale).all()
+    scale, _ = widened(raw.inputs, raw.scale, raw.location, SHAPES[: len(raw)])
+    made = head.refine(replace(raw, scale=scale, plain=raw.scale), of.encoded, of.cells.matches)
+    assert made.plain is not None
+    assert (made.plain < scale).all()
+    assert (made.scale > made.plain).all()
     assert (np.diff(made.shape, axis=1) >= 0).all()
+
+
+def test_what_the_head_corrects_is_not_widened_by_the_doubt(head: RefinedHead) -> None:
+    of = world(30, seed=6, route=GENERIC)
+    raw = of.cells.raw_forecasts
+    doubted = replace(raw, scale=raw.scale + 2.0, plain=raw.scale)
+    made, wanted = (head.refine(x, of.encoded, of.cells.matches) for x in (doubted, raw))
+    np.testing.assert_array_equal(made.location, wanted.location)
+    np.testing.assert_array_equal(made.scale, wanted.scale)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import lightgbm as lgb
 import numpy as np
 import pytest
 
@@ -16,9 +17,11 @@ from predictor.artefact.format import ArtefactError
 from predictor.data import castillo
 from predictor.data.records import DataError
 from predictor.fast.inputs import GENERIC, KNOWN, RELATED, TrainedModels
+from predictor.features.definition import feature_hash
 from predictor.prompt import Prompt
 from predictor.refined.encoder import GRAPH, MANIFEST, TOKENIZER, Encoder
-from predictor.refined.head_inputs import encoder_share
+from predictor.refined.head import LOCATION
+from predictor.refined.head_inputs import MORE_COLUMNS, encoder_share
 from predictor.training import fast
 from predictor.training.fast import FittedFastTier
 from predictor.training.refined.reuse import reuse_encoder
@@ -87,8 +90,11 @@ def test_the_location_is_the_blend_of_both_tiers_and_the_rest_is_the_fast_tiers(
         blended = first * raw.location[at] + second * own + constant
         wanted = raw.location[at] + shares[at] * (blended - raw.location[at])
         assert found.location[at] == pytest.approx(wanted, abs=1e-4), prompts[at]
-    np.testing.assert_allclose(found.scale, raw.scale)
-    np.testing.assert_allclose(found.shape, raw.shape)
+    assert found.plain is not None
+    assert raw.plain is not None
+    np.testing.assert_allclose(found.plain, raw.plain)
+    np.testing.assert_allclose(found.scale[: len(TEXTS)], raw.scale[: len(TEXTS)])
+    np.testing.assert_allclose(found.shape[: len(TEXTS)], raw.shape[: len(TEXTS)])
 
 
 def test_a_model_that_the_encoder_was_not_trained_on_has_the_mean_of_those_it_was(
@@ -134,6 +140,30 @@ def test_what_the_blend_misses_is_learned_from_corpora_that_the_encoder_was_not_
         changes[corpus] = np.abs(better - plain).mean()
     assert all(errors[corpus] < 0.9 for corpus in rest), errors
     assert changes[seen] < 0.7 * np.mean([changes[corpus] for corpus in rest]), changes
+
+
+def test_the_booster_of_the_location_stays_where_the_encoder_knows_all_corpora(
+    tmp_path: Path, fitted: FittedFastTier
+) -> None:
+    names, corpora = list(fitted.models.names), sorted(set(fitted.records.corpus.tolist()))
+    folder = published(tmp_path / "old", names, corpora)
+    columns = fitted.head.out_of_fold.inputs.shape[1] + MORE_COLUMNS
+    rows = np.random.default_rng(0).normal(size=(200, columns))
+    kept = lgb.train({"verbose": -1}, lgb.Dataset(rows, rows[:, 0], params={"verbose": -1}), 5)
+    stored = format.read(folder, any_features=True)
+    files = {name: (folder / name).read_bytes() for name in (GRAPH, TOKENIZER, MANIFEST)}
+    for features, same in ((feature_hash(), True), ("of another version", False)):
+        format.publish(
+            folder,
+            manifest={"models": names, "feature_hash": features},
+            arrays=stored.arrays,
+            boosters={LOCATION: kept.model_to_string()},
+            texts={},
+            files=files,
+        )
+        found = np.asarray(reuse_encoder(folder, fitted).head.location.predict(rows))
+        assert np.allclose(found, np.asarray(kept.predict(rows))) == same
+        assert np.any(found) == same
 
 
 def test_the_encoders_files_are_taken_as_they_are(tmp_path: Path, fitted: FittedFastTier) -> None:

@@ -85,6 +85,32 @@ def test_a_fitted_refined_tier_ranks_prompts_that_the_fast_tier_cannot(tmp_path:
     assert tier.refine([], guess) is guess
 
 
+def test_a_head_for_publication_has_the_fast_tiers_scales_and_shapes(tmp_path: Path) -> None:
+    blind = prompt_blind(records(160))
+    few = replace(TINY, epochs=1)
+    base = tiny.bert(tmp_path / "bert")
+    head = fit_tier(blind, effects=[], settings=few, base=base, fast_widths=True).head
+    for shapes in head.shapes:
+        np.testing.assert_array_equal(shapes, blind.head.shapes)
+    rows = np.random.default_rng(0).normal(size=(20, head.scale.num_feature()))
+    assert not np.any(np.asarray(head.scale.predict(rows)))
+    assert np.any(np.asarray(head.location.predict(rows)))
+
+
+def test_prompts_that_the_encoder_cannot_read_have_no_part_in_its_training(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    blind = prompt_blind(records(160))
+    out = blind.head.out_of_fold
+    inputs = out.inputs.copy()
+    inputs[blind.cells.prompt[out.cell] < 40, COLUMNS.index("script kana")] = 1.0
+    japanese = replace(blind, head=replace(blind.head, out_of_fold=replace(out, inputs=inputs)))
+    few = replace(TINY, epochs=1)
+    with caplog.at_level("INFO"):
+        fit_tier(japanese, effects=[], settings=few, base=tiny.bert(tmp_path / "bert"))
+    assert caplog.text.count("training further on 120 prompts") == 2
+
+
 def test_too_little_data_is_refused(tmp_path: Path) -> None:
     blind = prompt_blind(records(60))
     out = blind.head.out_of_fold
