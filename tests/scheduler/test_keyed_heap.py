@@ -9,6 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from scheduler import keyed_heap
 from scheduler.job import Job
 from scheduler.keyed_heap import KeyedHeap
 from tests.scheduler.builders import job
@@ -28,6 +29,7 @@ def drain(queue: KeyedHeap[float, Job]) -> str:
 class QueueAgainstSortedList(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
+        self.chunk, keyed_heap.CHUNK = keyed_heap.CHUNK, 2
         self.queue: KeyedHeap[float, Job] = KeyedHeap()
         self.model: list[tuple[float, int, str]] = []
         self.pushes = 0
@@ -76,6 +78,7 @@ class QueueAgainstSortedList(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         assert drain(self.queue) == "".join(entry[2] for entry in self.model)
+        keyed_heap.CHUNK = self.chunk
 
 
 TestQueueAgainstSortedList = QueueAgainstSortedList.TestCase
@@ -107,17 +110,20 @@ def test_thousands_of_removals_leave_the_order_of_the_rest() -> None:
     assert drain(queue) == "az"
 
 
-def test_the_order_holds_after_a_compaction() -> None:
-    keys = [float(n * 37 % 101) for n in range(101)]
+def test_the_order_holds_over_many_chunks() -> None:
+    count = 9973
+    keys = [float(n * 4409 % count) for n in range(count)]
     queue: KeyedHeap[float, Job] = KeyedHeap()
     for n, key in enumerate(keys):
         queue.push(str(n), job(str(n)), key)
-    for n in range(101):
+    for n in range(count):
         if n % 5:
             queue.remove(str(n))
-    queue.push("last", job("last"), 1000.0)
-    left = sorted((keys[n], str(n)) for n in range(0, 101, 5))
-    assert drain(queue) == "".join(name for _, name in left) + "last"
+    queue.push("last", job("last"), 1e9)
+    left = sorted((keys[n], str(n)) for n in range(0, count, 5))
+    names = [*(name for _, name in left), "last"]
+    assert [waits.id for _, waits in queue.in_order()] == names
+    assert drain(queue) == "".join(names)
 
 
 def test_removed_items_take_no_memory() -> None:

@@ -91,6 +91,7 @@ class Pair:
             draws.choice([5, 300]),
         )
         tenant, urgency = draws.choice("abc"), draws.choice([0, 0, 1])
+        insists = draws.choice(["", "", "v"])
         self._jobs[id] = False
         self._answers(
             [
@@ -103,6 +104,7 @@ class Pair:
                         sequences=size,
                         tenant=tenant,
                         urgency=urgency,
+                        worker=insists,
                     )
                 )
                 for one in self._pair
