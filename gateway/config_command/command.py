@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from gateway.access.key_file import read_holders
 from gateway.config.effective import effective
 from gateway.config.errors import ConfigError
 from gateway.config.load import Loaded, load
@@ -47,6 +48,7 @@ def _check(args: argparse.Namespace) -> int:
     for file in args.files:
         try:
             loaded = _loaded(file, "the path", {})
+            _check_keys(loaded.config.access.keys_file)
         except ConfigError as error:
             code = BAD_INPUT
             print(error, file=sys.stderr)
@@ -54,6 +56,17 @@ def _check(args: argparse.Namespace) -> int:
             given = sum(one.place != "default" for one in effective(loaded))
             print(f"{file}: valid; {given} settings differ from the defaults or repeat them")
     return code
+
+
+def _check_keys(path: Path | None) -> None:
+    """Read the file of keys, which the gateway reads at its start. One that is not there may be
+    made later, or on another machine.
+
+    Raises:
+        ConfigError: it cannot be used.
+    """
+    if path is not None and path.exists():
+        read_holders(path)
 
 
 def _show(args: argparse.Namespace) -> int:

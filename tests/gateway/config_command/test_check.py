@@ -122,3 +122,14 @@ def test_valid_files_pass(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert f"{EXAMPLE}: valid" in output.out
     assert f"{file}: valid; 1 setting" in output.out
     assert output.err == ""
+
+
+def test_a_broken_file_of_keys_is_refused_as_at_the_start(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keys, file = tmp_path / "keys", tmp_path / "lengthwise.yaml"
+    file.write_text(f"access: {{keys_file: {keys}}}\n")
+    assert main(["config", "check", str(file)]) == 0  # made later, or elsewhere
+    keys.write_text("\n{\n")
+    assert main(["config", "check", str(file)]) == 2
+    assert capsys.readouterr().err.startswith(f"{keys}:2: ")
