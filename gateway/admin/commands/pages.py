@@ -186,7 +186,7 @@ def _forecasts(status: Page) -> Text:
     forecasts = status["forecasts"]
     text = Text(f"\nForecasts of {forecasts['answers']} answers: ")
     if forecasts["interval_coverage"] is None:
-        text.append("none has ended yet")
+        text.append("none is whole yet; those cut by a token limit do not count")
     else:
         text.append(
             f"80 % interval held {100 * forecasts['interval_coverage']:.0f} %, median off by "

@@ -132,6 +132,19 @@ async def test_a_worker_cannot_steer_the_terminal(
     assert "\x1b" not in shown
 
 
+async def test_answers_that_a_limit_cut_are_said_not_to_count_for_forecasts(
+    emulator: EmbeddedEmulator, capsys: Output, session: aiohttp.ClientSession
+) -> None:
+    async with operated(emulator.url) as running:
+        body = chat(max_tokens=1)
+        async with session.post(running.gateway.url + "/v1/chat/completions", json=body) as answer:
+            assert answer.status == 200
+        page = await running.get(session, "/admin/status")
+    console().print(status_page(page, 200))
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "those cut by a token limit do not count" in shown
+
+
 async def test_what_is_saved_is_shown_with_its_interval_or_why_it_is_not_known(
     emulator: EmbeddedEmulator, capsys: Output, session: aiohttp.ClientSession
 ) -> None:
