@@ -47,6 +47,10 @@ class Trees:
         except AttributeError:  # another LightGBM keeps them elsewhere: the slower call remains
             self._predict_row = None
 
+    def __reduce__(self) -> tuple[type[Trees], tuple[Booster]]:
+        """Copies have a configuration of their own."""
+        return Trees, (self.booster,)
+
     def _prepare(self, library: Any, handle: c_void_p) -> None:
         config = c_void_p()
         failed = library.LGBM_BoosterPredictForMatSingleRowFastInit(
@@ -61,7 +65,8 @@ class Trees:
         )
         if failed:
             return
-        finalize(self, library.LGBM_FastConfigFree, config)  # before the booster's own end
+        end = finalize(self, library.LGBM_FastConfigFree, config)  # before the booster's own end
+        end.atexit = False  # a thread that nobody waits for may be in the library as Python ends
         self._config, self._predict_row = config.value, _row_call(library)
 
     def __call__(self, inputs: Array) -> Array:

@@ -1,6 +1,10 @@
 """Every row gets the same output of the trees, alone, in a batch and on any thread."""
 
+import copy
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import lightgbm as lgb
 import numpy as np
@@ -77,3 +81,37 @@ def test_trees_keep_their_booster(booster: lgb.Booster) -> None:
     expected = boosted(booster, ROWS[:1])
     for _ in range(20):
         assert Trees(lgb.Booster(model_str=booster.model_to_string()))(ROWS[:1]) == expected
+
+
+def test_a_copy_answers_as_well(booster: lgb.Booster) -> None:
+    row = np.zeros((1, booster.num_feature()))
+    trees = Trees(booster)
+    assert copy.deepcopy(trees)(row) == trees(row)
+
+
+_ENDS_WHILE_THREADS_FORECAST = """
+import sys, threading
+import lightgbm as lgb, numpy as np
+from predictor.fast.trees import Trees
+
+def run():
+    while True:
+        trees(row)
+
+booster = lgb.Booster(model_file=sys.argv[1])
+trees, row = Trees(booster), np.zeros((1, booster.num_feature()))
+for _ in range(4):
+    threading.Thread(target=run, daemon=True).start()
+trees(row)
+"""
+
+
+def test_a_process_may_end_while_threads_forecast(booster: lgb.Booster, tmp_path: Path) -> None:
+    """The gateway does not wait for a forecast that hangs."""
+    model = tmp_path / "model.txt"
+    booster.save_model(model)
+    for _ in range(4):
+        ended = subprocess.run(
+            [sys.executable, "-c", _ENDS_WHILE_THREADS_FORECAST, model], check=False, timeout=60
+        )
+        assert ended.returncode == 0
