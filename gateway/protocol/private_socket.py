@@ -39,6 +39,8 @@ def _remedy(error: OSError | ValueError) -> str:
         return "is in no folder; make the folder, or give another path"
     if number == errno.EACCES:
         return "cannot be made; give a path in a folder that this user may write to"
-    # Python itself refuses a path that is too long, without a number of the system's.
     why = (error.strerror if isinstance(error, OSError) else None) or str(error)
-    return f"cannot be used: {why}; give another path, of at most 100 bytes"
+    # Python itself refuses a path that is too long, without a number of the system's.
+    too_long = number == errno.ENAMETOOLONG or (number is None and "too long" in why)
+    bound = ", of at most 100 bytes" if too_long else ""
+    return f"cannot be used: {why}; give another path{bound}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ TOKEN, AUTHORITY = "LENGTHWISE_SCHEDULER_TOKEN", "LENGTHWISE_SCHEDULER_CA"
 that have signed the scheduler's certificate. Both are for an address over the network."""
 
 UNIX = "unix:"
+
+_PORT = re.compile("[0-9]{1,5}")
 
 
 class FrontsError(Exception):
@@ -50,8 +53,12 @@ class SchedulerAddress:
                 raise FrontsError(f"{what}: {text!r} has no absolute path; give unix:/run/l/s.sock")
             return cls(path=path)
         host, colon, port = text.rpartition(":")
-        if not colon or not host or not port.isdecimal() or not 0 < int(port) < 65536:
+        if not colon or not host:
             raise FrontsError(f"{what}: {text!r} is no address; give unix:/path or host:port")
+        if not _PORT.fullmatch(port) or not 0 < int(port) < 65536:
+            raise FrontsError(
+                f"{what}: {text!r} has no port that fronts can know; give one from 1 to 65535"
+            )
         return cls(host=host.strip("[]"), port=int(port))
 
     @classmethod

@@ -15,10 +15,15 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from gateway.protocol.listener import ListenError, bound_sockets
+from gateway.config.number_flags import number_from
+from gateway.protocol.listener import ListenError, Wording, bound_sockets
 from gateway.remote_scheduler.address import TOKEN, UNIX, FrontsError, SchedulerAddress
 from gateway.remote_scheduler.lease import leased_socket, next_epoch, take_lease
 from gateway.remote_scheduler.missing import needs_the_extra
+
+MOST_FRONTS = 1000
+
+WORDING = Wording("--listen 127.0.0.1:PORT or 0.0.0.0:PORT", "PORT in --listen", "")
 
 
 def add_scheduler_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,10 +40,13 @@ def add_scheduler_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--fronts",
-        type=int,
+        type=number_from(int, 0, MOST_FRONTS),
         default=0,
         metavar="N",
-        help="fronts whose requests are awaited after the start, for a second at most",
+        help=(
+            "fronts whose requests are awaited after the start, for a second at most; without N, "
+            "or with 0, whoever comes is awaited for the whole second"
+        ),
     )
     parser.add_argument("--certificate", type=Path, metavar="FILE", help="PEM file, for TLS")
     parser.add_argument("--key", type=Path, metavar="FILE", help="PEM file of its private key")
@@ -87,7 +95,7 @@ def _failed(message: str, code: int) -> int:
 def _sockets(address: SchedulerAddress) -> tuple[Sequence[socket.socket], int]:
     now = time.time_ns() // 1000
     if address.path is None:
-        return bound_sockets(address.host, address.port), now
+        return bound_sockets(address.host, address.port, WORDING), now
     lock = take_lease(address.path)
     return [leased_socket(address.path)], next_epoch(lock, now)
 
@@ -95,7 +103,14 @@ def _sockets(address: SchedulerAddress) -> tuple[Sequence[socket.socket], int]:
 def _context(
     address: SchedulerAddress, certificate: Path | None, key: Path | None
 ) -> ssl.SSLContext | None:
+    files = {"--certificate": certificate, "--key": key}
+    given = {flag: file for flag, file in files.items() if file is not None}
     if address.path is not None:
+        for flag, file in given.items():
+            raise FrontsError(
+                f"{flag}: {file} is for an address on the network, and --listen is {address}; "
+                f"leave {flag} out, or give --listen HOST:PORT"
+            )
         return None
     if certificate is None or not os.environ.get(TOKEN):
         raise FrontsError(
@@ -104,11 +119,29 @@ def _context(
         )
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.set_alpn_protocols(["h2"])
+    texts = {flag: _read(flag, file) for flag, file in given.items()}
+    if key is None and b"PRIVATE KEY-----" not in texts["--certificate"]:
+        raise FrontsError(
+            f"--certificate: {certificate} holds no private key; give its private key by --key FILE"
+        )
     try:
         context.load_cert_chain(certificate, key)
     except (OSError, ssl.SSLError) as error:
-        raise FrontsError(f"--certificate: {certificate}: {error}") from error
+        told = ", ".join(f"{flag} {file}" for flag, file in given.items())
+        why = getattr(error, "reason", None) or error
+        raise FrontsError(
+            f"{told}: {why}; give a certificate and its private key as PEM files"
+        ) from error
     return context
+
+
+def _read(flag: str, file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise FrontsError(
+            f"{flag}: {file} cannot be read: {error.strerror}; give a PEM file"
+        ) from error
 
 
 def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:

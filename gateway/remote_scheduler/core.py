@@ -95,11 +95,11 @@ class Core:
                 f"front {hello.front!r} speaks version {hello.version} and this scheduler "
                 f"{VERSION}: start all processes from one installation"
             )
-        self._follow(hello)
-        self._numbers += 1
         later_s = 0.0 if hello.now is None else self.clock() - hello.now
         if not math.isfinite(later_s):
             raise Refusal(f"front {hello.front!r} has the time {hello.now}, which is none")
+        self._follow(hello)  # who is refused must leave no trace
+        self._numbers += 1
         session = Session(self._numbers, hello.front, later_s)
         self.sessions[session.number] = session
         self.facts.joins(session.number)
@@ -114,7 +114,7 @@ class Core:
         """
         if hello.seen <= self.epoch:
             return
-        if hello.seen >= MOST_EPOCH or not (self.held or self._numbers == 0):
+        if hello.seen >= MOST_EPOCH or self._has_begun_with_fronts:
             raise Refusal(
                 f"front {hello.front!r} has followed a scheduler that started later than this one, "
                 "by the clocks of their machines: end this one, or start it again, so that all "
@@ -124,6 +124,11 @@ class Core:
         self.epoch = hello.seen + 1
         for session in self.sessions.values():
             session.out.append(Welcome(VERSION, self.epoch))
+
+    @property
+    def _has_begun_with_fronts(self) -> bool:
+        """Whether this scheduler may have dispatched what some front asked for."""
+        return not self.held and self._numbers > 0
 
     def leave(self, session: Session) -> None:
         """Release all that a front had here."""

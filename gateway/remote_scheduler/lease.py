@@ -33,7 +33,10 @@ def take_lease(path: Path) -> int:
         ) from error
     if told.st_uid != os.getuid() or stat.S_IMODE(told.st_mode) & 0o077:
         raise ListenError(f"{folder} is open to others; run: chmod 700 {folder}")
-    lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE)
+    try:
+        lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE)
+    except OSError as error:
+        raise ListenError(f"{path} cannot be used: {error.strerror}; give another path") from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

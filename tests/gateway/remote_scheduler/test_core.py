@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -217,6 +218,30 @@ def test_a_scheduler_older_than_one_that_a_front_has_followed_is_refused() -> No
     with pytest.raises(Refusal, match="started later"):
         Core(1, Clock()).join(Hello(VERSION, "f", "", 0.0, MOST_EPOCH))
     assert core.epoch == 1
+
+
+def test_a_front_without_a_time_is_refused_and_leaves_no_trace() -> None:
+    core = Core(1, Clock())
+    core.end_hold(grace_over=True)  # nobody has come
+    with pytest.raises(Refusal, match="which is none"):
+        core.join(Hello(VERSION, "f", "", math.nan, 5))
+    assert core.epoch == 1
+    core.join(Hello(VERSION, "g", "", 0.0, 7))  # as before, this one may take over
+    assert core.epoch == 8
+
+
+def test_without_a_number_of_fronts_older_ones_are_awaited_after_a_fresh_one_has_come() -> None:
+    fresh, older = links = [*fronts(1, [spec("w")]), Link("older", epoch=1000)]
+    core = Core(5, Clock(), expected=0)
+    fresh.connect(core)
+    fresh.scheduler.submit(job("1"))
+    settle(core, links)
+    assert held_by(fresh) == ({"1"}, set()), "nothing starts before the grace is over"
+    older.connect(core)
+    assert core.epoch == 1001
+    core.end_hold(grace_over=True)
+    settle(core, links)
+    assert held_by(fresh) == (set(), {"1"})
 
 
 def test_a_scheduler_whose_clock_is_behind_takes_over_from_the_one_before() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -15,6 +17,7 @@ import trustme
 
 from gateway.config.settings import Config
 from gateway.remote_scheduler.address import FrontsError, SchedulerAddress
+from gateway.remote_scheduler.command import add_scheduler_arguments
 from gateway.remote_scheduler.scheduling import scheduling
 from tests.gateway.remote_scheduler.processes import remote_of, there
 from tests.scheduler.builders import job, spec
@@ -84,7 +87,65 @@ def test_an_address_of_the_network_needs_certificate_and_secret() -> None:
     assert "--certificate" in ended.stderr
 
 
-@pytest.mark.parametrize("text", ["unix:relative", "nowhere", "host:", ":80", "host:99999"])
+def certificate_and_key(folder: Path) -> None:
+    """The files ``c.pem`` and ``k.pem``, and ``other.pem`` with the key of another certificate."""
+    authority = trustme.CA()
+    issued, other = authority.issue_cert("127.0.0.1"), authority.issue_cert("127.0.0.2")
+    issued.cert_chain_pems[0].write_to_path(folder / "c.pem")
+    issued.private_key_pem.write_to_path(folder / "k.pem")
+    other.private_key_pem.write_to_path(folder / "other.pem")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        ("127.0.0.1:9003 --certificate c.pem", 2, "c.pem holds no private key; .* by --key FILE"),
+        ("127.0.0.1:9003 --certificate c.pem --key no.pem", 2, "--key: .*no.pem cannot be"),
+        ("127.0.0.1:9003 --certificate no.pem --key k.pem", 2, "--certificate: .*no.pem can"),
+        (
+            "127.0.0.1:9003 --certificate c.pem --key other.pem",
+            2,
+            "c.pem, --key .*: .*; give a",
+        ),
+        ("127.0.0.1:0 --certificate c.pem --key k.pem", 2, "'127.0.0.1:0' .* from 1 to 65535"),
+        ("a..b:9003 --certificate c.pem --key k.pem", 1, "listen on a..b: .*; give --listen 127"),
+        ("unix:/tmp/s --certificate c.pem", 2, "--certificate: .* leave --certif"),
+        ("unix:/tmp/s --key k.pem", 2, "--key: .* leave --key out"),
+    ],
+)
+def test_what_cannot_be_used_is_told_with_the_remedy(
+    tmp_path: Path, arguments: str, code: int, told: str
+) -> None:
+    certificate_and_key(tmp_path)
+    words = [str(tmp_path / one) if one.endswith(".pem") else one for one in arguments.split()]
+    ended = subprocess.run(
+        [sys.executable, "-m", "gateway.remote_scheduler", "--listen", *words],
+        env=os.environ | {"LENGTHWISE_SCHEDULER_TOKEN": TOKEN},
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=30,
+    )
+    assert ended.returncode == code
+    assert re.search(told, ended.stderr), ended.stderr
+    assert "--host" not in ended.stderr
+
+
+@pytest.mark.parametrize("number", ["-3", "1001", "x"])
+def test_a_number_of_fronts_that_cannot_be_is_refused(
+    capsys: pytest.CaptureFixture[str], number: str
+) -> None:
+    parser = argparse.ArgumentParser()
+    add_scheduler_arguments(parser)
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--listen", "unix:/tmp/s", "--fronts", number])
+    told = f"--fronts: '{number}'; give a whole number from 0 to 1000"
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "text", ["unix:relative", "nowhere", "host:", ":80", "host:99999", "host:0", "h:" + "9" * 5000]
+)
 def test_an_address_that_cannot_be_used_is_told(text: str) -> None:
     with pytest.raises(FrontsError, match="LENGTHWISE_SCHEDULER"):
         SchedulerAddress.from_environment({"LENGTHWISE_SCHEDULER": text})
