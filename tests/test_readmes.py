@@ -112,7 +112,7 @@ def parser_of(subcommand: str) -> argparse.ArgumentParser:
     """The parser of a subcommand, as ``lengthwise`` makes it."""
     assert subcommand in COMMANDS, f"lengthwise has no subcommand {subcommand}"
     parser = argparse.ArgumentParser(prog=f"lengthwise {subcommand}")
-    COMMANDS[subcommand][1](parser)
+    COMMANDS[subcommand].add_arguments(parser)
     return parser
 
 

@@ -1,124 +1,164 @@
-"""The subcommands of ``lengthwise``: help text, flags and function of each."""
+"""The subcommands of ``lengthwise``: help text of each, and where its flags and function are."""
 
 from __future__ import annotations
 
-from gateway.access.keys_command import add_keys_arguments, run_keys
-from gateway.admin.commands.command import (
-    add_drain_arguments,
-    add_status_arguments,
-    add_worker_arguments,
-    run_drain,
-    run_pause,
-    run_reload,
-    run_resume,
-    run_status,
-    run_undrain,
-)
-from gateway.admin.commands.queue_command import (
-    add_queue_arguments,
-    add_top_arguments,
-    run_queue,
-    run_top,
-)
-from gateway.admin.commands.target import add_target_arguments
-from gateway.calibrate.command import add_calibrate_arguments, run_calibrate
-from gateway.config_command.command import add_config_arguments, run_config
-from gateway.emulator.command import add_emulate_arguments, run_emulate
-from gateway.fronts.command import add_serve_arguments, run_serve
-from gateway.hints.command import add_predict_arguments, run_predict
-from gateway.picker.command import add_picker_arguments, run_picker
-from gateway.remote_scheduler.command import add_scheduler_arguments, run_scheduler
-from gateway.report.command import add_report_arguments, run_report
-from gateway.simulate.command import add_simulate_arguments, run_simulate
-from gateway.usage.command import add_usage_arguments, run_usage
-from predictor.collect.command import add_collect_arguments, run_collect
-from predictor.evaluation.command import add_evaluate_arguments, run_evaluate
-from predictor.refit.command import (
-    add_refit_arguments,
-    add_rollback_arguments,
-    run_refit,
-    run_rollback,
-)
-from predictor.served_log.command import add_log_arguments, run_log
-from predictor.training.command import add_train_arguments, run_train
+import argparse
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A subcommand. What it needs is imported as it is used: all of them together need seconds, and
+    a scheduler that starts again is wanted at once."""
+
+    text: str
+    """What it does, for the list of all."""
+    flags: str
+    """``module:function`` that adds the flags to a parser."""
+    function: str
+    """``module:function`` that runs it, from the parsed arguments to the exit code."""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Add the subcommand's flags."""
+        _named(self.flags)(parser)
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Run the subcommand; returns the exit code."""
+        code: int = _named(self.function)(args)
+        return code
+
+
+def _named(place: str) -> Any:
+    module, _, name = place.partition(":")
+    return getattr(import_module(module), name)
+
 
 COMMANDS = {
-    "serve": ("run the gateway", add_serve_arguments, run_serve),
-    "picker": (
+    "serve": Command(
+        "run the gateway",
+        "gateway.fronts.command:add_serve_arguments",
+        "gateway.fronts.command:run_serve",
+    ),
+    "picker": Command(
         "run the scheduler as the endpoint picker of Envoy and other data planes",
-        add_picker_arguments,
-        run_picker,
+        "gateway.picker.command:add_picker_arguments",
+        "gateway.picker.command:run_picker",
     ),
-    "scheduler": (
+    "scheduler": Command(
         "run one scheduler for gateways of several processes or machines",
-        add_scheduler_arguments,
-        run_scheduler,
+        "gateway.remote_scheduler.command:add_scheduler_arguments",
+        "gateway.remote_scheduler.command:run_scheduler",
     ),
-    "config": (
+    "config": Command(
         "check a configuration, show what is in force, print its schema",
-        add_config_arguments,
-        run_config,
+        "gateway.config_command.command:add_config_arguments",
+        "gateway.config_command.command:run_config",
     ),
-    "keys": ("make, show, renew and take back API keys", add_keys_arguments, run_keys),
-    "status": (
+    "keys": Command(
+        "make, show, renew and take back API keys",
+        "gateway.access.keys_command:add_keys_arguments",
+        "gateway.access.keys_command:run_keys",
+    ),
+    "status": Command(
         "show workers, queue and forecasts of a running gateway",
-        add_status_arguments,
-        run_status,
+        "gateway.admin.commands.command:add_status_arguments",
+        "gateway.admin.commands.command:run_status",
     ),
-    "queue": (
+    "queue": Command(
         "show the waiting requests of a running gateway, or where one request is",
-        add_queue_arguments,
-        run_queue,
+        "gateway.admin.commands.queue_command:add_queue_arguments",
+        "gateway.admin.commands.queue_command:run_queue",
     ),
-    "top": ("show what each key has in a running gateway", add_top_arguments, run_top),
-    "drain": (
+    "top": Command(
+        "show what each key has in a running gateway",
+        "gateway.admin.commands.queue_command:add_top_arguments",
+        "gateway.admin.commands.queue_command:run_top",
+    ),
+    "drain": Command(
         "send a worker no new requests; those that run there end",
-        add_drain_arguments,
-        run_drain,
+        "gateway.admin.commands.command:add_drain_arguments",
+        "gateway.admin.commands.command:run_drain",
     ),
-    "undrain": ("send a drained worker requests again", add_worker_arguments, run_undrain),
-    "pause": (
+    "undrain": Command(
+        "send a drained worker requests again",
+        "gateway.admin.commands.command:add_worker_arguments",
+        "gateway.admin.commands.command:run_undrain",
+    ),
+    "pause": Command(
         "send nothing from the queue to the workers until `lengthwise resume`; what runs goes on",
-        add_target_arguments,
-        run_pause,
+        "gateway.admin.commands.target:add_target_arguments",
+        "gateway.admin.commands.command:run_pause",
     ),
-    "resume": (
+    "resume": Command(
         "end a pause: send waiting requests to the workers again",
-        add_target_arguments,
-        run_resume,
+        "gateway.admin.commands.target:add_target_arguments",
+        "gateway.admin.commands.command:run_resume",
     ),
-    "reload": (
+    "reload": Command(
         "let a running gateway read its configuration file again, and say what changed",
-        add_target_arguments,
-        run_reload,
+        "gateway.admin.commands.target:add_target_arguments",
+        "gateway.admin.commands.command:run_reload",
     ),
-    "usage": ("show who has used how much", add_usage_arguments, run_usage),
-    "emulate": ("run an emulated vLLM worker", add_emulate_arguments, run_emulate),
-    "calibrate": (
+    "usage": Command(
+        "show who has used how much",
+        "gateway.usage.command:add_usage_arguments",
+        "gateway.usage.command:run_usage",
+    ),
+    "emulate": Command(
+        "run an emulated vLLM worker",
+        "gateway.emulator.command:add_emulate_arguments",
+        "gateway.emulator.command:run_emulate",
+    ),
+    "calibrate": Command(
         "measure the step time of a vLLM server",
-        add_calibrate_arguments,
-        run_calibrate,
+        "gateway.calibrate.command:add_calibrate_arguments",
+        "gateway.calibrate.command:run_calibrate",
     ),
-    "simulate": (
+    "simulate": Command(
         "compare policies on recorded requests, with a model of the engine",
-        add_simulate_arguments,
-        run_simulate,
+        "gateway.simulate.command:add_simulate_arguments",
+        "gateway.simulate.command:run_simulate",
     ),
-    "report": (
+    "report": Command(
         "write a page on a served log: traffic, latency, savings, forecasts, settings",
-        add_report_arguments,
-        run_report,
+        "gateway.report.command:add_report_arguments",
+        "gateway.report.command:run_report",
     ),
-    "train": ("train a length predictor", add_train_arguments, run_train),
-    "predict": (
+    "train": Command(
+        "train a length predictor",
+        "predictor.training.command:add_train_arguments",
+        "predictor.training.command:run_train",
+    ),
+    "predict": Command(
         "forecast answer lengths of requests on stdin, or for others over HTTP and gRPC",
-        add_predict_arguments,
-        run_predict,
+        "gateway.hints.command:add_predict_arguments",
+        "gateway.hints.command:run_predict",
     ),
-    "evaluate": ("measure the errors of a length predictor", add_evaluate_arguments, run_evaluate),
-    "collect": ("sample answer lengths from a server", add_collect_arguments, run_collect),
-    "log": ("show or export a served log", add_log_arguments, run_log),
-    "refit": ("refit the predictor to a served log", add_refit_arguments, run_refit),
-    "rollback": ("return to the previous predictor", add_rollback_arguments, run_rollback),
+    "evaluate": Command(
+        "measure the errors of a length predictor",
+        "predictor.evaluation.command:add_evaluate_arguments",
+        "predictor.evaluation.command:run_evaluate",
+    ),
+    "collect": Command(
+        "sample answer lengths from a server",
+        "predictor.collect.command:add_collect_arguments",
+        "predictor.collect.command:run_collect",
+    ),
+    "log": Command(
+        "show or export a served log",
+        "predictor.served_log.command:add_log_arguments",
+        "predictor.served_log.command:run_log",
+    ),
+    "refit": Command(
+        "refit the predictor to a served log",
+        "predictor.refit.command:add_refit_arguments",
+        "predictor.refit.command:run_refit",
+    ),
+    "rollback": Command(
+        "return to the previous predictor",
+        "predictor.refit.command:add_rollback_arguments",
+        "predictor.refit.command:run_rollback",
+    ),
 }
-"""Subcommand -> (help text, function that adds the flags, function that runs the subcommand)."""

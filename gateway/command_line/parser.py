@@ -42,7 +42,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         SystemExit: the arguments are wrong; the fault has been printed.
     """
     words, dashes, rest = _partition(argv)
-    args, unknown = build_parser().parse_known_args(words)
+    args, unknown = build_parser(words).parse_known_args(words)
     if unknown:
         args.subparser.error(_unknown_arguments(args.command, unknown))
     if dashes and args.command != "serve":
@@ -67,16 +67,18 @@ def _unknown_arguments(command: str, unknown: Sequence[str]) -> str:
     return fault
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The parser of all subcommands."""
+def build_parser(words: Sequence[str]) -> argparse.ArgumentParser:
+    """The parser of all subcommands, with the flags of those among the words."""
     parser = OneLineParser(prog="lengthwise", description="A length-aware gateway for vLLM.")
     parser.add_argument("--version", action="version", version=f"lengthwise {_version()}")
     commands: Any = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, (text, add_arguments, _) in COMMANDS.items():
+    for name, command in COMMANDS.items():
+        text = command.text
         description = f"{text[0].upper()}{text[1:]}."
         subparser = commands.add_parser(name, help=text, description=description)
         subparser.set_defaults(subparser=subparser)
-        add_arguments(subparser)
+        if name in words:
+            command.add_arguments(subparser)
     return parser
 
 

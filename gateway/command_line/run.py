@@ -20,7 +20,7 @@ def run(argv: Sequence[str] | None = None) -> int:
     try:
         with guarded_output():
             args = parse(sys.argv[1:] if argv is None else argv)
-            return COMMANDS[args.command][2](args)
+            return COMMANDS[args.command].run(args)
     except OutputError as error:
         return failed(str(error), error.code)
     except KeyboardInterrupt:

@@ -10,7 +10,6 @@ import os
 import signal
 import socket
 import ssl
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +19,7 @@ from gateway.protocol.listener import ListenError, Wording, bound_sockets
 from gateway.remote_scheduler.address import TOKEN, UNIX, FrontsError, SchedulerAddress
 from gateway.remote_scheduler.lease import leased_socket, next_epoch, take_lease
 from gateway.remote_scheduler.missing import needs_the_extra
+from predictor.exit_codes import bad_input, failed
 
 MOST_FRONTS = 1000
 
@@ -70,9 +70,9 @@ def run_scheduler_process(
         context = _context(address, certificate, key)
         sockets, epoch = _sockets(address)
     except FrontsError as error:
-        return _failed(str(error), 2)
+        return bad_input(error)
     except ListenError as error:
-        return _failed(f"--listen: {error}", 1)
+        return failed(f"--listen: {error}")
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)  # a queue of thousands is looked through seldom
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
@@ -84,12 +84,6 @@ def ignore_hangups() -> None:
     """Ignore signals that ask others to reload or to open a log again: nothing here does."""
     for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
         signal.signal(number, signal.SIG_IGN)
-
-
-def _failed(message: str, code: int) -> int:
-    """As ``predictor.exit_codes.failed``, whose package takes seconds to be imported."""
-    sys.stderr.write(f"lengthwise: {message}\n")
-    return code
 
 
 def _sockets(address: SchedulerAddress) -> tuple[Sequence[socket.socket], int]:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
 import subprocess
 import sys
+from importlib import import_module
 from io import StringIO
 from pathlib import Path
 
 import pytest
 
 from gateway.cli import main
+from gateway.command_line.commands import COMMANDS
 from predictor.exit_codes import CLOSED_PIPE, FAILED, INTERRUPTED, bad_input, failed
 
 COMMAND = [sys.executable, "-m", "gateway.cli"]
@@ -142,6 +145,54 @@ def test_an_output_that_cannot_be_written_is_told_before_any_work(
     assert str(tmp_path / "file") in line
     assert "absent" not in line
     assert "folder" in line, "the remedy"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_subcommand_shows_its_flags(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main([name, "--help"])
+    assert end.value.code == 0
+    assert f"usage: lengthwise {name} " in capsys.readouterr().out
+    assert COMMANDS[name].function.rpartition(":")[2] == f"run_{name}"
+    module, _, function = COMMANDS[name].function.partition(":")
+    assert callable(getattr(import_module(module), function))
+
+
+def test_help_lists_every_subcommand_with_its_text(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+    assert all(f"{name} {command.text}" in shown for name, command in COMMANDS.items())
+
+
+HEAVY = {"fastapi", "lightgbm", "onnxruntime", "pydantic", "uvicorn"}
+
+PROGRAM = """
+import json, sys
+from gateway.cli import main
+try:
+    main(sys.argv[1:])
+finally:
+    print(json.dumps(sorted(sys.modules)))
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("--help",), ("scheduler", "--help"), ("scheduler", "--listen", "127.0.0.1:9003")],
+    ids=" ".join,
+)
+def test_a_scheduler_starts_without_what_only_other_subcommands_need(
+    arguments: tuple[str, ...],
+) -> None:
+    command = [sys.executable, "-c", PROGRAM, *arguments]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    modules = set(json.loads(ran.stdout.splitlines()[-1]))
+    assert "gateway.command_line.run" in modules
+    assert not modules & HEAVY
+    assert ("gateway.remote_scheduler.command" in modules) == ("scheduler" in arguments)
+    if "--listen" in arguments:
+        assert "gateway.remote_scheduler.server" in modules, "it has come as far as the certificate"
 
 
 class _Pieces(StringIO):
