@@ -46,6 +46,10 @@ _ROUNDS = 4
 _REFITS = 4
 """Part of the kept prompts (one in so many) that are new before the rates are fitted again."""
 
+_SETTLED = 32
+"""Part of all prompts (one in so many) that are new before a fit, until all that are kept are new:
+the rates of a model that was counted often hardly move, and a fit takes as long as a forecast."""
+
 _VARIANCE = DEVIATION**2
 
 SURE = 0.75
@@ -70,6 +74,7 @@ class PromptTokens:
     _kinds: dict[bytes, deque[tuple[Counts, float]]] = field(default_factory=dict)
     """Amounts and tokens of recent prompts by kind, the kind seen last at the end."""
     _new: int = 0
+    _all: int = 0
 
     def estimate(self, parts: PromptParts) -> int:
         """The tokens of a prompt, or of all prompts of a batch; at least 1 for each."""
@@ -96,7 +101,9 @@ class PromptTokens:
         if len(self._kinds) > KINDS:
             del self._kinds[next(iter(self._kinds))]
         self._new += 1
-        if self._new * _REFITS >= sum(map(len, self._kinds.values())):
+        self._all += 1
+        kept = sum(map(len, self._kinds.values()))
+        if self._new >= max(kept / _REFITS, min(kept, self._all / _SETTLED)):
             self._fit()
 
     def _fit(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
+import random
 from dataclasses import dataclass, field, replace
 from math import ceil
 
@@ -128,7 +128,8 @@ class Lifecycle:
     ) -> Job:
         arrival, request = relay.record.arrival, relay.request
         return Job(
-            id=f"{relay.reply.request_id}-{uuid.uuid4().hex[:8]}",  # clients may repeat their ids
+            # Clients may repeat their ids. A uuid would ask the system for its bits each time.
+            id=f"{relay.reply.request_id}-{random.getrandbits(32):08x}",
             model=model,
             arrival=arrival,
             prompt_tokens=tokens,

@@ -163,3 +163,8 @@ def test_an_estimate_leaves_a_part_of_the_context_whatever_it_says() -> None:
     assert room(8000, 7999) > 2000
     assert room(8000, 8000) == room(8000, 700_000) == 8000
     assert room(math.inf, 700_000) == math.inf
+
+
+def test_a_tokenizer_that_changes_is_learned_however_much_was_counted_before() -> None:
+    learned = taught(*[(PLAIN, 2500)] * 5000, *[(PLAIN, 3300)] * 64)
+    assert learned.estimate(PLAIN) == pytest.approx(3300, rel=0.05)
