@@ -29,12 +29,14 @@ _BELOW, _ABOVE = (0.0, 0.6, 0.45), (0.0, 0.3, 0.9)
 """What a new model adds below and above the forecast, in log tokens by route.
 
 Sets need for related models 0 to 1.4 below (mean 0.46, least squares 0.75) and 0 to 0.96 above
-(0.15, 0.5); for generic ones 0 to 1.1 below (0.43, 0.45), and above what follows."""
+(0.15, 0.5); for generic ones 0 to 1.1 below (0.43, 0.45). What those need above falls
+with the length of the answer: see ``_ABOVE_FALLS``."""
 _ABOVE_FALLS, _ABOVE_LEAST, _SHORT = 0.25, 0.3, 4.25
 """By how much less a generic model adds above for each e-fold of the answer beyond 70 tokens.
 
 Sets need 0 to 1.1 (mean 0.55, least squares 1.1 to 1.3) for answers of up to 100 tokens, 0 to 1.1
-(0.47) for up to 300, 0 to 0.6 (0.25) for longer ones: what is expected to be short may be long."""
+(0.47) for up to 300, 0 to 0.6 (0.25) for longer ones: where a short answer is expected, a new model
+may write a long one instead, and that is a larger factor than for an answer expected to be long."""
 _REFUSES, _LONG, _MOST_REFUSED = 1.5, 5.0, 1.5
 """What a generic model adds below for each log token of the answer beyond 150, up to 670.
 

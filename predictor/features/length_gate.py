@@ -63,7 +63,13 @@ _STATES = re.compile(
     ),
     re.DOTALL,
 )
-"""A number near what it may count, among bytes that say what each token may be."""
+"""A number near what it may count, among bytes that say what each token may be.
+
+A numeral matches if one of the four tokens after it may be a measure, or one of the four before it
+a word such as "list"; an article if one of the three tokens after it may be a unit of text. The
+match is the byte of the number alone. "Write about 300 words" has the bytes 10 00 01 1c (hex):
+"300" (01, a numeral) matches, since "words" (1c) has the bit 04 of a measure; "write" (10), before
+it, would do too."""
 
 
 def stating(tokens: Tokens, outer: Flags, digits: Flags) -> list[int]:

@@ -141,7 +141,7 @@ def _lines(text: bytes) -> tuple[tuple[float, ...], int]:
         last,
         number - len(heads),
         indented / number,
-    ), (paragraph)
+    ), paragraph
 
 
 def _items(heads: bytes, tokens: Tokens, start: int, end: int) -> tuple[int, int, int]:
