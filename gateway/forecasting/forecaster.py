@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import math
+from collections.abc import Sequence
 from time import monotonic, perf_counter
 
 from gateway.config.forecasting import PredictorConfig
@@ -72,6 +74,18 @@ class Forecaster:
             "refine", refine, limit=REFINED_BATCH
         )
 
+    async def warm(self, prompts: Sequence[Prompt], within_s: float) -> None:
+        """Forecast for nobody, since the first forecasts of a thread take longer than later ones.
+
+        No metric counts them. A fault, or one that takes longer, is told as a request meets it.
+        """
+        if self._predictor is None:
+            return
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(within_s):
+                for prediction in await asyncio.gather(*map(self._fast.ask, prompts)):
+                    prediction.length  # noqa: B018 - computed here for the first time
+
     @property
     def artefact_id(self) -> str:
         """Identity of the model in use (``versions.artefact_id``); "" for none."""
@@ -120,22 +134,23 @@ class Forecaster:
                 prediction = await self._fast.ask(prompt)
                 prediction.length  # noqa: B018 - a prediction without a length is a failure
         except TimeoutError:
-            self._fell_back("timeout", f"took longer than {1000 * self._budget_s:g} ms")
+            late = f"the predictor was late (took longer than {1000 * self._budget_s:g} ms)"
+            self._fell_back("timeout", late)
             return None
         except Exception as error:  # noqa: BLE001 - no fault of a forecast may cost an answer
-            self._fell_back("failed", repr(error))
+            self._fell_back("failed", f"the predictor failed ({error!r})")
             return None
         self._metrics.prediction_seconds.observe(perf_counter() - started)
         return prediction
 
     def _fell_back(self, reason: str, fault: str) -> None:
         self._metrics.fallbacks.labels(reason).inc()
-        self._complain(f"the predictor failed ({fault}); recent lengths are used")
+        self._complain(f"{fault}; recent lengths are used")
 
     def _complain(self, text: str) -> None:
         if monotonic() - self._complained >= COMPLAINT_S:
             self._complained = monotonic()
-            log.error("%s; further failures are counted, not logged, for a minute", text)
+            log.error("%s; further faults are counted, not logged, for a minute", text)
 
     async def refine(
         self, forecast: RequestForecast, *, within_s: float = math.inf

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 
-from gateway.hints.hints import MOST_BYTES, Hints, parsed
+from gateway.hints.hints import MOST_BYTES, Hints, parsed, refused
 from gateway.protocol.errors import ApiError
 
 
@@ -20,9 +20,8 @@ def create_hints_app(hints: Hints) -> FastAPI:
             several = isinstance(fields, dict) and "requests" in fields
             bodies = fields["requests"] if several else [fields]
             if not isinstance(bodies, list):
-                text = "requests is no list. Give a list of requests."
-                raise ApiError(400, text, code="invalid_json", param="requests")
-            found = [hint.fields() for hint in await hints.of(bodies)]
+                raise refused("requests is no list; give a list of requests", "requests")
+            found = [hint.fields() for hint in await hints.of(bodies, alone=not several)]
         except ApiError as error:
             return Response(error.body(), error.status, media_type="application/json")
         return JSONResponse({"forecasts": found} if several else found[0])
@@ -33,7 +32,7 @@ def create_hints_app(hints: Hints) -> FastAPI:
 
     @app.get("/ready")
     async def ready() -> Response:
-        text = "ready" if hints.ready else "no predictor is loaded; the log says why"
+        text = "ready" if hints.ready else "no predictor is ready; the log says why"
         return PlainTextResponse(text, 200 if hints.ready else 503)
 
     @app.get("/metrics")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import signal
 import socket
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager
 
 import uvicorn
 
@@ -20,6 +21,8 @@ from gateway.hints.hints import Hints
 from gateway.metrics import Metrics
 from gateway.protocol.listener import ListenError, bound_sockets
 from gateway.serve.event_loop import new_event_loop
+from gateway.serve.lasting_objects import leave_out_lasting_objects
+from gateway.serve.signals import EndSignals
 from predictor.artefact.format import ArtefactError
 from predictor.exit_codes import bad_input, failed
 from predictor.inference.command import add_predict_arguments as add_stdin_arguments
@@ -67,12 +70,46 @@ def run_predict(args: argparse.Namespace) -> int:
         return bad_input(error)
     hints = Hints(predictor, Metrics(Slo()), args.budget_ms)
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        return runner.run(_serve(hints, args.host, sockets, grpc))
+        return runner.run(_until_signal(hints, args.host, sockets, grpc))
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signals: it raises them again at its end, so that they kill."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals to whoever runs the server."""
+        yield
+
+    def end(self, number: int) -> None:
+        """Accept nothing more, and end once what is being answered is."""
+        self.should_exit = True
+
+
+async def _until_signal(
+    hints: Hints, host: str, sockets: Sequence[socket.socket], grpc: Sequence[socket.socket]
+) -> int:
+    """Serve; returns 0 after SIGTERM or SIGINT, 128 plus its number for one before it serves."""
+    signals = EndSignals()
+    try:
+        with signals.watched():
+            return await _serve(signals, hints, host, sockets, grpc)
+    except asyncio.CancelledError:
+        if not signals.number:
+            raise
+        name = signal.Signals(signals.number).name
+        return failed(f"ended by {name} before it served", 128 + signals.number)
 
 
 async def _serve(
-    hints: Hints, host: str, sockets: Sequence[socket.socket], grpc: Sequence[socket.socket]
+    signals: EndSignals,
+    hints: Hints,
+    host: str,
+    sockets: Sequence[socket.socket],
+    grpc: Sequence[socket.socket],
 ) -> int:
+    await hints.warm()
+    leave_out_lasting_objects()
     async with AsyncExitStack() as stack:
         if grpc:
             try:
@@ -86,6 +123,10 @@ async def _serve(
         for one in sockets:  # who reads the address below may come at once
             one.listen(2048)
         config = uvicorn.Config(create_hints_app(hints), log_level="warning", access_log=False)
-        print(f"Lengthwise forecasts on http://{host}:{sockets[0].getsockname()[1]}", flush=True)
-        await uvicorn.Server(config).serve(list(sockets))
+        server = _Server(config)
+        with signals.instead(server.end):
+            print(
+                f"Lengthwise forecasts on http://{host}:{sockets[0].getsockname()[1]}", flush=True
+            )
+            await server.serve(list(sockets))
     return 0

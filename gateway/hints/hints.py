@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +31,19 @@ MOST_REQUESTS = 64
 
 _ENDPOINTS = {"messages": "chat/completions", "prompt": "completions", "input": "responses"}
 """Field that only one API has -> the endpoint of that API."""
+
+WARM_S = 1.0
+"""Seconds that each of the first forecasts may take."""
+
+_EXAMPLES: tuple[dict[str, Any], ...] = (
+    {"model": "m", "messages": [{"role": "user", "content": "Write about 300 words on Rome."}]},
+    {"model": "m", "prompt": "def add(a, b):\n", "max_tokens": 64},
+    {
+        "model": "m",
+        "input": "Summarise this text.\n\n" + "Several lines, one after another.\n" * 99,
+    },
+)
+"""Requests of each API, of several kinds and sizes, for the first forecasts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,21 +77,36 @@ class Hints:
     ) -> None:
         settings = PredictorConfig(budget_ms=budget_ms)
         self._forecaster = Forecaster(predictor, metrics, settings)
+        self._predictor = predictor
         self.metrics = metrics
-        self.ready = predictor is not None
+        self.ready = False
 
-    async def of(self, bodies: Sequence[Any]) -> list[Hint]:
-        """The hint of each request, as parsed JSON.
+    async def warm(self) -> None:
+        """Make the first forecasts, which take longer than later ones; then it is ready."""
+        if self._predictor is None:
+            return
+        requests = [_request(body, None) for body in _EXAMPLES]
+        prompts = [describe(request).prompt for request in requests]
+        for number in (1, 2, 8) * 4:
+            for prompt in prompts:
+                await self._forecaster.warm([prompt] * number, WARM_S)
+        self.ready = True
+
+    async def of(self, bodies: Sequence[Any], *, alone: bool = False) -> list[Hint]:
+        """The hint of each request, as parsed JSON; ``alone``: the one request is the whole body.
 
         Raises:
             ApiError: 400 or 413, naming the request at fault and the remedy.
         """
         if not bodies:
-            raise _refused("requests is empty; give at least one request", "requests")
+            raise refused("requests is empty; give at least one request", "requests")
         if len(bodies) > MOST_REQUESTS:
             text = f"requests has {len(bodies)} entries; give at most {MOST_REQUESTS} in a call"
-            raise _refused(text, "requests", 413, "body_too_large")
-        requests = [_request(body, number) for number, body in enumerate(bodies)]
+            raise refused(text, "requests", 413, "body_too_large")
+        requests = [
+            _request(body, None if alone else f"requests[{number}]")
+            for number, body in enumerate(bodies)
+        ]
         forecasts = await asyncio.gather(*map(self._forecast, requests))
         return [_hint(forecast) for forecast in forecasts]
 
@@ -92,24 +121,38 @@ def parsed(body: bytes) -> Any:
         ApiError: 400 or 413.
     """
     if len(body) > MOST_BYTES:
-        text = f"the body has {len(body)} bytes; give at most {MOST_BYTES} in a call"
-        raise _refused(text, None, 413, "body_too_large")
+        text = f"The body has {len(body)} bytes; give at most {MOST_BYTES} in a call"
+        raise refused(text, None, 413, "body_too_large")
     try:
         return json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise _refused(f"the body is not JSON: {error}", None, 400, "invalid_json") from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise refused(
+            f"The body is not JSON: {error}; give it as the API takes it", None
+        ) from error
+    except RecursionError:
+        text = "The body is nested too deeply; nest its lists and objects less deeply"
+        raise refused(text, None, code="body_too_complex") from None
+    except ValueError:  # what Python says of a number's digits is for its programmers
+        text = f"The body has a number of more than {sys.get_int_max_str_digits()} digits"
+        raise refused(f"{text}; give a smaller one", None, code="body_too_complex") from None
 
 
-def _request(body: Any, number: int) -> ApiRequest:
-    where = f"requests[{number}]"
+def _request(body: Any, param: str | None) -> ApiRequest:
+    """A request as parsed JSON; ``param`` is its place in the body, None if it is all of the body.
+
+    Raises:
+        ApiError: 400.
+    """
+    where, model_at = ("The body", "model") if param is None else (param, f"{param}.model")
     if not isinstance(body, dict):
-        raise _refused(f"{where} is no object; give a request as the API takes it", where)
+        raise refused(f"{where} is no object; give a request as the API takes it", param)
     endpoint = next((one for name, one in _ENDPOINTS.items() if name in body), None)
     if endpoint is None:
-        raise _refused(f"{where} has none of messages, prompt and input; give one", where)
+        raise refused(f"{where} has none of messages, prompt and input; give one", param)
     model = body.get("model")
     if not isinstance(model, str) or not model:
-        raise _refused(f"{where}.model is {model!r}; give the model's name", f"{where}.model")
+        told = json.dumps(model)[:100]
+        raise refused(f"{model_at} is {told}; give the model's name", model_at)
     return ApiRequest(endpoint, model, b"", body)
 
 
@@ -122,7 +165,8 @@ def _hint(forecast: RequestForecast) -> Hint:
     return Hint(values, round(length.mean, 2), forecast.tier, unfamiliar)
 
 
-def _refused(
+def refused(
     text: str, param: str | None, status: int = 400, code: str = "invalid_json"
 ) -> ApiError:
-    return ApiError(status, text[0].upper() + text[1:] + ".", code=code, param=param)
+    """What refuses a call; ``param`` is the field at fault."""
+    return ApiError(status, f"{text}.", code=code, param=param)

@@ -25,7 +25,7 @@ queue: {{timeout_s: 20}}
 learning: {{folder: "{folder}/learned"}}
 """
 
-LATE = "the predictor failed (took longer than"
+LATE = "the predictor was late (took longer than"
 """What the log may say: a forecast was late on a busy machine."""
 
 WARM = 0.3
