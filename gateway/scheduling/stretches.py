@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from scheduler.job import Job
 from scheduler.length import LengthDistribution
@@ -32,17 +31,41 @@ LONGEST = 1e6
 
 _GRID = np.arange(0.0, math.log(LONGEST) + 0.5, 0.5)
 
+_Sums = NDArray[np.float64]
+
 
 @dataclass(slots=True)
 class _Model:
-    """Recent answers of one model."""
+    """Recent answers of one model, in sums, so that another one costs the same however many count.
 
-    answers: deque[tuple[float, float, float, float]] = field(
-        default_factory=lambda: deque(maxlen=RECENT)
-    )
-    """Place on the grid, mean and variance of the forecast, and the tokens that came."""
-    by_place: list[float] | None = None
-    """The stretch at each place of the grid; None: to be worked out."""
+    A sum has for each place of the grid: mean and variance of the forecasts and the tokens that
+    came, each answer by how near its forecast is.
+    """
+
+    answers: deque[_Sums] = field(default_factory=deque)
+    """What each answer adds to the sums."""
+    sums: _Sums = field(default_factory=lambda: np.zeros((3, len(_GRID))))
+    since: int = 0
+    """Answers since the sums were made anew, lest their rounding errors grow."""
+
+    def add(self, place: float, mean: float, variance: float, true: float) -> None:
+        """Count an answer, in the place of the oldest if there are enough."""
+        near = np.exp(-0.5 * ((_GRID - place) / WIDTH) ** 2)
+        self.answers.append(np.outer((mean, variance, true), near))
+        self.sums += self.answers[-1]
+        if len(self.answers) > RECENT:
+            self.sums -= self.answers.popleft()
+        self.since += 1
+        if self.since > RECENT:
+            self.since, self.sums = 0, np.sum(self.answers, axis=0)
+
+    def stretch(self, place: int) -> float:
+        """The stretch at a place of the grid."""
+        expected, variance, came = map(float, self.sums[:, place])
+        trust = (TRUST * expected) ** 2
+        # of one that is not near, the variance grows: it tells of this place with a weight in near
+        known = trust / (trust + max(0.0, variance) + 1e-9)
+        return 1.0 + known * (came / max(expected, 1e-9) - 1.0)
 
 
 class Stretches:
@@ -64,17 +87,12 @@ class Stretches:
             model = self._models[job.model] = _Model()
         mean = job.length.mean
         variance = max((SURE * mean) ** 2, job.length.second_moment - mean * mean)
-        model.answers.append((_place(job.length), mean, variance, float(tokens)))
-        model.by_place = None
+        model.add(_place(job.length), mean, variance, float(tokens))
 
     def stretch(self, model: str, length: LengthDistribution) -> float:
         """True tokens for each expected one, of an answer with this forecast; 1.0 if unknown."""
         known = self._models.get(model)
-        if known is None:
-            return 1.0
-        if known.by_place is None:
-            known.by_place = _stretches(known.answers)
-        return known.by_place[round(2 * _place(length))]
+        return 1.0 if known is None else known.stretch(round(2 * _place(length)))
 
 
 def _place(length: LengthDistribution) -> float:
@@ -83,16 +101,3 @@ def _place(length: LengthDistribution) -> float:
     Of two forecasts with one mean the one with the longer tail is usually the shorter answer.
     """
     return math.log(min(LONGEST, max(1.0, length.tokens[len(length.tokens) // 2])))
-
-
-def _stretches(answers: Sequence[tuple[float, float, float, float]]) -> list[float]:
-    """The stretch at each place of the grid."""
-    place, mean, variance, true = np.array(answers).T
-    near: Any = np.exp(-0.5 * ((_GRID[:, None] - place) / WIDTH) ** 2)
-    expected, came = near @ mean, near @ true
-    trust = (TRUST * expected) ** 2
-    # of one that is not near, the variance grows: it tells of this place with a weight in `near`
-    known = trust / (trust + near @ variance + 1e-9)
-    ratio = came / np.maximum(expected, 1e-9)
-    found: list[float] = (1.0 + known * (ratio - 1.0)).tolist()
-    return found

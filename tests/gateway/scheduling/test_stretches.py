@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from gateway.scheduling.stretches import RECENT, Stretches
@@ -49,3 +51,18 @@ def test_forecasts_of_any_length_have_a_stretch() -> None:
     for tokens in (0.5, 1e12):
         stretches.observe(job(tokens), 1)
         assert stretches.stretch("m", job(tokens).length) > 0
+
+
+def test_sums_hold_the_latest_answers_alone_and_stay_exact() -> None:
+    """Long forecasts leave nothing behind, nor do rounding errors."""
+    rng = random.Random(4)
+    old = [(rng.randint(100_000, 900_000), rng.randint(1, 900_000)) for _ in range(5 * RECENT + 7)]
+    latest = [(rng.randint(5, 5000), rng.randint(1, 5000)) for _ in range(RECENT)]
+    long, fresh = Stretches(), Stretches()
+    for forecast, tokens in old + latest:
+        long.observe(job(forecast), tokens)
+    for forecast, tokens in latest:
+        fresh.observe(job(forecast), tokens)
+    for forecast in (1, 5, 100, 3000, 20_000, 900_000):
+        expected = fresh.stretch("m", job(forecast).length)
+        assert long.stretch("m", job(forecast).length) == pytest.approx(expected, abs=1e-6)
