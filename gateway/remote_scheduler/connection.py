@@ -16,6 +16,7 @@ from grpclib.exceptions import GRPCError, ProtocolError, StreamTerminatedError
 from gateway.remote_scheduler.address import SchedulerAddress
 from gateway.remote_scheduler.encoding import BadMessage, encode, from_scheduler, messages_of
 from gateway.remote_scheduler.front_messages import Hello
+from gateway.remote_scheduler.pauses import pause_s
 from gateway.remote_scheduler.remote_scheduler import RemoteScheduler
 from gateway.remote_scheduler.scheduler_messages import Refused, Welcome
 from gateway.remote_scheduler.service import Bytes
@@ -27,7 +28,7 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 0.3
 """Seconds before the first new attempt, and before each of the later ones at most."""
 
 BATCH_S = 0.001
-"""Seconds between two messages: what comes meanwhile goes together."""
+"""Seconds between two messages at least: what comes meanwhile goes together."""
 
 LAZY_S = 0.05
 """Seconds that progress and reports may wait for something to go with."""
@@ -175,4 +176,6 @@ class Connection:
             for data in messages:
                 said = monotonic()
                 await stream.send_message(data)
-            await asyncio.sleep(BATCH_S)
+            picture = self._scheduler.waiting_jobs.picture  # own jobs may be on their way only
+            pause = pause_s(picture.waiting, picture.turn_seconds)
+            await asyncio.sleep(max(BATCH_S, pause))

@@ -18,6 +18,7 @@ from gateway.remote_scheduler.core import Core, Refusal, Session
 from gateway.remote_scheduler.encoding import BadMessage, encode, from_front, messages_of
 from gateway.remote_scheduler.entries import take
 from gateway.remote_scheduler.front_messages import Hello
+from gateway.remote_scheduler.pauses import pause_s
 from gateway.remote_scheduler.pictures import Pictures
 from gateway.remote_scheduler.reading import read_message
 from gateway.remote_scheduler.scheduler_messages import Refused
@@ -80,14 +81,16 @@ class _Stream:
         if self.task is not None:
             self.task.cancel()
 
-    async def write(self, session: Session) -> None:
+    async def write(self, session: Session, core: Core) -> None:
         """Send what the core leaves in the session, all of it that has come meanwhile at once."""
+        scheduler = core.scheduler
         while True:
             await self.news.wait()
             self.news.clear()
             entries, session.out = session.out, []
             for data in messages_of(entries, MOST_BYTES_DOWN):
                 await self.stream.send_message(data)
+            await asyncio.sleep(pause_s(scheduler.waiting, scheduler.turn_seconds))
 
 
 class Service:
@@ -147,7 +150,7 @@ class Service:
             self._flush()
 
     async def _serve(self, session: Session, here: _Stream, entries: Sequence[Any]) -> None:
-        writing = asyncio.create_task(here.write(session))
+        writing = asyncio.create_task(here.write(session, self._core))
         try:
             take(self._core, session, entries)
             self._flush()
