@@ -27,6 +27,13 @@ FAULTS: tuple[Fault, ...] = (
         why="A scheduler that starts anew fills workers that run jobs which it does not know yet",
     ),
     Fault(
+        file="gateway/remote_scheduler/core.py",
+        old="return not self.held and self._numbers > 0",
+        new="return not self.held",
+        test=_CORE + "test_a_front_without_a_time_is_refused_and_leaves_no_trace",
+        why="A scheduler with a late clock that nobody has come to yet never gets its fronts",
+    ),
+    Fault(
         file="gateway/remote_scheduler/front_state.py",
         old="entries.append(Adopt(held.number, state, held.worker, held.key))",
         new="entries.append(Submit(held.number, state))",
