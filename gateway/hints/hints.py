@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +14,7 @@ from gateway.forecasting.forecaster import Forecaster
 from gateway.forecasting.request_forecast import RequestForecast
 from gateway.metrics import Metrics
 from gateway.protocol.errors import ApiError
+from gateway.protocol.json_body import too_complex
 from gateway.protocol.openai import ApiRequest
 from gateway.requests.reading import describe
 from predictor.fast.inputs import UNFAMILIAR
@@ -125,16 +125,11 @@ def parsed(body: bytes) -> Any:
         raise refused(text, None, 413, "body_too_large")
     try:
         return json.loads(body)
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise refused(
-            f"The body is not JSON: {error}; give it as the API takes it", None
-        ) from error
-    except RecursionError:
-        text = "The body is nested too deeply; nest its lists and objects less deeply"
-        raise refused(text, None, code="body_too_complex") from None
-    except ValueError:  # what Python says of a number's digits is for its programmers
-        text = f"The body has a number of more than {sys.get_int_max_str_digits()} digits"
-        raise refused(f"{text}; give a smaller one", None, code="body_too_complex") from None
+    except (ValueError, RecursionError) as error:
+        if (excess := too_complex(error)) is not None:
+            raise refused(excess, None, code="body_too_complex") from None
+        text = f"The body is not JSON: {error}; give it as the API takes it"
+        raise refused(text, None) from error
 
 
 def _request(body: Any, param: str | None) -> ApiRequest:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import json
 import re
+import sys
 from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -43,6 +44,19 @@ def loads(body: bytes) -> Any:
         ValueError, RecursionError: the body is not JSON, or nested too deeply.
     """
     return json.loads(body.decode("utf-8", "surrogatepass"))
+
+
+def too_complex(error: ValueError | RecursionError) -> str | None:
+    """What a body that ``loads`` refused has too much of, and the remedy; None: it is not JSON.
+
+    What Python says of these is meant for its programmers.
+    """
+    if isinstance(error, RecursionError):
+        return "The body is nested too deeply; nest its lists and objects less deeply"
+    if not isinstance(error, json.JSONDecodeError | UnicodeError) and "digits" in str(error):
+        most = sys.get_int_max_str_digits()
+        return f"The body has a number of more than {most} digits; give a smaller one"
+    return None
 
 
 def with_fields(

@@ -118,8 +118,9 @@ class _Reader:
                 self._move()
             try:
                 value, end = _DECODER.raw_decode(self._text, self._at)
-            except ValueError:
-                if self._last:
+            except ValueError as error:
+                # Of a number with too many digits more text tells nothing else.
+                if self._last or not isinstance(error, json.JSONDecodeError):
                     raise
                 continue
             if end + 2 < len(self._text) or self._last:  # 1e- may go on behind the window

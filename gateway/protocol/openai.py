@@ -9,7 +9,7 @@ from typing import Any
 
 from gateway.protocol.errors import ApiError
 from gateway.protocol.generating import APIS, GENERATING, api_of
-from gateway.protocol.json_body import as_utf8, loads, with_fields
+from gateway.protocol.json_body import as_utf8, loads, too_complex, with_fields
 from gateway.protocol.json_count import CONTAINER, WINDOW
 from gateway.protocol.json_pieces import Place, TooManyValuesError, loads_in_pieces
 from gateway.protocol.lax import boolean, whole
@@ -226,9 +226,8 @@ def _json_object(body: bytes, most: int) -> tuple[dict[str, Any], tuple[Place, .
             code="body_too_complex",
         ) from None
     except (ValueError, RecursionError) as error:
-        raise ApiError(
-            400, f"The body is not valid JSON: {error}. Send a JSON object.", code="invalid_json"
-        ) from None
+        text = too_complex(error) or f"The body is not valid JSON: {error}. Send a JSON object"
+        raise ApiError(400, f"{text}.", code="invalid_json") from None
     if not isinstance(fields, dict):
         raise ApiError(
             400,
