@@ -148,7 +148,7 @@ def test_names_in_a_large_body_are_found_in_spite_of_escapes() -> None:
 
 def test_other_threads_run_while_a_large_body_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
-    body = b'{"prompt": [' + b"1.5," * 400_000 + b"1]}"
+    body = b'{"prompt": [' + b"1.5," * 1_600_000 + b"1]}"
     reading = threading.Thread(target=loads_in_pieces, args=(body, NO_LIMIT))
     reading.start()
     turns = 0
