@@ -1,4 +1,4 @@
-"""Faults in predictor/."""
+"""Faults in predictor/: features, both tiers and model directories."""
 
 from __future__ import annotations
 
@@ -64,56 +64,6 @@ FAULTS: tuple[Fault, ...] = (
         why="A model that thinks before it answers is forecast as one that does not",
     ),
     Fault(
-        file="predictor/refit/refit.py",
-        old="familiar_with(base, earlier)",
-        new="base",
-        test=(
-            "tests/predictor/refit/test_familiarity.py::"
-            "test_intervals_are_as_narrow_after_a_refit_as_errors_warrant"
-        ),
-        why="Intervals of traffic stay wide, as of unknown traffic, however much is learned",
-    ),
-    Fault(
-        file="predictor/served_log/record.py",
-        old='"%.9g"',
-        new='"%.7g"',
-        test=(
-            "tests/predictor/refit/test_familiarity.py::"
-            "test_a_replay_of_the_log_finds_requests_as_novel_as_they_were_when_served"
-        ),
-        why="Refits and rollbacks judge other forecasts than those that were served",
-    ),
-    Fault(
-        file="predictor/training/boosters.py",
-        old="        inputs[:, THINKING] = self.cells.effort[cell]\n",
-        new="",
-        test=(
-            "tests/predictor/training/test_boosters.py::"
-            "test_a_row_thinks_as_its_cell_does_whatever_the_prompt_alone_says"
-        ),
-        why="Lengths with their thinking are learned as lengths of answers alone",
-    ),
-    Fault(
-        file="predictor/training/crossfit.py",
-        old="everything = _joined([located, *novel])",
-        new="everything = located",
-        test=(
-            "tests/predictor/training/test_crossfit.py::"
-            "test_kinds_left_out_widen_strange_forecasts_and_are_in_nothing_else"
-        ),
-        why="Traffic that the training lacks gets intervals as narrow as known traffic",
-    ),
-    Fault(
-        file="predictor/training/refined/reuse.py",
-        old="if not {canonical(name) for name in encoder.models} <= set(fast.models.names):",
-        new="if False:",
-        test=(
-            "tests/predictor/training/refined/test_reuse.py::"
-            "test_an_encoder_of_other_models_is_refused"
-        ),
-        why="The encoder's columns of other models are read as those of the models trained on",
-    ),
-    Fault(
         file="predictor/features/definition.py",
         old="    _add_system_prompts(asked, demanded, prompts)\n",
         new="",
@@ -123,61 +73,6 @@ FAULTS: tuple[Fault, ...] = (
         ),
         why=(
             "A system prompt such as 'Answer in at most 20 words' no longer shortens the forecast"
-        ),
-    ),
-    Fault(
-        file="predictor/adaptive/censoring.py",
-        old="weight = min(1.0, ended / _EARLY) * (1 - endless)",
-        new="weight = 1.0 - endless",
-        test=(
-            "tests/predictor/adaptive/test_censoring.py::"
-            "test_a_cut_before_the_first_likely_end_has_almost_no_weight"
-        ),
-        why="Clients that hang up after a token count as full evidence of the model's lengths",
-    ),
-    Fault(
-        file="predictor/adaptive/layer.py",
-        old="            self.history.rebase(learned.history if learned else None)\n",
-        new="",
-        test=(
-            "tests/predictor/adaptive/test_layer.py::"
-            "test_another_predictor_drops_the_errors_of_templates"
-        ),
-        why="After a new model is loaded, forecasts are corrected by the errors of the old one",
-    ),
-    Fault(
-        file="predictor/adaptive/memory.py",
-        old="keep *= stale",
-        new="keep *= 1.0",
-        test=(
-            "tests/predictor/adaptive/test_memory.py::test_answers_of_another_epoch_become_stale"
-        ),
-        why="Answers from before a silent change of a model keep their full weight",
-    ),
-    Fault(
-        file="predictor/served_log/writer.py",
-        old="            os.ftruncate(self._file, self._bytes)\n",
-        new="",
-        test=(
-            "tests/predictor/served_log/test_served_log.py::"
-            "test_a_write_that_fails_half_way_leaves_no_part_of_a_line"
-        ),
-        why=(
-            "A full disk leaves half a line, which the next record is then appended to and "
-            "lost with"
-        ),
-    ),
-    Fault(
-        file="predictor/served_log/writer.py",
-        old="if self._rows >= self._segment_rows or self._bytes >= self._segment_bytes:",
-        new="if self._rows >= self._segment_rows:",
-        test=(
-            "tests/predictor/served_log/test_served_log.py::"
-            "test_a_segment_of_many_bytes_is_finished_before_it_has_all_its_rows"
-        ),
-        why=(
-            "Records with long texts grow the open segment beyond the size that the "
-            "operator allows for the log"
         ),
     ),
     Fault(
@@ -191,129 +86,6 @@ FAULTS: tuple[Fault, ...] = (
         why="A refit overwrites a rollback that the operator made while the refit ran",
     ),
     Fault(
-        file="predictor/training/crossfit.py",
-        old="_fit_fold(inputs, cells[inside], cells[~inside], part, threads=threads, hasty=hasty)",
-        new="_fit_fold(inputs, cells, cells[~inside], part, threads=threads, hasty=hasty)",
-        test=(
-            "tests/predictor/training/test_crossfit.py::"
-            "test_an_out_of_fold_forecast_does_not_know_its_prompts_noise"
-        ),
-        why=(
-            "Intervals are calibrated on prompts that the boosters have seen, so they are "
-            "too narrow"
-        ),
-    ),
-    Fault(
-        file="predictor/training/crossfit.py",
-        old="seen = inside[~np.isin(model[inside], hidden)]",
-        new="seen = inside",
-        test=(
-            "tests/predictor/training/test_crossfit.py::"
-            "test_a_hidden_models_lengths_are_not_known_to_the_fit"
-        ),
-        why="Intervals of unseen models are calibrated by boosters that have seen these models",
-    ),
-    Fault(
-        file="predictor/training/kernel_ridge.py",
-        old="out[rows[block]] = values[block] - residual",
-        new="pass",
-        test=(
-            "tests/predictor/training/test_kernel_ridge.py::"
-            "test_out_of_fold_scores_are_those_of_a_fit_without_the_fold"
-        ),
-        why="The boosters are trained on text scores that know the prompts' own lengths",
-    ),
-    Fault(
-        file="predictor/training/interval_calibration.py",
-        old="counted = endless | ~censored",
-        new="counted = endless | censored | ~censored",
-        test=(
-            "tests/predictor/training/test_interval_calibration.py::"
-            "test_an_answer_cut_below_the_generation_limit_does_not_count_in_the_endless_rate"
-        ),
-        why="Answers cut by max_tokens lower the rate of endless answers",
-    ),
-    Fault(
-        file="predictor/refit/refit.py",
-        old="return fitted, seen & ~fitted, ~seen",
-        new="return fitted, fitted, fitted",
-        test=(
-            "tests/predictor/refit/test_as_served.py::"
-            "test_fitting_choosing_and_deciding_use_other_traffic_each"
-        ),
-        why="A refit is promoted by its score on the traffic that it was fitted to",
-    ),
-    Fault(
-        file="predictor/refit/compare.py",
-        old="deviation = np.bincount(traffic.prompt, weights=gain - gain.mean())",
-        new="deviation = gain - gain.mean()",
-        test=(
-            "tests/predictor/refit/test_compare.py::"
-            "test_repetitions_of_a_prompt_do_not_narrow_the_interval"
-        ),
-        why="Requests with the same prompt count as independent, so noise is promoted",
-    ),
-    Fault(
-        file="predictor/refit/refit.py",
-        old=(
-            "since = max(start.versions.promoted_at(start.folder.name), start.current.fitted_until)"
-        ),
-        new="since = 0.0",
-        test=(
-            "tests/predictor/refit/test_refit.py::"
-            "test_traffic_from_before_a_promotion_does_not_roll_it_back"
-        ),
-        why="A version is rolled back because of traffic from before its promotion",
-    ),
-    Fault(
-        file="predictor/data/collected.py",
-        old='records.of_prompts((split == "test") == test)',
-        new="records",
-        test=(
-            "tests/predictor/data/test_sources.py::"
-            "test_the_test_split_of_a_collection_is_for_measuring_only"
-        ),
-        why="Training reads a collection's test split",
-    ),
-    Fault(
-        file="predictor/data/splits.py",
-        old="np.where(mixed[group], leaks[group], drawn)",
-        new="drawn",
-        test=(
-            "tests/predictor/data/test_splits.py::"
-            "test_other_kinds_near_duplicates_of_castillos_prompts_are_held_out_with_these"
-        ),
-        why="Training reads near-duplicates of held-out prompts",
-    ),
-    Fault(
-        file="predictor/data/kinds/reader.py",
-        old='factors[flags(table, "native")] = 1.0',
-        new="pass",
-        test=(
-            "tests/predictor/data/kinds/test_reader.py::"
-            "test_counts_of_another_tokenizer_become_the_models_own"
-        ),
-        why="Lengths in a model's own tokens are converted as if another tokenizer had counted",
-    ),
-    Fault(
-        file="predictor/adaptive/shape.py",
-        old="_SIZE, _HALF_LIFE = 512, 200.0",
-        new="_SIZE, _HALF_LIFE = 512, 1e9",
-        test=(
-            "tests/predictor/adaptive/test_shape.py::"
-            "test_the_median_follows_the_recent_errors_against_more_earlier_ones"
-        ),
-        why="Earlier errors weigh as much as recent errors, so the shape follows no change",
-    ),
-    Fault(
-        file="predictor/served_log/writer.py",
-        old="            self._lost += len(records)\n",
-        new="            self.written += len(records)\n",
-        test="tests/gateway/requests/test_feedback.py::"
-        "test_records_lost_to_a_full_disk_count_as_dropped",
-        why="Records that a full disk lost count as written",
-    ),
-    Fault(
         file="predictor/features/reasoning.py",
         old="    if asked == ANSWER_ALONE:\n        return 0.0\n",
         new="",
@@ -325,16 +97,6 @@ FAULTS: tuple[Fault, ...] = (
             "A measured answer without its thinking is compared with a forecast of both, which "
             "then looks several times too long"
         ),
-    ),
-    Fault(
-        file="predictor/training/evidence.py",
-        old="* prior.strength * once",
-        new="* prior.strength",
-        test=(
-            "tests/predictor/training/test_evidence.py::"
-            "test_a_text_asked_with_several_settings_counts_once"
-        ),
-        why="A puzzle asked in three modes moves the stated length of its form three times",
     ),
     Fault(
         file="predictor/features/demands.py",
@@ -426,16 +188,6 @@ FAULTS: tuple[Fault, ...] = (
         why="Essays are ranked by their stated form, although the encoder learned to rank them",
     ),
     Fault(
-        file="predictor/training/refined/targets.py",
-        old="weight[:count] *= share[:, None]",
-        new="weight[:count] *= 1.0",
-        test=(
-            "tests/predictor/training/refined/test_targets.py::"
-            "test_a_prompt_weighs_by_as_much_of_the_request_as_the_encoder_reads"
-        ),
-        why="The encoder learns lengths from Japanese prompts, of which it reads no word",
-    ),
-    Fault(
         file="predictor/fast/doubt.py",
         old="all(sign > 0 for sign in signs)",
         new="any(sign > 0 for sign in signs)",
@@ -474,28 +226,5 @@ FAULTS: tuple[Fault, ...] = (
             "test_phrases_are_found_in_long_texts_as_in_short_ones"
         ),
         why="Demands of three words and more are not found in short requests",
-    ),
-    Fault(
-        file="gateway/forecasting/forecaster.py",
-        old="        if self._refined.stuck(budget_s):",
-        new="        if False:",
-        test="tests/gateway/forecasting/test_forecaster.py::"
-        "test_a_refinement_that_hangs_collects_nothing_and_serves_again",
-        why="Requests pile up behind a refinement that hangs, and each waits out its budget",
-    ),
-    Fault(
-        file="predictor/adaptive/state.py",
-        old="        recent.prior = prior\n",
-        new="",
-        test="tests/predictor/adaptive/test_state.py::test_restarts_without_answers_change_nothing",
-        why="The second restart without an answer between loses what was learned",
-    ),
-    Fault(
-        file="predictor/adaptive/state.py",
-        old="if count and 0 < MASS @ prior**2 < np.inf:",
-        new="if count:",
-        test="tests/predictor/adaptive/test_state.py::"
-        "test_a_state_without_a_shape_serves_and_learns[whole]",
-        why="A state that an earlier version stored without a shape breaks every forecast",
     ),
 )
