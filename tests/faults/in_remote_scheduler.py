@@ -140,7 +140,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         file="gateway/remote_scheduler/core.py",
-        old="if hello.seen >= MOST_EPOCH or not (self.held or self._numbers == 0):",
+        old="if hello.seen >= MOST_EPOCH or self._has_begun_with_fronts:",
         new="if False:",
         test=_CORE + "test_a_scheduler_older_than_one_that_a_front_has_followed_is_refused",
         why="A scheduler that was replaced takes fronts again",
