@@ -111,9 +111,12 @@ async def _until_refusing(session: aiohttp.ClientSession, url: str) -> None:
     alone = {"connection": "close"}  # the drain closes kept connections at any moment
     for _ in range(500):
         asked = session.post(url + "/v1/chat/completions", json=chat(max_tokens=1), headers=alone)
-        async with asked as late:
-            if late.status == 503:
-                return
+        try:
+            async with asked as late:
+                if late.status == 503:
+                    return
+        except aiohttp.ClientOSError:  # the port closed over a connection that nobody had taken
+            return
 
 
 async def _status(operators: aiohttp.ClientSession) -> dict[str, object]:
