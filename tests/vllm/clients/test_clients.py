@@ -23,7 +23,7 @@ pytestmark = pytest.mark.vllm
 ROOT = Path(__file__).parents[3]
 PROGRAMS = Path(__file__).with_name("programs")
 RESULTS = ROOT / "gateway/RESULTS.md"
-TRIES = 2
+TRIES = 4
 """Runs of a program: vLLM puts the tokens that wait into one event, now and then all of them."""
 LONG_TOKENS = 2000
 """Answers that a client has left are shorter: their limits are 3,500 tokens."""
