@@ -7,7 +7,7 @@ from heapq import heappop, heappush
 
 from scheduler.fairness import TokenCounters
 from scheduler.job import Job
-from scheduler.keyed_heap import KeyedHeap
+from scheduler.keyed_queue import KeyedQueue
 
 Rank = tuple[int, float, float]
 """Class, counter of the tenant, key. The job of the smallest rank is next, also across queues."""
@@ -15,15 +15,15 @@ Rank = tuple[int, float, float]
 Place = tuple[int, float, str, float]
 """Class, counter of the tenant, tenant, key: the order within a queue, where counters may tie."""
 
-JobHeap = KeyedHeap[float, Job]
+JobQueue = KeyedQueue[float, Job]
 """Jobs of one tenant and class, by the policy's key."""
 
-TenantHeap = KeyedHeap[tuple[float, str], JobHeap]
+TenantQueue = KeyedQueue[tuple[float, str], JobQueue]
 """Tenants of one class, by the tenant's counter; equal counters by name."""
 
 
 class ModelQueue:
-    """The waiting jobs of one model: a heap of tenants for each class, a heap of jobs for each.
+    """The waiting jobs of one model: tenants in order for each class, jobs in order for each.
 
     Within a class, the tenant with the smallest counter is next. Within a tenant, the job with the
     smallest key is next. With one tenant and one class the order is the order of the keys.
@@ -31,11 +31,11 @@ class ModelQueue:
 
     def __init__(self, counters: TokenCounters) -> None:
         self._counters = counters
-        self._classes: dict[int, TenantHeap] = {}
-        self._heaps: dict[str, JobHeap] = {}  # by job id
+        self._classes: dict[int, TenantQueue] = {}
+        self._queues: dict[str, JobQueue] = {}  # by job id
 
     def __len__(self) -> int:
-        return len(self._heaps)
+        return len(self._queues)
 
     def __iter__(self) -> Iterator[Job]:
         """The waiting jobs, in no particular order."""
@@ -43,18 +43,18 @@ class ModelQueue:
 
     def push(self, job: Job, key: float) -> None:
         """Add a job."""
-        tenants = self._classes.setdefault(job.urgency, KeyedHeap())
+        tenants = self._classes.setdefault(job.urgency, KeyedQueue())
         jobs = tenants.get(job.tenant)
         self._counters.begin_waiting(job.tenant)
         if jobs is None:
-            jobs = KeyedHeap()
+            jobs = KeyedQueue()
             self._place(tenants, job.tenant, jobs)
         jobs.push(job.id, job, key)
-        self._heaps[job.id] = jobs
+        self._queues[job.id] = jobs
 
     def rekey(self, job: Job, key: float) -> None:
         """Give a waiting job a new key."""
-        self._heaps[job.id].push(job.id, job, key)
+        self._queues[job.id].push(job.id, job, key)
 
     def remove(self, job_id: str) -> Job:
         """Take a job out, from any place in the order.
@@ -62,7 +62,7 @@ class ModelQueue:
         Raises:
             KeyError: no such job waits.
         """
-        jobs = self._heaps.pop(job_id)
+        jobs = self._queues.pop(job_id)
         job = jobs.remove(job_id)
         if not jobs:
             self._classes[job.urgency].remove(job.tenant)
@@ -86,9 +86,9 @@ class ModelQueue:
                 for key, job in jobs.in_order():
                     yield (urgency, counter, key), job
 
-    def _tenants_in_order(self, tenants: TenantHeap) -> Iterator[tuple[float, JobHeap]]:
-        """The tenants' counters and jobs, by counter. Counters in the heap may be too low."""
-        known: list[tuple[float, str, JobHeap]] = []
+    def _tenants_in_order(self, tenants: TenantQueue) -> Iterator[tuple[float, JobQueue]]:
+        """The tenants' counters and jobs, by counter. Counters in that order may be too low."""
+        known: list[tuple[float, str, JobQueue]] = []
         for (outdated, tenant), jobs in tenants.in_order():
             while known and known[0][:2] < (outdated, tenant):
                 yield known[0][0], heappop(known)[2]
@@ -96,10 +96,10 @@ class ModelQueue:
         while known:
             yield known[0][0], heappop(known)[2]
 
-    def _settle_first(self, tenants: TenantHeap) -> None:
+    def _settle_first(self, tenants: TenantQueue) -> None:
         """Move tenants that are first by an outdated counter to the place of their present one.
 
-        A charge raises a counter and does not update the heap.
+        A charge raises a counter and does not update the order.
         """
         while (head := tenants.peek()) is not None:
             (counter, tenant), jobs = head
@@ -107,5 +107,5 @@ class ModelQueue:
                 return
             self._place(tenants, tenant, jobs)
 
-    def _place(self, tenants: TenantHeap, tenant: str, jobs: JobHeap) -> None:
+    def _place(self, tenants: TenantQueue, tenant: str, jobs: JobQueue) -> None:
         tenants.push(tenant, jobs, (self._counters[tenant], tenant))

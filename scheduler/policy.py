@@ -1,6 +1,6 @@
 """Policies: a policy gives each job a key, and the job of the smallest key goes first.
 
-A policy reads no clock, so keys do not change while jobs wait and a heap keeps the order.
+A policy reads no clock, so keys do not change while jobs wait and a sorted queue keeps the order.
 """
 
 from __future__ import annotations

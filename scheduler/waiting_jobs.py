@@ -9,20 +9,20 @@ from heapq import heappop, heappush
 
 from scheduler.fairness import TokenCounters
 from scheduler.job import Job, QueueName
-from scheduler.keyed_heap import KeyedHeap
+from scheduler.keyed_queue import KeyedQueue
 from scheduler.model_queue import ModelQueue, Place, Rank
 from scheduler.policy import Policy
 from scheduler.waiting_counts import WaitingCounts
 
 
 class WaitingJobs:
-    """A queue for each model, one for what workers jobs insist on, a heap of all deadlines."""
+    """A queue for each model, one for what workers jobs insist on, one of all deadlines."""
 
     def __init__(self, counters: TokenCounters) -> None:
         self._counters = counters
         self._queues: dict[QueueName, ModelQueue] = {}
         self._jobs: dict[str, tuple[Job, float]] = {}  # job id -> job, key
-        self._deadlines: KeyedHeap[float, Job] = KeyedHeap()
+        self._deadlines: KeyedQueue[float, Job] = KeyedQueue()
         self.counts = WaitingCounts()
 
     def __len__(self) -> int:

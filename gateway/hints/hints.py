@@ -127,7 +127,7 @@ def parsed(body: bytes) -> Any:
         return json.loads(body)
     except (ValueError, RecursionError) as error:
         if (excess := too_complex(error)) is not None:
-            raise refused(excess, None, code="body_too_complex") from None
+            raise refused(excess, None) from None
         text = f"The body is not JSON: {error}; give it as the API takes it"
         raise refused(text, None) from error
 

@@ -240,10 +240,10 @@ FAULTS: tuple[Fault, ...] = (
         why="A worker that comes back while it leaves is forgotten",
     ),
     Fault(
-        file="scheduler/keyed_heap.py",
+        file="scheduler/keyed_queue.py",
         old="            self._lasts.insert(at, chunk[CHUNK - 1])\n",
         new="            self._lasts.insert(at, chunk[0])\n",
-        test="tests/scheduler/test_keyed_heap.py::test_the_order_holds_over_many_chunks",
+        test="tests/scheduler/test_keyed_queue.py::test_the_order_holds_over_many_chunks",
         why="Among thousands of waiting jobs some go in a wrong order",
     ),
     Fault(

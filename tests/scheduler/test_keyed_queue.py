@@ -1,4 +1,4 @@
-"""KeyedHeap, against a sorted list."""
+"""KeyedQueue, against a sorted list."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from scheduler import keyed_heap
+from scheduler import keyed_queue
 from scheduler.job import Job
-from scheduler.keyed_heap import KeyedHeap
+from scheduler.keyed_queue import KeyedQueue
 from tests.scheduler.builders import job
 
 IDS = st.sampled_from("abcdefghij")
 KEYS = st.integers(-3, 3).map(float)
 
 
-def drain(queue: KeyedHeap[float, Job]) -> str:
+def drain(queue: KeyedQueue[float, Job]) -> str:
     """The ids of the jobs in the order of removal."""
     order = []
     while (head := queue.peek()) is not None:
@@ -29,8 +29,8 @@ def drain(queue: KeyedHeap[float, Job]) -> str:
 class QueueAgainstSortedList(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
-        self.chunk, keyed_heap.CHUNK = keyed_heap.CHUNK, 2
-        self.queue: KeyedHeap[float, Job] = KeyedHeap()
+        self.chunk, keyed_queue.CHUNK = keyed_queue.CHUNK, 2
+        self.queue: KeyedQueue[float, Job] = KeyedQueue()
         self.model: list[tuple[float, int, str]] = []
         self.pushes = 0
 
@@ -78,7 +78,7 @@ class QueueAgainstSortedList(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         assert drain(self.queue) == "".join(entry[2] for entry in self.model)
-        keyed_heap.CHUNK = self.chunk
+        keyed_queue.CHUNK = self.chunk
 
 
 TestQueueAgainstSortedList = QueueAgainstSortedList.TestCase
@@ -86,14 +86,14 @@ TestQueueAgainstSortedList.settings = settings(max_examples=30, stateful_step_co
 
 
 def test_jobs_of_equal_key_leave_in_the_order_in_which_they_came() -> None:
-    queue: KeyedHeap[float, Job] = KeyedHeap()
+    queue: KeyedQueue[float, Job] = KeyedQueue()
     for id in "cabd":
         queue.push(id, job(id), 1.0)
     assert drain(queue) == "cabd"
 
 
 def test_a_job_that_is_pushed_again_has_its_new_key_only() -> None:
-    queue: KeyedHeap[float, Job] = KeyedHeap()
+    queue: KeyedQueue[float, Job] = KeyedQueue()
     queue.push("a", job("a"), 1.0)
     queue.push("b", job("b"), 2.0)
     queue.push("a", job("a"), 3.0)
@@ -101,7 +101,7 @@ def test_a_job_that_is_pushed_again_has_its_new_key_only() -> None:
 
 
 def test_thousands_of_removals_leave_the_order_of_the_rest() -> None:
-    queue: KeyedHeap[float, Job] = KeyedHeap()
+    queue: KeyedQueue[float, Job] = KeyedQueue()
     queue.push("z", job("z"), 99.0)
     for n in range(5000):
         queue.push(f"gone{n}", job(f"gone{n}"), float(n % 7))
@@ -113,7 +113,7 @@ def test_thousands_of_removals_leave_the_order_of_the_rest() -> None:
 def test_the_order_holds_over_many_chunks() -> None:
     count = 9973
     keys = [float(n * 4409 % count) for n in range(count)]
-    queue: KeyedHeap[float, Job] = KeyedHeap()
+    queue: KeyedQueue[float, Job] = KeyedQueue()
     for n, key in enumerate(keys):
         queue.push(str(n), job(str(n)), key)
     for n in range(count):
@@ -127,7 +127,7 @@ def test_the_order_holds_over_many_chunks() -> None:
 
 
 def test_removed_items_take_no_memory() -> None:
-    queue: KeyedHeap[float, str] = KeyedHeap()
+    queue: KeyedQueue[float, str] = KeyedQueue()
     for n in range(5000):
         queue.push(str(n), "item", float(-n))
         queue.remove(str(n))

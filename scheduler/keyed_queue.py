@@ -1,4 +1,4 @@
-"""KeyedHeap: items by name, the item of the smallest key first."""
+"""KeyedQueue: items by name, the item of the smallest key first."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CHUNK = 512
 to search among a million entries."""
 
 
-class KeyedHeap(Generic[Key, Item]):
+class KeyedQueue(Generic[Key, Item]):
     """Items in the order of their keys, in chunks of sorted entries.
 
     Push, remove and a look at the first take time that hardly grows with the items: two binary
@@ -89,7 +89,7 @@ class KeyedHeap(Generic[Key, Item]):
             self._lasts[at] = chunk[-1]
 
     def peek(self) -> tuple[Key, Item] | None:
-        """The smallest key and its item, None if the heap is empty."""
+        """The smallest key and its item, None if there is none."""
         if not self._chunks:
             return None
         key, _, name = self._chunks[0][0]
