@@ -9,7 +9,9 @@ import signal
 import socket
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from functools import partial
+from typing import TYPE_CHECKING
 
 from gateway.access.exposure import warn_of_exposure
 from gateway.admin.listener import admin_listening, admin_sockets
@@ -20,8 +22,6 @@ from gateway.config.load import load
 from gateway.config.number_flags import SECONDS, number_from
 from gateway.config.settings import Config
 from gateway.config.workers import WorkerConfig
-from gateway.emulator import EmbeddedEmulator, EmulatorConfig
-from gateway.emulator.lengths import predicted_lengths
 from gateway.forecasting.learned_state import LearningError
 from gateway.forecasting.reload import load_predictor
 from gateway.live_config.source import Source
@@ -41,6 +41,10 @@ from gateway.serve.targets import read_targets
 from gateway.workers.launch import LaunchError, api_key, max_num_seqs, vllm_server
 from predictor.exit_codes import bad_input, failed
 from predictor.threads import one_thread
+
+if TYPE_CHECKING:
+    from gateway.emulator import EmbeddedEmulator
+    from predictor.inference.tiered import TieredPredictor
 
 SWITCH_S = 0.0005
 """Seconds after which a forecasting thread yields the interpreter to the event loop. Python's
@@ -160,8 +164,7 @@ async def _serve_on(
             if source:
                 source.started = (worker,)
         elif not config.workers and not config.discovery.finds:
-            lengths = predicted_lengths(predictor.model) if predictor else None
-            emulator = EmbeddedEmulator(EmulatorConfig(models=(EMULATED_MODEL,)), lengths)
+            emulator = _emulator(predictor)
             worker = _worker(stack.enter_context(emulator).url)
             config = _with_worker(config, worker)
             if source:
@@ -190,6 +193,15 @@ async def _serve_on(
             signals.cancel()
             await asyncio.sleep(0)
     return signals.code
+
+
+def _emulator(predictor: TieredPredictor | None) -> AbstractContextManager[EmbeddedEmulator]:
+    """The emulated worker, whose modules take 3 MB of a gateway that has workers of its own."""
+    from gateway.emulator import EmbeddedEmulator, EmulatorConfig  # noqa: PLC0415
+    from gateway.emulator.lengths import predicted_lengths  # noqa: PLC0415
+
+    lengths = predicted_lengths(predictor.model) if predictor else None
+    return EmbeddedEmulator(EmulatorConfig(models=(EMULATED_MODEL,)), lengths)
 
 
 def _worker(url: str, key: str | None = None, slots: int | None = None) -> WorkerConfig:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from predictor.arrays import Array
 from predictor.artefact import format
@@ -13,16 +13,13 @@ from predictor.fast.evidence import Evidence
 from predictor.fast.forecast import forecast
 from predictor.fast.inputs import COLUMNS, ModelMatch, TrainedModels
 from predictor.fast.learned_words import LearnedWords, effects
-from predictor.fast.lightgbm_alone import load_booster
+from predictor.fast.stored_booster import StoredBooster
 from predictor.fast.text_model import TextModel
-from predictor.fast.trees import Trees
+from predictor.fast.trees import Booster, Trees
 from predictor.features.definition import Prompt, extract
 from predictor.features.reasoning import most_tokens
 from predictor.raw_forecast import LEVELS, QUANTILES, RawForecasts
 from scheduler.length import LengthDistribution
-
-if TYPE_CHECKING:
-    from lightgbm import Booster
 
 DEFAULT = Path(__file__).parents[1] / "default"
 """The model that ships."""
@@ -147,14 +144,14 @@ def quantiles(forecast: LengthDistribution) -> dict[str, float]:
     return {str(level): forecast.quantile(level) for level in QUANTILES}
 
 
-def booster(text: str) -> Booster:
+def booster(text: str) -> StoredBooster:
     """A booster from LightGBM's text format.
 
     Raises:
         ArtefactError: LightGBM cannot be loaded, or the text is no booster.
     """
     try:
-        return load_booster(text)
+        return StoredBooster(text)
     except (ImportError, OSError) as error:
         raise ArtefactError(f"LightGBM cannot be loaded ({error}); {REMEDY}") from error
     except ValueError as error:

@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from predictor.arrays import Array, Half, Single
 from predictor.features.definition import TextFeatures
@@ -63,14 +62,8 @@ def tf_idf(counts: BucketCounts, idf: Single) -> Single:
     return np.asarray(weights)
 
 
-def tf_idf_matrix(counts: BucketCounts, idf: Single) -> csr_array:
-    """TF-IDF weights as a sparse matrix, n x BUCKETS."""
-    stored = (tf_idf(counts, idf), counts.buckets, counts.offsets)
-    return csr_array(stored, shape=(len(counts), BUCKETS))
-
-
 def _tf_idf_product(counts: BucketCounts, idf: Single, weights: Single) -> Single:
-    """``tf_idf_matrix`` times ``weights`` (BUCKETS x K), faster without building the matrix."""
+    """TF-IDF weights of the buckets (n x BUCKETS) times ``weights`` (BUCKETS x K)."""
     terms, offsets = tf_idf(counts, idf), counts.offsets.tolist()
     rows = weights.take(counts.buckets, axis=0)
     return np.array([terms[start:end] @ rows[start:end] for start, end in pairwise(offsets)])

@@ -3,26 +3,41 @@
 from __future__ import annotations
 
 from ctypes import addressof, byref, c_int, c_int32, c_int64, c_void_p
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 from weakref import finalize
 
 import numpy as np
 
 from predictor.arrays import Array
-
-if TYPE_CHECKING:
-    from lightgbm import Booster
+from predictor.fast.stored_booster import StoredBooster
 
 _DOUBLE, _NORMAL = c_int(1), c_int(0)
 """Codes of LightGBM's C API: type of the data, kind of the output."""
 _ONE_THREAD = b"num_threads=1"
 
 
+class Booster(Protocol):
+    """What forecasts ask of a booster: a ``StoredBooster``, or one that LightGBM has trained."""
+
+    @property
+    def best_iteration(self) -> int:
+        """The number of trees that count; not above 0 for all of them."""
+
+    def num_feature(self) -> int:
+        """The number of columns."""
+
+    def predict(self, inputs: Array, /, *, num_threads: int = ...) -> Any:
+        """The output for n rows of inputs (n)."""
+
+    def model_to_string(self) -> str:
+        """LightGBM's text of the booster."""
+
+
 def boosted(booster: Booster, inputs: Array) -> Array:
     """The output of ``booster`` for n rows of inputs (n), on the calling thread.
 
     Raises:
-        LightGBMError: the rows do not have the booster's columns.
+        ValueError, LightGBMError: the rows do not have the booster's columns.
     """
     return np.asarray(booster.predict(inputs, num_threads=1), dtype=np.float64)
 
@@ -41,9 +56,7 @@ class Trees:
         self._config: int | None = None
         self._predict_row: Any = None
         try:
-            from lightgbm import basic  # noqa: PLC0415 - the gateway also runs without
-
-            self._prepare(basic._LIB, booster._handle)  # type: ignore[attr-defined]
+            self._prepare(*_in_c(booster))
         except AttributeError:  # another LightGBM keeps them elsewhere: the slower call remains
             self._predict_row = None
 
@@ -73,7 +86,7 @@ class Trees:
         """The output for n rows of inputs (n), on the calling thread.
 
         Raises:
-            LightGBMError: the rows do not have the booster's columns.
+            ValueError, LightGBMError: the rows do not have the booster's columns.
         """
         if self._predict_row is None or inputs.shape != (1, self.columns):
             return boosted(self.booster, inputs)
@@ -81,6 +94,19 @@ class Trees:
         if self._predict_row(self._config, row.ctypes.data, addressof(size), out.ctypes.data):
             return boosted(self.booster, inputs)  # raises what is wrong
         return out
+
+
+def _in_c(booster: Any) -> tuple[Any, c_void_p]:
+    """The library of a booster, and its handle there.
+
+    Raises:
+        AttributeError: this LightGBM keeps them elsewhere.
+    """
+    if isinstance(booster, StoredBooster):
+        return booster.library, booster.handle
+    from lightgbm import basic  # noqa: PLC0415 - the gateway runs without
+
+    return basic._LIB, booster._handle  # type: ignore[attr-defined]
 
 
 def _row_call(library: Any) -> Any:

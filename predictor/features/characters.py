@@ -92,8 +92,10 @@ def _plain_form(point: int) -> str:
     return lower if len(lower) == 1 else char
 
 
-_FOLDED = np.arange(0x110000, dtype="<u4")
-_FOLDED[0x80 : 1 << 16] = [ord(_plain_form(point)) for point in range(0x80, 1 << 16)]
+_FOLDED = np.arange(1 << 16, dtype="<u4")
+for _point in range(0x80, 1 << 16):
+    _FOLDED[_point] = ord(_plain_form(_point))
+"""The plain form of each code point that has one: those beyond stay."""
 
 
 def plain(text: str) -> str:
@@ -104,7 +106,12 @@ def plain(text: str) -> str:
     if text.isascii():
         return text
     points = np.frombuffer(text.encode("utf-32-le", "replace"), dtype="<u4")
-    return _FOLDED.take(points).tobytes().decode("utf-32-le")
+    if points.max() < len(_FOLDED):
+        return _FOLDED.take(points).tobytes().decode("utf-32-le")
+    near = points < len(_FOLDED)
+    folded = points.copy()
+    folded[near] = _FOLDED.take(points[near])
+    return folded.tobytes().decode("utf-32-le")
 
 
 def leads(data: NDArray[np.uint8]) -> NDArray[np.intp]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,17 +21,13 @@ from predictor.arrays import Array, Single
 from predictor.artefact.format import Artefact, ArtefactError
 from predictor.fast.doubt import stretched, widened
 from predictor.fast.inputs import GENERIC, ROUTES, ModelMatch, ModelMatches, TrainedModels
-from predictor.fast.trees import boosted
+from predictor.fast.trees import Booster, boosted
 from predictor.features.model_names import canonical
 from predictor.prompt import Prompt
 from predictor.raw_forecast import LEVELS, RawForecasts
 from predictor.refined.encoder import Encoder
 from predictor.refined.head_inputs import encoder_share, head_inputs, own_column, whole_lengths
 from predictor.threads import give_way
-
-if TYPE_CHECKING:
-    from lightgbm import Booster
-
 
 LOCATION, SCALE = "refined_location", "refined_scale"
 """Names of the boosters in a model directory."""

@@ -10,11 +10,10 @@ from predictor.arrays import Array, Indices, Single
 from predictor.fast.formulas import trusted
 from predictor.fast.learned_words import MOST, LearnedWords, effects
 from predictor.fast.location import damping
-from predictor.fast.text_model import tf_idf_matrix
 from predictor.refit.texts import NO_TEXT
 from predictor.refit.traffic import LoggedTraffic
 from predictor.training.kernel_ridge import Ridge, fit_ridge
-from predictor.training.text_kernels import gram
+from predictor.training.text_kernels import gram, tf_idf_matrix
 
 LEAST_TEXTS = 50
 """Different texts that are needed to learn words."""

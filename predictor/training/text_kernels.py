@@ -14,10 +14,11 @@ from predictor.fast.text_model import (
     Scaling,
     inverse_document_frequencies,
     novelty,
-    tf_idf_matrix,
+    tf_idf,
 )
 from predictor.features import demands, script
 from predictor.features.definition import LEXICAL_NAMES, TextFeatures
+from predictor.features.ngrams import BUCKETS, BucketCounts
 from predictor.features.word_vectors import PARTS, SIZE
 from predictor.training.kernel_ridge import single
 
@@ -107,6 +108,12 @@ def kernel_inputs(features: TextFeatures, answered: Indices, kind: Indices) -> K
         similar,
         landmarks,
     )
+
+
+def tf_idf_matrix(counts: BucketCounts, idf: Single) -> csr_array:
+    """TF-IDF weights as a sparse matrix, n x BUCKETS."""
+    stored = (tf_idf(counts, idf), counts.buckets, counts.offsets)
+    return csr_array(stored, shape=(len(counts), BUCKETS))
 
 
 def gram(rows: csr_array) -> Single:

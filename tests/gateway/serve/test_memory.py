@@ -50,6 +50,13 @@ print(sorted({name.partition(".")[0] for name in sys.modules} & set(sys.argv[1:]
 
 
 def test_serving_loads_no_package_that_only_training_and_tables_need() -> None:
-    unneeded = ["dask", "matplotlib", "pandas", "pyarrow", "rich", "sklearn", "torch"]
+    unneeded = ["dask", "lightgbm", "matplotlib", "pandas", "pyarrow", "rich", "scipy", "sklearn"]
+    unneeded += ["torch"]
     command = [sys.executable, "-c", LOAD, *unneeded]
     assert subprocess.check_output(command, text=True).strip() == "[]"
+
+
+def test_a_gateway_with_workers_does_not_load_the_emulator() -> None:
+    load = "import sys, gateway.serve.command; print('gateway.emulator' in sys.modules)"
+    command = [sys.executable, "-c", load]
+    assert subprocess.check_output(command, text=True).strip() == "False"

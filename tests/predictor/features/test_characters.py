@@ -54,6 +54,7 @@ def test_words_are_characters_where_a_script_has_no_spaces(text: str, expected: 
         ("ЧАЙ", "чай"),
         ("A\ud800", "A?"),
         ("TEA", "TEA"),
+        ("Ü😀𝔘", "ü😀𝔘"),
     ],
 )
 def test_digits_marks_and_letters_have_one_plain_form(written: str, read: str) -> None:
