@@ -10,9 +10,8 @@ from scheduler.model_queue import Place
 from scheduler.placement import Placement
 from scheduler.traffic import QueueingShare
 from scheduler.waiting_jobs import WaitingJobs
-from scheduler.worker import KV_PRESENT, Worker
+from scheduler.worker import Worker
 from scheduler.worker_pool import WorkerPool
-from scheduler.worker_spec import WorkerSpec
 
 MOST_AWAITED = 4
 """Workers of a queue that may be kept free at once, each for a job of its own. The bound limits the
@@ -128,12 +127,13 @@ class NextJob:
             if worker.spec.id == before:
                 return worker
         loads = {worker.id: worker.load for worker in candidates}
-        return min(candidates, key=lambda w: (to_end_first(w.spec, job, loads[w.id]), loads[w.id]))
+        return min(candidates, key=lambda w: (to_end_first(w, job, loads[w.id]), loads[w.id]))
 
 
-def to_end_first(spec: WorkerSpec, job: Job, load: float) -> float:
+def to_end_first(worker: Worker, job: Job, load: float) -> float:
     """The part (0 to 1) of a worker's ``load`` (above 0) that must end before ``job`` fits."""
+    spec = worker.spec
     share = job.sequences / (spec.slots + spec.engine_queue)
     if spec.kv_tokens is not None:
-        share = max(share, job.prompt_tokens / (KV_PRESENT * spec.kv_tokens))
+        share = max(share, job.prompt_tokens / (worker.kv_present * spec.kv_tokens))
     return max(0.0, 1.0 - max(0.0, 1.0 - share) / load)

@@ -11,19 +11,10 @@ from scheduler.engine_priority import rising_key
 from scheduler.job import REPORT_TOKENS, Job
 from scheduler.kv_check import HORIZON, MOST_JUDGED, KvCheck
 from scheduler.kv_forecast import FirstProfiles, KvForecast, KvProfile, kv_profile
+from scheduler.kv_limits import KV_LIMIT, present_limit
 from scheduler.kv_report import KvReport, KvReports
 from scheduler.pace import Pace
 from scheduler.worker_spec import WorkerSpec
-
-KV_LIMIT = 0.97
-"""With full caution, admit until the KV peak plus its margin, both corrected, is so much of the
-cache. Measured: see "How full to fill the KV cache" in scheduler/RESULTS.md."""
-
-KV_PRESENT = 0.92
-"""Share of the cache that the running jobs and a new job may hold at the moment of admission. No
-forecast is needed for this limit: without the rest, jobs that grow by a token a step fill the cache
-before the next one ends, and the engine preempts. Effect: see "A mix of kinds of traffic" in
-scheduler/RESULTS.md."""
 
 
 @dataclass(slots=True)
@@ -114,6 +105,11 @@ class Worker:
         """KV tokens held now: the count, as corrected by the engine's reports."""
         return self._reports.used_per_counted * self._kv.now
 
+    @property
+    def kv_present(self) -> float:
+        """Share of the cache that the jobs here and a new job may hold when the new job is sent."""
+        return present_limit(len(self._jobs))
+
     def has_slots(self, job: Job) -> bool:
         """Whether the job's sequences find slots now. An idle worker has them for any job."""
         places = self.spec.slots + self.spec.engine_queue
@@ -122,7 +118,7 @@ class Worker:
     def fits(self, job: Job, caution: float = 1.0) -> bool:
         """Whether the job may be sent now. An idle worker takes any job.
 
-        What the jobs hold now, the new one included, must fit into ``KV_PRESENT`` of the cache.
+        What the jobs hold now, the new one included, must fit into ``kv_present`` of the cache.
         With no ``caution`` (0) nothing else counts. With full caution (1) the expected KV peak,
         corrected by what came of earlier forecasts, plus a margin (``KvCheck.deviations``) must fit
         into ``KV_LIMIT`` of the cache. In between the limit is higher and the margin smaller.
@@ -136,7 +132,7 @@ class Worker:
             return True
         profile = self._initial_profile(job)
         ratio = self._reports.used_per_counted
-        if self.kv_used + ratio * profile.mean[0] > KV_PRESENT * spec.kv_tokens:
+        if self.kv_used + ratio * profile.mean[0] > self.kv_present * spec.kv_tokens:
             return False
         if not caution > 0:
             return True

@@ -342,13 +342,23 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         file="scheduler/worker.py",
-        old="KV_PRESENT * spec.kv_tokens:\n            return False",
+        old="self.kv_present * spec.kv_tokens:\n            return False",
         new="math.inf:\n            return False",
         test=(
             "tests/scheduler/test_worker_kv.py::"
             "test_without_caution_the_engine_gets_what_it_has_room_for_now"
         ),
         why="Requests wait in a full engine, where their place can no longer change",
+    ),
+    Fault(
+        file="scheduler/kv_limits.py",
+        old="KV_FREE * math.sqrt(KV_FREE_JOBS / max(jobs, KV_FREE_JOBS))",
+        new="KV_FREE",
+        test=(
+            "tests/scheduler/test_worker_kv.py::"
+            "test_the_more_jobs_a_cache_holds_the_less_of_it_stays_free"
+        ),
+        why="A large cache of many jobs keeps as large a part free as a small one",
     ),
     Fault(
         file="scheduler/worker.py",

@@ -6,7 +6,8 @@ import math
 
 from scheduler.job import Job
 from scheduler.kv_forecast import LEAST_STAKE, STEPS
-from scheduler.worker import KV_LIMIT, KV_PRESENT, Worker
+from scheduler.kv_limits import KV_LIMIT
+from scheduler.worker import Worker
 from tests.scheduler.builders import survival
 
 
@@ -40,7 +41,8 @@ def kv_fits(
     half = (at.spec.kv_block - 1) / 2
     now = sum(held(one, n, 0, half)[0] for one, n in counted)
     own = held(new, 0, 0, half)[0]
-    if now + own > at.spec.kv_tokens * KV_PRESENT + margin:
+    present = 1 - 0.08 * math.sqrt(min(1.0, 30 / max(len(counted), 1)))
+    if now + own > at.spec.kv_tokens * present + margin:
         return False
     if not caution:
         return True

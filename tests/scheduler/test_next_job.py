@@ -146,7 +146,7 @@ def test_the_part_that_must_end_before_a_job_fits(
 ) -> None:
     worker = Worker(spec(slots=4, kv_tokens=kv_tokens))
     worker.add(here)
-    assert to_end_first(worker.spec, new, worker.load) == pytest.approx(part, abs=0.06)
+    assert to_end_first(worker, new, worker.load) == pytest.approx(part, abs=0.06)
 
 
 def test_a_job_goes_back_to_a_worker_that_it_shuns_only_where_there_is_no_other(

@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from scheduler.kv_forecast import deviations_for
+from scheduler.kv_limits import KV_FREE, KV_FREE_JOBS, KV_LIMIT
 from scheduler.length import LengthDistribution
-from scheduler.worker import KV_LIMIT, KV_PRESENT, Worker
+from scheduler.worker import Worker
 from tests.scheduler.builders import job, spec
 
 
@@ -56,7 +57,7 @@ def test_a_cache_of_few_jobs_is_filled_as_one_of_thirty() -> None:
 
 def test_without_caution_the_engine_gets_what_it_has_room_for_now() -> None:
     w = Worker(spec(slots=3, kv_tokens=1000, kv_block=1))
-    present = int(KV_PRESENT * 1000)
+    present = int((1 - KV_FREE) * 1000)
     for n in range(2):
         assert w.fits(job(f"j{n}", prompt=300, tokens=5000), caution=0.0)
         w.add(job(f"j{n}", prompt=300, tokens=5000))
@@ -65,6 +66,19 @@ def test_without_caution_the_engine_gets_what_it_has_room_for_now() -> None:
     assert not w.fits(job("more", prompt=present - 699), caution=0.0)
     w.add(job("third"))
     assert not w.fits(job("no slot"), caution=0.0)
+
+
+def test_the_more_jobs_a_cache_holds_the_less_of_it_stays_free() -> None:
+    w = Worker(spec(slots=999, kv_tokens=1_000_000, kv_block=1))
+    shares = {}
+    for n in range(4 * KV_FREE_JOBS):
+        w.add(job(f"j{n}", prompt=1, tokens=10))
+        shares[n + 1] = w.kv_present
+    assert shares[1] == shares[KV_FREE_JOBS] == pytest.approx(1 - KV_FREE)
+    assert shares[4 * KV_FREE_JOBS] == pytest.approx(1 - KV_FREE / 2)
+    room = int(w.kv_present * 1_000_000 - w.kv_used)
+    assert w.fits(job("all", prompt=room, tokens=10), caution=0.0)
+    assert not w.fits(job("more", prompt=room + 1, tokens=10), caution=0.0)
 
 
 def test_a_job_waits_for_no_peak_that_comes_after_its_end() -> None:

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from scheduler.job import LONGEST
+from scheduler.kv_limits import KV_LIMIT
 from scheduler.kv_report import KvReport
 from scheduler.length import LengthDistribution
-from scheduler.worker import KV_LIMIT, Worker
+from scheduler.worker import Worker
 from tests.scheduler.builders import job, spec
 
 
