@@ -26,6 +26,7 @@ PATIENCE_S = 0.005
 class _Entry(Generic[In, Out]):
     item: In
     future: asyncio.Future[Out]
+    first: bool = False
 
 
 _Batch = list[_Entry[In, Out]]
@@ -47,7 +48,7 @@ class Batcher(Generic[In, Out]):
         self._work = work
         self._limit = limit
         self._coming: _Batch[In, Out] = []
-        """What waits to be handed over, the oldest first."""
+        """What waits to be handed over: those that go first, then the oldest."""
         self._collecting = False
         """Whether the next turns of the loop look for more items."""
         self._at_work = False
@@ -57,18 +58,23 @@ class Batcher(Generic[In, Out]):
         self._closed = False
         self._busy_since: float | None = None
 
-    async def ask(self, item: In) -> Out:
+    async def ask(self, item: In, *, first: bool = False) -> Out:
         """The result of ``work`` for the item.
 
-        An item whose coroutine is cancelled before its turn is not worked on.
+        An item whose coroutine is cancelled before its turn is not worked on. ``first``: it goes
+        before all that wait and are not first themselves.
 
         Raises:
             ValueError: ``work`` returned another number of results than items.
             Exception: whatever ``work`` raises.
         """
         loop = asyncio.get_running_loop()
-        entry: _Entry[In, Out] = _Entry(item, loop.create_future())
-        self._coming.append(entry)
+        entry: _Entry[In, Out] = _Entry(item, loop.create_future(), first)
+        if first:
+            ahead = next((n for n, one in enumerate(self._coming) if not one.first), None)
+            self._coming.insert(len(self._coming) if ahead is None else ahead, entry)
+        else:
+            self._coming.append(entry)
         if not self._at_work and not self._collecting:
             self._collect_from_now(loop)
         return await entry.future

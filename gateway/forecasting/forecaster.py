@@ -155,8 +155,9 @@ class Forecaster:
     async def refine(
         self, forecast: RequestForecast, *, within_s: float = math.inf
     ) -> RequestForecast | None:
-        """A better forecast for a waiting request; None if there is none within the budget, or
-        ``within_s`` seconds."""
+        """A better forecast for a request that waits, or is refused: ``within_s`` seconds are then
+        less than the budget, and it goes before those that wait. None if there is none in time.
+        """
         if not self.refines or not forecast.predictions:
             return None
         budget_s = min(self._refine_budget_s, within_s)
@@ -166,7 +167,9 @@ class Forecaster:
         started = perf_counter()
         try:
             async with asyncio.timeout(budget_s):
-                refined = await self._refined.ask(forecast.predictions[0])
+                refined = await self._refined.ask(
+                    forecast.predictions[0], first=within_s < math.inf
+                )
                 length = refined.length.capped(forecast.bound)
         except TimeoutError:
             self._metrics.refinements.labels("late").inc()

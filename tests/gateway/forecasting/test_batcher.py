@@ -123,3 +123,23 @@ async def test_items_that_come_without_end_do_not_hold_up_the_first() -> None:
         await asyncio.sleep(0)
     await asyncio.gather(*asked)
     assert len(batches[0]) < 50_000
+
+
+async def test_what_goes_first_goes_before_all_that_wait_in_the_order_of_asking() -> None:
+    batches: list[list[int]] = []
+    go_on = Event()
+
+    def work(items: list[int]) -> Sequence[int]:
+        batches.append(items)
+        go_on.wait()
+        return items
+
+    batcher = Batcher("first", work, limit=3)
+    asked = [asyncio.create_task(batcher.ask(0))]
+    await until(lambda: batches == [[0]], "the first item is at work")
+    for number in range(1, 7):
+        asked.append(asyncio.create_task(batcher.ask(number, first=number in {2, 5})))
+    await asyncio.sleep(0)  # the tasks run up to where they wait
+    go_on.set()
+    await asyncio.gather(*asked)
+    assert batches == [[0], [2, 5, 1], [3, 4, 6]]

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from gateway.emulator import EmbeddedEmulator
+from gateway.forecasting.forecaster import REFINED_BATCH
 from gateway.requests import refine
 from predictor import Prompt
 from predictor.fast.predictor import LengthPredictor
@@ -55,6 +56,19 @@ class Stalled:
         del prompts
         self.release.wait()
         return fast
+
+
+class Held(Knowing):
+    """Notes what it is given, and works on none of it before it is let go."""
+
+    def __init__(self) -> None:
+        self.release = Event()
+        self.given: list[str] = []
+
+    def refine(self, prompts: Sequence[Prompt], fast: RawForecasts) -> RawForecasts:
+        self.given += [prompt.text for prompt in prompts]
+        self.release.wait()
+        return super().refine(prompts, fast)
 
 
 def _body(tokens: int) -> dict[str, Any]:
@@ -160,6 +174,26 @@ async def test_a_refused_request_is_told_the_place_of_its_refined_forecast(
                 assert response.status == 429
                 told[tokens] = int(response.headers["Retry-After"])
         assert told[5] > 2 * told[2000]
+
+
+async def test_a_refused_request_is_refined_before_those_that_wait(
+    emulator: EmbeddedEmulator, session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refine, "TOLD_S", 30.0)
+    held = Held()
+    tiered = TieredPredictor(LengthPredictor.load(), held)
+    bounded = SETTINGS | {"queue": {"max_waiting": 40}, "predictor": GENEROUS}
+    async with gateway(emulator.url, tiered=tiered, **bounded) as running:
+        tasks, _ = await _queue(running, session, list(range(100, 140)))
+        refused = asyncio.create_task(post(session, running.url, _body(5)))
+        await until(lambda: running.metric("prediction_seconds_count") == 42, "it has a forecast")
+        held.release.set()
+        assert (await refused)[0] == 429
+        await until(lambda: len(held.given) == 41, "all are refined")
+        assert held.given.index("Write 5 words.") < 40 - REFINED_BATCH
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def test_refused_requests_have_little_of_the_refined_tier(
