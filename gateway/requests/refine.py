@@ -18,7 +18,10 @@ TOLD_S = 0.5
 batch of those that wait, more on a busy machine, and 0.2 s for ``TOLD_AT_ONCE``."""
 
 TOLD_SHARE = 0.1
-"""Part of the time in which refused requests are refined: those that wait need the tier more."""
+"""Part of the tier's time that refused requests may have: those that wait need the tier more."""
+
+EACH_S = 0.01
+"""Seconds of the tier that a refused request takes, about."""
 
 TOLD_AT_ONCE = 32
 """Refused requests that are refined at once."""
@@ -88,8 +91,8 @@ class RefusedForecasts:
             better = await forecaster.refine(in_flight.forecast, within_s=TOLD_S)
         finally:
             self._present -= 1
-            now = time.perf_counter()
-            self._rests_until = max(self._rests_until, now + (now - begun) / TOLD_SHARE)
+            # not by how long it took: on a busy machine, or behind others, that is no work for it
+            self._rests_until = max(self._rests_until, begun) + EACH_S / TOLD_SHARE
         if better is not None:
             in_flight.forecast = better
             in_flight.job.length = better.length

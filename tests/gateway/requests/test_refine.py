@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from threading import Event
+from time import monotonic
 from typing import Any
 
 import aiohttp
@@ -191,6 +192,28 @@ async def test_a_refused_request_is_refined_before_those_that_wait(
         assert (await refused)[0] == 429
         await until(lambda: len(held.given) == 41, "all are refined")
         assert held.given.index("Write 5 words.") < 40 - REFINED_BATCH
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_waiting_for_a_busy_tier_takes_nothing_of_the_share_of_refused_requests(
+    emulator: EmbeddedEmulator, session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refine, "TOLD_SHARE", 0.1)
+    monkeypatch.setattr(refine, "TOLD_S", 30.0)
+    held = Held()
+    tiered = TieredPredictor(LengthPredictor.load(), held)
+    bounded = SETTINGS | {"queue": {"max_waiting": 1}, "predictor": GENEROUS}
+    async with gateway(emulator.url, tiered=tiered, **bounded) as running:
+        tasks, _ = await _queue(running, session, [300])
+        begun = monotonic()
+        refused = asyncio.create_task(post(session, running.url, _body(5)))
+        long_s = 5 * refine.EACH_S / refine.TOLD_SHARE
+        await until(lambda: monotonic() > begun + long_s, "it has waited for long")
+        held.release.set()
+        assert (await refused)[0] == (await post(session, running.url, _body(6)))[0] == 429
+        assert held.given.count("Write 6 words.") == 1
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
