@@ -15,7 +15,8 @@ from gateway.requests.relay import Relay
 from gateway.telemetry.exposition import Exemplar
 
 if TYPE_CHECKING:
-    from gateway.tracing.traces import Step, Trace, Traces
+    from gateway.tracing.spans import Step
+    from gateway.tracing.traces import Trace, Traces
 
 _CURRENT: ContextVar[Trace | None] = ContextVar("trace", default=None)
 

@@ -1,13 +1,14 @@
 """Traces: a span for each request, and below it spans for its steps and for each attempt.
 
-Imported only where traces are on: OpenTelemetry is an extra.
+Imported only where traces are on: OpenTelemetry is an extra. The event loop notes what there is to
+tell; the exporter's thread makes spans of it, which cost as much as a tenth of a request.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -16,17 +17,17 @@ from typing import Any
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from opentelemetry.sdk.trace.sampling import ParentBasedTraceIdRatio
+from opentelemetry.sdk.trace import SpanProcessor
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
+from opentelemetry.sdk.trace.sampling import Decision, ParentBasedTraceIdRatio
 from opentelemetry.trace import (
-    Span,
+    NonRecordingSpan,
+    SpanContext,
     SpanKind,
-    Status,
-    StatusCode,
-    Tracer,
+    TraceFlags,
     format_span_id,
     format_trace_id,
+    get_current_span,
     set_span_in_context,
 )
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
@@ -34,15 +35,26 @@ from pydantic import HttpUrl
 
 from gateway.config.traces import TraceSettings
 from gateway.tracing.quiet_log import quiet_exporter
+from gateway.tracing.spans import (
+    ERROR,
+    IDS,
+    SCOPE,
+    UNSET,
+    Attempt,
+    Root,
+    Service,
+    Step,
+    Unfolding,
+    beside,
+    nanoseconds,
+    new_context,
+)
 
 FLUSH_MS = 2000
 """Milliseconds at the gateway's end for spans that have not been sent yet."""
 
 CARRIERS = ("traceparent", "tracestate")
 """Headers that carry the context of a trace, in lower case."""
-
-Step = tuple[str, float | None, float | None]
-"""Name, beginning and end of a step, on the event loop's clock in seconds; None: there was none."""
 
 _PROPAGATOR = TraceContextTextMapPropagator()
 
@@ -53,19 +65,26 @@ def exporting(settings: TraceSettings, endpoint: HttpUrl) -> Traces:
     if endpoint.path in (None, "", "/"):
         url = url.rstrip("/") + "/v1/traces"
     quiet_exporter()
-    return Traces(settings, BatchSpanProcessor(OTLPSpanExporter(endpoint=url)))
+    return Traces(settings, OTLPSpanExporter(endpoint=url))
 
 
 class Traces:
-    """Begins the traces of requests, and hands their spans to ``processor``."""
+    """Begins the traces of requests, and hands them to ``exporter`` by way of ``processor``.
 
-    def __init__(self, settings: TraceSettings, processor: SpanProcessor) -> None:
+    The processor gets the span of each request when it ends, with what its other spans are made of;
+    what it bounds are requests.
+    """
+
+    def __init__(
+        self,
+        settings: TraceSettings,
+        exporter: SpanExporter,
+        processor: Callable[[SpanExporter], SpanProcessor] = BatchSpanProcessor,
+    ) -> None:
         about = {"service.name": settings.service_name, "service.version": version("lengthwise")}
-        self._provider = TracerProvider(
-            sampler=ParentBasedTraceIdRatio(settings.sample), resource=Resource.create(about)
-        )
-        self._provider.add_span_processor(processor)
-        self._tracer = self._provider.get_tracer("lengthwise")
+        self._resource = Service(Resource.create(about).attributes)
+        self._sampler = ParentBasedTraceIdRatio(settings.sample)
+        self._processor = processor(Unfolding(exporter))
 
     def begin(self, headers: Mapping[str, str], begun: float) -> Trace:
         """The trace of a request with these headers (names in lower case), since ``begun``.
@@ -74,38 +93,50 @@ class Traces:
         """
         carried = {name: headers[name] for name in CARRIERS if name in headers}
         shift = time.time() - asyncio.get_running_loop().time()
-        span = self._tracer.start_span(
-            "request", _PROPAGATOR.extract(carried), SpanKind.SERVER, start_time=_ns(begun + shift)
+        above = _PROPAGATOR.extract(carried) if carried else Context()
+        parent = get_current_span(above).get_span_context() if carried else None
+        if parent is None or not parent.is_valid:
+            parent = None
+        trace_id = IDS.generate_trace_id() if parent is None else parent.trace_id
+        chosen = self._sampler.should_sample(above, trace_id, "request", SpanKind.SERVER)
+        kept = chosen.decision is Decision.RECORD_AND_SAMPLE
+        flags = TraceFlags(TraceFlags.SAMPLED if kept else TraceFlags.DEFAULT)
+        context = new_context(trace_id, flags, chosen.trace_state)
+        return Trace(
+            self._resource, self._processor, context, parent, nanoseconds(begun + shift), shift
         )
-        return Trace(self._tracer, span, shift)
 
     def close(self) -> None:
         """Send what is left, for a limited time."""
-        self._provider.force_flush(FLUSH_MS)
-        self._provider.shutdown()
+        self._processor.force_flush(FLUSH_MS)
+        self._processor.shutdown()
 
 
 @dataclass(slots=True)
 class Trace:
     """The trace of one request."""
 
-    _tracer: Tracer
-    _span: Span
+    _resource: Resource
+    _processor: SpanProcessor
+    _context: SpanContext
+    _parent: SpanContext | None
+    _begun: int
+    """Nanoseconds since 1970."""
     _shift: float
     """Seconds from the event loop's clock to the time of day."""
-    _context: Context = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._context = set_span_in_context(self._span)
+    _attempts: list[Attempt] = field(default_factory=list)
+    _ids: dict[str, str] | None = None
 
     @property
     def ids(self) -> dict[str, str] | None:
         """The ids of the request's span, for exemplars; None where nobody keeps it."""
-        context = self._span.get_span_context()
+        context = self._context
         if not context.trace_flags.sampled:
             return None
-        trace_id, span_id = format_trace_id(context.trace_id), format_span_id(context.span_id)
-        return {"trace_id": trace_id, "span_id": span_id}
+        if self._ids is None:
+            trace_id, span_id = format_trace_id(context.trace_id), format_span_id(context.span_id)
+            self._ids = {"trace_id": trace_id, "span_id": span_id}
+        return self._ids
 
     @contextmanager
     def attempt(self, attributes: Mapping[str, Any]) -> Iterator[dict[str, str]]:
@@ -113,44 +144,38 @@ class Trace:
 
         An exception marks the span as failed by the exception's type: its text may hold secrets.
         """
-        span = self._tracer.start_span("attempt", self._context, SpanKind.CLIENT, attributes)
+        one = Attempt(beside(self._context), dict(attributes), time.time_ns())
+        self._attempts.append(one)
         headers: dict[str, str] = {}
-        _PROPAGATOR.inject(headers, set_span_in_context(span))
+        _PROPAGATOR.inject(headers, set_span_in_context(NonRecordingSpan(one.context), Context()))
         try:
             yield headers
         except BaseException as error:
-            _fail(span, type(error).__name__)
+            one.attributes["error.type"], one.failed = type(error).__name__, True
             raise
         finally:
-            span.end()
+            one.ended = time.time_ns()
 
     def ended(
         self, name: str, attributes: Mapping[str, Any], steps: list[Step], failure: str = ""
     ) -> None:
-        """End the request's span, and add its steps; ``failure`` is why it failed, if it did."""
-        if self._span.is_recording():
-            for step, begun, end in steps:
-                if begun is not None and end is not None:
-                    self._add(step, begun, end)
-            self._span.update_name(name)
-            self._span.set_attributes({k: v for k, v in attributes.items() if v is not None})
-            if failure:
-                _fail(self._span, failure)
-        self._span.end()
-
-    def _add(self, step: str, begun: float, end: float) -> None:
-        # uvloop's clock counts whole milliseconds: the shift may be one too large, and a step would
-        # end after its request.
-        now = time.time_ns()
-        times = (min(_ns(at + self._shift), now) for at in (begun, max(begun, end)))
-        span = self._tracer.start_span(step, self._context, start_time=next(times))
-        span.end(next(times))
-
-
-def _fail(span: Span, kind: str) -> None:
-    span.set_attribute("error.type", kind)
-    span.set_status(Status(StatusCode.ERROR))
-
-
-def _ns(seconds: float) -> int:
-    return int(seconds * 1e9)
+        """End the request's span, and note its steps; ``failure`` is why it failed, if it did."""
+        if not self._context.trace_flags.sampled:
+            return
+        known = {key: value for key, value in attributes.items() if value is not None}
+        if failure:
+            known["error.type"] = failure
+        root = Root(
+            name,
+            self._context,
+            self._parent,
+            self._resource,
+            known,
+            kind=SpanKind.SERVER,
+            status=ERROR if failure else UNSET,
+            start_time=self._begun,
+            end_time=max(self._begun, time.time_ns()),
+            instrumentation_scope=SCOPE,
+        )
+        root.steps, root.attempts, root.shift = steps, self._attempts, self._shift
+        self._processor.on_end(root)

@@ -32,7 +32,7 @@ def spans(monkeypatch: pytest.MonkeyPatch) -> InMemorySpanExporter:
     exporter = InMemorySpanExporter()
 
     def opened(settings: TraceSettings) -> Traces:
-        return Traces(settings, SimpleSpanProcessor(exporter))
+        return Traces(settings, exporter, SimpleSpanProcessor)
 
     monkeypatch.setattr(application, "open_traces", opened)
     return exporter
@@ -83,7 +83,7 @@ async def test_a_request_is_a_trace_of_its_steps(
 
 async def test_no_step_ends_after_its_request() -> None:
     spans, loop = InMemorySpanExporter(), asyncio.get_running_loop()
-    traces = Traces(TraceSettings(), SimpleSpanProcessor(spans))
+    traces = Traces(TraceSettings(), spans, SimpleSpanProcessor)
     for _ in range(500):  # in some a millisecond, the unit of uvloop's clock, ends
         begun = loop.time()
         traces.begin({}, begun).ended("chat", {}, [("receive", begun, loop.time())])
