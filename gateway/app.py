@@ -105,7 +105,7 @@ def create_app(
     bodies = BodyBytes(config.requests.max_bodies_bytes, dispatcher.retry_after)
     discovery, refits = Discovery(config, fleet, metrics), Refits(config, metrics)
     shadow = Shadow(lambda: config.shadow, lambda: setup_of(config, fleet))
-    forecaster = Forecaster(predictor, metrics, config.predictor)
+    forecaster = Forecaster(predictor, metrics, config.predictor, lambda: leaving.running)
     reload = Reload(config, forecaster, learned.adaptive, metrics)
     live = LiveConfig(config, source, discovery.look)
     for collector in (

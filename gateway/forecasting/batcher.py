@@ -21,6 +21,12 @@ A request whose bytes have come needs two: its connection makes the task, and th
 PATIENCE_S = 0.005
 """Seconds after which items are handed over although others still come."""
 
+HERE_S = 0.005
+"""Seconds within which an item that comes alone must be done, if the event loop is to do it."""
+
+TRIED = 8
+"""Items in a row that came alone and were done as quickly, before the event loop does one."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Entry(Generic[In, Out]):
@@ -35,18 +41,30 @@ _Batch = list[_Entry[In, Out]]
 class Batcher(Generic[In, Out]):
     """Runs ``work`` on a daemon thread of its own; all coroutines must be of one event loop.
 
-    A call that hangs can neither hold the event loop nor keep the process from ending. Items are
-    collected while the event loop has others to bring, and while the thread is at work: a batch
+    A call that hangs there can neither hold the event loop nor keep the process from ending. Items
+    are collected while the event loop has others to bring, and while the thread is at work: a batch
     costs little more than an item. An item that comes alone waits for two empty turns of the loop,
     some microseconds. A batch has at most ``limit`` items.
+
+    ``here``: says of an item that comes alone whether the event loop may do it, once the thread has
+    been quick with ``TRIED`` such items: the way to the thread and back takes 0.3 ms. An item that
+    takes longer than ``HERE_S`` there is the last one until the thread has been as quick again.
     """
 
     def __init__(
-        self, name: str, work: Callable[[list[In]], Sequence[Out]], *, limit: int = 64
+        self,
+        name: str,
+        work: Callable[[list[In]], Sequence[Out]],
+        *,
+        limit: int = 64,
+        here: Callable[[In], bool] | None = None,
     ) -> None:
         self._name = name
         self._work = work
         self._limit = limit
+        self._here = here
+        self._quick = 0
+        """Items in a row that were quickly done alone."""
         self._coming: _Batch[In, Out] = []
         """What waits to be handed over: those that go first, then the oldest."""
         self._collecting = False
@@ -111,7 +129,9 @@ class Batcher(Generic[In, Out]):
         """Give the thread its next batch, if anybody still waits for one."""
         waiting = [entry for entry in self._coming if not entry.future.done()]
         batch, self._coming = waiting[: self._limit], waiting[self._limit :]
-        if batch:
+        if len(batch) == 1 and self._may_be_here(batch[0].item):
+            self._deliver(loop, batch, self._timed(batch))
+        elif batch:
             self._at_work = True
             if self._queue is None:
                 self._queue = SimpleQueue()
@@ -123,6 +143,10 @@ class Batcher(Generic[In, Out]):
         else:
             self._end_if_closed()
 
+    def _may_be_here(self, item: In) -> bool:
+        """Whether the event loop does an item that has come alone."""
+        return self._here is not None and self._quick >= TRIED and self._here(item)
+
     def _end_if_closed(self) -> None:
         if self._closed and self._queue is not None:
             self._queue.put(None)
@@ -132,11 +156,19 @@ class Batcher(Generic[In, Out]):
         self, queue: SimpleQueue[_Batch[In, Out] | None], loop: asyncio.AbstractEventLoop
     ) -> None:
         while (batch := queue.get()) is not None:
-            outcome = self._outcome([entry.item for entry in batch])
+            outcome = self._timed(batch)
             try:
                 loop.call_soon_threadsafe(self._deliver, loop, batch, outcome)
             except RuntimeError:  # the loop is closed: no coroutine waits any more
                 return
+
+    def _timed(self, batch: _Batch[In, Out]) -> Sequence[Out] | Exception:
+        """The outcome of a batch; notes how quickly an item that came alone was done."""
+        begun = monotonic()
+        outcome = self._outcome([entry.item for entry in batch])
+        if len(batch) == 1:
+            self._quick = self._quick + 1 if monotonic() - begun <= HERE_S else 0
+        return outcome
 
     def _outcome(self, items: list[In]) -> Sequence[Out] | Exception:
         try:

@@ -6,10 +6,11 @@ import asyncio
 import threading
 from collections.abc import Sequence
 from threading import Event
+from time import monotonic
 
 import pytest
 
-from gateway.forecasting.batcher import Batcher
+from gateway.forecasting.batcher import HERE_S, TRIED, Batcher
 from tests.gateway.harness import PATIENCE_S, until
 
 
@@ -143,3 +144,48 @@ async def test_what_goes_first_goes_before_all_that_wait_in_the_order_of_asking(
     go_on.set()
     await asyncio.gather(*asked)
     assert batches == [[0], [2, 5, 1], [3, 4, 6]]
+
+
+async def test_the_event_loop_does_what_comes_alone_once_the_thread_is_quick_with_it() -> None:
+    threads: list[str] = []
+    slow = False
+
+    def work(items: list[int]) -> Sequence[int]:
+        threads.append(threading.current_thread().name)
+        end = monotonic() + 2 * HERE_S
+        while slow and monotonic() < end:
+            pass
+        return items
+
+    batcher = Batcher("alone", work, here=lambda item: item < 100)
+    here = threading.current_thread().name
+    await until_here(batcher, threads, here)
+    assert threads.count("alone") >= TRIED
+    threads.clear()
+    assert await batcher.ask(100) == 100
+    assert list(await asyncio.gather(batcher.ask(1), batcher.ask(2))) == [1, 2]
+    assert threads == ["alone", "alone"]
+    slow = True
+    await until_here(batcher, threads, here)
+    threads.clear()
+    assert await batcher.ask(3) == 3
+    assert threads == ["alone"]  # it took too long here
+
+
+async def until_here(batcher: Batcher[int, int], threads: list[str], here: str) -> None:
+    """Ask for one after the other until the event loop has done one."""
+    async with asyncio.timeout(PATIENCE_S):
+        while here not in threads:
+            assert await batcher.ask(3) == 3
+
+
+async def test_a_failure_in_the_event_loop_reaches_who_asked() -> None:
+    def work(items: list[int]) -> Sequence[float]:
+        return [1 / item for item in items]
+
+    batcher = Batcher("inverse", work, here=lambda _: True)
+    for _ in range(2 * TRIED):
+        assert await batcher.ask(4) == 0.25
+    with pytest.raises(ZeroDivisionError):
+        await batcher.ask(0)
+    assert await batcher.ask(4) == 0.25
