@@ -65,3 +65,8 @@ def state_file(folder: Path, index: int) -> Path:
 def front_socket(folder: Path, index: int) -> Path:
     """Where a front answers the parent."""
     return folder / f"front-{index + 1}.sock"
+
+
+def counts_folder(folder: Path, index: int) -> Path:
+    """Where a front keeps what it counts, for the parent to read after its death."""
+    return folder / f"counts-{index + 1}"

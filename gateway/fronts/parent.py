@@ -9,7 +9,6 @@ import logging
 import socket
 import sys
 from collections.abc import AsyncIterator, Sequence
-from functools import partial
 from pathlib import Path
 
 from gateway.access.exposure import warn_of_exposure
@@ -20,12 +19,14 @@ from gateway.config.admin import Admin
 from gateway.config.settings import Config
 from gateway.fronts.commands import front_command, scheduler_command
 from gateway.fronts.group import Group
-from gateway.fronts.handoff import ACCOUNTS, SCHEDULER, WHOLE, Handoff
+from gateway.fronts.handoff import ACCOUNTS, SCHEDULER, WHOLE, Handoff, counts_folder
+from gateway.fronts.kept_counts import VARIABLE, make_empty, take_counts
 from gateway.fronts.pages import whole_app
 from gateway.fronts.private_folder import private_folder
 from gateway.fronts.process import Child, GaveUp
 from gateway.fronts.relayed_signals import RelayedSignals
 from gateway.fronts.started import keep_started
+from gateway.fronts.whole_metrics import label
 from gateway.protocol.listener import bound_sockets
 from gateway.serve.event_loop import new_event_loop
 from gateway.serve.logs import logging_by
@@ -81,6 +82,7 @@ class _Parent:
     def _front(self, index: int) -> Child:
         """A front, not yet started."""
         numbers = tuple(one.fileno() for one in self._listening)
+        counts = counts_folder(self._folder, index)
 
         def command(link: int) -> list[str]:
             count, folder = self._config.listen.fronts, str(self._folder)
@@ -90,14 +92,20 @@ class _Parent:
                     "that clean up out of its folder",
                     *(self._folder / ACCOUNTS, index + 1),
                 )
+            make_empty(counts)
             return front_command(self._args, Handoff(index, count, folder, numbers, link))
+
+        def died() -> None:
+            self._accounts.forget(index)
+            self._group.counts.ended(label(child.name), take_counts(counts, child.pid))
 
         env = {
             "LENGTHWISE_SCHEDULER": f"unix:{self._folder / SCHEDULER}",
             "LENGTHWISE_FRONT": f"front-{index + 1}",
+            VARIABLE: str(counts),
         }
-        died = partial(self._accounts.forget, index)
-        return Child(f"front {index + 1}", command, numbers, env, died)
+        child = Child(f"front {index + 1}", command, numbers, env, died)
+        return child
 
     def _scheduler(self) -> Child:
         """The process of the scheduler, not yet started."""

@@ -15,6 +15,7 @@ PARENT = "parent"
 
 async def whole_metrics(group: Group) -> bytes:
     """The page: the fronts' metrics by the rules, and those of the processes themselves."""
+    lives = group.counts.lives()
     answers = await group.ask("GET", "/metrics")
     pages = {
         name: one.body.decode() if one is not None and one.status == 200 else None
@@ -22,7 +23,7 @@ async def whole_metrics(group: Group) -> bytes:
     }
     rows = [(one.name, pages[one.name] is not None, one.restarts) for one in group.fronts]
     rows += [(one.name, one.state == "serving", one.restarts) for one in group.others]
-    whole = group.counts.metrics({label(name): text for name, text in pages.items()})
+    whole = group.counts.metrics({label(name): text for name, text in pages.items()}, lives)
     whole.add(_own(), PARENT)
     return page_of([*whole.metrics(), *process_families(rows)])
 

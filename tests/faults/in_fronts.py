@@ -32,10 +32,24 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         file="gateway/fronts/lasting_counts.py",
-        old="            self._ended.add(before.counts, name)\n",
-        new="            pass\n",
+        old="        self._ended.add(counts.values(), name)\n",
+        new="        del counts\n",
         test=_MERGE + "test_no_sum_falls_when_a_front_is_silent_dies_and_starts_again",
         why="Prometheus counts the requests of all fronts again when one of them dies",
+    ),
+    Fault(
+        file="gateway/fronts/lasting_counts.py",
+        old=" or asked.get(name, 0) != self._lives[name]:",
+        new=":",
+        test=_MERGE + "test_what_a_dead_front_has_kept_since_its_last_page_is_in_the_sums",
+        why="What a front has counted is counted twice when it dies while it is asked",
+    ),
+    Fault(
+        file="gateway/fronts/parent.py",
+        old="take_counts(counts, child.pid)",
+        new="()",
+        test=_ENDS + "test_what_killed_fronts_have_counted_since_a_page_stays_in_the_sums",
+        why="What a killed front has counted since its last page is lost",
     ),
     Fault(
         file="gateway/fronts/states.py",

@@ -79,6 +79,18 @@ class Several:
         page = await self.page("/admin/status")
         return {one["name"]: one["pid"] for one in page["processes"]}
 
+    async def until_others(self, before: Mapping[str, int], *names: str) -> None:
+        """Return once each of these has another process than ``before``, and all serve."""
+
+        async def others() -> bool:
+            with contextlib.suppress(KeyError):  # the page is an error while no front answers
+                now = await self.pids()
+                return all(now[name] != before[name] for name in names)
+            return False
+
+        await until_async(others, f"other processes: {names}")
+        await self.until_ready()
+
     async def until_ready(self) -> None:
         """Return once /ready says 200, and that every process serves."""
         deadline = asyncio.get_running_loop().time() + PATIENCE_S

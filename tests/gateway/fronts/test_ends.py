@@ -94,6 +94,29 @@ async def test_a_killed_front_costs_its_own_clients_alone_and_comes_back(
         assert all(one.whole for one in begun)
 
 
+async def test_what_killed_fronts_have_counted_since_a_page_stays_in_the_sums(
+    tmp_path: Path, emulator: EmbeddedEmulator
+) -> None:
+    count, tokens = 24, 3
+    async with several(tmp_path, emulator.url) as gateway:
+        begun, tasks = await streams(gateway.url, count, tokens)
+        await asyncio.gather(*tasks)
+        assert all(one.whole for one in begun)
+
+        async def over() -> bool:
+            return not (await gateway.page("/admin/status"))["requests_in_flight"]
+
+        await until_async(over, "each request has its outcome")
+        pids = await gateway.pids()
+        for name in ("front 1", "front 2"):
+            os.kill(pids[name], signal.SIGKILL)
+        await gateway.until_others(pids, "front 1", "front 2")
+        assert await gateway.metric("lengthwise_requests_total", outcome="ok") == count
+        assert await gateway.metric("lengthwise_e2e_seconds_count") == count
+        made = await gateway.metric("lengthwise_generation_tokens_total")
+        assert made == count * tokens
+
+
 async def test_a_killed_front_frees_what_its_requests_held_of_a_limit(
     tmp_path: Path, emulator: EmbeddedEmulator
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
@@ -45,7 +46,7 @@ def _samples(text: str) -> dict[str, float]:
 
 
 def test_each_metric_goes_by_its_rule() -> None:
-    both = LastingCounts().metrics({"front-1": _page(1), "front-2": _page(2)})
+    both = LastingCounts().metrics({"front-1": _page(1), "front-2": _page(2)}, {})
     text = page_of(both.metrics()).decode()
     found = {name: value for name, value in _samples(text).items() if "_created" not in name}
     assert found == {
@@ -68,25 +69,51 @@ def test_each_metric_goes_by_its_rule() -> None:
     list(text_string_to_metric_families(text))  # a page that others can read
 
 
+REQUESTS = 'lengthwise_requests_total{model="a"}'
+WAITS = 'lengthwise_e2e_seconds_count{model="a"}'
+MADE_FOR_A_PAGE = "lengthwise_usage_tokens_total"
+
+
+def _seen(
+    counts: LastingCounts, first: str | None, second: str | None, asked: Mapping[str, int]
+) -> dict[str, float]:
+    pages = {"front-1": first, "front-2": second}
+    return _samples(page_of(counts.metrics(pages, asked).metrics()).decode())
+
+
 def test_no_sum_falls_when_a_front_is_silent_dies_and_starts_again() -> None:
     counts = LastingCounts()
-    requests = 'lengthwise_requests_total{model="a"}'
-    waits = 'lengthwise_e2e_seconds_count{model="a"}'
-
-    def seen(first: str | None, second: str | None) -> dict[str, float]:
-        pages = {"front-1": first, "front-2": second}
-        return _samples(page_of(counts.metrics(pages).metrics()).decode())
-
-    assert seen(_page(1), _page(2))[requests] == 30
-    silent = seen(None, _page(2))
-    assert (silent[requests], silent[waits]) == (30, 4)
+    assert _seen(counts, _page(1), _page(2), {})[REQUESTS] == 30
+    silent = _seen(counts, None, _page(2), {})
+    assert (silent[REQUESTS], silent[WAITS]) == (30, 4)
     assert silent["lengthwise_connections"] == 2  # what is, not what was
-    assert seen(_page(1), _page(2))[requests] == 30  # it was but silent
-    for _ in range(2):  # it has died: another process, with another start, has its name
-        again = seen(_page(3), _page(2))
-        assert (again[requests], again[waits]) == (10 + 30 + 20, 6)
-    assert seen(_page(3), None)[requests] == 60
+    assert _seen(counts, _page(1), _page(2), {})[REQUESTS] == 30  # it was but silent
+    counts.ended("front-1", ())
+    assert _seen(counts, None, _page(2), counts.lives())[REQUESTS] == 30
+    for _ in range(2):
+        again = _seen(counts, _page(3), _page(2), counts.lives())
+        assert (again[REQUESTS], again[WAITS]) == (10 + 30 + 20, 6)
+    assert _seen(counts, _page(3), None, counts.lives())[REQUESTS] == 60
     assert again["lengthwise_worker_preemptions_total"] == 7
+
+
+def test_what_a_dead_front_has_kept_since_its_last_page_is_in_the_sums() -> None:
+    counts = LastingCounts()
+    later = list(text_string_to_metric_families(_page(3)))
+    kept = later
+    before = _page(1) + f"# TYPE {MADE_FOR_A_PAGE} counter\n"
+    before += f"{MADE_FOR_A_PAGE} 5\n"
+    asked = counts.lives()
+    _seen(counts, before, _page(2), asked)
+    counts.ended("front-1", kept)
+    found = _seen(counts, None, _page(2), counts.lives())
+    assert (found[REQUESTS], found[WAITS], found[MADE_FOR_A_PAGE]) == (30 + 20, 4, 5)
+    assert found["lengthwise_connections"] == 2
+    # An answer to a question from before the death is of the dead process, which has been counted.
+    late = _seen(counts, before, _page(2), asked)
+    assert (late[REQUESTS], late[WAITS], late[MADE_FOR_A_PAGE]) == (30 + 20, 4, 5)
+    counts.ended("front-1", kept)  # it has died again, before anybody asked for its page
+    assert _seen(counts, None, _page(2), counts.lives())[REQUESTS] == 2 * 30 + 20
 
 
 def test_every_gauge_has_one_rule() -> None:
