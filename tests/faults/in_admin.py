@@ -47,9 +47,9 @@ FAULTS: tuple[Fault, ...] = (
         why="A worker's spans are not below the gateway's",
     ),
     Fault(
-        file="gateway/tracing/traces.py",
-        old="(min(_ns(at + self._shift), now) for",
-        new="(_ns(at + self._shift) for",
+        file="gateway/tracing/spans.py",
+        old="min(first, ended), min(last, ended)",
+        new="first, last",
         test=_TRACES + "test_no_step_ends_after_its_request",
         why="Steps of a trace end after the request that they belong to",
     ),

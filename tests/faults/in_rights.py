@@ -137,7 +137,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         file="gateway/tracing/traces.py",
-        old="        self._provider.force_flush(FLUSH_MS)\n        self._provider.shutdown()\n",
+        old="        self._processor.force_flush(FLUSH_MS)\n        self._processor.shutdown()\n",
         new="",
         test=_RECEIVER + "test_the_traces_of_a_hundred_requests_arrive_whole",
         why="The last traces before the gateway's end are lost",
