@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from gateway.protocol.generating import GENERATING
@@ -78,9 +79,13 @@ _METHODS: Mapping[str, tuple[str, ...]] = {
 """Methods of the table's paths; a path that is not here has POST and what browsers ask before."""
 
 _FOR_CLIENTS = (Treatment.GENERATES, Treatment.QUEUED, Treatment.AT_ONCE, Treatment.OWN)
+_USUAL_PATHS = 64
+"""Paths whose treatment is remembered: to look one up compares it with all beginnings."""
+
 _BEGINNINGS = sorted((path[:-1] for path in ROUTES if path.endswith("*")), key=len, reverse=True)
 
 
+@lru_cache(_USUAL_PATHS)
 def normal(path: str) -> str:
     """A decoded path as servers and proxies may read it: without empty parts and parts ``.``."""
     return "/" + "/".join(part for part in path.split("/") if part not in {"", "."})
@@ -125,6 +130,7 @@ class Routes:
         return RELAYED if changed else methods_of(path)
 
 
+@lru_cache(_USUAL_PATHS)
 def treatment_of(path: str) -> Treatment:
     """The table's treatment of a normal path."""
     if _look_up(path.removeprefix("/v1")) is Treatment.STEERS:
@@ -132,6 +138,7 @@ def treatment_of(path: str) -> Treatment:
     return _look_up(path)
 
 
+@lru_cache(_USUAL_PATHS)
 def methods_of(path: str) -> tuple[str, ...]:
     """The methods of a normal path that the table has."""
     if treatment_of(path) is Treatment.STEERS:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.protocol.routes import ROUTES, Routes, Treatment, endpoint_of
+from gateway.protocol.routes import ROUTES, Routes, Treatment, endpoint_of, treatment_of
 
 README = Path(__file__).parents[3] / "gateway" / "README.md"
 
@@ -122,3 +122,16 @@ def test_the_readme_shows_the_table() -> None:
     for path, treatment in ROUTES.items():
         assert shown.pop(path, "").startswith(treatment.value), path
     assert not shown, "the table in gateway/protocol/routes.py lacks these"
+
+
+def test_usual_paths_are_looked_up_once_and_rare_ones_are_not_kept_for_ever() -> None:
+    routes = Routes()
+    routes.treatment("POST", "/v1/chat/completions")
+    before = treatment_of.cache_info()
+    for _ in range(10):
+        assert routes.treatment("POST", "/v1/chat/completions") is Treatment.GENERATES
+        assert routes.methods("/v1/chat/completions") == ("OPTIONS", "POST")
+    assert treatment_of.cache_info().misses == before.misses
+    for number in range(1000):
+        assert routes.treatment("POST", f"/v1/unknown/{number}") is Treatment.UNKNOWN
+    assert treatment_of.cache_info().currsize < 100
