@@ -218,10 +218,11 @@ class Forecaster:
             return
         self._traffic.observe_length(prompt.model, output_tokens)
         length = forecast.length
-        inside = length.quantile(0.1) <= output_tokens <= length.quantile(0.9)
+        low, median, high = forecast.central
+        inside = low <= output_tokens <= high
         model = self._metrics.shown(prompt.model)
         self._metrics.intervals.labels(model, "inside" if inside else "outside").inc()
-        error = abs(length.quantile(0.5) - output_tokens)
+        error = abs(median - output_tokens)
         self._metrics.prediction_error.labels(model).observe(error)
         self._quality.add(model, kind_of(prompt), length, output_tokens)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from predictor.inference.tiered import Prediction
@@ -25,3 +25,16 @@ class RequestForecast:
     """Most tokens the sequence can have, by its token limit and the model's context."""
     predictions: tuple[Prediction, ...] = ()
     """The predictor's forecasts, the fast tier's first; empty where the predictor gave none."""
+    _central: tuple[float, float, float] | None = field(
+        default=None, init=False, repr=False, compare=False
+    )
+
+    @property
+    def central(self) -> tuple[float, float, float]:
+        """The quantiles 0.1, 0.5 and 0.9, which headers, logs, traces and scores tell of."""
+        found = self._central
+        if found is None:
+            quantile = self.length.quantile
+            found = quantile(0.1), quantile(0.5), quantile(0.9)
+            object.__setattr__(self, "_central", found)
+        return found

@@ -111,7 +111,7 @@ def _forecast(forecast: Any) -> dict[str, Any]:
     """Median, central 80 % interval and source of a forecast, in tokens of one sequence."""
     if forecast is None or forecast.tier == "none":
         return {"forecast": None}
-    low, median, high = (round(forecast.length.quantile(level)) for level in (0.1, 0.5, 0.9))
+    low, median, high = map(round, forecast.central)
     return {"forecast": {"median": median, "low": low, "high": high, "tier": forecast.tier}}
 
 

@@ -18,8 +18,8 @@ def wants_debug(settings: LogSettings, headers: Headers) -> bool:
 
 def debug_headers(in_flight: InFlightRequest) -> Headers:
     """The headers as far as they are known: the forecast, then also queue time and worker."""
-    length, record = in_flight.forecast.length, in_flight.relay.record
-    low, median, high = (round(length.quantile(level)) for level in (0.1, 0.5, 0.9))
+    record = in_flight.relay.record
+    low, median, high = map(round, in_flight.forecast.central)
     told = {"forecast-median": f"{median}", "forecast-80": f"{low}-{high}"}
     if record.dispatched is not None:
         queue_ms = 1000 * (record.dispatched - record.arrival)

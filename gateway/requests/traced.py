@@ -114,8 +114,8 @@ def _of(relay: Relay, model: str) -> dict[str, Any]:
         "lengthwise.queue_s": waited,
     }
     if told.forecast is not None and told.forecast.tier != "none":
-        for name, level in (("low", 0.1), ("median", 0.5), ("high", 0.9)):
-            attributes[f"lengthwise.forecast.{name}"] = told.forecast.length.quantile(level)
+        for name, tokens in zip(("low", "median", "high"), told.forecast.central, strict=True):
+            attributes[f"lengthwise.forecast.{name}"] = tokens
         attributes["lengthwise.forecast.tier"] = told.forecast.tier
     return attributes
 
