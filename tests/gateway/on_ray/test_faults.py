@@ -72,6 +72,7 @@ class Cluster:
         seen = 0
         async with asyncio.timeout(bound_s):
             while seen < 3:
+                assert self.run.process.poll() is None, "the cluster has ended"
                 seen = seen + 1 if await self.waiting() == number else 0
                 await asyncio.sleep(0.1)
 
@@ -124,7 +125,7 @@ async def cluster(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Clu
 async def _started(cluster: Cluster, log: Path) -> None:
     try:
         await cluster.until_waiting(0, START_S)
-    except TimeoutError:
+    except (TimeoutError, AssertionError):
         raise AssertionError(log.read_text()) from None  # noqa: ASYNC240 - it fails anyway
 
 
