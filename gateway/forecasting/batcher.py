@@ -47,7 +47,7 @@ class Batcher(Generic[In, Out]):
     some microseconds. A batch has at most ``limit`` items.
 
     ``here``: says of an item that comes alone whether the event loop may do it, once the thread has
-    been quick with ``TRIED`` such items: the way to the thread and back takes 0.3 ms. An item that
+    been quick with ``TRIED`` such items: the way to the thread and back takes 0.1 ms. An item that
     takes longer than ``HERE_S`` there is the last one until the thread has been as quick again.
     """
 
