@@ -29,6 +29,10 @@ something, the batch, its context and a request perhaps."""
 _BETTER = 0.05
 """Share by which further factors must lower the error to count."""
 
+_USUAL = 0.9
+"""Share of the answers, the best explained ones, whose mean error counts. Their median would hide
+what few answers tell: those that ran in an unusual batch."""
+
 _LONGEST_WEIGHT = 100.0
 """Tokens from which on a longer answer counts no more."""
 
@@ -65,10 +69,11 @@ def _solved(equations: Array, weights: Array) -> tuple[StepCosts, float]:
     fits = []
     for factors in _FACTORS:
         solution, errors = solve(equations[:, factors], weights)
-        fits.append((factors, solution, float(np.median(errors))))
-    enough = (1 + _BETTER) * min(error for _, _, error in fits)
+        usual = np.sort(errors)[: max(1, round(_USUAL * len(errors)))]
+        fits.append((factors, solution, float(usual.mean()), float(np.median(errors))))
+    enough = (1 + _BETTER) * min(mean for _, _, mean, _ in fits)
     good = [fit for fit in fits if fit[2] <= enough]
-    factors, solution, error = min(good, key=lambda fit: (len(fit[0]), fit[2]))
+    factors, solution, _, error = min(good, key=lambda fit: (len(fit[0]), fit[2]))
     costs = np.zeros(equations.shape[1])
     costs[list(factors)] = solution
     return StepCosts(*costs.tolist()), error
@@ -102,11 +107,18 @@ def _usual_delay(ran: Sequence[Seen]) -> float:
 
 
 def _work(begin: Array, end: Array, steps: Array, prompts: Array) -> Array:
-    """The work in each answer's time, a row of the factors of ``StepCosts``."""
-    rate = steps / np.maximum(end - begin, 1e-9)
+    """The work in each answer's time, a row of the factors of ``StepCosts``.
+
+    Steps are not equally long: prompts make some of them long. Of two answers that run at a time,
+    the shorter one therefore tells how many steps they share, all of its own where it lies within
+    the other.
+    """
+    seconds = np.maximum(end - begin, 1e-9)
+    rate = steps / seconds
     low = np.maximum(begin[:, None], begin[None, :])
     overlap = np.maximum(np.minimum(end[:, None], end[None, :]) - low, 0.0)
-    together = overlap * rate[None, :]  # steps that an answer shares with each other one
+    shorter = seconds[:, None] < seconds[None, :]
+    together = overlap * np.where(shorter, rate[:, None], rate[None, :])
     context = prompts[None, :] + rate[None, :] * (low + overlap / 2 - begin[None, :])
     entered = (begin[None, :] > begin[:, None]) & (begin[None, :] <= end[:, None])
     return np.column_stack(

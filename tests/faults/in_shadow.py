@@ -55,6 +55,20 @@ FAULTS: tuple[Fault, ...] = (
         why="Costs that fit one policy alone are far off under another",
     ),
     Fault(
+        file="gateway/replay/step_costs.py",
+        old="np.where(shorter, rate[:, None], rate[None, :])",
+        new="rate[None, :]",
+        test=_JUDGE + "test_prompts_cost_what_they_cost_where_they_make_steps_long",
+        why="To compute a preempted request again costs too little in the shadow's engine",
+    ),
+    Fault(
+        file="gateway/replay/step_costs.py",
+        old="float(usual.mean())",
+        new="float(np.median(errors))",
+        test=_JUDGE + "test_an_answer_alone_is_faster_though_most_ran_in_a_full_batch",
+        why="The size of a batch costs nothing in the shadow's engine where it hardly varies",
+    ),
+    Fault(
         file="gateway/replay/replay.py",
         old="            pool.scale(math.exp(place), learned)\n",
         new="",

@@ -148,6 +148,23 @@ def test_factors_that_the_times_do_not_tell_apart_cost_nothing(slots: Traffic) -
     assert learned[0].base == pytest.approx(COSTS.base, rel=0.15)
 
 
+def test_prompts_cost_what_they_cost_where_they_make_steps_long() -> None:
+    """Steps with a prompt take several times as long here, so that an answer's own are uneven."""
+    true = replace(COSTS, per_prefill_token=1e-3)
+    seen = traffic(SCARCE_KV, costs=true, rate=3).history().window(1e6, 1e7, 10_000).seen
+    learned = learned_costs(seen)
+    assert learned is not None
+    assert learned[0].per_prefill_token == pytest.approx(1e-3, rel=0.03)
+
+
+def test_an_answer_alone_is_faster_though_most_ran_in_a_full_batch() -> None:
+    true = replace(COSTS, per_prefill_token=4e-4)
+    seen = traffic(SCARCE_KV, costs=true, rate=6).history().window(1e6, 1e7, 10_000).seen
+    learned = learned_costs(seen)
+    assert learned is not None
+    assert learned[0].seconds(1, 60, 0) == pytest.approx(true.seconds(1, 60, 0), rel=0.04)
+
+
 def test_answers_that_are_not_streamed_have_costs_but_no_ttft(slots: Traffic) -> None:
     page = judge(slots.history(streamed=False).window(1e6, 1e7, 10_000), slots.setup)
     assert page["state"] == "ok"
