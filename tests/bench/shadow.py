@@ -7,10 +7,10 @@ other through a gateway as it is installed, whose shadow replays the run after i
 run side by side, as do the regimes, so that a machine that is slow for a moment is so for all. The
 shadow's page is compared with what the clients of both arms measured, in seconds of the clock.
 
-Two regimes: ``slots`` (8 sequences, memory for all) and ``memory`` (64 sequences, 3,200 KV tokens).
-Load 1 is the capacity of stock in the simulator. The load is mixed: busy minutes take turns with
-quiet ones. Forty kinds of prompts, each with its own typical length, so that forecasts learn. Each
-finished run is a line of the file of ``--runs``; the same command continues, and prints the table.
+Two regimes: ``slots`` (8 sequences, memory for all) and ``memory`` (128 sequences, 8,000 KV
+tokens), with the requests of ``shadow_regimes``. Load 1 is the capacity of stock in the simulator.
+Each finished run is a line of the file of ``--runs``; the same command continues, and prints the
+table.
 Below it stands whether the emulators' steps kept their time: where the machine starves them, what
 is measured is the machine.
 """
@@ -20,9 +20,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import math
 import os
-import random
 import subprocess
 import sys
 import tempfile
@@ -35,82 +33,22 @@ from typing import Any
 
 from gateway.emulator import EmulatorConfig
 from gateway.replay.__main__ import LOWEST_PRIORITY
-from scheduler.length import LengthDistribution
 from scheduler.records import RequestRecord
-from scheduler.sim.arms import STOCK, Server
-from scheduler.sim.capacity import capacity
-from scheduler.sim.costs import StepCosts
-from scheduler.sim.engine_config import EngineConfig
-from scheduler.sim.request import Request
+from scheduler.sim.arms import STOCK
 from tests.bench.burst import server_process
 from tests.bench.load import stream_all
 from tests.bench.paced_emulator import pace_of, run_paced
 from tests.bench.processes import free_port, go_first, hurried
+from tests.bench.shadow_regimes import MODEL, REGIMES, times
 from tests.bench.shadow_table import measured, paces_of, row, table_of, too_far_off
 from tests.bench.sustained import Journal
 from tests.vllm.engine import read_metrics
 
-MODEL = "emulated"
-COSTS = StepCosts(0.05, 2e-4, 2e-6, 2e-4)
-"""Slow steps: the emulator's own work is little beside them."""
-
-_ORDER: dict[str, Any] = {"scheduling_policy": "priority"}
-
-REGIMES = {
-    "slots": EngineConfig(max_num_seqs=8, num_blocks=4096, max_model_len=1024, **_ORDER),
-    "memory": EngineConfig(max_num_seqs=64, num_blocks=200, max_model_len=1024, **_ORDER),
-}
-PHASE_S = 60.0
-"""Seconds of the engine of a busy or quiet phase. Phases take turns."""
-
-LOADS = {"slots": (1.4, 0.6), "memory": (1.2, 0.4)}
-"""The loads of both phases. Where memory is short, preemptions cost a part of the capacity."""
-
-SPEEDS = {"slots": 2.0, "memory": 1.0}
-"""Seconds of the engine in one of the clock."""
-
-KINDS, LONGEST = 40, 400
-DRAIN_S = 180.0
+DRAIN_S = 130.0
 """Seconds from the last arrival to the replay, in which all requests end; more than the longest
 wait: the next replay comes after another whole run."""
 
 PATIENCE_S = 1200.0
-
-
-def bodies(count: int, seed: int) -> list[dict[str, Any]]:
-    """Requests of forty kinds, whose answers' lengths vary by a factor within a kind."""
-    rng = random.Random(seed)
-    kinds = [(rng.lognormvariate(3.6, 1.0), rng.randint(5, 60)) for _ in range(KINDS)]
-    made = []
-    for _ in range(count):
-        kind = rng.randrange(KINDS)
-        typical, words = kinds[kind]
-        prompt = f"Task {kind} of {seed}: " + " ".join(["describe"] * words)
-        tokens = min(LONGEST, max(1, round(typical * rng.lognormvariate(0, 0.3))))
-        messages = [{"role": "user", "content": prompt}]
-        target = {"vllm_xargs": {"target_tokens": tokens}}
-        made.append({"model": MODEL, "messages": messages, **target})
-    return made
-
-
-def rate_of(regime: str, seed: int) -> float:
-    """Requests a second of the engine at load 1."""
-    requests = [
-        Request(40, body["vllm_xargs"]["target_tokens"], LengthDistribution.point(1))
-        for body in bodies(500, seed)
-    ]
-    return capacity(requests, [Server(REGIMES[regime], COSTS)])
-
-
-def times(regime: str, rate: float, seconds: float, seed: int) -> list[float]:
-    """Arrivals in ``seconds`` of the engine: Poisson, busy and quiet phases in turn."""
-    rng, found = random.Random(1000 + seed), list[float]()
-    for phase in range(math.ceil(seconds / PHASE_S)):
-        at, load = phase * PHASE_S, LOADS[regime][phase % 2]
-        end = min(at + PHASE_S, seconds)
-        while (at := at + rng.expovariate(load * rate)) < end:
-            found.append(at)
-    return found
 
 
 @contextmanager
@@ -159,15 +97,16 @@ async def both(
 
 def run(regime: str, seed: int, minutes: float) -> dict[str, Any]:
     """One run of both arms."""
-    speed = SPEEDS[regime]
-    arrivals = times(regime, rate_of(regime, seed), 60 * minutes * speed, seed)
-    sent, at = bodies(len(arrivals), seed), [arrival / speed for arrival in arrivals]
+    found = REGIMES[regime]
+    speed, rate = found.speed, found.rate(seed)
+    arrivals = times(found.loads, rate, 60 * minutes * speed, seed)
+    sent, at = found.mix.bodies(len(arrivals), seed), [arrival / speed for arrival in arrivals]
     with ExitStack() as stack:
         workers = [
             stack.enter_context(server_process("tests.bench.shadow", "--worker", regime))
             for _ in range(2)
         ]
-        slots = REGIMES[regime].max_num_seqs
+        slots = found.engine.max_num_seqs
         url, admin = stack.enter_context(gateway(workers[1], slots, at[-1] + DRAIN_S))
         direct, through = asyncio.run(both((workers[0], url), sent, at))
         page = page_of(admin, len(sent))
@@ -187,7 +126,8 @@ def run(regime: str, seed: int, minutes: float) -> dict[str, Any]:
 
 def worker(regime: str) -> None:
     """Run an emulated worker until SIGTERM; prints its URL."""
-    run_paced(EmulatorConfig((MODEL,), REGIMES[regime], COSTS, SPEEDS[regime]))
+    found = REGIMES[regime]
+    run_paced(EmulatorConfig((MODEL,), found.engine, found.costs, found.speed))
 
 
 def side_by_side(args: argparse.Namespace, pairs: Sequence[tuple[str, int]]) -> None:
