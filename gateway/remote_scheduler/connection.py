@@ -166,7 +166,6 @@ class Connection:
     async def _write(self, stream: Any) -> None:
         """Send what has come, all of it at once; the present turn of the loop is over then."""
         outbox, said = self._scheduler.outbox, monotonic()
-        outbox.later = asyncio.get_running_loop().call_later
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(LAZY_S):

@@ -8,11 +8,12 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
 
 from gateway.remote_scheduler.facts import Facts
 from gateway.remote_scheduler.front_messages import Hello, Submit
 from gateway.remote_scheduler.scheduler_messages import Dispatched, Rejected, Waits, Welcome
-from gateway.remote_scheduler.session import Session
 from gateway.remote_scheduler.states import VERSION, MemoryState
 from gateway.remote_scheduler.wire import job_of, memory_of, memory_state
 from gateway.scheduling.expected_starts import ExpectedStarts
@@ -34,6 +35,24 @@ MOST_EPOCH = 2**52
 
 class Refusal(Exception):
     """A front is not served, or no longer; the text says why."""
+
+
+@dataclass(slots=True, eq=False)
+class Session:
+    """One front, from its hello to its end."""
+
+    number: int
+    name: str
+    later_s: float
+    """Seconds by which this clock is ahead of the front's."""
+    jobs: dict[int, Job] = field(default_factory=dict)
+    """The jobs that the scheduler holds, by the front's number."""
+    late: dict[int, Submit] = field(default_factory=dict)
+    """New jobs that wait for those of a predecessor."""
+    out: list[Any] = field(default_factory=list)
+    """Entries to be sent."""
+    complete: bool = False
+    """Whether everything that the front had is in."""
 
 
 class Core:
@@ -84,7 +103,7 @@ class Core:
         session = Session(self._numbers, hello.front, later_s)
         self.sessions[session.number] = session
         self.facts.joins(session.number)
-        session.tell(Welcome(VERSION, self.epoch))
+        session.out.append(Welcome(VERSION, self.epoch))
         return session
 
     def _follow(self, hello: Hello) -> None:
@@ -104,7 +123,7 @@ class Core:
         log.warning("the clock here is behind that of the scheduler before, or that one is newer")
         self.epoch = hello.seen + 1
         for session in self.sessions.values():
-            session.tell(Welcome(VERSION, self.epoch))
+            session.out.append(Welcome(VERSION, self.epoch))
 
     @property
     def _has_begun_with_fronts(self) -> bool:
@@ -135,7 +154,6 @@ class Core:
         job = self.own(session, entry.n, job_of(entry.job, "", session.later_s))
         self.act(self.scheduler.submit(job))
         if job.id in self.scheduler.waiting_jobs:
-            # Nobody acts upon it, so it goes with what comes next.
             session.out.append(Waits(entry.n, job.usual_tokens, job.arrival_turns))
 
     def own(self, session: Session, number: int, job: Job) -> Job:
@@ -223,7 +241,8 @@ class Core:
             described = job.usual_tokens, job.arrival_turns
             if isinstance(action, Dispatch):
                 self.rates.started(job, self.scheduler.waiting)
-                session.tell(Dispatched(number, action.worker_id, action.key, *described))
+                start = Dispatched(number, action.worker_id, action.key, *described)
+                session.out.append(start)
             else:
                 self.forget(job.id)
-                session.tell(Rejected(number, action.reason, *described))
+                session.out.append(Rejected(number, action.reason, *described))

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from gateway.remote_scheduler.core import Core, Refusal
+from gateway.remote_scheduler.core import Core, Refusal, Session
 from gateway.remote_scheduler.front_messages import (
     Adopt,
     Ask,
@@ -25,7 +25,6 @@ from gateway.remote_scheduler.front_messages import (
     Submit,
 )
 from gateway.remote_scheduler.policies import policy_of
-from gateway.remote_scheduler.session import Session
 from gateway.remote_scheduler.states import MemoryState
 from gateway.remote_scheduler.wire import job_of, length_of, spec_of
 from scheduler.job import Job

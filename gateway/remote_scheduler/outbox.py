@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 from gateway.remote_scheduler.front_messages import ObserveKv, Progress
-
-COMPANY_S = 0.005
-"""Seconds that an end may wait for something to go with, where no job is known to wait for it."""
 
 
 class Outbox:
@@ -23,9 +19,6 @@ class Outbox:
         """Of the present connection, or of the last one."""
         self.open = False
         """Whether the scheduler is there; what is told before that is thrown away."""
-        self.later: Callable[[float, Callable[[], None]], object] | None = None
-        """Calls a function after so many seconds; None: nothing waits for company."""
-        self._due = False
 
     def begin(self) -> None:
         """Take entries from now on, none of those before."""
@@ -41,22 +34,6 @@ class Outbox:
         """Add an entry."""
         if self.open:
             self._entries.append(entry)
-            self._wake()
-
-    def add_soon(self, entry: Any) -> None:
-        """Add an entry that goes with others, or ``COMPANY_S`` later: a message costs both sides
-        more than an entry does, and who ends often asks for more at once."""
-        if self.later is None:
-            self.add(entry)
-        elif self.open:
-            self._entries.append(entry)
-            if not self._due:
-                self._due = True
-                self.later(COMPANY_S, self._company_is_over)
-
-    def _company_is_over(self) -> None:
-        self._due = False
-        if self._entries:
             self._wake()
 
     def add_latest(self, entry: Progress | ObserveKv) -> None:

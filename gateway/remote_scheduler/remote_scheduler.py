@@ -180,9 +180,7 @@ class RemoteScheduler(FrontState):
         if attained is not None:
             held.job.attained = min(attained, held.job.most_tokens)
         self._drop(held)
-        # Where jobs wait, the scheduler has one for the place that is free now.
-        add = self.outbox.add if self._queue.picture.waiting else self.outbox.add_soon
-        add(Release(held.number, attained, service_s))
+        self.outbox.add(Release(held.number, attained, service_s))
         return []
 
     def requeue(self, job_id: str) -> list[Action]:

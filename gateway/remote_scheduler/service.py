@@ -14,7 +14,7 @@ from grpclib.const import Cardinality, Handler
 from grpclib.encoding.base import CodecBase
 from grpclib.exceptions import StreamTerminatedError
 
-from gateway.remote_scheduler.core import Core, Refusal
+from gateway.remote_scheduler.core import Core, Refusal, Session
 from gateway.remote_scheduler.encoding import BadMessage, encode, from_front, messages_of
 from gateway.remote_scheduler.entries import take
 from gateway.remote_scheduler.front_messages import Hello
@@ -22,7 +22,6 @@ from gateway.remote_scheduler.pauses import pause_s
 from gateway.remote_scheduler.pictures import Pictures
 from gateway.remote_scheduler.reading import read_message
 from gateway.remote_scheduler.scheduler_messages import Refused
-from gateway.remote_scheduler.session import Session
 from gateway.remote_scheduler.states import (
     ATTACH,
     MOST_BYTES,
@@ -88,7 +87,8 @@ class _Stream:
         while True:
             await self.news.wait()
             self.news.clear()
-            for data in messages_of(session.take(), MOST_BYTES_DOWN):
+            entries, session.out = session.out, []
+            for data in messages_of(entries, MOST_BYTES_DOWN):
                 await self.stream.send_message(data)
             await asyncio.sleep(pause_s(scheduler.waiting, scheduler.turn_seconds))
 
@@ -167,10 +167,9 @@ class Service:
             async with asyncio.timeout(1):
                 await stream.send_message(encode([Refused(why[:1000])]))
 
-    def _flush(self, *, lazy: bool = False) -> None:
-        """Let the writers send what is urgent; ``lazy``: what could wait for company too."""
+    def _flush(self) -> None:
         for number, session in self._core.sessions.items():
-            if session.urgent or (lazy and session.out):
+            if session.out:
                 self._streams[number].news.set()
 
     async def watch(self) -> None:
@@ -196,7 +195,7 @@ class Service:
             for stream in list(self._streams.values()):
                 if now >= stream.heard + SILENT_S:
                     stream.end(f"nothing has been heard of this front for {SILENT_S:.0f} s")
-            self._flush(lazy=True)
+            self._flush()
 
     def _to_all(self, entry: Any) -> None:
         for session in self._core.sessions.values():

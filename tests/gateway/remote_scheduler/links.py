@@ -7,13 +7,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from gateway.remote_scheduler.core import Core
+from gateway.remote_scheduler.core import Core, Session
 from gateway.remote_scheduler.encoding import encode, from_front, from_scheduler, messages_of
 from gateway.remote_scheduler.entries import take
 from gateway.remote_scheduler.front_messages import Hello
 from gateway.remote_scheduler.remote_scheduler import RemoteScheduler
 from gateway.remote_scheduler.scheduler_messages import Welcome
-from gateway.remote_scheduler.session import Session
 from gateway.remote_scheduler.states import VERSION
 from scheduler.actions import Action, Dispatch
 from scheduler.job import Job
@@ -75,7 +74,8 @@ class Link:
     def post(self) -> None:
         """Put what the core has said on its way."""
         if self.session is not None and self.session.out:
-            self.downward.append(encode(self.session.take()))
+            self.downward.append(encode(self.session.out))
+            self.session.out = []
 
     def down(self) -> None:
         """Carry what is on its way to the front."""

@@ -268,25 +268,3 @@ def test_a_scheduler_whose_clock_is_behind_takes_over_from_the_one_before() -> N
 def test_a_policy_survives_a_message(name: str) -> None:
     policy = POLICIES[name](0.07, 3.0)
     assert policy_of(policy_state(policy)) == policy
-
-
-def test_that_a_job_waits_is_told_with_what_comes_next_and_a_start_at_once() -> None:
-    core, first, _second = two()
-    assert first.session is not None
-    first.session.take()
-    first.scheduler.submit(job("runs"))
-    first.up(core)
-    assert first.session.urgent
-    first.post()
-    first.down()
-    first.scheduler.submit(job("waits"))
-    first.up(core)
-    assert first.session.out
-    assert not first.session.urgent
-    first.scheduler.release("runs", 10, service_s=1.0)
-    first.up(core)
-    assert first.session.urgent
-    first.post()
-    assert not first.session.urgent
-    first.down()
-    assert first.starts["waits"] == 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,9 +13,7 @@ from gateway.remote_scheduler import pauses
 from gateway.remote_scheduler.core import Core
 from gateway.remote_scheduler.encoding import encode, from_scheduler
 from gateway.remote_scheduler.front_messages import Hello, Release, Resubmitted, Submit
-from gateway.remote_scheduler.outbox import COMPANY_S
 from gateway.remote_scheduler.pauses import LONGEST_S, pause_s
-from gateway.remote_scheduler.remote_scheduler import RemoteScheduler
 from gateway.remote_scheduler.scheduler_messages import Dispatched
 from gateway.remote_scheduler.service import Bytes
 from gateway.remote_scheduler.states import ATTACH, VERSION
@@ -33,39 +30,6 @@ def test_nothing_is_held_up_where_nothing_waits() -> None:
 def test_a_place_stays_free_for_a_small_part_of_an_answer() -> None:
     assert pause_s(1, 1e6) == LONGEST_S
     assert 2 * pause_s(9, 0.1) <= 0.005 * 0.1
-
-
-async def _is_told(scheduler: RemoteScheduler) -> bool:
-    """Whether the scheduler's front wants to send a message now."""
-    try:
-        async with asyncio.timeout(0):
-            await scheduler.outbox.wait()
-    except TimeoutError:
-        return False
-    return True
-
-
-async def test_an_end_waits_for_company_where_no_job_waits_for_it() -> None:
-    calls: list[tuple[float, Callable[[], None]]] = []
-    scheduler = RemoteScheduler()
-    scheduler.begin()
-    scheduler.outbox.later = lambda delay, does: calls.append((delay, does))
-    for name in ("1", "2", "3"):
-        scheduler.submit(job(name))
-    assert await _is_told(scheduler)
-    scheduler.outbox.take()
-    scheduler.release("1")
-    scheduler.release("2")
-    assert not await _is_told(scheduler)
-    ((delay, over),) = calls
-    assert delay == COMPANY_S
-    over()
-    assert await _is_told(scheduler)
-    assert [type(one) for one in scheduler.outbox.take()] == [Release, Release]
-    scheduler.waiting_jobs.picture.waiting = 1
-    scheduler.release("3")
-    assert await _is_told(scheduler)
-    assert len(calls) == 1
 
 
 async def starts(core: Core, path: Path, waiting: int) -> float:
