@@ -160,7 +160,8 @@ async def measure(count: int, at_once: int) -> list[str]:
 def main(words: Sequence[str]) -> int:
     """Measure, and print."""
     parser = argparse.ArgumentParser(description="kill -9 of Envoy and its picker")
-    killed.add_arguments(parser, 10_000)
+    parser.add_argument("--requests", type=int, default=10_000)
+    parser.add_argument("--at-once", type=int, default=64)
     parser.add_argument("--check", action="store_true")
     args = parser.parse_args(words)
     return killed.ended(asyncio.run(measure(args.requests, args.at_once)), check=args.check)

@@ -5,7 +5,6 @@ Shared by the benches that kill processes of fronts, of the picker with Envoy, a
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import contextlib
 import os
@@ -152,12 +151,6 @@ def told_wrong(wrong: dict[str, bool]) -> list[str]:
 def text_of(values: Sequence[float]) -> str:
     """Seconds, for people."""
     return ", ".join(f"{value:.1f}" for value in values)
-
-
-def add_arguments(parser: argparse.ArgumentParser, requests: int) -> None:
-    """The arguments of each of the benches but for ``--check``."""
-    parser.add_argument("--requests", type=int, default=requests)
-    parser.add_argument("--at-once", type=int, default=64)
 
 
 def ended(wrong: Sequence[str], *, check: bool) -> int:

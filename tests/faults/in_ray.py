@@ -6,6 +6,9 @@ from tests.faults.fault import Fault
 
 _RUN = "tests/gateway/on_ray/test_serve_run.py::"
 _FAULTS = "tests/gateway/on_ray/test_faults.py::"
+_MOVING = (
+    "tests/gateway/remote_scheduler/test_moving.py::test_a_front_asks_again_where_its_scheduler_is"
+)
 _ROUTER = (
     "tests/gateway/on_ray/test_router.py::"
     "test_requests_go_shortest_first_and_every_slot_is_free_again"
@@ -52,14 +55,22 @@ FAULTS: tuple[Fault, ...] = (
         file="gateway/remote_scheduler/connection.py",
         old="            self._address = replace(await locate(self.drop), locate=locate)\n",
         new="            self._address = replace(await locate(self.drop), locate=None)\n",
-        test=_FAULTS + "test_a_killed_scheduler_costs_no_answer",
+        test=_MOVING,
         why="Replicas ask a scheduler that has moved where it was",
+    ),
+    Fault(
+        file="gateway/remote_scheduler/connection.py",
+        old="        if self._open is not None:\n            self._open.close()\n",
+        new="",
+        test=_MOVING,
+        why="Replicas stay at a scheduler whose node Ray has given up",
     ),
     Fault(
         file="gateway/on_ray/scheduler_actor.py",
         old="        max_restarts=-1,\n",
         new="",
-        test=_FAULTS + "test_a_killed_scheduler_costs_no_answer",
+        test="tests/gateway/on_ray/test_restart.py::"
+        "test_a_killed_scheduler_starts_again_as_the_same_actor",
         why="Ray starts no other scheduler in place of one that dies",
     ),
     Fault(

@@ -8,14 +8,19 @@ import os
 import signal
 import sys
 import tempfile
+import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from grpclib.server import Server
+
 from gateway.config.settings import Config
 from gateway.remote_scheduler.address import SchedulerAddress
+from gateway.remote_scheduler.core import Core
 from gateway.remote_scheduler.remote_scheduler import RemoteScheduler
 from gateway.remote_scheduler.scheduling import Scheduling, scheduling
+from gateway.remote_scheduler.service import Bytes, Service
 from tests.gateway.harness import until
 
 
@@ -67,9 +72,31 @@ async def scheduler_process(path: Path, fronts: int) -> AsyncIterator[SchedulerP
 
 
 @contextlib.asynccontextmanager
+async def served(path: Path, token: str = "") -> AsyncIterator[Core]:
+    """A service on a Unix socket in this loop."""
+    core = Core(7, time.monotonic)
+    service = Service(core, token)
+    server = Server([service], codec=Bytes())
+    await server.start(path=str(path))
+    watch = asyncio.create_task(service.watch())
+    try:
+        yield core
+    finally:
+        watch.cancel()
+        server.close()
+        await server.wait_closed()
+
+
+@contextlib.asynccontextmanager
 async def front_at(path: Path, name: str = "front", token: str = "") -> AsyncIterator[Scheduling]:
     """A front that follows the scheduler at a path."""
-    address = SchedulerAddress(path=path, front=name, token=token)
+    async with front_of(SchedulerAddress(path=path, front=name, token=token)) as front:
+        yield front
+
+
+@contextlib.asynccontextmanager
+async def front_of(address: SchedulerAddress) -> AsyncIterator[Scheduling]:
+    """A front that follows the scheduler at an address."""
     front = scheduling(Config(), address)
     async with front.running():
         yield front

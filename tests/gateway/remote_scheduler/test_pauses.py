@@ -18,8 +18,7 @@ from gateway.remote_scheduler.scheduler_messages import Dispatched
 from gateway.remote_scheduler.service import Bytes
 from gateway.remote_scheduler.states import ATTACH, VERSION
 from gateway.remote_scheduler.wire import job_state, worker_state
-from tests.gateway.remote_scheduler.processes import short_folder
-from tests.gateway.remote_scheduler.test_service import served
+from tests.gateway.remote_scheduler.processes import served, short_folder
 from tests.scheduler.builders import job, spec
 
 

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import math
 import struct
-import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +14,6 @@ from grpclib.const import Cardinality, Handler
 from grpclib.server import Server
 
 from gateway.remote_scheduler import service as service_module
-from gateway.remote_scheduler.core import Core
 from gateway.remote_scheduler.encoding import encode, from_scheduler
 from gateway.remote_scheduler.front_messages import (
     Adopt,
@@ -30,7 +26,7 @@ from gateway.remote_scheduler.front_messages import (
 )
 from gateway.remote_scheduler.policies import policy_state
 from gateway.remote_scheduler.scheduler_messages import Refused, Rejected
-from gateway.remote_scheduler.service import Bytes, Service
+from gateway.remote_scheduler.service import Bytes
 from gateway.remote_scheduler.states import (
     ATTACH,
     MOST_BYTES,
@@ -43,26 +39,16 @@ from gateway.remote_scheduler.states import (
 from gateway.remote_scheduler.wire import job_state
 from scheduler.policy import LevelledOutput, fcfs
 from tests.gateway.harness import until
-from tests.gateway.remote_scheduler.processes import front_at, remote_of, short_folder, there
+from tests.gateway.remote_scheduler.processes import (
+    front_at,
+    remote_of,
+    served,
+    short_folder,
+    there,
+)
 from tests.scheduler.builders import job, spec
 
 TOKEN = "secret of this test"
-
-
-@contextlib.asynccontextmanager
-async def served(path: Path, token: str = "") -> AsyncIterator[Core]:
-    """A service on a Unix socket in this loop."""
-    core = Core(7, time.monotonic)
-    service = Service(core, token)
-    server = Server([service], codec=Bytes())
-    await server.start(path=str(path))
-    watch = asyncio.create_task(service.watch())
-    try:
-        yield core
-    finally:
-        watch.cancel()
-        server.close()
-        await server.wait_closed()
 
 
 async def answer(path: Path, *messages: bytes, head: bytes = b"") -> str:
