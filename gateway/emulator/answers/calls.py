@@ -27,19 +27,25 @@ class Tool:
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """The calls that an answer makes: one, or with ``several`` one of each of two tools."""
+    """The calls that an answer makes: one, or with ``several`` one of each of two tools.
+
+    ``free``: the answer need not call any.
+    """
 
     tools: tuple[Tool, ...]
     field: str
     several: bool = False
+    free: bool = False
 
     def parts(self, rng: random.Random, tokens: int) -> list[Part]:
         """Calls of about so many tokens in all, as far as the arguments have free strings.
 
-        A tool whose arguments cannot be made up is not called where another one can be.
+        A tool whose arguments cannot be made up is not called where another one can be. Where the
+        choice is free, there may be no call: vLLM then looks at no schema.
 
         Raises:
-            VllmError: 400 that names a tool, the arguments of none can be made up.
+            VllmError: 400 that names a tool, a call is demanded and the arguments of none can be
+                made up.
         """
         wanted = min(len(self.tools), 2 if self.several else 1)
         calls: list[Part] = []
@@ -51,7 +57,7 @@ class Calls:
                 refusal = error
             if len(calls) == wanted:
                 break
-        if refusal and not calls:
+        if refusal and not calls and not self.free:
             raise refusal
         return calls
 

@@ -68,8 +68,8 @@ def _parts(demand: Demand, rng: random.Random, tokens: int) -> list[Part]:
     thoughts = min(demand.thoughts, tokens // 2)
     parts = [Part("thoughts", draw_words(rng, thoughts))] if thoughts else []
     tokens -= thoughts
-    if demand.calls:
-        return parts + demand.calls.parts(rng, tokens)
+    if demand.calls and (calls := demand.calls.parts(rng, tokens)):
+        return parts + calls
     if demand.format:
         return [*parts, Part("text", demand.format.pieces(rng, tokens))]
     return [*parts, Part("text", draw_words(rng, tokens))] if tokens else parts

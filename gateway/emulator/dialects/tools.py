@@ -66,7 +66,8 @@ def choose_calls(
         if not tools:
             message = f"The tool {named!r} of `tool_choice` is not one of `tools`."
             raise VllmError(message, param="tool_choice")
-    return Calls(tools, "tools", several=bool(parallel) and named is None)
+    several, free = bool(parallel) and named is None, choice in _FREE
+    return Calls(tools, "tools", several=several, free=free)
 
 
 def _named(choice: Any) -> str | None:

@@ -65,6 +65,17 @@ def test_a_chat_calls_a_tool_with_fitting_arguments(
     assert answer.usage.completion_tokens == pytest.approx(60, rel=0.2)
 
 
+def test_a_schema_that_nothing_fits_leaves_text_where_no_call_is_demanded(client: OpenAI) -> None:
+    odd = {"name": "odd", "parameters": {"type": "dict", "properties": {"a": {"type": "float"}}}}
+    tools: Any = [{"type": "function", "function": odd}]
+    fields: Any = {"model": "emulated", "messages": HELLO, "tools": tools}
+    (choice,) = client.chat.completions.create(extra_body=fixed(60), **fields).choices
+    assert choice.message.content
+    assert not choice.message.tool_calls
+    with pytest.raises(BadRequestError, match=r"cannot follow tools\[odd\]"):
+        client.chat.completions.create(tool_choice="required", **fields)
+
+
 def test_a_streamed_call_is_the_whole_call(client: OpenAI) -> None:
     fields: Any = {"model": "emulated", "messages": HELLO, "tools": CHAT_TOOLS, "seed": 1}
     fields |= {"tool_choice": "required", "parallel_tool_calls": True}
@@ -181,7 +192,12 @@ def test_a_message_uses_a_tool_streamed_or_not(claude: anthropic.Anthropic) -> N
         ({"tools": [{"type": "web_search"}]}, "tools"),
         ({"tools": [{"type": "function", "function": {}}]}, "tools"),
         (
-            {"tools": [{"type": "function", "function": {"name": "f", "parameters": {"not": {}}}}]},
+            {
+                "tools": [
+                    {"type": "function", "function": {"name": "f", "parameters": {"not": {}}}}
+                ],
+                "tool_choice": "required",
+            },
             "tools[f]",
         ),
     ],
