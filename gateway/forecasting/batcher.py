@@ -41,10 +41,10 @@ _Batch = list[_Entry[In, Out]]
 class Batcher(Generic[In, Out]):
     """Runs ``work`` on a daemon thread of its own; all coroutines must be of one event loop.
 
-    A call that hangs there can neither hold the event loop nor keep the process from ending. Items
-    are collected while the event loop has others to bring, and while the thread is at work: a batch
-    costs little more than an item. An item that comes alone waits for two empty turns of the loop,
-    some microseconds. A batch has at most ``limit`` items.
+    A call that hangs on the thread neither holds the event loop nor keeps the process from ending.
+    Items are collected while the event loop has others to bring, and while the thread is at work: a
+    batch costs little more than an item. An item that comes alone waits for two empty turns of the
+    loop, some microseconds. A batch has at most ``limit`` items.
 
     ``here``: says of an item that comes alone whether the event loop may do it, once the thread has
     been quick with ``TRIED`` such items: the way to the thread and back takes 0.1 ms. An item that

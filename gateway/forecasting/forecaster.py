@@ -172,10 +172,12 @@ class Forecaster:
             log.error("%s; further faults are counted, not logged, for a minute", text)
 
     async def refine(
-        self, forecast: RequestForecast, *, within_s: float = math.inf
+        self, forecast: RequestForecast, *, within_s: float = math.inf, urgent: bool = False
     ) -> RequestForecast | None:
-        """A better forecast for a request that waits, or is refused: ``within_s`` seconds are then
-        less than the budget, and it goes before those that wait. None if there is none in time.
+        """A better forecast for a request; None if there is none in time.
+
+        In time is within the budget, and within ``within_s`` seconds where they are less. An
+        ``urgent`` one goes before all others that wait for the tier.
         """
         if not self.refines or not forecast.predictions:
             return None
@@ -186,9 +188,7 @@ class Forecaster:
         started = perf_counter()
         try:
             async with asyncio.timeout(budget_s):
-                refined = await self._refined.ask(
-                    forecast.predictions[0], first=within_s < math.inf
-                )
+                refined = await self._refined.ask(forecast.predictions[0], first=urgent)
                 length = refined.length.capped(forecast.bound)
         except TimeoutError:
             self._metrics.refinements.labels("late").inc()

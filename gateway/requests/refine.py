@@ -88,7 +88,7 @@ class RefusedForecasts:
             return
         self._present += 1
         try:
-            better = await forecaster.refine(in_flight.forecast, within_s=TOLD_S)
+            better = await forecaster.refine(in_flight.forecast, within_s=TOLD_S, urgent=True)
         finally:
             self._present -= 1
             # not by how long it took: on a busy machine, or behind others, that is no work for it

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from gateway.config.errors import ConfigError
@@ -11,13 +12,17 @@ if TYPE_CHECKING:
     from gateway.tracing.traces import Traces
 
 
+SWITCH = "OTEL_SDK_DISABLED"
+"""Variable that switches OpenTelemetry off, by its specification."""
+
+
 def open_traces(settings: TraceSettings) -> Traces | None:
-    """The traces of a gateway; None where they are off.
+    """The traces of a gateway; None where they are off, by ``settings`` or by ``SWITCH``.
 
     Raises:
         ConfigError: OpenTelemetry is not installed.
     """
-    if settings.endpoint is None:
+    if settings.endpoint is None or os.environ.get(SWITCH, "").strip().lower() == "true":
         return None
     try:
         from gateway.tracing.traces import exporting  # noqa: PLC0415 - an extra, half a second

@@ -36,7 +36,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         file="gateway/forecasting/forecaster.py",
-        old="first=within_s < math.inf",
+        old="first=urgent",
         new="first=False",
         test="tests/gateway/requests/test_refine.py::"
         "test_a_refused_request_is_refined_before_those_that_wait",

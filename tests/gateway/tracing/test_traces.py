@@ -153,6 +153,17 @@ async def test_a_collector_that_is_down_costs_a_line_and_no_request(
     assert not logging.getLogger("opentelemetry").propagate
 
 
+@pytest.mark.parametrize(("value", "off"), [("true", True), (" True ", True), ("false", False)])
+async def test_opentelemetrys_own_switch_counts(
+    monkeypatch: pytest.MonkeyPatch, value: str, off: bool
+) -> None:
+    monkeypatch.setenv("OTEL_SDK_DISABLED", value)
+    traces = open_traces(TraceSettings.model_validate({"endpoint": "http://127.0.0.1:9"}))
+    assert (traces is None) == off
+    if traces is not None:
+        traces.close()
+
+
 def test_without_opentelemetry_the_start_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
 
