@@ -174,8 +174,9 @@ async def test_a_killed_scheduler_costs_no_answer(cluster: Cluster) -> None:
 
 async def test_a_killed_replica_costs_its_own_requests(cluster: Cluster) -> None:
     statuses = await cluster.burst("replica", cluster.run.pids(REPLICA)[:1])
-    assert statuses.count(200) >= 10
+    # How many it had is up to Serve, which spreads thirty requests as unevenly as 29 and 1.
     assert set(statuses) <= {0, 200, 500, 502, 503}
+    assert set(await cluster.burst("next", [])) == {200}
 
 
 async def test_a_killed_node_takes_scheduler_and_replica_elsewhere(cluster: Cluster) -> None:
