@@ -46,7 +46,8 @@ class Root(ReadableSpan):
         """All spans of the request, its own last."""
         ended = self.end_time or 0
         for attempt in self.attempts:
-            yield self._below("attempt", attempt.context, attempt.begun, attempt.ended, attempt)
+            until = attempt.ended or ended
+            yield self._below("attempt", attempt.context, attempt.begun, until, attempt)
         for name, begun, end in self.steps:
             if begun is not None and end is not None:
                 # uvloop's clock counts whole milliseconds: the shift may be one too large, and a
@@ -94,7 +95,7 @@ class Unfolding(SpanExporter):
 
 @dataclass(slots=True)
 class Attempt:
-    """An attempt at a worker; times in nanoseconds since 1970."""
+    """An attempt at a worker; times in nanoseconds since 1970, 0 for an end yet to come."""
 
     context: SpanContext
     attributes: dict[str, Any]

@@ -94,6 +94,16 @@ async def test_no_step_ends_after_its_request() -> None:
         assert root.start_time <= step.start_time <= (step.end_time or 0) <= (root.end_time or 0)
 
 
+async def test_an_attempt_that_outlives_its_request_ends_with_it_in_the_trace() -> None:
+    spans = InMemorySpanExporter()
+    trace = Traces(TraceSettings(), spans, SimpleSpanProcessor).begin({}, 0.0)
+    with trace.attempt({}):
+        trace.ended("chat", {}, [])
+    attempt, root = spans.get_finished_spans()
+    assert attempt.start_time is not None
+    assert attempt.start_time <= (attempt.end_time or 0) == root.end_time
+
+
 async def test_the_clients_trace_goes_on_through_the_gateway_to_the_worker(
     spans: InMemorySpanExporter, session: aiohttp.ClientSession
 ) -> None:
